@@ -1,0 +1,1 @@
+"""Steps -> host, journalled, such that a crash anywhere can be undone."""

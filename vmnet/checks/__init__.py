@@ -1,0 +1,1 @@
+"""Checks: facts -> findings, pure; a rule a function with a stable id."""

@@ -1,0 +1,30 @@
+"""What a check says: one line with what is wanted, what is seen, and who said so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of verify.
+
+    Args:
+        rule: the rule's stable id ("bond.mode").
+        layer: NIC, bond, LACP, bridge, address, route, DNS, network, domain, management.
+        subject: the link, network or domain it is about.
+        wanted: what should be there, for people.
+        seen: what is there, for people.
+        source: who said so: "nmcli", "kernel (netlink)", "kernel (sysfs)", "libvirt".
+        ok: whether seen is as wanted.
+        hint: what to do when it is not.
+    """
+
+    rule: str
+    layer: str
+    subject: str
+    wanted: str
+    seen: str
+    source: str
+    ok: bool
+    hint: str = ""

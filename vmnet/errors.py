@@ -1,0 +1,102 @@
+"""What can go wrong, sorted by who must act; each class has a stable exit code.
+
+Every error says what happened (`message`) and what to do next (`hint`).
+"""
+
+from __future__ import annotations
+
+
+class VmnetError(Exception):
+    """Base of all errors that vmnet raises on purpose. Exit code 1.
+
+    Args:
+        message: what happened, one sentence, without a final full stop.
+        hint: what to do next; empty when there is nothing to add.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class SpecError(VmnetError):
+    """The request is wrong; mend it and run again. Exit code 2 (as click's own usage errors)."""
+
+    exit_code = 2
+
+
+class Refused(VmnetError):
+    """The host is not in a state in which the request is safe; nothing was changed. Exit code 3."""
+
+    exit_code = 3
+
+
+class ToolError(VmnetError):
+    """A tool of the host failed or is missing. Exit code 4.
+
+    Args:
+        argv: the command as it was run, ready to paste once quoted; empty when nothing was run.
+        exit_status: what it returned; None when it was not started or timed out.
+        stderr: what it printed there, unchanged.
+    """
+
+    exit_code = 4
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        argv: tuple[str, ...] = (),
+        exit_status: int | None = None,
+        stderr: str = "",
+    ) -> None:
+        super().__init__(message, hint)
+        self.argv = argv
+        self.exit_status = exit_status
+        self.stderr = stderr
+
+
+class HypervisorError(VmnetError):
+    """libvirt refused or is out of reach. Exit code 4.
+
+    Args:
+        code: libvirt's error number (virErrorNumber); 0 when there is none.
+    """
+
+    exit_code = 4
+
+    def __init__(self, message: str, hint: str = "", *, code: int = 0) -> None:
+        super().__init__(message, hint)
+        self.code = code
+
+
+class LinkError(VmnetError):
+    """The kernel refused a change of a link, or a link did not become what was waited for. Exit code 4."""
+
+    exit_code = 4
+
+
+class Conflict(VmnetError):
+    """Somebody else is changing the same thing: another vmnet, another checkpoint, another client. Exit code 5."""
+
+    exit_code = 5
+
+
+class VerifyError(VmnetError):
+    """What is seen is not what is wanted. Exit code 6."""
+
+    exit_code = 6
+
+
+class UndoIncomplete(VmnetError):
+    """Something could not be brought back; `left` holds the commands to finish by hand. Exit code 7."""
+
+    exit_code = 7
+
+    def __init__(self, message: str, hint: str = "", *, left: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.left = left

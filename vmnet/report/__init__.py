@@ -1,0 +1,1 @@
+"""Plans, findings and results as text for people, or as JSON."""

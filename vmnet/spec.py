@@ -1,0 +1,113 @@
+"""What the admin wants (WANT): frozen records, filled from the command line or by a script.
+
+A spec holds wishes only; what is left out (None, or an empty tuple of NICs) is decided by the plan from the facts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+
+from vmnet.names import Mac
+
+IpAddress = IPv4Address | IPv6Address
+IpInterface = IPv4Interface | IPv6Interface
+
+
+class BondMode(StrEnum):
+    """Modes of the kernel's bonding driver, under the names that it and NetworkManager use."""
+
+    BALANCE_RR = "balance-rr"
+    ACTIVE_BACKUP = "active-backup"
+    BALANCE_XOR = "balance-xor"
+    BROADCAST = "broadcast"
+    LACP = "802.3ad"
+    BALANCE_TLB = "balance-tlb"
+    BALANCE_ALB = "balance-alb"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BondSpec:
+    """The wanted bond. `miimon_ms` is the link check's interval in milliseconds."""
+
+    ifname: str = "bond0"
+    mode: BondMode = BondMode.LACP
+    miimon_ms: int = 100
+    lacp_rate: str | None = None
+    xmit_hash_policy: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeSpec:
+    """The wanted bridge. `multicast_snooping` None leaves NetworkManager's default."""
+
+    ifname: str = "br0"
+    stp: bool = False
+    multicast_snooping: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressSpec:
+    """The wanted addresses of the bridge.
+
+    `dhcp` asks DHCP for the IPv4 address; otherwise `addresses` are static (IPv4 and IPv6 mixed).
+    """
+
+    dhcp: bool = False
+    addresses: tuple[IpInterface, ...] = ()
+    gateways: tuple[IpAddress, ...] = ()
+    dns: tuple[IpAddress, ...] = ()
+    dns_search: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSpec:
+    """What host-setup is asked for.
+
+    `nics` empty: propose them. `bond` None: the bridge sits on one NIC. `address` None: adopt what the NIC has.
+    `management` None: work it out. `network` None: leave libvirt alone. `displace` names profiles to set aside
+    besides those that compete. `mtu` None: adopt. `timeout_s`: NetworkManager's checkpoint rolls back after
+    so many seconds without us.
+    """
+
+    nics: tuple[str, ...] = ()
+    bridge: BridgeSpec = BridgeSpec()
+    bond: BondSpec | None = BondSpec()
+    address: AddressSpec | None = None
+    mtu: int | None = None
+    management: str | None = None
+    fix_management: bool = False
+    network: str | None = "host-bridge"
+    displace: tuple[str, ...] = ()
+    timeout_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachSpec:
+    """What attach-domain is asked for: `domain` by name or UUID; `mac` or `index` (from 1) choose an interface.
+
+    `add` makes a new interface instead of moving one. `bounce_s` 0: leave the guest's link alone.
+    """
+
+    domain: str
+    network: str = "host-bridge"
+    mac: Mac | None = None
+    index: int | None = None
+    add: bool = False
+    bounce_s: int = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationSpec:
+    """What migrate-from-virbr0 is asked for: every interface on `source` (or on its bridge) goes to `network`.
+
+    `only` and `exclude` are domain names. `bounce_s`: how long, in seconds, the guests' links are held down so
+    that their DHCP clients ask again; 0: not at all.
+    """
+
+    source: str = "default"
+    network: str = "host-bridge"
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    bounce_s: int = 8
