@@ -1,0 +1,262 @@
+"""The layers, budgets and habits of docs/architecture.md, read off the source with `ast`."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "vmnet"
+
+# Downward only. Modules of one layer may use each other, but for the pairs in APART.
+LAYERS = [
+    {"__main__"},
+    {"cli"},
+    {"vmnet"},  # vmnet/__init__.py, the public API
+    {"apply", "report"},
+    {"host", "plan", "checks"},
+    {"documents"},
+    {"spec", "facts"},
+    {"fields", "names"},
+    {"errors"},
+]
+APART = {("plan", "host"), ("host", "plan"), ("checks", "host"), ("host", "checks")}
+
+# Who alone may import what.
+ONLY_IN = {
+    "click": ("vmnet.cli",),
+    "rich": ("vmnet.cli", "vmnet.report"),
+    "lxml": ("vmnet.documents",),
+    "libvirt": ("vmnet.host",),
+    "pyroute2": ("vmnet.host",),
+    "subprocess": ("vmnet.host.process",),
+}
+PURE = ("plan", "checks", "report", "documents", "facts", "spec", "fields", "names", "errors")
+IMPURE = {"os", "random", "secrets", "shutil", "socket", "subprocess", "tempfile", "time"}
+LAZY = {"libvirt", "lxml", "pyroute2", "rich"}
+
+MODULE_LINES = 300
+FUNCTION_LINES = 40
+NESTING = 3
+NESTS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar, ast.With, ast.AsyncWith, ast.Match)
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+Found = list[str]
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def is_python(path: Path) -> bool:
+    return path.suffix == ".py" or (path.suffix == "" and "python" in path.read_text("utf-8").split("\n", 1)[0])
+
+
+def files(*folders: str) -> list[Path]:
+    found = (path for folder in folders for path in (ROOT / folder).rglob("*.py") if not path.is_symlink())
+    scripts = [path for path in (ROOT / "scripts").iterdir() if path.is_file() and is_python(path)]
+    return sorted({*found, *(scripts if "scripts" in folders else [])})
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(path): path for path in files("vmnet")}
+OURS = files("vmnet", "tests", "scripts")
+
+
+def part_of(module: str) -> str:
+    """The name that LAYERS knows: `plan` of `vmnet.plan.steps`."""
+    return module.split(".")[1] if "." in module else module
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def walk(node: ast.AST) -> Iterator[ast.AST]:
+    """As ast.walk, without what only a type checker sees."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not is_type_checking(child):
+            yield from walk(child)
+
+
+def imported(node: ast.AST, module: str) -> list[str]:
+    """The modules that an import statement names; `from vmnet.plan import steps` names vmnet.plan.steps."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    base = node.module or ""
+    if node.level:
+        is_package = MODULES[module].name == "__init__.py"
+        above = module.split(".")[: len(module.split(".")) - node.level + is_package]
+        base = ".".join([*above, base] if base else above)
+    return [name if (name := f"{base}.{alias.name}") in MODULES else base for alias in node.names]
+
+
+def imports(module: str) -> set[str]:
+    return {name for node in walk(tree(MODULES[module])) for name in imported(node, module)}
+
+
+def where(path: Path, node: ast.AST) -> str:
+    return f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
+
+
+def test_every_module_has_a_layer() -> None:
+    assert {part_of(module) for module in MODULES} <= set().union(*LAYERS)
+
+
+def test_imports_go_downward() -> None:
+    layer_of = {part: number for number, parts in enumerate(LAYERS) for part in parts}
+    wrong: Found = []
+    for module in MODULES:
+        mine = part_of(module)
+        for name in imports(module) & MODULES.keys():
+            theirs = part_of(name)
+            if layer_of[theirs] < layer_of[mine] or (mine, theirs) in APART:
+                wrong.append(f"{module} imports {name}")
+    assert not wrong
+
+
+def test_no_import_cycle() -> None:
+    graph = {module: imports(module) & MODULES.keys() - {module} for module in MODULES}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
+
+
+@pytest.mark.parametrize("thing", ONLY_IN)
+def test_one_door_for_each_thing(thing: str) -> None:
+    doors = ONLY_IN[thing]
+    users = [module for module in MODULES if thing in {name.split(".")[0] for name in imports(module)}]
+    assert [user for user in users if not f"{user}.".startswith(tuple(f"{door}." for door in doors))] == []
+
+
+def test_what_is_pure_has_no_way_out() -> None:
+    used = {m: {name.split(".")[0] for name in imports(m)} & IMPURE for m in MODULES if part_of(m) in PURE}
+    assert {module: names for module, names in used.items() if names} == {}
+
+
+def test_function_level_imports_are_lazy_heavy_ones() -> None:
+    wrong: Found = []
+    for module, path in MODULES.items():
+        functions = (node for node in walk(tree(path)) if isinstance(node, FUNCTIONS))
+        for node in {within for function in functions for within in walk(function)}:
+            if {name.split(".")[0] for name in imported(node, module)} - LAZY:
+                wrong.append(f"{where(path, node)}: {ast.unparse(node)}")
+    assert not wrong
+
+
+def test_module_lines() -> None:
+    shell = [path for path in (ROOT / "scripts").iterdir() if path.is_file()]
+    lengths = {path: path.read_text("utf-8").count("\n") for path in [*OURS, *shell]}
+    assert {str(path.relative_to(ROOT)): n for path, n in lengths.items() if n > MODULE_LINES} == {}
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """From `def` to the end, the docstring left out."""
+    first = function.body[0]
+    documented = ast.get_docstring(function) is not None
+    docstring = (first.end_lineno or 0) - first.lineno + 1 if documented else 0
+    return (function.end_lineno or 0) - function.lineno + 1 - docstring
+
+
+def test_function_lines() -> None:
+    functions = ((path, node) for path in OURS for node in ast.walk(tree(path)) if isinstance(node, FUNCTIONS))
+    lengths = {f"{where(path, node)} {node.name}": body_lines(node) for path, node in functions}
+    assert {function: n for function, n in lengths.items() if n > FUNCTION_LINES} == {}
+
+
+def depth(node: ast.AST) -> int:
+    """Levels of nesting below and with `node`; elif is no level, and a function within starts anew."""
+    nested = 0
+    for field, value in ast.iter_fields(node):
+        children = [child for child in (value if isinstance(value, list) else [value]) if isinstance(child, ast.AST)]
+        elif_ = field == "orelse" and isinstance(node, ast.If) and [*map(type, children)] == [ast.If]
+        for child in children:
+            if not isinstance(child, FUNCTIONS):
+                nested = max(nested, depth(child) - elif_)
+    return nested + isinstance(node, NESTS)
+
+
+def test_nesting() -> None:
+    scopes = ((path, node) for path in OURS for node in ast.walk(tree(path)))
+    deep = [
+        f"{where(path, node)}: {depth(node)}"
+        for path, node in scopes
+        if isinstance(node, (*FUNCTIONS, ast.Module)) and depth(node) > NESTING
+    ]
+    assert not deep
+
+
+def is_broad(node: ast.AST) -> bool:
+    if isinstance(node, ast.ExceptHandler):
+        caught = node.type
+    elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+        caught = ast.Tuple(elts=node.args)
+    else:
+        return False
+    names = {part.id for part in ast.walk(caught) if isinstance(part, ast.Name)} if caught else {"Exception"}
+    return not names.isdisjoint({"Exception", "BaseException"})
+
+
+def test_one_broad_except_and_only_in_cli() -> None:
+    broad = [(module, node) for module, path in MODULES.items() for node in ast.walk(tree(path)) if is_broad(node)]
+    assert [f"{m}:{getattr(n, 'lineno', 0)}" for m, n in broad if part_of(m) != "cli"] == []
+    assert len(broad) <= 1
+
+
+def test_no_shell() -> None:
+    shells = [
+        f"{where(path, node)}: {ast.unparse(node)}"
+        for path in OURS
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call)
+        if ast.unparse(node.func) in {"os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"}
+        or any(keyword.arg == "shell" for keyword in node.keywords)
+    ]
+    assert not shells
+
+
+def test_xml_is_a_folder_of_documents() -> None:
+    assert (PACKAGE / "xml").is_symlink()
+    assert [path.name for path in (ROOT / "xml").glob("*.py")] == []  # it would shadow the standard library's xml
+
+
+def test_tests_are_packages() -> None:
+    folders = {path.parent for path in (ROOT / "tests").rglob("test_*.py")}
+    assert [str(folder) for folder in folders if not (folder / "__init__.py").exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "levels"),
+    [
+        ("if a:\n  b\nelif c:\n  d\nelif e:\n  f\nelse:\n  g", 1),
+        ("for a in b:\n  try:\n    if c:\n      with d:\n        e\n  finally:\n    f", 4),
+        ("match a:\n  case 1:\n    if b:\n      c", 2),
+        ("if a:\n  def f():\n    if b:\n      c", 1),
+    ],
+)
+def test_depth_counts_as_people_do(source: str, levels: int) -> None:
+    assert depth(ast.parse(source)) == levels
+
+
+@pytest.mark.parametrize(
+    ("source", "broad"),
+    [
+        ("try:\n  a\nexcept:\n  b", True),
+        ("try:\n  a\nexcept (OSError, Exception) as e:\n  b", True),
+        ("with contextlib.suppress(BaseException):\n  a", True),
+        ("try:\n  a\nexcept OSError:\n  b", False),
+    ],
+)
+def test_broad_excepts_are_seen(source: str, broad: bool) -> None:
+    assert any(is_broad(node) for node in ast.walk(ast.parse(source))) is broad
