@@ -1,0 +1,28 @@
+"""What a run came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vmnet.plan.steps import MovedInterface, Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """A finished run.
+
+    Args:
+        run: its id, which `vmnet undo` takes; empty when there was nothing to do.
+        directory: where its journal and the copies of profiles are kept.
+        plan: what was carried out.
+        done: how many of the plan's steps were done.
+        undone: whether they were taken back again.
+        rows: the moved interfaces as they are afterwards, with the guests' new addresses.
+    """
+
+    run: str
+    directory: str
+    plan: Plan
+    done: int
+    undone: bool = False
+    rows: tuple[MovedInterface, ...] = ()
