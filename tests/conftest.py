@@ -1,6 +1,7 @@
 """What all tests share: no processes in unit tests, hypothesis profiles, `--regenerate`."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -58,6 +59,10 @@ def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     return (yield from guard.watch(item))
+
+
+def pytest_configure() -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a run which is ended takes its lab down
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
