@@ -166,7 +166,8 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """A libvirt network. `document` is its XML, the inactive one where there is one."""
+    """A libvirt network. `document` is its XML, the inactive one where there is one; `forward_mode` and `bridge`
+    are what it runs with while it is active, else those of `document`."""
 
     name: str
     uuid: str
@@ -201,21 +202,26 @@ class Source:
     """What an interface is plugged into: a libvirt network (with its portgroup) or a bridge by name.
 
     `type` is the interface's own ("network", "bridge", "direct", "user", ...). A running document's `bridge` and
-    `portid` beside a network say where libvirt put the tap; they are not part of the source.
+    `portid` beside a network say where libvirt put the tap; they are not part of the source. `attributes` are
+    those of other types (`dev` and `mode` of "direct"), so that an undo can write them again.
     """
 
     type: str
     network: str | None = None
     bridge: str | None = None
     portgroup: str | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interface:
     """An interface of a domain, from one of its two documents.
 
-    `address` is the guest's PCI (or CCW) address as libvirt writes it, `document` the `<interface>` element's
-    XML, `target` the tap (running only), `link_up` False where `<link state='down'/>` stands.
+    `address` is the guest's PCI address ("0000:01:00.0") or another kind's spelled out, `document` the
+    `<interface>` element's XML, `target` the tap (running only), `link_up` False where `<link state='down'/>`
+    stands. `actual_type` is the element's own type, which in a running document says what libvirt made of a
+    network ("bridge", "direct"). `filter_address` is an address that the filter's parameters name;
+    `virtualport` the type of switch it is tied to ("openvswitch").
     """
 
     mac: Mac | None
@@ -227,15 +233,23 @@ class Interface:
     address: str | None = None
     filter: str | None = None
     link_up: bool = True
+    actual_type: str = ""
+    filter_address: str | None = None
+    virtualport: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """A domain snapshot that embeds documents; `sources` are all interface sources found in them."""
+    """A domain snapshot; `interfaces` are those of all the documents that it embeds."""
 
     name: str
     current: bool
-    sources: tuple[Source, ...]
+    interfaces: tuple[Interface, ...]
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """All interface sources found in it."""
+        return tuple(interface.source for interface in self.interfaces)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +267,7 @@ class Domain:
     saved: tuple[Interface, ...] | None = None
     snapshots: tuple[Snapshot, ...] = ()
     checkpoints: int = 0
+    agent: bool = False
 
     @property
     def active(self) -> bool:

@@ -242,12 +242,14 @@ class RemoveInterface:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BouncedLink:
-    """One interface whose link is to be bounced."""
+    """One interface whose link is to be bounced. `stated_up`: its document says `<link state='up'/>`, and is to
+    say so again afterwards."""
 
     domain: str
     domain_uuid: str
     mac: Mac
     address: str | None
+    stated_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +258,13 @@ class BounceLinks:
 
     links: tuple[BouncedLink, ...]
     seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaiseLinks:
+    """Put guests' links up again that a bounce cut short (a crash, a kill) left down; others are left alone."""
+
+    links: tuple[BouncedLink, ...]
 
 
 Step = (
@@ -285,6 +294,7 @@ Step = (
     | AddInterface
     | RemoveInterface
     | BounceLinks
+    | RaiseLinks
 )
 
 
