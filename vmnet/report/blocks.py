@@ -1,0 +1,40 @@
+"""What the renderers make: lines and tables, plain records that a screen then prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Style(StrEnum):
+    """How a line is meant; the screen chooses the look."""
+
+    PLAIN = "plain"
+    HEADING = "heading"
+    COMMAND = "command"
+    ADDED = "added"
+    REMOVED = "removed"
+    WARNING = "warning"
+    QUIET = "quiet"
+    GOOD = "good"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line that is never wrapped: what is on it may be a command to paste."""
+
+    text: str = ""
+    style: Style = Style.PLAIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """A table; a cell too wide for the screen is folded, never cut. `styles` has one entry a row."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    styles: tuple[Style, ...]
+
+
+Block = Line | Grid

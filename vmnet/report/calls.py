@@ -1,0 +1,176 @@
+"""Steps as what they are outside: commands ready to paste, libvirt calls, XML diffs."""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmnet.plan import steps
+from vmnet.plan.commands import commands_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_FLAGS = {"running": "VIR_DOMAIN_AFFECT_LIVE", "persistent": "VIR_DOMAIN_AFFECT_CONFIG"}
+_OPTIONS = {"running": "--live", "persistent": "--config"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A libvirt call as text, and how the same is done with virsh."""
+
+    call: str
+    virsh: str
+
+
+def shell_lines(step: steps.Step) -> tuple[str, ...]:
+    """Return the step's commands quoted for a POSIX shell, one a line; empty when no command carries it out."""
+    lines = tuple(_quoted(argv) for argv in commands_of(step))
+    if isinstance(step, steps.OpenCheckpoint):
+        # The later commands name the checkpoint; busctl prints its path as `o "/org/..."`.
+        return tuple(f"CHECKPOINT=$({line} | cut -d'\"' -f2)" for line in lines)
+    return lines
+
+
+def _quoted(argv: Iterable[str]) -> str:
+    return " ".join('"$CHECKPOINT"' if word == "$CHECKPOINT" else shlex.quote(word) for word in argv)
+
+
+def libvirt_calls(step: steps.Step) -> tuple[Call, ...]:
+    """Return the libvirt calls of `step` in order; empty for a step that makes none."""
+    match step:
+        case (
+            steps.DefineNetwork()
+            | steps.StartNetwork()
+            | steps.StopNetwork()
+            | steps.UndefineNetwork()
+            | steps.SetNetworkAutostart()
+        ):
+            return _network_calls(step)
+        case steps.MoveInterface(scope=scope, before=before):
+            virsh = _virsh("update-device", _domain(step), "interface.xml", _OPTIONS.get(scope, f"--{scope}"))
+            flags = _FLAGS.get(scope, scope)
+            call = f"virDomainUpdateDeviceFlags({step.domain}, {_element(before, step.mac)}, {flags})"
+            return (Call(call=call, virsh=virsh),)
+        case steps.RewriteSavedState():
+            return (_saved_state_call(step),)
+        case steps.AddInterface(document=document, mac=mac, scopes=scopes):
+            return (_device_call("Attach", "attach-device", step, _element(document, mac), scopes),)
+        case steps.RemoveInterface(mac=mac, scopes=scopes):
+            return (_device_call("Detach", "detach-device", step, _element("", mac), scopes),)
+        case steps.BounceLinks(links=links, seconds=seconds):
+            return _bounce_calls(links, seconds)
+        case steps.RaiseLinks(links=links):
+            return _link_calls(links, "up")
+        case _:
+            return ()
+
+
+def _network_calls(
+    step: steps.DefineNetwork
+    | steps.StartNetwork
+    | steps.StopNetwork
+    | steps.UndefineNetwork
+    | steps.SetNetworkAutostart,
+) -> tuple[Call, ...]:
+    name = step.name
+    destroy = Call(call=f"virNetworkDestroy({name})", virsh=_virsh("net-destroy", name))
+    create = Call(call=f"virNetworkCreate({name})", virsh=_virsh("net-start", name))
+    match step:
+        case steps.DefineNetwork():
+            call = f"virNetworkDefineXMLFlags(<network> {name}, VIR_NETWORK_DEFINE_VALIDATE)"
+            return (Call(call=call, virsh=_virsh("net-define", "network.xml", "--validate")),)
+        case steps.StartNetwork(restart=restart):
+            return (destroy, create) if restart else (create,)
+        case steps.StopNetwork():
+            return (destroy,)
+        case steps.UndefineNetwork():
+            return (Call(call=f"virNetworkUndefine({name})", virsh=_virsh("net-undefine", name)),)
+        case steps.SetNetworkAutostart(autostart=autostart):
+            off = () if autostart else ("--disable",)
+            virsh = _virsh("net-autostart", name, *off)
+            return (Call(call=f"virNetworkSetAutostart({name}, {int(autostart)})", virsh=virsh),)
+
+
+def _saved_state_call(step: steps.RewriteSavedState) -> Call:
+    if step.snapshot is None:
+        call = f"virDomainManagedSaveDefineXML({step.domain}, <domain>)"
+        return Call(call=call, virsh=_virsh("managed-save-edit", _domain(step)))
+    snapshot = f"<domainsnapshot> {step.snapshot}"
+    call = f"virDomainSnapshotCreateXML({step.domain}, {snapshot}, VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE)"
+    return Call(call=call, virsh=_virsh("snapshot-create", _domain(step), "snapshot.xml", "--redefine"))
+
+
+def _device_call(
+    verb: str,
+    command: str,
+    step: steps.AddInterface | steps.RemoveInterface,
+    element: str,
+    scopes: tuple[str, ...],
+) -> Call:
+    flags = " | ".join(_FLAGS.get(scope, scope) for scope in scopes)
+    options = (_OPTIONS.get(scope, f"--{scope}") for scope in scopes)
+    return Call(
+        call=f"virDomain{verb}DeviceFlags({step.domain}, {element}, {flags})",
+        virsh=_virsh(command, _domain(step), "interface.xml", *options),
+    )
+
+
+def _bounce_calls(links: tuple[steps.BouncedLink, ...], seconds: int) -> tuple[Call, ...]:
+    pause = Call(call=f"wait {seconds} s", virsh=f"sleep {seconds}")
+    return (*_link_calls(links, "down"), pause, *_link_calls(links, "up"))
+
+
+def _link_calls(links: tuple[steps.BouncedLink, ...], state: str) -> tuple[Call, ...]:
+    element = f"<link state='{state}'/>"
+    flag = _FLAGS["running"]
+    return tuple(
+        Call(
+            call=f"virDomainUpdateDeviceFlags({link.domain}, <interface> {link.mac} with {element}, {flag})",
+            virsh=_virsh("domif-setlink", _domain(link), link.mac, state),
+        )
+        for link in links
+    )
+
+
+def _element(document: str, mac: str) -> str:
+    kind = " type='network'" if "type='network'" in document or 'type="network"' in document else ""
+    return f"<interface{kind}> {mac}"
+
+
+def _domain(
+    step: steps.MoveInterface
+    | steps.RewriteSavedState
+    | steps.AddInterface
+    | steps.RemoveInterface
+    | steps.BouncedLink,
+) -> str:
+    # virsh takes a number for an id first, and a dash for an option.
+    unclear = step.domain.isdigit() or step.domain.startswith("-")
+    return step.domain_uuid if unclear else step.domain
+
+
+def _virsh(*words: str) -> str:
+    return shlex.join(("virsh", *words))
+
+
+def document_diff(step: steps.Step) -> tuple[str, ...]:
+    """Return the unified diff of the step's XML document, without line ends; empty for a step without one."""
+    match step:
+        case steps.DefineNetwork(name=name, document=document, was=was):
+            return _diff(was or "", document, f"network {name}")
+        case steps.MoveInterface(domain=domain, scope=scope, mac=mac, before=before, after=after):
+            return _diff(before, after, f"{domain} {mac} ({scope})")
+        case steps.AddInterface(domain=domain, mac=mac, document=document):
+            return _diff("", document, f"{domain} {mac}")
+        case _:
+            return ()
+
+
+def _diff(before: str, after: str, what: str) -> tuple[str, ...]:
+    was = before.strip("\n").splitlines() if before.strip() else []
+    wanted = after.strip("\n").splitlines()
+    names = (f"{what} as it is" if was else "/dev/null", f"{what} as wanted")
+    return tuple(difflib.unified_diff(was, wanted, *names, lineterm=""))

@@ -1,0 +1,61 @@
+"""What verify found, as a table: wanted, seen, and who said so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.report.blocks import Block, Grid, Line, Style
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vmnet.checks.findings import Finding
+
+_VERDICTS = {Style.PLAIN: "ok", Style.WARNING: "note", Style.BAD: "DIFFERS"}
+
+
+def render_findings(findings: tuple[Finding, ...]) -> tuple[Block, ...]:
+    """Return the table of all findings, the hints for those that need one, and the sum."""
+    return (_table(findings), Line(), *_hints(findings), _sum(findings))
+
+
+def render_differences(findings: tuple[Finding, ...]) -> tuple[Block, ...]:
+    """Return only what differs and the notes; a single line when all is as wanted."""
+    chosen = tuple(finding for finding in findings if not finding.ok)
+    table = (_table(chosen), Line()) if chosen else ()
+    return (*table, *_hints(findings), _sum(findings))
+
+
+def _style(finding: Finding) -> Style:
+    if not finding.ok:
+        return Style.BAD
+    return Style.WARNING if finding.hint else Style.PLAIN
+
+
+def _table(findings: Iterable[Finding]) -> Grid:
+    rows, styles, layer = [], [], ""
+    for finding in findings:
+        style = _style(finding)
+        shown = finding.layer if finding.layer != layer else ""
+        layer = finding.layer
+        rows.append((shown, finding.subject, finding.wanted, finding.seen, finding.source, _VERDICTS[style]))
+        styles.append(style)
+    columns = ("layer", "subject", "wanted", "seen", "source", "")
+    return Grid(columns=columns, rows=tuple(rows), styles=tuple(styles))
+
+
+def _hints(findings: Iterable[Finding]) -> Iterator[Line]:
+    hints = {}
+    for finding in findings:
+        if finding.hint:
+            hints[f"{finding.subject} ({finding.rule}): {finding.hint}"] = _style(finding)
+    yield from (Line(f"  - {text}", style) for text, style in hints.items())
+    if hints:
+        yield Line()
+
+
+def _sum(findings: tuple[Finding, ...]) -> Line:
+    bad = sum(not finding.ok for finding in findings)
+    if bad:
+        return Line(f"{bad} of {len(findings)} checks differ from what is wanted", Style.BAD)
+    return Line(f"all {len(findings)} checks are as wanted", Style.GOOD)

@@ -1,0 +1,82 @@
+"""Reports as JSON: plain values under stable keys, which docs/commands.md lists."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from vmnet.errors import HypervisorError, ToolError, UndoIncomplete, VmnetError
+from vmnet.fields import encode
+from vmnet.plan.commands import commands_of
+from vmnet.report.calls import libvirt_calls, shell_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.apply.result import RunResult
+    from vmnet.checks.findings import Finding
+    from vmnet.plan.steps import Plan
+
+Json = dict[str, Any]
+
+
+def json_text(document: Json) -> str:
+    """Return the document as text, one value a line, ending in a newline."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def plan_form(plan: Plan) -> Json:
+    """Return a plan: `command`, `plan` (the records), and `commands` (what would be run, in order)."""
+    return {"command": plan.command, "plan": encode(plan), "commands": list(_commands(plan))}
+
+
+def _commands(plan: Plan) -> Iterator[Json]:
+    for number, planned in enumerate(plan.planned, start=1):
+        for argv, shell in zip(commands_of(planned.step), shell_lines(planned.step), strict=True):
+            yield {"step": number, "argv": list(argv), "shell": shell}
+        for call in libvirt_calls(planned.step):
+            yield {"step": number, "call": call.call, "virsh": call.virsh}
+
+
+def run_form(result: RunResult, findings: tuple[Finding, ...]) -> Json:
+    """Return a finished run: the plan's keys, `result`, and `verify`."""
+    return {
+        **plan_form(result.plan),
+        "result": {
+            "run": result.run,
+            "directory": result.directory,
+            "done": result.done,
+            "undone": result.undone,
+            "rows": encode(result.rows),
+        },
+        "verify": {"ok": all(finding.ok for finding in findings), "findings": encode(findings)},
+    }
+
+
+def findings_form(command: str, findings: tuple[Finding, ...]) -> Json:
+    """Return what verify found: `command`, `ok`, `findings`."""
+    return {
+        "command": command,
+        "ok": all(finding.ok for finding in findings),
+        "findings": encode(findings),
+    }
+
+
+def error_form(error: VmnetError) -> Json:
+    """Return an error: `error` with `type`, `message`, `hint`, `exit_code`, and what its class adds."""
+    body: Json = {
+        "type": type(error).__name__,
+        "message": error.message,
+        "hint": error.hint,
+        "exit_code": error.exit_code,
+    }
+    match error:
+        case ToolError(argv=argv, exit_status=status, stderr=stderr):
+            body |= {"argv": list(argv), "exit_status": status, "stderr": stderr}
+        case HypervisorError(code=code):
+            body |= {"code": code}
+        case UndoIncomplete(left=left):
+            body |= {"left": list(left)}
+        case _:
+            pass
+    return {"error": body}

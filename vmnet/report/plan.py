@@ -1,0 +1,81 @@
+"""A plan as text: every step with why, the exact commands, libvirt calls and XML diffs, and the way back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.report.blocks import Block, Line, Style
+from vmnet.report.calls import document_diff, libvirt_calls, shell_lines
+from vmnet.report.rows import render_rows
+from vmnet.report.words import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vmnet.plan.steps import Plan, Planned
+
+_INDENT = " " * 5
+
+
+def render_plan(plan: Plan) -> tuple[Block, ...]:
+    """Return the whole plan for people: choices, warnings, what is kept, the steps, how they are undone."""
+    return (*_before(plan), *_steps(plan), *_undo(plan))
+
+
+def render_nothing_to_do(plan: Plan) -> tuple[Block, ...]:
+    """Return what to say about an empty plan: what was found as wanted already."""
+    return (*_before(plan), Line(f"{plan.command}: nothing to do, all is as wanted", Style.GOOD))
+
+
+def _before(plan: Plan) -> Iterator[Block]:
+    yield from _section("Choices", plan.choices)
+    yield from _section("As wanted already", plan.kept)
+    yield from _section("Mind", plan.warnings, Style.WARNING)
+    if plan.rows:
+        yield Line("Interfaces", Style.HEADING)
+        yield render_rows(plan.rows)
+        yield Line()
+
+
+def _section(title: str, lines: Iterable[str], style: Style = Style.PLAIN) -> Iterator[Line]:
+    lines = tuple(lines)
+    if lines:
+        yield Line(title, Style.HEADING)
+        yield from (Line(f"  - {text}", style) for text in lines)
+        yield Line()
+
+
+def _steps(plan: Plan) -> Iterator[Line]:
+    yield Line(f"{plan.command}: {_count(len(plan.planned), 'step')}", Style.HEADING)
+    for number, planned in enumerate(plan.planned, start=1):
+        yield from _step(number, planned)
+    yield Line()
+
+
+def _step(number: int, planned: Planned) -> Iterator[Line]:
+    what = describe(planned.step)
+    yield Line(f"{number:3}. {what}" + (f" - {planned.why}" if planned.why else ""))
+    yield from (Line(_INDENT + text, Style.COMMAND) for text in shell_lines(planned.step))
+    for call in libvirt_calls(planned.step):
+        yield Line(f"{_INDENT}{call.call}", Style.COMMAND)
+        yield Line(f"{_INDENT}  with virsh: {call.virsh}", Style.QUIET)
+    yield from (Line(_INDENT + text, _diff_style(text)) for text in document_diff(planned.step))
+
+
+def _diff_style(text: str) -> Style:
+    if text.startswith(("+++", "---", "@@")):
+        return Style.QUIET
+    return {"+": Style.ADDED, "-": Style.REMOVED}.get(text[:1], Style.PLAIN)
+
+
+def _undo(plan: Plan) -> Iterator[Line]:
+    undo = [step for planned in reversed(plan.planned) for step in planned.undo]
+    if not undo:
+        return
+    yield Line("Undone by itself when a step fails, later by: vmnet undo", Style.HEADING)
+    yield from (Line(f"  - {describe(step)}") for step in undo)
+    yield Line()
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

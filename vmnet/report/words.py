@@ -1,0 +1,175 @@
+"""Each step in a few words, for progress lines and lists: imperatives, as the steps are called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from vmnet.plan import steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vmnet.facts import Source
+
+_ProfileStep = (
+    steps.AddProfile
+    | steps.ModifyProfile
+    | steps.DeleteProfile
+    | steps.RestoreProfile
+    | steps.ActivateProfile
+    | steps.DeactivateProfile
+)
+_LinkStep = (
+    steps.ReapplyDevice
+    | steps.FlapLink
+    | steps.WaitCarrier
+    | steps.WaitLacp
+    | steps.WaitPorts
+    | steps.WaitAddress
+    | steps.WaitNeighbour
+)
+_NetworkStep = (
+    steps.DefineNetwork | steps.StartNetwork | steps.StopNetwork | steps.UndefineNetwork | steps.SetNetworkAutostart
+)
+_DomainStep = (
+    steps.MoveInterface | steps.RewriteSavedState | steps.AddInterface | steps.RemoveInterface | steps.BounceLinks
+)
+
+
+def printable(text: str) -> str:
+    """Return `text` with control characters spelt out, so that no name can steer the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def listed(items: Iterable[object], *, nothing: str = "none") -> str:
+    """Return the items with commas between them."""
+    return ", ".join(str(item) for item in items) or nothing
+
+
+def describe(step: steps.Step) -> str:
+    """Return what `step` does, in the imperative and without a full stop."""
+    return printable(_describe(step))
+
+
+def source_words(source: Source) -> str:
+    """Return what an interface is plugged into: "network default", "bridge br0"."""
+    if source.type == "network":
+        group = f" (portgroup {source.portgroup})" if source.portgroup else ""
+        return f"network {source.network}{group}"
+    return f"bridge {source.bridge}" if source.type == "bridge" else source.type
+
+
+def _describe(step: steps.Step) -> str:
+    match step:
+        case steps.OpenCheckpoint(timeout_s=seconds):
+            return f"open a checkpoint of {seconds} s"
+        case steps.CommitCheckpoint():
+            return "commit the checkpoint"
+        case steps.RollBackCheckpoint():
+            return "roll back to the checkpoint"
+        case (
+            steps.AddProfile()
+            | steps.ModifyProfile()
+            | steps.DeleteProfile()
+            | steps.RestoreProfile()
+            | steps.ActivateProfile()
+            | steps.DeactivateProfile()
+        ):
+            return _profile(step)
+        case (
+            steps.DefineNetwork()
+            | steps.StartNetwork()
+            | steps.StopNetwork()
+            | steps.UndefineNetwork()
+            | steps.SetNetworkAutostart()
+        ):
+            return _network(step)
+        case (
+            steps.MoveInterface()
+            | steps.RewriteSavedState()
+            | steps.AddInterface()
+            | steps.RemoveInterface()
+            | steps.BounceLinks()
+            | steps.RaiseLinks()
+        ):
+            return _domain(step)
+        case _:
+            return _link(step)
+
+
+def _profile(step: _ProfileStep) -> str:
+    match step:
+        case steps.AddProfile(name=name, ifname=ifname):
+            return f"add profile {name} for {ifname}"
+        case steps.ModifyProfile(name=name, save=save):
+            return f"change profile {name}" + (" on disk" if save else " in memory")
+        case steps.DeleteProfile(name=name):
+            return f"delete profile {name}"
+        case steps.RestoreProfile(name=name):
+            return f"put profile {name} back"
+        case steps.ActivateProfile(name=name, ifname=ifname):
+            return f"activate {ifname}" + (f" (profile {name})" if name != ifname else "")
+        case steps.DeactivateProfile(name=name):
+            return f"take profile {name} down"
+        case _:
+            assert_never(step)
+
+
+def _link(step: _LinkStep) -> str:
+    match step:
+        case steps.ReapplyDevice(ifname=ifname):
+            return f"reapply {ifname}"
+        case steps.FlapLink(ifname=ifname):
+            return f"set {ifname} down and up"
+        case steps.WaitCarrier(ifname=ifname, timeout_s=seconds):
+            return f"wait up to {seconds} s for carrier on {ifname}"
+        case steps.WaitLacp(ports=ports, timeout_s=seconds):
+            return f"wait up to {seconds} s for LACP on {listed(ports)}"
+        case steps.WaitPorts(controller=controller, ports=ports, timeout_s=seconds):
+            return f"wait up to {seconds} s for {listed(ports)} in {controller}"
+        case steps.WaitAddress(ifname=ifname, addresses=addresses, timeout_s=seconds):
+            return f"wait up to {seconds} s for {listed(addresses, nothing='an address')} on {ifname}"
+        case steps.WaitNeighbour(ifname=ifname, address=address, timeout_s=seconds):
+            return f"wait up to {seconds} s for {address} to answer on {ifname}"
+        case _:
+            assert_never(step)
+
+
+def _network(step: _NetworkStep) -> str:
+    match step:
+        case steps.DefineNetwork(name=name, was=was):
+            return f"{'redefine' if was else 'define'} network {name}"
+        case steps.StartNetwork(name=name, restart=restart):
+            return f"{'restart' if restart else 'start'} network {name}"
+        case steps.StopNetwork(name=name):
+            return f"stop network {name}"
+        case steps.UndefineNetwork(name=name):
+            return f"undefine network {name}"
+        case steps.SetNetworkAutostart(name=name, autostart=autostart):
+            return f"set network {name} to {'start by itself' if autostart else 'not start by itself'}"
+        case _:
+            assert_never(step)
+
+
+def _domain(step: _DomainStep) -> str:
+    match step:
+        case steps.MoveInterface(domain=domain, mac=mac, wanted=wanted, scope=scope):
+            return f"move {domain} {mac} to {source_words(wanted)} ({scope})"
+        case steps.RewriteSavedState(domain=domain, snapshot=None, wanted=wanted):
+            return f"change the managed save of {domain} to {source_words(wanted)}"
+        case steps.RewriteSavedState(domain=domain, snapshot=snapshot, wanted=wanted):
+            return f"change snapshot {snapshot} of {domain} to {source_words(wanted)}"
+        case steps.AddInterface(domain=domain, mac=mac, scopes=scopes):
+            return f"add interface {mac} to {domain} ({listed(scopes)})"
+        case steps.RemoveInterface(domain=domain, mac=mac, scopes=scopes):
+            return f"remove interface {mac} from {domain} ({listed(scopes)})"
+        case steps.BounceLinks(links=links, seconds=seconds):
+            return f"take the links of {_domains(links)} down for {seconds} s"
+        case steps.RaiseLinks(links=links):
+            return f"put the links of {_domains(links)} up again"
+        case _:
+            assert_never(step)
+
+
+def _domains(links: tuple[steps.BouncedLink, ...]) -> str:
+    return listed(dict.fromkeys(link.domain for link in links))
