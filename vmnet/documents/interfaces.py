@@ -1,0 +1,144 @@
+"""`<interface>` documents <-> records: what they are plugged into, their link, their making."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.documents.text import attribute, parse_document, print_document, read_template
+from vmnet.facts import Interface, Source
+from vmnet.names import Mac
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+
+def parse_source(interface: _Element) -> Source:
+    """Return what an `<interface>` element is plugged into.
+
+    `source/@network` counts before `@type`: a running document says type="bridge" for an interface on a network
+    with a bridge, and taking that at its word would lose the network.
+    """
+    element = interface.find("source")
+    attributes = {} if element is None else {str(key): str(value) for key, value in element.attrib.items()}
+    if "network" in attributes:
+        return Source(type="network", network=attributes["network"], portgroup=attributes.get("portgroup"))
+    kind = interface.get("type", "")
+    if kind == "bridge":
+        return Source(type="bridge", bridge=attributes.get("bridge"))
+    return Source(type=kind, attributes=tuple(sorted(attributes.items())))
+
+
+def set_source(interface: _Element, source: Source) -> None:
+    """Plug an `<interface>` element into `source`: its type and its `<source>` change, and nothing else.
+
+    All attributes of the old source go, `portid` and `bridge` of a running document with them.
+    """
+    from lxml import etree
+
+    wanted = {"network": source.network, "portgroup": source.portgroup, "bridge": source.bridge}
+    attributes = {key: value for key, value in wanted.items() if value is not None} | dict(source.attributes)
+    interface.set("type", source.type)
+    element = interface.find("source")
+    if element is None:
+        if attributes:
+            _insert_after_mac(interface, etree.Element("source", attributes))
+        return
+    if not attributes and not len(element):
+        _remove(element)
+        return
+    element.attrib.clear()
+    for key, value in attributes.items():
+        element.set(key, value)
+
+
+def _insert_after_mac(interface: _Element, element: _Element) -> None:
+    mac = interface.find("mac")
+    if mac is None:
+        interface.insert(0, element)
+        return
+    element.tail = mac.tail
+    interface.insert(interface.index(mac) + 1, element)
+
+
+def _remove(element: _Element) -> None:
+    """Take an element out; the white space after it goes too, for `_insert_after_mac` brings it."""
+    parent = element.getparent()
+    if parent is not None:
+        parent.remove(element)
+
+
+def with_source(interface_xml: str, source: Source) -> str:
+    """Return an `<interface>` document plugged into `source`, all else as it is."""
+    interface = parse_document(interface_xml)
+    set_source(interface, source)
+    return print_document(interface)
+
+
+def with_link_state(interface_xml: str, state: str | None) -> str:
+    """Return an `<interface>` document whose link is "up" or "down", or (None) not spoken of."""
+    from lxml import etree
+
+    interface = parse_document(interface_xml)
+    link = interface.find("link")
+    if state is None:
+        if link is not None:
+            _remove(link)
+    elif link is not None:
+        link.set("state", state)
+    else:
+        etree.SubElement(interface, "link", {"state": state})
+    return print_document(interface)
+
+
+def parse_interface(interface: _Element) -> Interface:
+    """Return the record of an `<interface>` element."""
+    link_state = attribute(interface, "link", "state")
+    mac = attribute(interface, "mac", "address")
+    return Interface(
+        mac=Mac(mac.lower()) if mac else None,
+        source=parse_source(interface),
+        document=print_document(interface),
+        target=attribute(interface, "target", "dev"),
+        model=attribute(interface, "model", "type"),
+        alias=attribute(interface, "alias", "name"),
+        address=_address(interface.find("address")),
+        filter=attribute(interface, "filterref", "filter"),
+        link_up=link_state != "down",
+        actual_type=interface.get("type", ""),
+        filter_address=_filter_address(interface),
+        virtualport=attribute(interface, "virtualport", "type"),
+    )
+
+
+def states_link_up(interface_xml: str) -> bool:
+    """Return whether the document says `<link state='up'/>` rather than nothing, which means the same."""
+    return attribute(parse_document(interface_xml), "link", "state") == "up"
+
+
+def _address(element: _Element | None) -> str | None:
+    """Return a guest address in one piece; for PCI as lspci writes it, whatever the digits' padding."""
+    if element is None:
+        return None
+    parts = {str(key): str(value) for key, value in element.attrib.items()}
+    kind = parts.pop("type", "")
+    if kind == "pci" and {"bus", "slot", "function"} <= set(parts):
+        domain, bus, slot, function = (int(parts.get(key, "0"), 0) for key in ("domain", "bus", "slot", "function"))
+        return f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
+    return " ".join((kind, *(f"{key}={value}" for key, value in sorted(parts.items())))) or None
+
+
+def _filter_address(interface: _Element) -> str | None:
+    for parameter in interface.iterfind("filterref/parameter"):
+        if parameter.get("name") in ("IP", "IPV6"):
+            return parameter.get("value")
+    return None
+
+
+def new_interface(mac: Mac, source: Source) -> str:
+    """Return the document of a new virtio interface, from xml/interface.xml."""
+    interface = parse_document(read_template("interface.xml"))
+    element = interface.find("mac")
+    if element is not None:
+        element.set("address", mac)
+    set_source(interface, source)
+    return print_document(interface)

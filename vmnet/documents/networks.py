@@ -1,0 +1,87 @@
+"""`<network>` documents <-> records."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING
+
+from vmnet.documents.text import attribute, parse_document, print_document, read_template
+from vmnet.facts import Network
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+_KEPT = ("metadata", "title", "description", "portgroup")
+
+
+def parse_network(
+    xml: str, *, active: bool, persistent: bool, autostart: bool, running_xml: str | None = None
+) -> Network:
+    """Return the record of a network.
+
+    Args:
+        xml: its stored document, or the running one of a transient network.
+        active: whether it is started.
+        persistent: whether its document is stored.
+        autostart: whether libvirt starts it by itself.
+        running_xml: the document it runs with, where it is active.
+    """
+    root = parse_document(xml)
+    seen = parse_document(running_xml) if running_xml else root
+    return Network(
+        name=root.findtext("name") or "",
+        uuid=root.findtext("uuid") or "",
+        active=active,
+        persistent=persistent,
+        autostart=autostart,
+        forward_mode=_forward_mode(seen),
+        bridge=attribute(seen, "bridge", "name"),
+        document=xml,
+    )
+
+
+def _forward_mode(network: _Element) -> str | None:
+    forward = network.find("forward")
+    # libvirt's default for <forward/> without a mode (formatnetwork.html).
+    return None if forward is None else forward.get("mode", "nat")
+
+
+def network_document(name: str, bridge: str, uuid: str, *, was: str | None = None) -> str:
+    """Return the document of a network that leads to `bridge`, from xml/host-bridge.xml.
+
+    Args:
+        was: the document that it replaces; its metadata, description and portgroups are taken over, for domains may
+            name the portgroups.
+    """
+    root = parse_document(read_template("host-bridge.xml"))
+    for tag, text in (("name", name), ("uuid", uuid)):
+        element = root.find(tag)
+        if element is not None:
+            element.text = text
+    element = root.find("bridge")
+    if element is not None:
+        element.set("name", bridge)
+    for kept in [] if was is None else parse_document(was):
+        if kept.tag in _KEPT:
+            root.append(deepcopy(kept))
+    return print_document(root)
+
+
+def same_network(seen: str, wanted: str) -> bool:
+    """Return whether a network's document does what `wanted` asks: the name, the way of forwarding, the bridge.
+
+    What it has beyond that (portgroups, metadata, bandwidth) is left to its owner; an address, a device or another
+    kind of switch would make it another network.
+    """
+    return _essence(parse_document(seen)) == _essence(parse_document(wanted))
+
+
+def _essence(network: _Element) -> tuple[str | None, ...]:
+    strange = [str(child.tag) for child in network if child.tag in ("ip", "virtualport", "vlan")]
+    return (
+        network.findtext("name"),
+        _forward_mode(network),
+        attribute(network, "forward", "dev"),
+        attribute(network, "bridge", "name"),
+        *sorted(strange),
+    )
