@@ -1,0 +1,100 @@
+"""Read everything that planning and verifying need, into one `Facts`."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import platform
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmnet.errors import HypervisorError, ToolError
+from vmnet.facts import Facts, SshSession
+from vmnet.host import netlink, nmcli, sysfs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vmnet.spec import IpAddress
+
+MACHINE_ID = Path("/etc/machine-id")
+RESOLV_CONF = Path("/etc/resolv.conf")
+
+
+def read_facts(*, uri: str, hypervisor: bool = True) -> Facts:
+    """Read the kernel's links, NetworkManager's profiles and libvirt's objects.
+
+    A daemon that is not there is noted in the record (`nm_problem`, `libvirt_problem`), not raised: what then may
+    be planned is the planner's to say.
+
+    Args:
+        uri: the hypervisor's URI.
+        hypervisor: whether to ask libvirt at all.
+    """
+    facts = Facts(
+        hostname=platform.node(),
+        machine_id=sysfs.read_text(MACHINE_ID) or platform.node(),
+        root=sysfs.is_root(),
+        links=netlink.read_links(),
+        addresses=netlink.read_addresses(),
+        routes=netlink.read_routes(),
+        ssh=parse_ssh_connection(os.environ),
+        resolvers=_resolvers(sysfs.read_text(RESOLV_CONF) or ""),
+    )
+    facts = _with_network_manager(facts)
+    return _with_hypervisor(facts, uri) if hypervisor else facts
+
+
+def _with_network_manager(facts: Facts) -> Facts:
+    try:
+        return replace(
+            facts,
+            nm_version=nmcli.read_version(),
+            devices=nmcli.read_devices(),
+            profiles=nmcli.read_profiles(),
+            checkpoints=nmcli.read_checkpoints(),
+        )
+    except ToolError as error:
+        return replace(facts, nm_version=None, nm_problem=error.message)
+
+
+def _with_hypervisor(facts: Facts, uri: str) -> Facts:
+    from vmnet.host.hypervisor import Hypervisor
+
+    try:
+        with Hypervisor(uri, read_only=not facts.root) as libvirt:
+            networks = libvirt.read_networks()
+            return replace(
+                facts,
+                libvirt_version=libvirt.version,
+                networks=networks,
+                hypervisor_links=libvirt.read_hypervisor_links(),
+                domains=libvirt.read_domains(),
+                guest_addresses=libvirt.read_guest_addresses(networks),
+            )
+    except HypervisorError as error:
+        return replace(facts, libvirt_version=None, libvirt_problem=error.message)
+
+
+def parse_ssh_connection(environ: Mapping[str, str]) -> SshSession | None:
+    """Return the SSH session from sshd's SSH_CONNECTION ("peer port server port"); None without one."""
+    words = environ.get("SSH_CONNECTION", "").split()
+    if len(words) != 4:
+        return None
+    try:
+        return SshSession(peer=ipaddress.ip_address(words[0]), server=ipaddress.ip_address(words[2]))
+    except ValueError:
+        return None
+
+
+def _resolvers(text: str) -> tuple[IpAddress, ...]:
+    words = [line.split() for line in text.splitlines()]
+    found = []
+    for line in words:
+        if len(line) >= 2 and line[0] == "nameserver":
+            try:
+                found.append(ipaddress.ip_address(line[1].split("%")[0]))
+            except ValueError:
+                continue
+    return tuple(found)

@@ -1,0 +1,225 @@
+"""The kernel's links, addresses and routes through rtnetlink (pyroute2), and the few changes made directly there."""
+
+from __future__ import annotations
+
+import ipaddress
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from vmnet.errors import LinkError
+from vmnet.facts import Address, BondState, Link, Route
+from vmnet.host import sysfs
+from vmnet.names import Mac, parse_mac
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.spec import IpAddress
+
+_IFF_UP = 0x1
+_IFF_LOWER_UP = 0x10000
+_IFA_F_PERMANENT = 0x80
+_MAIN_TABLE = 254
+_UNICAST = 1
+_SCOPES = {0: "global", 200: "site", 253: "link", 254: "host"}
+_BOND_MODES = (
+    "balance-rr",
+    "active-backup",
+    "balance-xor",
+    "broadcast",
+    "802.3ad",
+    "balance-tlb",
+    "balance-alb",
+)
+_LACP_RATES = ("slow", "fast")
+_NEIGHBOUR_FAILED = 0x20 | 0x01
+"""NUD_FAILED | NUD_INCOMPLETE."""
+
+
+class _Message(Protocol):
+    def __getitem__(self, key: str) -> int: ...
+    def get_attr(self, name: str) -> object: ...
+    def get_nested(self, *names: str) -> object: ...
+
+
+class _IPRoute(Protocol):
+    def get_links(self) -> Iterator[_Message]: ...
+    def get_addr(self) -> Iterator[_Message]: ...
+    def get_routes(self, **match: int) -> Iterator[_Message]: ...
+    def get_neighbours(self, **match: int) -> Iterator[_Message]: ...
+    def link(self, command: str, **values: object) -> object: ...
+
+
+@contextmanager
+def _iproute() -> Iterator[_IPRoute]:
+    from pyroute2 import IPRoute
+    from pyroute2.netlink.exceptions import NetlinkError
+
+    try:
+        with IPRoute() as ipr:
+            yield ipr
+    except NetlinkError as error:
+        raise LinkError(f"the kernel refused: {error}") from error
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _mac(value: object) -> Mac | None:
+    text = _text(value)
+    # Links of other kinds (sit, gre) carry shorter or longer addresses.
+    return parse_mac(text) if text and len(text) == 17 else None
+
+
+def read_links() -> tuple[Link, ...]:
+    """Return all links of this network namespace, by ifindex, with what sysfs adds to them."""
+    with _iproute() as ipr:
+        messages = list(ipr.get_links())
+    names = {message["index"]: _text(message.get_attr("IFLA_IFNAME")) or "" for message in messages}
+    return tuple(_link(message, names) for message in sorted(messages, key=lambda message: message["index"]))
+
+
+def _link(message: _Message, names: dict[int, str]) -> Link:
+    ifname = names[message["index"]]
+    kind = _text(message.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND")) or ""
+    controller = _number(message.get_attr("IFLA_MASTER"))
+    parent = _number(message.get_attr("IFLA_LINK"))
+    flags = message["flags"]
+    return Link(
+        ifname=ifname,
+        ifindex=message["index"],
+        kind=kind,
+        mac=_mac(message.get_attr("IFLA_ADDRESS")) or Mac("00:00:00:00:00:00"),
+        mtu=_number(message.get_attr("IFLA_MTU")) or 0,
+        admin_up=bool(flags & _IFF_UP),
+        carrier=bool(flags & _IFF_LOWER_UP),
+        operstate=(_text(message.get_attr("IFLA_OPERSTATE")) or "unknown").lower(),
+        permanent_mac=_mac(message.get_attr("IFLA_PERM_ADDRESS")) or sysfs.read_permanent_mac(ifname),
+        carrier_changes=_number(message.get_attr("IFLA_CARRIER_CHANGES")) or 0,
+        controller=names.get(controller) if controller else None,
+        # A veth's IFLA_LINK is its peer, in another namespace as a rule: not a link below it.
+        parent=names.get(parent) if parent and kind != "veth" else None,
+        speed_mbit=sysfs.read_speed(ifname),
+        duplex=sysfs.read_duplex(ifname),
+        wireless=sysfs.is_wireless(ifname),
+        hardware=sysfs.has_hardware(ifname),
+        bond=_bond(message, names) if kind == "bond" else None,
+        bridge=sysfs.read_bridge(ifname),
+        lacp=sysfs.read_lacp(ifname),
+        bridge_port_state=sysfs.read_bridge_port_state(ifname),
+    )
+
+
+def _bond(message: _Message, names: dict[int, str]) -> BondState:
+    def data(*path: str) -> object:
+        return message.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA", *path)
+
+    mode = _number(data("IFLA_BOND_MODE"))
+    rate = _number(data("IFLA_BOND_AD_LACP_RATE"))
+    active = _number(data("IFLA_BOND_ACTIVE_SLAVE"))
+    return BondState(
+        mode=_BOND_MODES[mode] if mode is not None and mode < len(_BOND_MODES) else "unknown",
+        miimon_ms=_number(data("IFLA_BOND_MIIMON")) or 0,
+        lacp_rate=_LACP_RATES[rate] if rate in (0, 1) else None,
+        aggregator_id=_number(data("IFLA_BOND_AD_INFO", "IFLA_BOND_AD_INFO_AGGREGATOR")),
+        aggregator_ports=_number(data("IFLA_BOND_AD_INFO", "IFLA_BOND_AD_INFO_NUM_PORTS")),
+        partner_mac=_mac(data("IFLA_BOND_AD_INFO", "IFLA_BOND_AD_INFO_PARTNER_MAC")),
+        active_port=names.get(active) if active else None,
+    )
+
+
+def read_addresses() -> tuple[Address, ...]:
+    """Return all addresses with the links they stand on."""
+    with _iproute() as ipr:
+        names = {message["index"]: _text(message.get_attr("IFLA_IFNAME")) or "" for message in ipr.get_links()}
+        messages = list(ipr.get_addr())
+    found = []
+    for message in messages:
+        # IFA_LOCAL is ours on a point-to-point link, IFA_ADDRESS the peer; IPv6 has IFA_ADDRESS only.
+        address = _text(message.get_attr("IFA_LOCAL")) or _text(message.get_attr("IFA_ADDRESS"))
+        flags = _number(message.get_attr("IFA_FLAGS"))
+        if address:
+            found.append(
+                Address(
+                    ifname=names.get(message["index"], ""),
+                    interface=ipaddress.ip_interface(f"{address}/{message['prefixlen']}"),
+                    scope=_SCOPES.get(message["scope"], "other"),
+                    dynamic=not (flags or message["flags"]) & _IFA_F_PERMANENT,
+                )
+            )
+    return tuple(found)
+
+
+def read_routes() -> tuple[Route, ...]:
+    """Return the unicast routes of the main table, IPv4 and IPv6."""
+    with _iproute() as ipr:
+        names = {message["index"]: _text(message.get_attr("IFLA_IFNAME")) or "" for message in ipr.get_links()}
+        messages = [message for message in ipr.get_routes() if message["type"] == _UNICAST]
+    routes = []
+    for message in messages:
+        if (_number(message.get_attr("RTA_TABLE")) or message["table"]) != _MAIN_TABLE:
+            continue
+        destination = _text(message.get_attr("RTA_DST"))
+        gateway = _text(message.get_attr("RTA_GATEWAY"))
+        routes.append(
+            Route(
+                destination=ipaddress.ip_network(f"{destination}/{message['dst_len']}") if destination else None,
+                gateway=ipaddress.ip_address(gateway) if gateway else None,
+                ifname=names.get(_number(message.get_attr("RTA_OIF")) or 0, ""),
+                metric=_number(message.get_attr("RTA_PRIORITY")) or 0,
+                protocol=message["proto"],
+            )
+        )
+    return tuple(routes)
+
+
+def read_neighbour(ifname: str, address: IpAddress) -> Mac | None:
+    """Return the link-layer address that answered for `address` on the link; None when none did (yet)."""
+    with _iproute() as ipr:
+        for message in ipr.get_neighbours():
+            same = _text(message.get_attr("NDA_DST")) == str(address)
+            if same and message["ifindex"] == _index(ifname) and not message["state"] & _NEIGHBOUR_FAILED:
+                return _mac(message.get_attr("NDA_LLADDR"))
+    return None
+
+
+def _index(ifname: str) -> int:
+    index = sysfs.read_int(sysfs.NET / ifname / "ifindex")
+    if index is None:
+        raise LinkError(f"there is no link {ifname}")
+    return index
+
+
+def set_up(ifname: str, *, up: bool) -> None:
+    """Set a link up or down.
+
+    Raises:
+        LinkError: it is not there, or the kernel refused.
+    """
+    with _iproute() as ipr:
+        ipr.link("set", index=_index(ifname), state="up" if up else "down")
+
+
+def set_controller(ifname: str, controller: str | None) -> None:
+    """Make the link a port of `controller`; None takes it out.
+
+    Raises:
+        LinkError: one of them is not there, or the kernel refused.
+    """
+    with _iproute() as ipr:
+        ipr.link("set", index=_index(ifname), master=_index(controller) if controller else 0)
+
+
+def set_mtu(ifname: str, mtu: int) -> None:
+    """Set the link's MTU in bytes.
+
+    Raises:
+        LinkError: it is not there, or the kernel refused.
+    """
+    with _iproute() as ipr:
+        ipr.link("set", index=_index(ifname), mtu=mtu)

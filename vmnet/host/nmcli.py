@@ -1,0 +1,82 @@
+"""Ask NetworkManager through nmcli, and its checkpoints through busctl."""
+
+from __future__ import annotations
+
+import json
+
+from vmnet.errors import Conflict, ToolError
+from vmnet.facts import Device, Profile
+from vmnet.host import nmcli_text
+from vmnet.host.process import run
+
+NOT_FOUND = 10
+"""nmcli's exit status for a profile or device that is not there."""
+
+_NM = "org.freedesktop.NetworkManager"
+_NM_PATH = "/org/freedesktop/NetworkManager"
+
+
+def read_version() -> str:
+    """Return the running daemon's version.
+
+    Raises:
+        ToolError: nmcli is missing, or the daemon is not running (exit status 8).
+    """
+    return run(("nmcli", "-t", "-f", "VERSION,RUNNING", "general")).stdout.split(":", 1)[0].strip()
+
+
+def read_profiles() -> tuple[Profile, ...]:
+    """Return all profiles with all their properties, secrets hidden."""
+    listing = run(("nmcli", "-t", "-f", "UUID,FILENAME,DEVICE", "connection", "show")).stdout
+    uuids = [nmcli_text.split_terse(line)[0] for line in listing.splitlines()]
+    if not uuids:
+        return ()
+    which = tuple(word for uuid in dict.fromkeys(uuids) for word in ("uuid", uuid))
+    # A profile that went away since the listing makes nmcli return NOT_FOUND after showing the others.
+    details = run(("nmcli", "-t", "-f", "profile", "connection", "show", *which), accept=(0, NOT_FOUND)).stdout
+    return nmcli_text.parse_profiles(listing, details)
+
+
+def read_devices() -> tuple[Device, ...]:
+    """Return all devices as NetworkManager sees them."""
+    return nmcli_text.parse_devices(run(("nmcli", "-t", "-f", "GENERAL,IP4,IP6", "device", "show")).stdout)
+
+
+def read_checkpoints() -> tuple[str, ...]:
+    """Return the D-Bus paths of NetworkManager's open checkpoints."""
+    argv = ("busctl", "--json=short", "get-property", _NM, _NM_PATH, _NM, "Checkpoints")
+    reply = json.loads(run(argv).stdout)
+    return tuple(str(path) for path in reply["data"])
+
+
+def open_checkpoint(argv: tuple[str, ...]) -> str:
+    """Open a checkpoint with the plan's own command and return its D-Bus path.
+
+    Raises:
+        Conflict: another tool's checkpoint covers the devices.
+    """
+    try:
+        reply = run((argv[0], "--json=short", *argv[1:])).stdout
+    except ToolError as error:
+        if "already included in checkpoint" in error.stderr:
+            raise Conflict(
+                f"another tool holds a NetworkManager checkpoint: {error.stderr}",
+                "finish or cancel its change, or wait until its timer runs out, then run vmnet again",
+            ) from None
+        raise
+    return str(json.loads(reply)["data"][0])
+
+
+def commit_checkpoint(path: str) -> None:
+    """Destroy the checkpoint: what was changed since stays."""
+    run(("busctl", "call", _NM, _NM_PATH, _NM, "CheckpointDestroy", "o", path))
+
+
+def roll_back_checkpoint(path: str) -> None:
+    """Go back to the checkpoint. The call returns when NetworkManager has restored every device."""
+    run(("busctl", "call", _NM, _NM_PATH, _NM, "CheckpointRollback", "o", path), timeout_s=90)
+
+
+def extend_checkpoint(path: str, timeout_s: int) -> None:
+    """Let the checkpoint's timer run `timeout_s` seconds from now."""
+    run(("busctl", "call", _NM, _NM_PATH, _NM, "CheckpointAdjustRollbackTimeout", "ou", path, str(timeout_s)))

@@ -1,0 +1,115 @@
+"""nmcli's terse text -> records. Pure; the formats are those of nmcli 1.42 to 1.58.
+
+In terse mode (`-t`) nmcli escapes `:` and `\\` with a backslash, and nothing else: a newline inside a value splits the
+line, so a line that does not begin like a property belongs to the value before it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import TYPE_CHECKING
+
+from vmnet.facts import Device, Profile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.spec import IpAddress
+
+_PROPERTY = re.compile(r"([a-z0-9-]+\.[A-Za-z0-9_-]+):(.*)", re.DOTALL)
+_FIELD = re.compile(r"([A-Z0-9]+\.[A-Z0-9-]+)(?:\[\d+\])?:(.*)", re.DOTALL)
+
+
+def split_terse(line: str) -> tuple[str, ...]:
+    """Return the fields of one line of `nmcli -t -f A,B,...`, unescaped."""
+    fields = [""]
+    chars = iter(line)
+    for char in chars:
+        if char == "\\":
+            fields[-1] += next(chars, "\\")
+        elif char == ":":
+            fields.append("")
+        else:
+            fields[-1] += char
+    return tuple(fields)
+
+
+def _unescape(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
+
+
+def _records(text: str, pattern: re.Pattern[str], first: str) -> Iterator[list[tuple[str, str]]]:
+    """Yield the properties of each thing shown; a thing begins at the property `first`."""
+    current: list[tuple[str, str]] = []
+    for line in text.split("\n"):
+        found = pattern.fullmatch(line)
+        if found is None:
+            if current and line:
+                key, value = current[-1]
+                current[-1] = (key, f"{value}\n{line}")
+            continue
+        if found[1] == first and current:
+            yield current
+            current = []
+        current.append((found[1], found[2]))
+    if current:
+        yield current
+
+
+def parse_profiles(listing: str, details: str) -> tuple[Profile, ...]:
+    """Return the profiles.
+
+    Args:
+        listing: `nmcli -t -f UUID,FILENAME,DEVICE connection show`.
+        details: `nmcli -t -f profile connection show uuid U ...` for all of them.
+    """
+    places: dict[str, tuple[str, str | None]] = {}
+    for line in listing.splitlines():
+        fields = split_terse(line)
+        if len(fields) == 3:
+            places[fields[0]] = (fields[1], fields[2] or None)
+    profiles = []
+    for record in _records(details, _PROPERTY, "connection.id"):
+        settings = tuple((key, _unescape(value)) for key, value in record)
+        values = dict(settings)
+        filename, device = places.get(values.get("connection.uuid", ""), ("", None))
+        profiles.append(
+            Profile(
+                uuid=values.get("connection.uuid", ""),
+                name=values.get("connection.id", ""),
+                type=values.get("connection.type", ""),
+                filename=filename,
+                settings=settings,
+                device=device,
+            )
+        )
+    return tuple(sorted(profiles, key=lambda profile: (profile.name, profile.uuid)))
+
+
+def parse_devices(text: str) -> tuple[Device, ...]:
+    """Return the devices from `nmcli -t -f GENERAL,IP4,IP6 device show`."""
+    devices = []
+    for record in _records(text, _FIELD, "GENERAL.DEVICE"):
+        values = {key: _unescape(value) for key, value in record}
+        state = re.match(r"\d+", values.get("GENERAL.STATE", ""))
+        dns = [_unescape(value) for key, value in record if key in ("IP4.DNS", "IP6.DNS")]
+        devices.append(
+            Device(
+                ifname=values.get("GENERAL.DEVICE", ""),
+                type=values.get("GENERAL.TYPE", ""),
+                state=int(state[0]) if state else 0,
+                profile=values.get("GENERAL.CON-UUID") or None,
+                external="externally" in values.get("GENERAL.STATE", ""),
+                dns=tuple(address for item in dns if (address := _address(item))),
+                reason=values.get("GENERAL.REASON", ""),
+            )
+        )
+    return tuple(sorted(devices, key=lambda device: device.ifname))
+
+
+def _address(text: str) -> IpAddress | None:
+    try:
+        return ipaddress.ip_address(text.strip())
+    except ValueError:
+        return None

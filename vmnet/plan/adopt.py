@@ -1,0 +1,220 @@
+"""Layer 3 of the bridge: what the admin asked for, or what the host has now, as NetworkManager settings."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from vmnet.errors import SpecError
+from vmnet.facts import CONNECTED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vmnet.facts import Facts, Link, Profile
+    from vmnet.plan.steps import Settings
+    from vmnet.spec import AddressSpec, IpAddress, IpInterface
+
+# Property -> the value that means "nothing said", as nmcli prints it. Only what differs is carried over, so that a
+# plan shows what matters and a newer NetworkManager keeps its own defaults.
+_ADOPTED: dict[str, tuple[str, ...]] = {
+    "ipv4.dns": ("",),
+    "ipv4.dns-search": ("",),
+    "ipv4.dns-options": ("",),
+    "ipv4.dns-priority": ("0",),
+    "ipv4.routes": ("",),
+    "ipv4.route-metric": ("-1",),
+    "ipv4.route-table": ("0",),
+    "ipv4.routing-rules": ("",),
+    "ipv4.ignore-auto-routes": ("no",),
+    "ipv4.ignore-auto-dns": ("no",),
+    "ipv4.dhcp-client-id": ("",),
+    "ipv4.dhcp-timeout": ("0",),
+    "ipv4.dhcp-send-hostname": ("yes", "-1"),
+    "ipv4.dhcp-hostname": ("",),
+    "ipv4.dhcp-fqdn": ("",),
+    "ipv4.never-default": ("no",),
+    "ipv4.may-fail": ("yes",),
+    "ipv6.dns": ("",),
+    "ipv6.dns-search": ("",),
+    "ipv6.dns-options": ("",),
+    "ipv6.dns-priority": ("0",),
+    "ipv6.routes": ("",),
+    "ipv6.route-metric": ("-1",),
+    "ipv6.route-table": ("0",),
+    "ipv6.routing-rules": ("",),
+    "ipv6.ignore-auto-routes": ("no",),
+    "ipv6.ignore-auto-dns": ("no",),
+    "ipv6.never-default": ("no",),
+    "ipv6.may-fail": ("yes",),
+    "ipv6.ip6-privacy": ("-1",),
+    "ipv6.addr-gen-mode": ("default",),
+    "ipv6.dhcp-duid": ("",),
+    "ipv6.dhcp-iaid": ("",),
+    "ipv6.token": ("",),
+    "connection.zone": ("",),
+}
+
+_OWN_NETWORK_LINKS = ("virbr", "docker", "cni", "podman")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer3:
+    """What the bridge gets.
+
+    `settings` are NetworkManager's (ipv4.*, ipv6.*, zone); `holder` is the link that has the addresses now, the
+    bridge itself on a second run; `addresses`, `gateways`, `dns` are what will be seen.
+    """
+
+    settings: Settings
+    holder: str | None
+    mtu: int | None
+    dhcp: bool
+    addresses: tuple[IpInterface, ...]
+    gateways: tuple[IpAddress, ...]
+    dns: tuple[IpAddress, ...]
+
+
+def plain(value: str) -> str:
+    """Return a property's value without what nmcli adds for people: "-1 (default)" -> "-1"."""
+    return re.sub(r" \([^()]*\)$", "", value)
+
+
+def find_holder(nics: Sequence[Link], bridge: str, facts: Facts) -> str | None:
+    """Return the link whose addresses the bridge is to have: the bridge itself, a chosen NIC, what a chosen NIC is
+    a port of, or another bridge that has the default route; None when none has any."""
+    candidates = [bridge, *(nic.ifname for nic in nics)]
+    candidates += [name for nic in nics for name in _controllers(nic, facts)]
+    candidates += [link.ifname for link in facts.links if link.kind == "bridge" and facts.default_routes(link.ifname)]
+    usable = [
+        name for name in dict.fromkeys(candidates)
+        if facts.addresses_of(name) and not name.startswith(_OWN_NETWORK_LINKS)
+    ]  # fmt: skip
+    with_route = [name for name in usable if facts.default_routes(name)]
+    return next(iter(with_route or usable), None)
+
+
+def _controllers(nic: Link, facts: Facts) -> list[str]:
+    found: list[str] = []
+    link: Link | None = nic
+    while link is not None and link.controller and link.controller not in found:
+        found.append(link.controller)
+        link = facts.link(link.controller)
+    return found
+
+
+def wanted_layer3(spec: AddressSpec | None, mtu: int | None, holder: str | None, facts: Facts) -> Layer3:
+    """Return layer 3 as asked for, or adopted from `holder`.
+
+    Raises:
+        SpecError: addresses, gateways and DNS do not fit together, or there is nothing to adopt.
+    """
+    link = facts.link(holder)
+    adopted_mtu = link.mtu if link and link.mtu != 1500 else None
+    if spec is not None:
+        return replace(_requested(spec), holder=holder, mtu=mtu or adopted_mtu)
+    if holder is None:
+        raise SpecError(
+            "none of the NICs has an address that could be adopted",
+            "say which address the host gets: --address 172.16.4.3/24 --gateway 172.16.4.1 --dns 172.16.4.2, "
+            "or --address dhcp",
+        )
+    profile = facts.active_profile(holder)
+    device = facts.device(holder)
+    usable = profile is not None and device is not None and not device.external and device.state >= CONNECTED
+    settings = _from_profile(profile) if usable and profile is not None else _from_kernel(holder, facts)
+    return Layer3(
+        settings=settings,
+        holder=holder,
+        mtu=mtu or adopted_mtu,
+        dhcp=dict(settings)["ipv4.method"] == "auto",
+        addresses=facts.addresses_of(holder),
+        gateways=tuple(r.gateway for r in facts.default_routes(holder) if r.gateway is not None),
+        dns=device.dns if device else (),
+    )
+
+
+def _requested(spec: AddressSpec) -> Layer3:
+    _check_request(spec)
+    settings: list[tuple[str, str]] = []
+    for family, version in (("ipv4", 4), ("ipv6", 6)):
+        addresses = [a for a in spec.addresses if a.version == version]
+        automatic = spec.dhcp if version == 4 else not addresses
+        if not addresses and not automatic:
+            settings.append((f"{family}.method", "disabled"))
+            continue
+        settings.append((f"{family}.method", "auto" if automatic else "manual"))
+        settings += _listed(f"{family}.addresses", [str(a) for a in addresses])
+        settings += _listed(f"{family}.gateway", [str(g) for g in spec.gateways if g.version == version])
+        settings += _listed(f"{family}.dns", [str(d) for d in spec.dns if d.version == version])
+    settings += _listed("ipv4.dns-search" if not spec.dhcp else "ipv6.dns-search", list(spec.dns_search))
+    return Layer3(
+        settings=tuple(settings),
+        holder=None,
+        mtu=None,
+        dhcp=spec.dhcp,
+        addresses=spec.addresses,
+        gateways=spec.gateways,
+        dns=spec.dns,
+    )
+
+
+def _listed(key: str, values: list[str]) -> list[tuple[str, str]]:
+    return [(key, ",".join(values))] if values else []
+
+
+def _check_request(spec: AddressSpec) -> None:
+    if not spec.dhcp and not spec.addresses:
+        raise SpecError("no address is given", "--address 172.16.4.3/24, or --address dhcp")
+    for address in spec.addresses:
+        _check_address(address)
+    for gateway in spec.gateways:
+        same = [a for a in spec.addresses if a.version == gateway.version]
+        if spec.dhcp and gateway.version == 4:
+            raise SpecError("a gateway is given, and DHCP brings its own", "leave --gateway out, or give --address")
+        if not any(gateway in a.network for a in same) and not gateway.is_link_local:
+            nets = ", ".join(str(a.network) for a in same) or "no address of its family"
+            raise SpecError(f"gateway {gateway} is outside the subnet ({nets})", "mend --gateway or the prefix length")
+        if any(gateway == a.ip for a in same):
+            raise SpecError(f"gateway {gateway} is the host's own address", "--gateway takes the router's address")
+    if len({gateway.version for gateway in spec.gateways}) != len(spec.gateways):
+        raise SpecError("more than one gateway of one family is given", "give one for IPv4 and one for IPv6 at most")
+
+
+def _check_address(address: IpInterface) -> None:
+    network = address.network
+    if address.ip.is_loopback or address.ip.is_multicast or address.ip.is_unspecified:
+        raise SpecError(f"{address} is no address for a host", "give a unicast address: 172.16.4.3/24")
+    if address.version == 4 and network.prefixlen < 31 and address.ip in (network[0], network[-1]):
+        what = "network's own" if address.ip == network[0] else "broadcast"
+        raise SpecError(f"{address.ip} is the {what} address of {network}", "give the host's address: 172.16.4.3/24")
+
+
+def _from_profile(profile: Profile) -> Settings:
+    settings: list[tuple[str, str]] = []
+    for family in ("ipv4", "ipv6"):
+        settings.append((f"{family}.method", profile.get(f"{family}.method") or "disabled"))
+        for key in ("addresses", "gateway"):
+            value = profile.get(f"{family}.{key}")
+            settings += [(f"{family}.{key}", value.replace(", ", ","))] if value else []
+    for key, nothing in _ADOPTED.items():
+        value = plain(profile.get(key))
+        if value and value not in nothing:
+            settings.append((key, value))
+    return tuple(settings)
+
+
+def _from_kernel(holder: str, facts: Facts) -> Settings:
+    """Return static settings equal to what stands on a link that no profile of NetworkManager describes."""
+    settings: list[tuple[str, str]] = []
+    for family, version in (("ipv4", 4), ("ipv6", 6)):
+        addresses = [str(a) for a in facts.addresses_of(holder) if a.version == version]
+        gateways = [str(r.gateway) for r in facts.default_routes(holder) if r.gateway and r.gateway.version == version]
+        empty = "disabled" if version == 4 else "auto"
+        settings.append((f"{family}.method", "manual" if addresses else empty))
+        settings += _listed(f"{family}.addresses", addresses)
+        settings += _listed(f"{family}.gateway", gateways[:1])
+    dns = [str(d) for d in facts.resolvers if ipaddress.ip_address(d).version == 4 and not d.is_loopback]
+    return (*settings, *_listed("ipv4.dns", dns))

@@ -1,0 +1,76 @@
+"""Host steps -> the exact commands: what `--plan` prints is what the executor runs.
+
+Steps that wait, and those of libvirt, have no command here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.plan import steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Argv = tuple[str, ...]
+
+_NM = "org.freedesktop.NetworkManager"
+_NM_PATH = "/org/freedesktop/NetworkManager"
+
+CHECKPOINT_FLAGS = 6
+"""DELETE_NEW_CONNECTIONS (2) | DISCONNECT_NEW_DEVICES (4): with less, the new profiles or devices stay behind after a
+rollback (NMCheckpointCreateFlags in NetworkManager's D-Bus interface)."""
+
+ACTIVATION_TIMEOUT_S = 45
+
+
+def commands_of(step: steps.Step) -> tuple[Argv, ...]:
+    """Return the commands that carry out `step`, as argv tuples in order; empty when no command does it."""
+    match step:
+        case steps.OpenCheckpoint(timeout_s=timeout_s):
+            flags = str(CHECKPOINT_FLAGS)
+            return (_checkpoint_call("CheckpointCreate", "aouu", "0", str(timeout_s), flags),)
+        case steps.CommitCheckpoint():
+            return (_checkpoint_call("CheckpointDestroy", "o", "$CHECKPOINT"),)
+        case steps.RollBackCheckpoint():
+            return (_checkpoint_call("CheckpointRollback", "o", "$CHECKPOINT"),)
+        case steps.FlapLink(ifname=ifname):
+            return ("ip", "link", "set", "dev", ifname, "down"), ("ip", "link", "set", "dev", ifname, "up")
+        case _:
+            return _profile_commands(step)
+
+
+def _checkpoint_call(method: str, *args: str) -> Argv:
+    return ("busctl", "call", _NM, _NM_PATH, _NM, method, *args)
+
+
+def _profile_commands(step: steps.Step) -> tuple[Argv, ...]:
+    match step:
+        case steps.AddProfile():
+            return (_add(step),)
+        case steps.ModifyProfile(uuid=uuid, settings=settings, save=save):
+            temporary = () if save else ("--temporary",)
+            return (("nmcli", "connection", "modify", *temporary, "uuid", uuid, *_flat(settings)),)
+        case steps.DeleteProfile(uuid=uuid):
+            return (("nmcli", "connection", "delete", "uuid", uuid),)
+        case steps.RestoreProfile(filename=filename):
+            return (("nmcli", "connection", "load", filename),)
+        case steps.ActivateProfile(uuid=uuid):
+            return (("nmcli", "--wait", str(ACTIVATION_TIMEOUT_S), "connection", "up", "uuid", uuid),)
+        case steps.DeactivateProfile(uuid=uuid):
+            return (("nmcli", "connection", "down", "uuid", uuid),)
+        case steps.ReapplyDevice(ifname=ifname):
+            return (("nmcli", "device", "reapply", ifname),)
+        case _:
+            return ()
+
+
+def _add(step: steps.AddProfile) -> Argv:
+    head = ("nmcli", "connection", "add", "save", "no", "type", step.type, "con-name", step.name)
+    # Autoconnect would start the profile the moment it is added, before its controller is ready.
+    fixed = ("ifname", step.ifname, "connection.uuid", step.uuid, "connection.autoconnect", "no")
+    return (*head, *fixed, *_flat(step.settings))
+
+
+def _flat(settings: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    return tuple(word for pair in settings for word in pair)

@@ -1,0 +1,142 @@
+"""Steps that change or wait for the host: NetworkManager's profiles and devices, and links.
+
+Every undo is idempotent: it may run although its step never did, or ran half.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vmnet.spec import IpAddress, IpInterface
+
+Settings = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCheckpoint:
+    """NetworkManager notes the state of all devices and goes back to it after `timeout_s` without a commit."""
+
+    timeout_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitCheckpoint:
+    """NetworkManager forgets the checkpoint: the change stays."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollBackCheckpoint:
+    """NetworkManager goes back to the checkpoint of this run, if it is still there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddProfile:
+    """Add a profile in memory only, so that a reboot forgets it; `SaveProfile` makes it last."""
+
+    uuid: str
+    name: str
+    type: str
+    ifname: str
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyProfile:
+    """Change a profile's settings: in memory, or (`save`) on disk as well."""
+
+    uuid: str
+    name: str
+    settings: Settings
+    save: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteProfile:
+    """Delete a profile, and with it the virtual link it made."""
+
+    uuid: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreProfile:
+    """Put a profile's file back, byte for byte, from the run's own copies, and have NetworkManager read it."""
+
+    uuid: str
+    name: str
+    filename: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivateProfile:
+    """Bring a profile up on its link."""
+
+    uuid: str
+    name: str
+    ifname: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeactivateProfile:
+    """Take a profile down; nothing happens when it is not active."""
+
+    uuid: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReapplyDevice:
+    """Let a device take over what changed in its profile, without dropping its ports."""
+
+    ifname: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlapLink:
+    """Set a link down and up, through netlink: an 802.3ad bond then chooses its aggregator at once."""
+
+    ifname: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitCarrier:
+    """Wait until the link has carrier."""
+
+    ifname: str
+    timeout_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitLacp:
+    """Wait until the switch has answered LACP on `ports` and they pass frames."""
+
+    bond: str
+    ports: tuple[str, ...]
+    timeout_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitPorts:
+    """Wait until exactly these links, taps aside, are the controller's ports, up and forwarding."""
+
+    controller: str
+    ports: tuple[str, ...]
+    timeout_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitAddress:
+    """Wait until the link has these addresses; none named: until it has a global IPv4 address."""
+
+    ifname: str
+    addresses: tuple[IpInterface, ...]
+    timeout_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitNeighbour:
+    """Wait until the neighbour (the gateway) answers on the link: ARP or neighbour discovery."""
+
+    ifname: str
+    address: IpAddress
+    timeout_s: int

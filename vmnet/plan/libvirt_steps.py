@@ -1,0 +1,133 @@
+"""Steps that change libvirt's networks and domains.
+
+Every undo is idempotent: it may run although its step never did, or ran half.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vmnet.facts import Source
+from vmnet.names import Mac
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefineNetwork:
+    """Define a libvirt network from its document, checked against libvirt's schema."""
+
+    name: str
+    document: str
+    was: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartNetwork:
+    """Start a libvirt network; `restart` stops it first (taps stay in the bridge)."""
+
+    name: str
+    restart: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopNetwork:
+    """Stop a libvirt network."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndefineNetwork:
+    """Remove a libvirt network's definition."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetNetworkAutostart:
+    """Say whether libvirt starts the network by itself."""
+
+    name: str
+    autostart: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveInterface:
+    """Change the source of one interface in one document of a domain, and nothing else.
+
+    `scope` is "running" or "persistent"; mac and address (PCI) find the interface. `before` and `after` are the
+    `<interface>` elements for people to compare; the executor edits the document as it is by then.
+    """
+
+    domain: str
+    domain_uuid: str
+    scope: str
+    mac: Mac
+    address: str | None
+    was: Source
+    wanted: Source
+    before: str
+    after: str
+    wanted_bridge: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewriteSavedState:
+    """Change the source of interfaces inside a managed save image (`snapshot` None) or a snapshot.
+
+    Every interface in it whose mac is in `macs` and whose source is `was` gets `wanted`.
+    """
+
+    domain: str
+    domain_uuid: str
+    snapshot: str | None
+    macs: tuple[Mac, ...]
+    was: Source
+    wanted: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddInterface:
+    """Give a domain a new interface; `scopes` are the documents that get it ("persistent", "running")."""
+
+    domain: str
+    domain_uuid: str
+    mac: Mac
+    document: str
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveInterface:
+    """Take an interface that vmnet added out of a domain again."""
+
+    domain: str
+    domain_uuid: str
+    mac: Mac
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BouncedLink:
+    """One interface whose link is to be bounced. `stated_up`: its document says `<link state='up'/>`, and is to
+    say so again afterwards."""
+
+    domain: str
+    domain_uuid: str
+    mac: Mac
+    address: str | None
+    stated_up: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BounceLinks:
+    """Take the guests' links down together for `seconds`, then up, so that their DHCP clients ask again."""
+
+    links: tuple[BouncedLink, ...]
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaiseLinks:
+    """Put guests' links up again that a bounce cut short (a crash, a kill) left down; others are left alone."""
+
+    links: tuple[BouncedLink, ...]

@@ -1,0 +1,89 @@
+"""A bond and bridge that stand already: find what differs, and change only that, without dropping a port."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.errors import Refused
+from vmnet.plan import steps
+from vmnet.plan.profiles import differing, stray_settings
+from vmnet.plan.steps import Planned
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vmnet.facts import Facts, Profile
+    from vmnet.plan.adopt import Layer3
+    from vmnet.plan.profiles import WantedProfile
+
+# `nmcli device reapply` refuses these: they need the link made anew, which drops every guest's tap.
+_FIXED = ("bond.options", "802-3-ethernet.cloned-mac-address", "connection.master", "connection.slave-type")
+
+
+def stack_stands(wanted: Sequence[WantedProfile], facts: Facts) -> bool:
+    """Return whether every wanted profile is there and active, with each port under its controller in the kernel."""
+    by_uuid = {profile.uuid: profile.ifname for profile in wanted}
+    for profile in wanted:
+        link = facts.link(profile.ifname)
+        device = facts.device(profile.ifname)
+        if link is None or device is None or device.profile != profile.uuid:
+            return False
+        controller = dict(profile.shape).get("connection.master")
+        if controller is not None and link.controller != by_uuid[controller]:
+            return False
+    return True
+
+
+def mend_stack(wanted: Sequence[WantedProfile], layer3: Layer3, facts: Facts) -> tuple[list[Planned], list[str]]:
+    """Return the steps that make the standing profiles as wanted, and a line for each that is.
+
+    Raises:
+        Refused: something differs that cannot be changed on a running bond or bridge.
+    """
+    planned: list[Planned] = []
+    kept: list[str] = []
+    for want in wanted:
+        profile = facts.profile(want.uuid)
+        assert profile is not None
+        changes = differing(want.final, profile, facts)
+        if want.layer3:
+            changes = (*changes, *stray_settings(profile, want.layer3))
+        _check_changeable(want, changes, profile)
+        if not changes and not profile.volatile:
+            kept.append(f"{want.type} {want.ifname}: profile {profile.name!r} is active and as wanted")
+            continue
+        planned += _change(want, profile, changes or want.boot)
+    if planned:
+        planned += _prove(wanted[0], layer3)
+    return planned, kept
+
+
+def _check_changeable(want: WantedProfile, changes: steps.Settings, profile: Profile) -> None:
+    fixed = [(key, value) for key, value in changes if key in _FIXED]
+    if fixed:
+        key, value = fixed[0]
+        raise Refused(
+            f"{want.ifname} runs with {key} {profile.get(key) or 'unset'}, and {value} is wanted: "
+            "that cannot be changed while it runs",
+            "take the running configuration back first (vmnet undo), then run host-setup again",
+        )
+
+
+def _change(want: WantedProfile, profile: Profile, changes: steps.Settings) -> list[Planned]:
+    restore = steps.RestoreProfile(uuid=profile.uuid, name=profile.name, filename=profile.filename)
+    reapply = steps.ReapplyDevice(ifname=want.ifname)
+    modify = steps.ModifyProfile(uuid=profile.uuid, name=profile.name, settings=changes, save=True)
+    return [
+        Planned(step=modify, why=f"{want.ifname} differs from what is wanted", undo=(restore, reapply)),
+        Planned(step=reapply, why="takes effect without dropping a port"),
+    ]
+
+
+def _prove(bridge: WantedProfile, layer3: Layer3) -> list[Planned]:
+    addresses = tuple(a for a in layer3.addresses if a.version == 4)
+    wait = steps.WaitAddress(ifname=bridge.ifname, addresses=addresses, timeout_s=15)
+    planned = [Planned(step=wait, why="the address is there")]
+    for gateway in layer3.gateways:
+        step = steps.WaitNeighbour(ifname=bridge.ifname, address=gateway, timeout_s=30)
+        planned.append(Planned(step=step, why="the gateway answers through the bridge"))
+    return planned

@@ -1,0 +1,141 @@
+"""Which NICs carry the bridge, and which link is the management one; why each was taken or left."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmnet.errors import Refused, SpecError
+from vmnet.names import check_ifname
+
+if TYPE_CHECKING:
+    from vmnet.facts import Facts, Link
+    from vmnet.spec import HostSpec
+
+NO_MANAGEMENT = "none"
+"""What `--management` takes when no link is to be left alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The NICs in port order, the management link's name if there is one, and a line of reason for each NIC."""
+
+    nics: tuple[Link, ...]
+    management: str | None
+    reasons: tuple[str, ...]
+
+
+def choose_nics(spec: HostSpec, facts: Facts) -> Chosen:
+    """Return the NICs to build on.
+
+    Raises:
+        SpecError: a NIC is named twice, is unknown, or none was named and none can be proposed.
+        Refused: a named NIC cannot or must not carry the bridge.
+    """
+    management = _management(spec, facts)
+    if not spec.nics:
+        return _propose(spec, facts, management)
+    seen: set[str] = set()
+    for name in spec.nics:
+        check_ifname(name, what="NIC name")
+        if name in seen:
+            raise SpecError(f"NIC {name} is named twice", "name each NIC once")
+        seen.add(name)
+    nics = tuple(_named(name, facts, management) for name in spec.nics)
+    if spec.bond is None and len(nics) > 1:
+        raise SpecError(
+            f"without a bond the bridge takes one NIC, and {len(nics)} are named",
+            "name one NIC, or leave --no-bond out",
+        )
+    left = [_left(link, facts, management) for link in _hardware(facts) if link.ifname not in spec.nics]
+    return Chosen(nics=nics, management=management, reasons=(*(f"{n.ifname}: named" for n in nics), *left))
+
+
+def _hardware(facts: Facts) -> list[Link]:
+    return sorted((link for link in facts.links if link.hardware), key=lambda link: link.ifname)
+
+
+def _management(spec: HostSpec, facts: Facts) -> str | None:
+    if spec.management == NO_MANAGEMENT:
+        return None
+    if spec.management is not None:
+        if facts.link(spec.management) is None:
+            raise SpecError(f"there is no link {spec.management!r}", _known_links(spec.management, facts))
+        return spec.management
+    # An address without the default route is what a management link looks like; a host's only link has the route.
+    guessed = [
+        link.ifname
+        for link in _hardware(facts)
+        if facts.addresses_of(link.ifname) and not facts.default_routes(link.ifname) and link.controller is None
+    ]
+    return guessed[0] if guessed else None
+
+
+def _known_links(name: str, facts: Facts) -> str:
+    names = [link.ifname for link in _hardware(facts)]
+    close = difflib.get_close_matches(name, names, n=1)
+    meant = f"did you mean {close[0]}? " if close else ""
+    return f"{meant}NICs on this host: {', '.join(names) or 'none'}"
+
+
+def _named(name: str, facts: Facts, management: str | None) -> Link:
+    link = facts.link(name)
+    if link is None:
+        raise SpecError(f"there is no NIC {name!r}", _known_links(name, facts))
+    if name == management:
+        raise Refused(
+            f"{name} is the management link ({_addresses(link, facts)}); vmnet never touches it",
+            "name other NICs; if another link is the management one, say so with --management LINK, "
+            f"or --management {NO_MANAGEMENT} if there is none",
+        )
+    problem = _unfit(link)
+    if problem:
+        raise Refused(f"{name} {problem}", "name a wired NIC: " + _known_links("", facts))
+    return link
+
+
+def _addresses(link: Link, facts: Facts) -> str:
+    return ", ".join(str(a) for a in facts.addresses_of(link.ifname)) or "no address"
+
+
+def _unfit(link: Link) -> str:
+    """Return why a link can never be a port of a bridge with guests; "" when it can."""
+    if link.wireless:
+        return "is a Wi-Fi NIC: an access point drops frames from MACs other than its own, so no guest gets through"
+    if not link.hardware:
+        return f"is a {link.kind or 'virtual'} link, not a NIC"
+    return ""
+
+
+def _propose(spec: HostSpec, facts: Facts, management: str | None) -> Chosen:
+    fit = [link for link in _hardware(facts) if not _left_because(link, facts, management)]
+    # The one that has the default route comes first: it gives the bridge its MAC.
+    fit.sort(key=lambda link: (not facts.default_routes(link.ifname), link.ifname))
+    taken = fit if spec.bond else fit[:1]
+    if not taken:
+        why = "; ".join(_left(link, facts, management) for link in _hardware(facts))
+        raise SpecError(
+            f"no NIC to propose ({why or 'this host has none'})", "name the NICs: vmnet host-setup em1 p4p1"
+        )
+    names = {link.ifname for link in taken}
+    reasons = [f"{link.ifname}: taken, wired and with carrier" for link in taken]
+    left = [_left(link, facts, management) for link in _hardware(facts) if link.ifname not in names]
+    return Chosen(nics=tuple(taken), management=management, reasons=(*reasons, *left))
+
+
+def _left(link: Link, facts: Facts, management: str | None) -> str:
+    return f"{link.ifname}: left alone, {_left_because(link, facts, management) or 'not named'}"
+
+
+def _left_because(link: Link, facts: Facts, management: str | None) -> str:
+    device = facts.device(link.ifname)
+    if link.ifname == management:
+        return f"the management link ({_addresses(link, facts)})"
+    if link.wireless:
+        return "Wi-Fi"
+    if not link.carrier and link.admin_up:
+        return "no carrier: no cable, or the switch port is off"
+    if device is not None and not device.managed:
+        return "not managed by NetworkManager"
+    return ""

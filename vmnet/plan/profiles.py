@@ -1,0 +1,176 @@
+"""The profiles that host-setup wants, and how a profile that is there compares with one that is wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmnet.names import profile_uuid
+from vmnet.plan.adopt import plain
+
+if TYPE_CHECKING:
+    from vmnet.facts import Facts, Link, Profile
+    from vmnet.names import Mac
+    from vmnet.plan.adopt import Layer3
+    from vmnet.plan.steps import Settings
+    from vmnet.spec import HostSpec
+
+PORT_PRIORITY = 100
+"""autoconnect-priority of the NICs' port profiles: at boot they win over any older profile for the same NIC."""
+
+_NM_TYPES = {"bridge": "bridge", "bond": "bond", "ethernet": "802-3-ethernet"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedProfile:
+    """A profile to be: `type` as `nmcli connection add` takes it, `shape` its own settings, `layer3` the bridge's
+    addresses (set late), `boot` what makes NetworkManager start it by itself."""
+
+    uuid: str
+    ifname: str
+    type: str
+    shape: Settings
+    layer3: Settings
+    boot: Settings
+
+    @property
+    def final(self) -> Settings:
+        """All settings as they are to be in the end."""
+        return (*self.shape, *self.layer3, *self.boot)
+
+
+def wanted_profiles(
+    spec: HostSpec, nics: tuple[Link, ...], mac: Mac, layer3: Layer3, facts: Facts
+) -> tuple[WantedProfile, ...]:
+    """Return the bridge's profile, the bond's where one is wanted, and one for each NIC, in that order.
+
+    A profile that is active on a link of the right name and type keeps its UUID: it is mended, not replaced.
+    """
+    boot = (("connection.autoconnect", "yes"),)
+    mtu = (("802-3-ethernet.mtu", str(layer3.mtu)),) if layer3.mtu else ()
+    pinned = (("802-3-ethernet.cloned-mac-address", mac),)
+    pulls_ports = (("connection.autoconnect-slaves", "1"),)
+    bridge_uuid = _uuid("bridge", spec.bridge.ifname, facts)
+    snooping = spec.bridge.multicast_snooping
+    bridge = WantedProfile(
+        uuid=bridge_uuid,
+        ifname=spec.bridge.ifname,
+        type="bridge",
+        shape=(
+            ("bridge.stp", _yes(spec.bridge.stp)),
+            *((("bridge.multicast-snooping", _yes(snooping)),) if snooping is not None else ()),
+            *pinned,
+            *mtu,
+            *pulls_ports,
+        ),
+        layer3=layer3.settings,
+        boot=boot,
+    )
+    if spec.bond is None:
+        port = _port(nics[0], "bridge", bridge_uuid, mtu, facts)
+        return (bridge, port)
+    bond_uuid = _uuid("bond", spec.bond.ifname, facts)
+    bond = WantedProfile(
+        uuid=bond_uuid,
+        ifname=spec.bond.ifname,
+        type="bond",
+        shape=(
+            ("bond.options", bond_options(spec)),
+            ("connection.master", bridge_uuid),
+            ("connection.slave-type", "bridge"),
+            *pinned,
+            *mtu,
+            *pulls_ports,
+        ),
+        layer3=(),
+        boot=boot,
+    )
+    return (bridge, bond, *(_port(nic, "bond", bond_uuid, mtu, facts) for nic in nics))
+
+
+def bond_options(spec: HostSpec) -> str:
+    """Return the bond's options as NetworkManager's bond.options takes them."""
+    assert spec.bond is not None
+    options = [f"mode={spec.bond.mode.value}", f"miimon={spec.bond.miimon_ms}"]
+    if spec.bond.lacp_rate:
+        options.append(f"lacp_rate={spec.bond.lacp_rate}")
+    if spec.bond.xmit_hash_policy:
+        options.append(f"xmit_hash_policy={spec.bond.xmit_hash_policy}")
+    return ",".join(options)
+
+
+def _port(nic: Link, controller_type: str, controller: str, mtu: Settings, facts: Facts) -> WantedProfile:
+    priority = ("connection.autoconnect-priority", str(PORT_PRIORITY))
+    return WantedProfile(
+        uuid=_uuid("ethernet", nic.ifname, facts, port_of=controller_type),
+        ifname=nic.ifname,
+        type="ethernet",
+        shape=(("connection.master", controller), ("connection.slave-type", controller_type), *mtu),
+        layer3=(),
+        boot=(("connection.autoconnect", "yes"), priority),
+    )
+
+
+def _uuid(kind: str, ifname: str, facts: Facts, *, port_of: str = "") -> str:
+    active = facts.active_profile(ifname)
+    device = facts.device(ifname)
+    mine = active is not None and active.type == _NM_TYPES[kind] and not (device and device.external)
+    if port_of:
+        mine = mine and active is not None and active.get("connection.slave-type") == port_of
+    elif kind == "bond":
+        mine = mine and active is not None and active.get("connection.slave-type") == "bridge"
+    role = f"{'port ' if port_of else kind + ' '}{ifname}"
+    return active.uuid if mine and active is not None else profile_uuid(facts.machine_id, role)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def differing(wanted: Settings, profile: Profile, facts: Facts) -> Settings:
+    """Return the wanted settings that the profile does not have."""
+    return tuple((key, value) for key, value in wanted if not _same(key, value, profile.get(key), facts))
+
+
+def _same(key: str, wanted: str, seen: str, facts: Facts) -> bool:
+    seen = plain(seen)
+    if key == "bond.options":
+        # NetworkManager may add options of its own; ours must be among them.
+        return set(wanted.split(",")) <= set(seen.split(","))
+    if key == "connection.master":
+        # By uuid or by ifname: both name the same controller.
+        profile = facts.profile(wanted)
+        return seen in (wanted, profile.ifname if profile else wanted)
+    if key.endswith((".addresses", ".dns", ".dns-search", ".routes")):
+        return _items(wanted) == _items(seen)
+    return wanted.lower() == seen.lower()
+
+
+def _items(value: str) -> list[str]:
+    return [item.strip().lower() for item in value.replace(";", ",").split(",") if item.strip()]
+
+
+def stray_settings(profile: Profile, layer3: Settings) -> Settings:
+    """Return resets for address settings that the bridge's profile has and the wanted layer 3 does not."""
+    wanted = {key for key, _ in layer3}
+    keys = ("addresses", "gateway", "dns", "routes", "dns-search")
+    present = [f"{family}.{key}" for family in ("ipv4", "ipv6") for key in keys]
+    return tuple((key, "") for key in present if key not in wanted and profile.get(key))
+
+
+def competes(profile: Profile, nics: tuple[Link, ...], names: tuple[str, ...]) -> str:
+    """Return why the profile would fight for a chosen NIC or a wanted name; "" when it does not.
+
+    NetworkManager's own default profiles (in /run, priority -999) lose to any port profile and are left alone.
+    """
+    if profile.volatile and plain(profile.get("connection.autoconnect-priority")) == "-999":
+        return ""
+    if profile.ifname in names:
+        return f"it wants the name {profile.ifname}"
+    if profile.type != "802-3-ethernet":
+        return ""
+    mac = profile.get("802-3-ethernet.mac-address").lower()
+    for nic in nics:
+        if profile.ifname == nic.ifname or (not profile.ifname and mac and mac == nic.permanent_mac):
+            return f"it is for {nic.ifname}"
+    return "it takes any wired NIC" if not profile.ifname and not mac else ""

@@ -1,0 +1,145 @@
+"""What must hold before the first step: refusals with the reason and the way out, and warnings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.errors import Conflict, Refused, SpecError
+from vmnet.names import check_ifname
+from vmnet.spec import BondMode
+
+if TYPE_CHECKING:
+    from vmnet.facts import Facts, Link
+    from vmnet.spec import HostSpec
+
+_UNFIT_MODES = {
+    BondMode.BALANCE_RR: "it sends one connection's frames over both NICs, out of order",
+    BondMode.BROADCAST: "it sends every frame over every NIC, and guests get duplicates",
+    BondMode.BALANCE_TLB: "it changes source MACs, so the switch learns guests' MACs on the wrong port",
+    BondMode.BALANCE_ALB: "it rewrites ARP answers, so guests behind the bridge lose their neighbours",
+}
+_MOVED_WITH_NIC = ("vlan", "macvlan", "macvtap", "ipvlan")
+
+
+def check_spec(spec: HostSpec) -> None:
+    """Raise SpecError for a request that is wrong on any host, Refused for a bond mode that harms guests."""
+    check_ifname(spec.bridge.ifname, what="bridge name")
+    names = [spec.bridge.ifname, *spec.nics]
+    if spec.bond is not None:
+        check_ifname(spec.bond.ifname, what="bond name")
+        names.append(spec.bond.ifname)
+        _check_bond_mode(spec)
+    if len(set(names)) != len({*spec.nics}) + 1 + (spec.bond is not None):
+        raise SpecError("the bridge, the bond and the NICs need names of their own", "change --bridge or --bond")
+    if spec.mtu is not None and not 576 <= spec.mtu <= 65535:
+        raise SpecError(f"an MTU of {spec.mtu} is out of range", "use 1500, or 9000 where the switch allows it")
+    if spec.timeout_s is not None and not 10 <= spec.timeout_s <= 3600:
+        raise SpecError(f"a timeout of {spec.timeout_s} s is out of range", "use 10 to 3600 seconds")
+
+
+def _check_bond_mode(spec: HostSpec) -> None:
+    assert spec.bond is not None
+    reason = _UNFIT_MODES.get(spec.bond.mode)
+    if reason:
+        raise Refused(
+            f"bond mode {spec.bond.mode.value} does not go with a bridge that carries guests: {reason}",
+            "use 802.3ad where the switch speaks LACP, active-backup where it does not",
+        )
+    if not 10 <= spec.bond.miimon_ms <= 10000:
+        raise SpecError(
+            f"miimon {spec.bond.miimon_ms} ms is out of range", "use 10 to 10000 milliseconds; 100 is usual"
+        )
+    if spec.bond.lacp_rate and spec.bond.mode is not BondMode.LACP:
+        raise SpecError("an LACP rate goes with 802.3ad only", "leave --lacp-rate out")
+
+
+def check_host(spec: HostSpec, nics: tuple[Link, ...], facts: Facts) -> None:
+    """Raise Refused or Conflict where the host is not in a state in which the change is safe."""
+    if facts.nm_version is None:
+        raise Refused(
+            f"NetworkManager does not answer: {facts.nm_problem}",
+            "vmnet configures the host through NetworkManager: systemctl start NetworkManager",
+        )
+    if facts.checkpoints:
+        raise Conflict(
+            "NetworkManager holds an open checkpoint: another change of the network is in progress",
+            "wait until it is committed or rolled back (nmcli, Cockpit, nmstate or vmnet started it)",
+        )
+    if spec.network is not None and facts.libvirt_version is None:
+        raise Refused(
+            f"libvirt does not answer: {facts.libvirt_problem}",
+            "start it (systemctl start libvirtd), or leave libvirt alone with --no-network",
+        )
+    for nic in nics:
+        _check_nic(nic, spec, facts)
+    _check_name(spec.bridge.ifname, "bridge", facts)
+    if spec.bond is not None:
+        _check_name(spec.bond.ifname, "bond", facts)
+
+
+def _check_nic(nic: Link, spec: HostSpec, facts: Facts) -> None:
+    device = facts.device(nic.ifname)
+    if device is None or not device.managed:
+        raise Refused(
+            f"NetworkManager does not manage {nic.ifname}: another tool owns it",
+            "take it out of /etc/network/interfaces, netplan or systemd-networkd, and out of unmanaged-devices in "
+            "/etc/NetworkManager, then reload NetworkManager",
+        )
+    allowed = {spec.bridge.ifname, *((spec.bond.ifname,) if spec.bond else ())}
+    if nic.controller is not None and nic.controller not in allowed:
+        raise Refused(
+            f"{nic.ifname} is a port of {nic.controller}",
+            f"take it out of {nic.controller} first, or name that with --bridge or --bond",
+        )
+    children = [x.ifname for x in facts.links if x.parent == nic.ifname and x.kind in _MOVED_WITH_NIC]
+    if children:
+        raise Refused(
+            f"{nic.ifname} carries {', '.join(children)}, which would go deaf when it becomes a port",
+            "move them onto the bond or the bridge first",
+        )
+
+
+def _check_name(ifname: str, kind: str, facts: Facts) -> None:
+    link = facts.link(ifname)
+    if link is None:
+        return
+    device = facts.device(ifname)
+    if link.kind != kind:
+        raise Refused(
+            f"{ifname} is there already and is a {link.kind or 'NIC'}, not a {kind}",
+            f"choose another name with --{kind}",
+        )
+    if device is None or not device.managed or device.external:
+        raise Refused(
+            f"{kind} {ifname} is there already and was not made by NetworkManager",
+            f"remove it (ip link delete {ifname}), or choose another name with --{kind}",
+        )
+
+
+def warnings(spec: HostSpec, nics: tuple[Link, ...], management: str | None, facts: Facts) -> tuple[str, ...]:
+    """Return what the admin should know before saying yes."""
+    found = []
+    speeds = {nic.speed_mbit for nic in nics if nic.speed_mbit}
+    if len(speeds) > 1:
+        found.append(f"the NICs run at different speeds ({sorted(speeds)} Mbit/s): LACP does not aggregate them")
+    found += [f"{nic.ifname} has no carrier now" for nic in nics if nic.admin_up and not nic.carrier]
+    if spec.bond is not None and len(nics) == 1:
+        found.append(f"the bond has one port only ({nics[0].ifname}): it protects against nothing until another joins")
+    if spec.bridge.stp:
+        found.append("STP is on: each guest is without network for 30 s after its start")
+    if management is not None:
+        found += _management_warnings(management, spec.fix_management, facts)
+    return tuple(found)
+
+
+def _management_warnings(management: str, fix: bool, facts: Facts) -> list[str]:
+    profile = facts.active_profile(management)
+    if profile is None:
+        return [f"management link {management} has no active profile"]
+    end = "" if fix else f": nmcli connection modify uuid {profile.uuid}"
+    found = []
+    if profile.get("ipv4.never-default") == "no":
+        found.append(f"management profile {profile.name!r} may take the default route (ipv4.never-default no)")
+    if profile.get("ipv4.may-fail") == "no":
+        found.append(f"management profile {profile.name!r} holds the boot up when it fails (ipv4.may-fail no)")
+    return [f"{text}{end and end + ' …, or --fix-management'}" for text in found]
