@@ -64,14 +64,14 @@ def _with_hypervisor(facts: Facts, uri: str) -> Facts:
 
     try:
         with Hypervisor(uri, read_only=not facts.root) as libvirt:
-            networks = libvirt.read_networks()
+            networks, domains = libvirt.read_networks(), libvirt.read_domains()
             return replace(
                 facts,
                 libvirt_version=libvirt.version,
                 networks=networks,
                 hypervisor_links=libvirt.read_hypervisor_links(),
-                domains=libvirt.read_domains(),
-                guest_addresses=libvirt.read_guest_addresses(networks),
+                domains=domains,
+                guest_addresses=libvirt.read_guest_addresses(networks, domains),
             )
     except HypervisorError as error:
         return replace(facts, libvirt_version=None, libvirt_problem=error.message)
