@@ -20,6 +20,7 @@ DEBIAN_PYTHON = "/usr/bin/python3"
 HAS_CLI = (ROOT / "vmnet/cli/__init__.py").exists()
 needs_cli = pytest.mark.skipif(not HAS_CLI, reason="vmnet/cli is not written yet")
 PACKAGED = "import importlib.resources as r; print(*(p.name for p in (r.files('vmnet') / 'xml').iterdir()))"
+NEWEST = ("click", "lxml", "pyroute2", "rich")
 
 # `vmnet --help` may take 60 ms of Python beyond the interpreter's own start. On a slower machine it may take as
 # much more as `import click` takes more than it took where the limit was set.
@@ -84,6 +85,15 @@ def test_installs_on_debian_packages_alone(wheel: Path, tmp_path: Path) -> None:
     run([bin_ / "python", "-m", "pip", "install", "--no-index", wheel], tmp_path)
     assert set(run([bin_ / "python", "-c", PACKAGED], tmp_path).split()) == DOCUMENTS
     assert vmnet.__version__ in run([bin_ / "vmnet", "--version"], tmp_path)
+
+
+def test_unit_tests_pass_on_the_newest_libraries(tmp_path: Path) -> None:
+    """`pipx install .` takes these, not the distribution's (only libvirt-python stays: it would need a compiler)."""
+    run([DEBIAN_PYTHON, "-m", "venv", "--system-site-packages", tmp_path / "venv"], tmp_path)
+    python = tmp_path / "venv/bin/python"
+    run([python, "-m", "pip", "install", "--upgrade", *NEWEST, "pytest", "hypothesis"], tmp_path)
+    options = ("-p", "no:cacheprovider", "-m", "not lab and not process", "--ignore=tests/test_architecture.py")
+    run([python, "-m", "pytest", *options], ROOT)
 
 
 @needs_cli
