@@ -32,13 +32,18 @@ _NetworkStep = (
     steps.DefineNetwork | steps.StartNetwork | steps.StopNetwork | steps.UndefineNetwork | steps.SetNetworkAutostart
 )
 _DomainStep = (
-    steps.MoveInterface | steps.RewriteSavedState | steps.AddInterface | steps.RemoveInterface | steps.BounceLinks
+    steps.MoveInterface
+    | steps.RewriteSavedState
+    | steps.AddInterface
+    | steps.RemoveInterface
+    | steps.BounceLinks
+    | steps.RaiseLinks
 )
 
 
 def printable(text: str) -> str:
     """Return `text` with control characters spelt out, so that no name can steer the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
 
 
 def listed(items: Iterable[object], *, nothing: str = "none") -> str:

@@ -1,0 +1,117 @@
+"""The command line: the one place that knows click, and the one that turns errors into exit codes."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import vmnet
+from vmnet.cli.commands import COMPLETE_VARIABLE, Commands, load
+from vmnet.cli.session import Session
+from vmnet.cli.signals import one_interrupt
+from vmnet.errors import SpecError, VmnetError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+READER_GONE = 141
+"""As for a program that SIGPIPE ended: whoever read our output went away."""
+
+HELP = """Move a libvirt host and its VMs from NAT to a bonded bridge on the LAN, and back.
+
+Every command reads what the host is, plans, shows the plan, asks, applies it with a journal, and verifies.
+With --plan it stops before asking: nothing is changed, and root is not needed to look.
+
+\b
+Examples, in the order in which they are used:
+  vmnet host-setup em1 p4p1 --plan          what would be done, as nmcli commands
+  sudo vmnet host-setup em1 p4p1            bond0 of two NICs, br0 on it with the host's address
+  sudo vmnet attach-domain web01            one VM onto the bridge
+  sudo vmnet migrate-from-virbr0            all VMs that are left on libvirt's NAT network
+  vmnet verify                              wanted and seen, from nmcli, the kernel and libvirt
+  sudo vmnet undo                           the last run backwards
+"""
+
+EPILOG = """\b
+Exit codes:
+  0 done, or nothing to do    4 a tool, libvirt or the kernel failed
+  1 a bug in vmnet            5 somebody else is changing the same thing
+  2 the request is wrong      6 what is seen is not what is wanted
+  3 refused, nothing changed  7 the undo is incomplete
+  130 interrupted; what was begun was rolled back
+"""
+
+
+@click.command(
+    "vmnet", cls=Commands, help=HELP, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(vmnet.__version__, prog_name="vmnet", message="%(prog)s %(version)s")
+def commands() -> None:
+    pass
+
+
+def main(argv: Sequence[str] | None = None, *, session: Session | None = None) -> int:
+    """Run vmnet as from a shell and return its exit code.
+
+    Args:
+        argv: the words after `vmnet`; None: those of this process.
+        session: the streams, the environment and the API to use; None: those of this process.
+    """
+    words = tuple(sys.argv[1:] if argv is None else argv)
+    if session is None:
+        session = Session(argv=words)
+        for stream in (session.stdout, session.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                # A name that the terminal's encoding lacks is no reason to die in the middle of a run.
+                stream.reconfigure(errors="backslashreplace")
+    if COMPLETE_VARIABLE in session.environ:
+        commands.main(list(words), prog_name="vmnet", complete_var=COMPLETE_VARIABLE)
+    with one_interrupt():
+        return _guarded(session, words)
+
+
+def _guarded(session: Session, words: Sequence[str]) -> int:
+    try:
+        code = _run(session, words)
+        session.stdout.flush()
+    except VmnetError as error:
+        code = _outcome().fail(session, error)
+    except (KeyboardInterrupt, click.Abort):
+        code = _outcome().interrupted(session)
+    except BrokenPipeError:
+        code = READER_GONE
+    except Exception as error:  # noqa: BLE001 - the one place where a bug ends
+        code = _outcome().bug(session, error)
+    return code if _flushed(session) else code or READER_GONE
+
+
+def _run(session: Session, words: Sequence[str]) -> int:
+    try:
+        with commands.make_context("vmnet", list(words), obj=session) as context:
+            commands.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "vmnet"
+        raise SpecError(error.format_message().rstrip("."), f"{path} --help") from None
+    except click.ClickException as error:
+        raise SpecError(error.format_message()) from None
+    return 0
+
+
+def _outcome() -> Any:
+    return load("vmnet.cli.outcome")
+
+
+def _flushed(session: Session) -> bool:
+    """Return whether all was written; when the reader has gone, see that Python's own last flush is quiet."""
+    try:
+        session.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True

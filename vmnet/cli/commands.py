@@ -1,0 +1,48 @@
+"""The list of commands; each is loaded when it is used, so that `vmnet --help` stays quick."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, cast
+
+import click
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+COMPLETE_VARIABLE = "_VMNET_COMPLETE"
+"""What the completion script sets when it asks for completions."""
+
+COMMANDS = {
+    "host-setup": "Build the bridge (and the bond below it) and give it the host's address.",
+    "attach-domain": "Move one VM's interface onto the bridge.",
+    "migrate-from-virbr0": "Move all VMs from libvirt's NAT network onto the bridge.",
+    "verify": "Compare what is wanted with what nmcli, the kernel and libvirt say.",
+    "undo": "Take the last run back.",
+    "completion": "Print the completion script of a shell.",
+}
+"""Each command and its line in `vmnet --help`; the module of `host-setup` is vmnet.cli.host_setup."""
+
+
+def load(module: str) -> ModuleType:
+    """Import a module by name when it is needed."""
+    return importlib.import_module(module)
+
+
+class Commands(click.Group):
+    """The group of all commands; listing them imports none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order in which they are used."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import and return the command called `cmd_name`."""
+        if cmd_name not in COMMANDS:
+            return None
+        return cast("click.Command", load(f"vmnet.cli.{cmd_name.replace('-', '_')}").command)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """Write the commands into the help without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))

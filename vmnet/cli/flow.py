@@ -1,0 +1,128 @@
+"""What all changing commands do once they have a plan: show it, ask, apply it, verify, report."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vmnet.cli.outcome import Reported
+from vmnet.cli.output import ProgressLines, show
+from vmnet.errors import Refused, VerifyError
+from vmnet.report.json_forms import Json, json_text, plan_form, run_form
+from vmnet.report.plan import render_nothing_to_do, render_plan
+from vmnet.report.run import render_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vmnet import Facts, Finding, Plan, Progress, RunResult
+    from vmnet.cli.session import Session
+
+    Apply = Callable[[Callable[[Progress], None]], RunResult]
+    Verify = Callable[[], tuple[Finding, ...]]
+
+SETTLE_S = 10
+"""So long what is seen may still become what is wanted (a second LACP port joins late); then it is a difference."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mode:
+    """How far to go, and how to say it: the --plan, --yes and --output of a command."""
+
+    plan_only: bool
+    yes: bool
+    output: str
+
+    @classmethod
+    def of(cls, words: dict[str, Any]) -> Mode:
+        """Return the mode from a command's options."""
+        return cls(plan_only=words["plan_only"], yes=words["yes"], output=words["output"])
+
+    @property
+    def json(self) -> bool:
+        """Whether the report is JSON."""
+        return self.output == "json"
+
+
+def carry_out(session: Session, mode: Mode, plan: Plan, facts: Facts, apply: Apply, verify: Verify) -> None:
+    """Take a plan from showing it to the report of its run.
+
+    Raises:
+        Refused: not root, not confirmed, or nobody to ask.
+        VerifyError: the run is done and what is seen is not what was wanted.
+    """
+    if plan.empty or mode.plan_only:
+        show_plan(session, mode, plan)
+        return
+    check_root(session, facts)
+    if not mode.json:
+        show(session, render_plan(plan))
+    if not mode.yes:
+        confirm(session, plan, mode)
+    progress = ProgressLines(session)
+    try:
+        result = apply(progress)
+    finally:
+        progress.close()
+    report(session, mode, result, settled(verify))
+
+
+def show_plan(session: Session, mode: Mode, plan: Plan) -> None:
+    """Print a plan that is not to be carried out, or that is empty."""
+    if mode.json:
+        write_json(session, plan_form(plan))
+    else:
+        show(session, render_nothing_to_do(plan) if plan.empty else render_plan(plan))
+
+
+def check_root(session: Session, facts: Facts) -> None:
+    """Raise Refused unless we may change things."""
+    if not facts.root:
+        command = shlex.join(("sudo", "vmnet", *session.argv))
+        raise Refused("only root may change the host", f"{command}\nor add --plan to see what would be done")
+
+
+def confirm(session: Session, plan: Plan, mode: Mode) -> None:
+    """Ask whether to go on; anything but yes raises Refused."""
+    if mode.json or not session.stdin.isatty():
+        raise Refused(
+            "nothing was changed: there is nobody to ask whether to go on", "add --yes to go on without asking"
+        )
+    session.stdout.flush()
+    session.stderr.write(f"{plan.command}: go on with these {len(plan.planned)} steps? [y/N] ")
+    session.stderr.flush()
+    if session.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise Refused("nothing was changed: not confirmed", "answer y, or add --yes")
+
+
+def settled(verify: Verify, *, patience_s: float = SETTLE_S) -> tuple[Finding, ...]:
+    """Return the findings, as soon as all are well or the patience is over."""
+    end = time.monotonic() + patience_s
+    while True:
+        findings = verify()
+        if all(finding.ok for finding in findings) or time.monotonic() >= end:
+            return findings
+        time.sleep(1)
+
+
+def report(session: Session, mode: Mode, result: RunResult, findings: tuple[Finding, ...]) -> None:
+    """Print what a run came to; raise VerifyError when what is seen is not what was wanted."""
+    wrong = [finding for finding in findings if not finding.ok]
+    if mode.json:
+        write_json(session, run_form(result, findings))
+        if wrong:
+            raise Reported(VerifyError.exit_code)
+        return
+    show(session, render_run(result, findings))
+    if wrong:
+        raise VerifyError(
+            f"the run is done, and {len(wrong)} of {len(findings)} checks differ from what is wanted",
+            f"vmnet verify looks again; sudo vmnet undo {result.run} takes the run back",
+        )
+
+
+def write_json(session: Session, document: Json) -> None:
+    """Print one JSON document on standard output."""
+    session.stdout.write(json_text(document))

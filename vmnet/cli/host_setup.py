@@ -1,0 +1,112 @@
+"""vmnet host-setup: the bridge, the bond below it, and the host's address on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from vmnet.cli import flow, options
+from vmnet.cli.session import Session
+from vmnet.names import check_ifname
+from vmnet.spec import BondSpec, BridgeSpec, HostSpec
+
+HELP = """Build the bridge (and the bond below it) and give it the host's address.
+
+NICs are the ports of the bond; without any, all wired NICs with carrier are proposed, and the plan says why each was
+taken or left. Without --address the bridge adopts what the NIC has now: addresses, routes, DNS, MTU, firewalld zone
+and DHCP identity. The management link is left alone.
+
+NetworkManager goes back to the state before by itself unless the last step is reached, even when this connection
+or this process is lost.
+
+\b
+Examples:
+  vmnet host-setup --plan
+  sudo vmnet host-setup em1 p4p1
+  sudo vmnet host-setup em1 p4p1 --address 172.16.4.3/24 --gateway 172.16.4.1 --dns 172.16.4.2 --management p2p1
+  sudo vmnet host-setup em1 p4p1 --mode active-backup      the switch does not speak LACP
+  sudo vmnet host-setup em1 --no-bond
+"""
+
+
+@click.command("host-setup", help=HELP, short_help="Build the bridge and the bond.")
+@click.argument("nics", metavar="[NIC]...", nargs=-1)
+@click.option("--bridge", metavar="NAME", default="br0", show_default=True, help="The bridge's name.")
+@click.option("--bond", metavar="NAME", default="bond0", show_default=True, help="The bond's name.")
+@click.option("--no-bond", is_flag=True, help="Put the bridge on one NIC, without a bond.")
+@click.option("--mode", default="802.3ad", show_default=True, help="802.3ad (LACP), active-backup or balance-xor.")
+@click.option("--miimon", metavar="MS", type=int, default=100, show_default=True, help="Interval of the link check.")
+@click.option("--lacp-rate", type=click.Choice(["slow", "fast"]), help="How often the switch sends LACP frames.")
+@click.option(
+    "--xmit-hash-policy",
+    type=click.Choice(["layer2", "layer2+3", "layer3+4", "encap2+3", "encap3+4", "vlan+srcmac"]),
+    help="What spreads the traffic over the ports.",
+)
+@click.option("--stp/--no-stp", default=False, show_default=True, help="Spanning tree on the bridge.")
+@click.option("--multicast-snooping/--no-multicast-snooping", default=None, help="IGMP and MLD snooping on the bridge.")
+@click.option(
+    "--address", metavar="CIDR|dhcp", multiple=True, help="The bridge's address; may be repeated. Default: adopt."
+)
+@click.option("--gateway", metavar="ADDRESS", multiple=True, help="The router; one for IPv4 and one for IPv6.")
+@click.option("--dns", metavar="ADDRESS", multiple=True, help="A DNS server; may be repeated.")
+@click.option("--dns-search", metavar="DOMAIN", multiple=True, help="A DNS search domain; may be repeated.")
+@click.option("--mtu", metavar="BYTES", type=int, help="The MTU of bridge, bond and NICs. Default: adopt.")
+@click.option(
+    "--management", metavar="LINK", help="The link to leave alone; none if there is none. Default: found out."
+)
+@click.option("--fix-management", is_flag=True, help="Give the management profile never-default and may-fail.")
+@click.option(
+    "--network", metavar="NAME", default="host-bridge", show_default=True, help="The libvirt network on the bridge."
+)
+@click.option("--no-network", is_flag=True, help="Leave libvirt alone.")
+@click.option(
+    "--displace", metavar="PROFILE", multiple=True, help="Another profile to set aside, by name or UUID; repeatable."
+)
+@click.option("--timeout", metavar="SECONDS", type=int, help="When NetworkManager goes back by itself. Default: fits.")
+@options.connect_option
+@options.run_options
+@click.pass_obj
+def command(session: Session, *, uri: str, **words: Any) -> None:
+    """Want, is, plan, show, ask, apply, verify, report."""
+    api = session.api
+    spec = _wanted(words)
+    facts = api.read_facts(uri=uri, hypervisor=spec.network is not None)
+    plan = api.plan_host_setup(spec, facts)
+    flow.carry_out(
+        session,
+        flow.Mode.of(words),
+        plan,
+        facts,
+        apply=lambda progress: api.apply(plan, facts, progress=progress, uri=uri),
+        verify=lambda: api.verify(plan.goal, api.read_facts(uri=uri, hypervisor=spec.network is not None)),
+    )
+
+
+def _wanted(words: dict[str, Any]) -> HostSpec:
+    return HostSpec(
+        nics=tuple(check_ifname(nic, what="NIC") for nic in words["nics"]),
+        bridge=BridgeSpec(
+            ifname=check_ifname(words["bridge"], what="bridge name"),
+            stp=words["stp"],
+            multicast_snooping=words["multicast_snooping"],
+        ),
+        bond=None if words["no_bond"] else _wanted_bond(words),
+        address=options.parse_addresses(words["address"], words["gateway"], words["dns"], words["dns_search"]),
+        mtu=words["mtu"],
+        management=options.parse_ifname(words["management"], "management link"),
+        fix_management=words["fix_management"],
+        network=None if words["no_network"] else options.check_name(words["network"], "network"),
+        displace=words["displace"],
+        timeout_s=words["timeout"],
+    )
+
+
+def _wanted_bond(words: dict[str, Any]) -> BondSpec:
+    return BondSpec(
+        ifname=check_ifname(words["bond"], what="bond name"),
+        mode=options.parse_mode(words["mode"]),
+        miimon_ms=words["miimon"],
+        lacp_rate=words["lacp_rate"],
+        xmit_hash_policy=words["xmit_hash_policy"],
+    )

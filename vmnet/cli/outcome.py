@@ -1,0 +1,62 @@
+"""How a call ends when it does not end well: the text or JSON of the error, and the exit code."""
+
+from __future__ import annotations
+
+import traceback
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from vmnet.cli.output import show
+from vmnet.errors import VmnetError
+from vmnet.report.errors import render_error
+from vmnet.report.json_forms import error_form, json_text
+
+if TYPE_CHECKING:
+    from vmnet.cli.session import Session
+
+INTERRUPTED = 130
+
+
+class Reported(VmnetError):
+    """Ends the call with an exit code after the report itself has said all."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(f"reported, exit code {exit_code}")
+        self.exit_code = exit_code
+
+
+def fail(session: Session, error: VmnetError) -> int:
+    """Report an error and return its exit code."""
+    # With the terminal gone there is nobody to tell; the exit code still counts.
+    with suppress(OSError):
+        if isinstance(error, Reported):
+            session.stdout.flush()
+        elif session.json:
+            session.stdout.write(json_text(error_form(error)))
+            session.stdout.flush()
+        else:
+            session.stdout.flush()
+            show(session, render_error(error), error=True)
+    return error.exit_code
+
+
+def interrupted(session: Session) -> int:
+    """Report an interrupt; the run, if one was going on, has gone back by now."""
+    hint = "if a run was going on it was rolled back; vmnet verify shows the state"
+    error = VmnetError("interrupted", hint)
+    error.exit_code = INTERRUPTED
+    return fail(session, error)
+
+
+def bug(session: Session, error: Exception) -> int:
+    """Report an error that nobody foresaw."""
+    with suppress(OSError):
+        session.stderr.write("".join(traceback.format_exception(error)))
+    return fail(
+        session,
+        VmnetError(
+            f"a bug in vmnet: {type(error).__name__}: {error}",
+            "please report it with the lines above and the output of the same command with --plan\n"
+            "if a run was going on: vmnet verify shows the state, vmnet undo takes it back",
+        ),
+    )

@@ -1,0 +1,61 @@
+"""Where reports go: blocks on a screen, JSON on standard output, progress on standard error."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING
+
+from vmnet.report.progress import progress_text
+from vmnet.report.screen import FILE_WIDTH, Screen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from vmnet import Progress
+    from vmnet.cli.session import Session
+    from vmnet.report.blocks import Block
+
+
+def wants_colour(stream: IO[str], environ: Mapping[str, str]) -> bool:
+    """Return whether control codes are welcome: on a terminal that knows them, unless NO_COLOR is set."""
+    return stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM", "") not in ("", "dumb")
+
+
+def show(session: Session, blocks: Iterable[Block], *, error: bool = False) -> None:
+    """Print blocks to standard output, or to standard error."""
+    stream = session.stderr if error else session.stdout
+    columns = session.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() and int(columns) > 0 else None
+    if width is None and not stream.isatty():
+        width = FILE_WIDTH
+    Screen(stream, colour=wants_colour(stream, session.environ), width=width).show(blocks)
+
+
+class ProgressLines:
+    """Writes a run's progress to standard error.
+
+    The terminal may vanish during the run (the SSH connection is one of the things that move): then it goes
+    quiet, for the run must not fail because nobody watches.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._stream = session.stderr
+        self._open = False
+
+    def __call__(self, progress: Progress) -> None:
+        """Write one event."""
+        text = progress_text(progress)
+        if self._open and text.startswith("["):
+            text = f"\n{text}"
+        self._write(text)
+
+    def close(self) -> None:
+        """End a line that a step left unfinished."""
+        if self._open:
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        self._open = not text.endswith("\n")
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+            self._stream.flush()

@@ -1,0 +1,57 @@
+"""What a command works with: the API, the words it was called with, streams and environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import IO, TYPE_CHECKING, Protocol
+
+import vmnet
+
+if TYPE_CHECKING:
+    from vmnet import Facts, Finding, HostGoal, Plan, Progress, RunResult
+    from vmnet.spec import AttachSpec, HostSpec, MigrationSpec
+
+
+class Api(Protocol):
+    """The functions of `vmnet` that the commands use, and the only ones."""
+
+    def read_facts(self, *, uri: str = ..., hypervisor: bool = ...) -> Facts: ...
+    def plan_host_setup(self, spec: HostSpec, facts: Facts) -> Plan: ...
+    def plan_attach_domain(self, spec: AttachSpec, facts: Facts) -> Plan: ...
+    def plan_migration(self, spec: MigrationSpec, facts: Facts) -> Plan: ...
+    def plan_undo(self, facts: Facts, run: str | None = ...) -> Plan: ...
+    def apply(
+        self, plan: Plan, facts: Facts, *, progress: Callable[[Progress], None] | None = ..., uri: str = ...
+    ) -> RunResult: ...
+    def undo(
+        self, run: str | None = ..., *, progress: Callable[[Progress], None] | None = ..., uri: str = ...
+    ) -> RunResult: ...
+    def last_goal(self) -> HostGoal | None: ...
+    def deduce_goal(self, facts: Facts, *, bridge: str | None = ..., network: str | None = ...) -> HostGoal: ...
+    def verify(self, goal: HostGoal | None, facts: Facts) -> tuple[Finding, ...]: ...
+
+
+def _this_package() -> Api:
+    return vmnet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One call of vmnet. Tests hand in an API and streams of their own."""
+
+    argv: tuple[str, ...] = ()
+    api: Api = field(default_factory=_this_package)
+    stdin: IO[str] = field(default_factory=lambda: sys.stdin)
+    stdout: IO[str] = field(default_factory=lambda: sys.stdout)
+    stderr: IO[str] = field(default_factory=lambda: sys.stderr)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    @property
+    def json(self) -> bool:
+        """Whether `--output json` is asked for; also when the rest of the line cannot be parsed."""
+        words = self.argv[: self.argv.index("--")] if "--" in self.argv else self.argv
+        return "--output=json" in words or ("--output", "json") in pairwise(words)

@@ -1,0 +1,41 @@
+"""vmnet undo: the last run backwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from vmnet.cli import flow, options
+from vmnet.cli.session import Session
+
+HELP = """Take the last run back, newest step first: profiles, addresses, networks and VMs as they were before.
+
+RUN is the id that the run printed; without it, the last run that was not undone. It also finishes the way back of a
+run that was killed or cut off by a reboot.
+
+\b
+Examples:
+  vmnet undo --plan
+  sudo vmnet undo
+"""
+
+
+@click.command("undo", help=HELP, short_help="Take the last run back.")
+@click.argument("run", metavar="[RUN]", required=False)
+@options.connect_option
+@options.run_options
+@click.pass_obj
+def command(session: Session, *, run: str | None, uri: str, **words: Any) -> None:
+    """Is, plan, show, ask, undo, report."""
+    api = session.api
+    facts = api.read_facts(uri=uri)
+    plan = api.plan_undo(facts, run)
+    flow.carry_out(
+        session,
+        flow.Mode.of(words),
+        plan,
+        facts,
+        apply=lambda progress: api.undo(run, progress=progress, uri=uri),
+        verify=lambda: (),
+    )
