@@ -1,0 +1,117 @@
+"""The libvirt network on the bridge: defined, started, started by itself; planned for host-setup."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.documents.networks import network_document, same_network
+from vmnet.errors import HypervisorError, Refused
+from vmnet.names import network_uuid
+from vmnet.plan.steps import (
+    DefineNetwork,
+    Planned,
+    SetNetworkAutostart,
+    StartNetwork,
+    Step,
+    StopNetwork,
+    UndefineNetwork,
+)
+
+if TYPE_CHECKING:
+    from vmnet.facts import Facts, Network
+
+
+def plan_network(name: str, bridge: str, facts: Facts) -> tuple[list[Planned], list[str]]:
+    """Plan a persistent, active, autostarted libvirt network `name` that leads to `bridge`.
+
+    An existing network of that name is compared; where it leads elsewhere it is redefined under its own UUID, keeping
+    its portgroups and metadata, and restarted.
+
+    Returns:
+        The steps, and what was found as wanted.
+
+    Raises:
+        HypervisorError: libvirt was out of reach when the facts were read.
+        Refused: the network leads elsewhere and running domains are on it.
+    """
+    require_libvirt(facts)
+    seen = facts.network(name)
+    if seen is None:
+        document = network_document(name, bridge, network_uuid(facts.machine_id, name))
+        return [_define(name, document), _start(name), _set_autostart(name)], []
+    planned: list[Planned] = []
+    kept: list[str] = []
+    wanted = network_document(name, bridge, seen.uuid, was=seen.document)
+    leads_there = seen.bridge == bridge and seen.forward_mode == "bridge"
+    if seen.persistent and same_network(seen.document, wanted):
+        kept.append(f"network {name} is defined and leads to {bridge}")
+    else:
+        planned.append(_define(name, wanted, seen))
+    if not seen.active:
+        planned.append(_start(name))
+    elif leads_there:
+        kept.append(f"network {name} is active")
+    else:
+        _refuse_users(seen, bridge, facts)
+        planned.append(_restart(seen, bridge))
+    if seen.autostart:
+        kept.append(f"network {name} starts by itself")
+    else:
+        planned.append(_set_autostart(name))
+    return planned, kept
+
+
+def require_libvirt(facts: Facts) -> None:
+    """Raise HypervisorError if libvirt was out of reach when the facts were read."""
+    if facts.libvirt_version is None:
+        raise HypervisorError(
+            facts.libvirt_problem or "libvirt does not answer",
+            "install and start it (apt install libvirt-daemon-system; systemctl start libvirtd), then run again",
+        )
+
+
+def _define(name: str, document: str, seen: Network | None = None) -> Planned:
+    if seen is None:
+        step = DefineNetwork(name=name, document=document)
+        return Planned(step=step, why=f"there is no network {name}", undo=(UndefineNetwork(name=name),))
+    step = DefineNetwork(name=name, document=document, was=seen.document)
+    if not seen.persistent:
+        return Planned(step=step, why=f"network {name} is not stored", undo=(UndefineNetwork(name=name),))
+    back: tuple[Step, ...] = (DefineNetwork(name=name, document=seen.document, was=document),)
+    leads_to = seen.bridge or seen.forward_mode or "nowhere"
+    return Planned(step=step, why=f"network {name} leads to {leads_to}", undo=back)
+
+
+def _start(name: str) -> Planned:
+    return Planned(step=StartNetwork(name=name), why=f"network {name} is not active", undo=(StopNetwork(name=name),))
+
+
+def _restart(seen: Network, bridge: str) -> Planned:
+    step = StartNetwork(name=seen.name, restart=True)
+    # Undo runs newest first: this restart would come before the old document is back, so that one is put first.
+    back = (DefineNetwork(name=seen.name, document=seen.document), StartNetwork(name=seen.name, restart=True))
+    why = f"network {seen.name} runs on {seen.bridge or 'no bridge'}, not on {bridge}, until it is started anew"
+    return Planned(step=step, why=why, undo=back)
+
+
+def _set_autostart(name: str) -> Planned:
+    return Planned(
+        step=SetNetworkAutostart(name=name, autostart=True),
+        why=f"domains on network {name} could not start after a reboot",
+        undo=(SetNetworkAutostart(name=name, autostart=False),),
+    )
+
+
+def _refuse_users(seen: Network, bridge: str, facts: Facts) -> None:
+    """Taps stay where they are, or lose their bridge, when a network is stopped: its domains must be off."""
+    users = [
+        domain.name
+        for domain in facts.domains
+        if any(interface.source.network == seen.name for interface in domain.running)
+    ]
+    if users:
+        raise Refused(
+            f"network {seen.name} leads to {seen.bridge or seen.forward_mode}, not to {bridge}, "
+            f"and running domains are on it: {', '.join(users)}",
+            "choose another name with --network, or shut these domains down first",
+        )
