@@ -1,3 +1,161 @@
-"""Move a host and its domains from libvirt's NAT network to a bonded bridge on the LAN."""
+"""Move a host and its domains from libvirt's NAT network to a bonded bridge on the LAN, and back.
+
+The flow, as the command line uses it:
+
+    facts = vmnet.read_facts()
+    plan = vmnet.plan_host_setup(HostSpec(nics=("em1", "p4p1")), facts)
+    result = vmnet.apply(plan, facts)
+    findings = vmnet.verify(vmnet.last_goal(), vmnet.read_facts())
+
+Planning is pure and changes nothing; `apply` journals each step and takes all of it back when one fails; `undo` takes
+a finished run back, days later too. Every error is a `vmnet.errors.VmnetError` with a message and a hint.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vmnet.apply.progress import Progress as Progress
+    from vmnet.apply.result import RunResult as RunResult
+    from vmnet.checks.findings import Finding as Finding
+    from vmnet.facts import Facts as Facts
+    from vmnet.plan.steps import HostGoal as HostGoal
+    from vmnet.plan.steps import Plan as Plan
+    from vmnet.spec import AttachSpec as AttachSpec
+    from vmnet.spec import HostSpec as HostSpec
+    from vmnet.spec import MigrationSpec as MigrationSpec
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "apply",
+    "last_goal",
+    "plan_attach_domain",
+    "plan_host_setup",
+    "plan_migration",
+    "plan_undo",
+    "read_facts",
+    "undo",
+    "verify",
+]
+
+SYSTEM_URI = "qemu:///system"
+
+
+def read_facts(*, uri: str = SYSTEM_URI, hypervisor: bool = True) -> Facts:
+    """Read the kernel's links, NetworkManager's profiles and libvirt's networks and domains.
+
+    Args:
+        uri: the hypervisor's URI.
+        hypervisor: False leaves libvirt out.
+
+    Returns:
+        The facts; a daemon that does not answer is noted in them (`nm_problem`, `libvirt_problem`).
+    """
+    facts: Facts = import_module("vmnet.host.gather").read_facts(uri=uri, hypervisor=hypervisor)
+    return facts
+
+
+def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
+    """Plan bond, bridge and libvirt network. Changes nothing.
+
+    Raises:
+        SpecError: the request is wrong, or does not fit this host.
+        Refused: the host is not in a state in which the change is safe.
+        Conflict: another change of the network is in progress.
+    """
+    plan: Plan = import_module("vmnet.plan.host_setup").plan_host_setup(spec, facts)
+    return plan
+
+
+def plan_attach_domain(spec: AttachSpec, facts: Facts) -> Plan:
+    """Plan the move of one domain's interface to the network. Changes nothing.
+
+    Raises:
+        SpecError: no such domain or interface, or several and none chosen.
+        Refused: the network or the interface is not in a state in which the move is safe.
+    """
+    plan: Plan = import_module("vmnet.plan.attach_domain").plan_attach_domain(spec, facts)
+    return plan
+
+
+def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
+    """Plan the move of every interface off the NAT network. Changes nothing.
+
+    Raises:
+        SpecError: the request names a domain or network that is not there.
+        Refused: the target network is not in a state in which the move is safe.
+    """
+    plan: Plan = import_module("vmnet.plan.migrate_from_virbr0").plan_migration(spec, facts)
+    return plan
+
+
+def plan_undo(facts: Facts, run: str | None = None) -> Plan:
+    """Plan to take a run back; None: the last one that stands. Changes nothing; reading the journal needs root.
+
+    Raises:
+        SpecError: there is no such run.
+        Refused: something that came later rests on it.
+    """
+    plan: Plan = import_module("vmnet.apply.undo").plan_undo(facts, run)
+    return plan
+
+
+def apply(
+    plan: Plan,
+    facts: Facts,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    uri: str = SYSTEM_URI,
+) -> RunResult:
+    """Carry out a plan, journalled; when a step fails, everything before it is taken back.
+
+    Args:
+        plan: what a `plan_` function returned.
+        facts: what the plan was made from.
+        progress: called as each step begins and ends.
+
+    Raises:
+        Refused: not root.
+        Conflict: another change is in progress.
+        ToolError, LinkError, HypervisorError: a step failed; the state before is back.
+        UndoIncomplete: a step failed, and `left` holds the commands to finish by hand.
+    """
+    result: RunResult = import_module("vmnet.apply.run").apply(plan, facts, progress=progress, uri=uri)
+    return result
+
+
+def undo(
+    run: str | None = None, *, progress: Callable[[Progress], None] | None = None, uri: str = SYSTEM_URI
+) -> RunResult:
+    """Take a run back: `plan_undo` and `apply` in one.
+
+    Raises:
+        As `plan_undo` and `apply`.
+    """
+    facts = read_facts(uri=uri)
+    return apply(plan_undo(facts, run), facts, progress=progress, uri=uri)
+
+
+def last_goal() -> HostGoal | None:
+    """Return what the last host-setup run that stands aimed at; None when there is none, or without root."""
+    goal: HostGoal | None = import_module("vmnet.apply.undo").last_goal()
+    return goal
+
+
+def verify(goal: HostGoal | None, facts: Facts) -> tuple[Finding, ...]:
+    """Compare what is wanted with what nmcli, the kernel and libvirt show.
+
+    Args:
+        goal: from `last_goal` or a plan; None: what can be judged without one.
+        facts: read after the change.
+
+    Returns:
+        One finding a line; `ok` is False where something differs.
+    """
+    findings: tuple[Finding, ...] = import_module("vmnet.checks.verify").check_host(goal, facts)
+    return findings

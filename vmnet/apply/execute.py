@@ -1,0 +1,135 @@
+"""Carry out one step on this host: the only place where plan and host meet."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmnet.apply import execute_libvirt
+from vmnet.apply.waits import wait
+from vmnet.errors import ToolError
+from vmnet.host import netlink, nmcli, process, profile_files
+from vmnet.host.hypervisor import Hypervisor
+from vmnet.plan import steps
+from vmnet.plan.commands import commands_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_RE_ARM_EVERY_S = 5.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Executor:
+    """Carries out steps. `copies` is where the byte copies of profiles are; `note_checkpoint` writes the D-Bus path of
+    the checkpoint down, so that another process can find it."""
+
+    uri: str
+    copies: Path
+    note_checkpoint: Callable[[str], None]
+    checkpoint: str | None = None
+    checkpoint_timeout_s: int = 0
+    _re_armed: float = 0.0
+    _hypervisor: Hypervisor | None = field(default=None)
+
+    def execute(self, step: steps.Step, *, undoing: bool = False) -> None:
+        """Carry out `step`.
+
+        Args:
+            undoing: the step undoes another, which may never have run: what it would take back may be gone.
+
+        Raises:
+            ToolError, LinkError, HypervisorError, Conflict: it failed.
+        """
+        self.keep_checkpoint()
+        match step:
+            case steps.OpenCheckpoint() | steps.CommitCheckpoint() | steps.RollBackCheckpoint():
+                self._execute_checkpoint(step)
+            case (
+                steps.WaitCarrier() | steps.WaitLacp() | steps.WaitPorts() | steps.WaitAddress() | steps.WaitNeighbour()
+            ):
+                wait(step, self.keep_checkpoint)
+            case steps.FlapLink(ifname=ifname):
+                netlink.set_up(ifname, up=False)
+                netlink.set_up(ifname, up=True)
+            case (
+                steps.AddProfile()
+                | steps.ModifyProfile()
+                | steps.DeleteProfile()
+                | steps.RestoreProfile()
+                | steps.ActivateProfile()
+                | steps.DeactivateProfile()
+                | steps.ReapplyDevice()
+            ):
+                self._execute_profile(step, undoing=undoing)
+            case _:
+                execute_libvirt.execute_libvirt(step, self._libvirt(), undoing=undoing)
+
+    def _execute_checkpoint(
+        self, step: steps.OpenCheckpoint | steps.CommitCheckpoint | steps.RollBackCheckpoint
+    ) -> None:
+        if isinstance(step, steps.OpenCheckpoint):
+            self.checkpoint = nmcli.open_checkpoint(commands_of(step)[0])
+            self.checkpoint_timeout_s = step.timeout_s
+            self._re_armed = time.monotonic()
+            self.note_checkpoint(self.checkpoint)
+            return
+        path, self.checkpoint = self.checkpoint, None
+        if path is None:
+            return
+        if isinstance(step, steps.CommitCheckpoint):
+            nmcli.commit_checkpoint(path)
+        else:
+            nmcli.roll_back_checkpoint(path)
+
+    def _execute_profile(self, step: steps.Step, *, undoing: bool) -> None:
+        accept = (0, nmcli.NOT_FOUND) if undoing else (0,)
+        match step:
+            case steps.RestoreProfile(uuid=uuid):
+                profile_files.restore_profile(uuid, self.copies)
+                return
+            case steps.ActivateProfile(uuid=uuid, ifname=ifname) if profile_files.active_uuid(ifname) == uuid:
+                # Activating it again would take its ports down.
+                return
+            case steps.DeactivateProfile():
+                accept = (0, nmcli.NOT_FOUND)
+            case _:
+                pass
+        for argv in commands_of(step):
+            process.run(argv, accept=accept)
+
+    def keep_checkpoint(self) -> None:
+        """Let the checkpoint's timer start afresh, every few seconds while this process lives.
+
+        Raises:
+            ToolError: the checkpoint is gone: NetworkManager was restarted, or another tool removed it.
+        """
+        now = time.monotonic()
+        if self.checkpoint is None or now - self._re_armed < _RE_ARM_EVERY_S:
+            return
+        try:
+            nmcli.extend_checkpoint(self.checkpoint, self.checkpoint_timeout_s)
+        except ToolError as error:
+            self.checkpoint = None
+            raise ToolError(
+                f"NetworkManager's checkpoint is gone: {error.stderr or error.message}",
+                "NetworkManager was restarted, or another tool removed the checkpoint, during the change",
+            ) from None
+        self._re_armed = now
+
+    def _libvirt(self) -> Hypervisor:
+        if self._hypervisor is None:
+            self._hypervisor = Hypervisor(self.uri, read_only=False)
+        return self._hypervisor
+
+    def read_documents(self) -> dict[str, str]:
+        """Return every document of libvirt, with secrets, by a file name for it."""
+        return self._libvirt().read_documents()
+
+    def close(self) -> None:
+        """Close the connection to libvirt, if there is one."""
+        if self._hypervisor is not None:
+            self._hypervisor.close()
+            self._hypervisor = None

@@ -1,0 +1,176 @@
+"""What a run does is written down, and on the disk, before it is done.
+
+A run's directory, readable by root only, holds `plan.json`, `facts.json` (the host before), `profiles/` (byte copies of
+every NetworkManager profile), `domains/` (every domain's document, with secrets) and `journal.jsonl`: one line for each
+step begun, done, failed or undone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmnet import fields
+from vmnet.errors import SpecError
+from vmnet.facts import Facts
+from vmnet.plan.steps import Plan, Planned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RUNS = Path("/var/lib/vmnet/runs")
+
+
+class RunState(StrEnum):
+    """What became of a run. `STANDS`: finished and in force; `OPEN`: it never finished (power loss, kill -9)."""
+
+    OPEN = "open"
+    STANDS = "stands"
+    ROLLED_BACK = "rolled back"
+    UNDONE = "undone"
+    INCOMPLETE = "undo incomplete"
+
+
+_FINAL = {
+    "committed": RunState.STANDS,
+    "rolled-back": RunState.ROLLED_BACK,
+    "undone": RunState.UNDONE,
+    "incomplete": RunState.INCOMPLETE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A line of the journal. `step` counts from 0 in the plan, -1 for the run as a whole."""
+
+    event: str
+    step: int = -1
+    text: str = ""
+    time: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """A run's directory."""
+
+    directory: Path
+
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        return self.directory.name
+
+    @classmethod
+    def create(cls, plan: Plan, facts: Facts, runs: Path = RUNS) -> Journal:
+        """Make a new run's directory with its plan and the facts of before, all on the disk.
+
+        Raises:
+            OSError: the directory cannot be written.
+        """
+        runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        directory = _new_directory(runs, f"{stamp}-{plan.command}")
+        journal = cls(directory)
+        journal.write("plan.json", json.dumps(fields.encode(plan), indent=1).encode())
+        journal.write("facts.json", json.dumps(fields.encode(facts)).encode())
+        journal.note("opened")
+        sync_directory(runs)
+        return journal
+
+    def write(self, name: str, content: bytes) -> Path:
+        """Write a file of the run so that it survives a loss of power; return its path."""
+        path = self.directory / name
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(handle, "wb") as file:  # noqa: PTH123 - the descriptor carries the mode
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        sync_directory(path.parent)
+        return path
+
+    def note(self, event: str, step: int = -1, text: str = "") -> None:
+        """Append a line and wait until it is on the disk."""
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        line = json.dumps(fields.encode(Entry(event=event, step=step, text=text, time=stamp)))
+        handle = os.open(self.directory / "journal.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(handle, line.encode() + b"\n")
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the journal's lines; a last line that a crash cut short is passed over."""
+        text = (self.directory / "journal.jsonl").read_text("utf-8")
+        for line in text.splitlines():
+            try:
+                raw = json.loads(line)
+            except ValueError:
+                continue
+            yield fields.decode(Entry, raw, "journal")
+
+    def state(self) -> RunState:
+        """Return what became of the run."""
+        finals = [_FINAL[entry.event] for entry in self.entries() if entry.event in _FINAL]
+        return finals[-1] if finals else RunState.OPEN
+
+    def plan(self) -> Plan:
+        """Return the run's plan."""
+        return fields.decode(Plan, json.loads((self.directory / "plan.json").read_text("utf-8")), "plan")
+
+    def facts(self) -> Facts:
+        """Return the host as it was before the run."""
+        return fields.decode(Facts, json.loads((self.directory / "facts.json").read_text("utf-8")), "facts")
+
+    def begun(self) -> tuple[Planned, ...]:
+        """Return the planned steps that were begun, in order: done, or perhaps half done."""
+        planned = self.plan().planned
+        indexes = sorted({entry.step for entry in self.entries() if entry.event == "begin"})
+        return tuple(planned[index] for index in indexes if 0 <= index < len(planned))
+
+
+def _new_directory(runs: Path, name: str) -> Path:
+    for suffix in ("", *(f"-{n}" for n in range(2, 100))):
+        directory = runs / f"{name}{suffix}"
+        try:
+            directory.mkdir(mode=0o700)
+        except FileExistsError:
+            continue
+        return directory
+    raise FileExistsError(f"{runs / name} and 98 more exist already")
+
+
+def sync_directory(path: Path) -> None:
+    """Wait until the directory's entries are on the disk (fsync(2): the file's own fsync does not do it)."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def list_runs(runs: Path = RUNS) -> tuple[Journal, ...]:
+    """Return all runs, oldest first."""
+    if not runs.is_dir():
+        return ()
+    found = [Journal(path) for path in runs.iterdir() if (path / "journal.jsonl").exists()]
+    return tuple(sorted(found, key=lambda journal: journal.run))
+
+
+def find_run(run: str, runs: Path = RUNS) -> Journal:
+    """Return the run with this id.
+
+    Raises:
+        SpecError: there is none.
+    """
+    for journal in list_runs(runs):
+        if journal.run == run:
+            return journal
+    known = ", ".join(journal.run for journal in list_runs(runs)) or "none yet"
+    raise SpecError(f"there is no run {run!r}", f"runs on this host: {known}")

@@ -1,0 +1,132 @@
+"""Plan the way back: the steps that undo a run, checked against the host as it is now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.apply.journal import RUNS, Journal, RunState, find_run, list_runs
+from vmnet.errors import Refused
+from vmnet.plan import steps
+from vmnet.plan.host_setup import ADDRESS_S
+from vmnet.plan.steps import Plan, Planned
+from vmnet.plan.undo_domains import plan_domain_undo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from vmnet.facts import Facts
+    from vmnet.plan.steps import HostGoal
+
+_STANDING = (RunState.STANDS, RunState.OPEN, RunState.INCOMPLETE)
+_DOMAIN_STEPS = (
+    steps.MoveInterface,
+    steps.RewriteSavedState,
+    steps.AddInterface,
+    steps.RemoveInterface,
+    steps.BounceLinks,
+    steps.RaiseLinks,
+)
+UNDO_TIMEOUT_S = 90
+
+
+def standing_runs(runs: Path = RUNS) -> tuple[Journal, ...]:
+    """Return the runs that are in force, or were cut off, oldest first; undo runs are not among them."""
+    found = [journal for journal in list_runs(runs) if journal.state() in _STANDING]
+    return tuple(journal for journal in found if journal.plan().undoes is None)
+
+
+def last_goal(runs: Path = RUNS) -> HostGoal | None:
+    """Return the goal of the newest host-setup run that stands; None where there is none or it cannot be read."""
+    try:
+        journals = standing_runs(runs)
+    except PermissionError:
+        return None
+    goals = [journal.plan().goal for journal in journals if journal.state() is RunState.STANDS]
+    return next((goal for goal in reversed(goals) if goal is not None), None)
+
+
+def plan_undo(facts: Facts, run: str | None = None, *, runs: Path = RUNS) -> Plan:
+    """Plan to take back `run`; None: the last one that stands.
+
+    Raises:
+        SpecError: there is no such run.
+        Refused: the run does not stand any more, or something that came later rests on it.
+    """
+    journal = _journal(run, runs)
+    if journal is None:
+        return Plan(command="undo", kept=("no run stands: there is nothing to undo",))
+    state = journal.state()
+    if state not in _STANDING:
+        return Plan(command="undo", kept=(f"run {journal.run} is {state} already",))
+    done = journal.begun()
+    domains = [planned for planned in done if isinstance(planned.step, _DOMAIN_STEPS)]
+    host = [planned for planned in done if not isinstance(planned.step, _DOMAIN_STEPS)]
+    _check_nothing_rests_on(host, journal, facts, runs)
+    undone = (*plan_domain_undo(domains, facts), *_host_undo(host, journal))
+    kept = () if undone else (f"nothing of run {journal.run} is left to undo",)
+    return Plan(command="undo", planned=undone, kept=kept, undoes=journal.run)
+
+
+def _journal(run: str | None, runs: Path) -> Journal | None:
+    if run is not None:
+        return find_run(run, runs)
+    standing = standing_runs(runs)
+    return standing[-1] if standing else None
+
+
+def _check_nothing_rests_on(host: Sequence[Planned], journal: Journal, facts: Facts, runs: Path) -> None:
+    networks = {p.step.name for p in host if isinstance(p.step, steps.DefineNetwork) and p.step.was is None}
+    users = sorted(
+        {
+            domain.name
+            for domain in facts.domains
+            for interface in (*domain.running, *domain.persistent)
+            if interface.source.network in networks
+        }
+    )
+    if users:
+        raise Refused(
+            f"{', '.join(users)} would lose the network: they are on {', '.join(sorted(networks))}",
+            "move them off first; `vmnet undo` without a run takes the newest run back first",
+        )
+    if not host:
+        return
+    later = [other for other in standing_runs(runs) if other.run > journal.run and other.plan().goal is not None]
+    if later:
+        raise Refused(
+            f"run {later[-1].run} came later and rests on {journal.run}", f"first: vmnet undo {later[-1].run}"
+        )
+
+
+def _host_undo(host: Sequence[Planned], journal: Journal) -> tuple[Planned, ...]:
+    """Return the undos newest first, under a checkpoint of their own where they touch NetworkManager."""
+    back = [Planned(step=step, why=f"undoes: {p.why}", undo=_redo(p.step)) for p in reversed(host) for step in p.undo]
+    if not any(isinstance(planned.step, steps.HostStep) for planned in back):
+        return tuple(back)
+    removing = next((i for i, p in enumerate(back) if isinstance(p.step, steps.DeleteProfile)), len(back))
+    opening = Planned(
+        step=steps.OpenCheckpoint(timeout_s=UNDO_TIMEOUT_S),
+        why="if the way back fails, NetworkManager keeps what is there now",
+    )
+    closing = Planned(step=steps.CommitCheckpoint(), why="the state before is back: keep it")
+    return (opening, *back[:removing], *_old_addresses(back, journal), *back[removing:], closing)
+
+
+def _redo(step: steps.Step) -> tuple[steps.Step, ...]:
+    """Return what undoes the undo of `step`; the checkpoint takes care of NetworkManager's."""
+    return (step,) if isinstance(step, steps.LibvirtStep) else ()
+
+
+def _old_addresses(back: Sequence[Planned], journal: Journal) -> list[Planned]:
+    """Wait for the old addresses on the NICs before the bridge that carries them goes."""
+    before = journal.facts()
+    planned = []
+    for item in back:
+        if not isinstance(item.step, steps.ActivateProfile):
+            continue
+        addresses = tuple(a for a in before.addresses_of(item.step.ifname) if a.version == 4)
+        if addresses:
+            step = steps.WaitAddress(ifname=item.step.ifname, addresses=addresses, timeout_s=4 * ADDRESS_S)
+            planned.append(Planned(step=step, why="the old address must be back before the bridge goes"))
+    return planned

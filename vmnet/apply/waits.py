@@ -1,0 +1,116 @@
+"""Wait for what the kernel must show: carrier, LACP, ports, addresses, neighbours. Each has a deadline."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import TYPE_CHECKING, assert_never
+
+from vmnet.errors import LinkError
+from vmnet.host import netlink, sysfs
+from vmnet.plan import steps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vmnet.spec import IpAddress
+
+POLL_S = 0.2
+_DEFAULTED = 0x40
+"""Bit 6 of a LACP port state: the partner's values are defaults, nobody has spoken."""
+_DISCARD_PORT = 9
+
+WaitStep = steps.WaitCarrier | steps.WaitLacp | steps.WaitPorts | steps.WaitAddress | steps.WaitNeighbour
+
+
+def wait(step: WaitStep, alive: Callable[[], None]) -> None:
+    """Wait until what the step says holds.
+
+    Args:
+        alive: called at each look, so that a longer timer elsewhere can be kept from running out.
+
+    Raises:
+        LinkError: it did not come within the step's time; the message says what is missing.
+    """
+    deadline = time.monotonic() + step.timeout_s
+    while True:
+        missing = _missing(step)
+        if not missing:
+            return
+        if time.monotonic() > deadline:
+            raise LinkError(f"{missing} (waited {step.timeout_s} s)", _hint(step))
+        alive()
+        time.sleep(POLL_S)
+
+
+def _missing(step: WaitStep) -> str:
+    """Return what is not yet as wanted, "" when all is."""
+    match step:
+        case steps.WaitCarrier(ifname=ifname):
+            return "" if sysfs.read_carrier(ifname) else f"{ifname} has no carrier"
+        case steps.WaitLacp(ports=ports):
+            return next((text for port in ports if (text := _lacp_missing(port))), "")
+        case steps.WaitPorts(controller=controller, ports=ports):
+            return next((text for port in ports if (text := _port_missing(port, controller))), "")
+        case steps.WaitAddress():
+            return _address_missing(step)
+        case steps.WaitNeighbour(ifname=ifname, address=address):
+            _provoke(ifname, address)
+            return "" if netlink.read_neighbour(ifname, address) else f"{address} does not answer on {ifname}"
+    assert_never(step)
+
+
+def _lacp_missing(port: str) -> str:
+    lacp = sysfs.read_lacp(port)
+    if lacp is None:
+        return f"{port} is not a port of an 802.3ad bond"
+    if lacp.actor_state & _DEFAULTED or not lacp.forwarding:
+        return f"the switch has not agreed LACP with {port} (port state {lacp.actor_state})"
+    return ""
+
+
+def _port_missing(port: str, controller: str) -> str:
+    seen = sysfs.read_controller(port)
+    if seen != controller:
+        return f"{port} is a port of {seen or 'nothing'}, not of {controller}"
+    state = sysfs.read_bridge_port_state(port)
+    if state not in (None, "forwarding"):
+        return f"{port} is {state} in {controller}"
+    return "" if sysfs.read_carrier(port) else f"{port} has no carrier"
+
+
+def _address_missing(step: steps.WaitAddress) -> str:
+    there = [a.interface for a in netlink.read_addresses() if a.ifname == step.ifname and a.scope == "global"]
+    if not step.addresses:
+        return "" if any(a.version == 4 for a in there) else f"{step.ifname} has got no address"
+    missing = [str(a) for a in step.addresses if a not in there]
+    return f"{step.ifname} has not got {', '.join(missing)}" if missing else ""
+
+
+def _provoke(ifname: str, address: IpAddress) -> None:
+    """Send one datagram to the discard port, so that the kernel looks the neighbour up. What becomes of it is seen
+    in the neighbour table, so a failure to send is no news."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, ifname.encode() + b"\0")
+        try:
+            sock.sendto(b"", (str(address), _DISCARD_PORT))
+        except OSError:
+            return
+
+
+def _hint(step: WaitStep) -> str:
+    match step:
+        case steps.WaitLacp():
+            return (
+                "put the switch ports into one LACP group, or use --mode active-backup, which needs nothing from the "
+                "switch"
+            )
+        case steps.WaitCarrier():
+            return "check the cables and the switch ports"
+        case steps.WaitNeighbour():
+            return "check --gateway, and that the switch ports are in the VLAN of this address"
+        case steps.WaitAddress() | steps.WaitPorts():
+            return "journalctl -u NetworkManager says why"
+    assert_never(step)

@@ -1,0 +1,90 @@
+"""What every part of the host-setup plan needs to know, worked out once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from vmnet.plan.adopt import Layer3
+from vmnet.plan.profiles import WantedProfile
+from vmnet.plan.steps import HostGoal
+from vmnet.spec import BondMode
+
+if TYPE_CHECKING:
+    from vmnet.facts import Facts, Link
+    from vmnet.names import Mac
+    from vmnet.spec import HostSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """The request, the facts, and what follows from both. `live`: the NIC that has the address now, if one has."""
+
+    spec: HostSpec
+    facts: Facts
+    nics: tuple[Link, ...]
+    management: str | None
+    layer3: Layer3
+    wanted: tuple[WantedProfile, ...]
+    live: str | None
+
+    @property
+    def bridge(self) -> WantedProfile:
+        return self.wanted[0]
+
+    @property
+    def idle(self) -> tuple[str, ...]:
+        return tuple(nic.ifname for nic in self.nics if nic.ifname != self.live)
+
+    @property
+    def lacp(self) -> bool:
+        return self.spec.bond is not None and self.spec.bond.mode is BondMode.LACP
+
+    @property
+    def uplinks(self) -> tuple[str, ...]:
+        return (self.spec.bond.ifname,) if self.spec.bond else tuple(nic.ifname for nic in self.nics)
+
+    def port(self, ifname: str) -> WantedProfile:
+        return next(profile for profile in self.wanted if profile.ifname == ifname)
+
+
+def winning_metric(layer3: Layer3, spec: HostSpec, facts: Facts) -> Layer3:
+    """While NIC and bridge both have the address, the bridge's routes must win, whatever the metrics of their kinds
+    (NetworkManager: 100 for Ethernet, 425 for a bridge); one less than the NIC's keeps the order to all others."""
+    if layer3.holder in (None, spec.bridge.ifname) or any(key == "ipv4.route-metric" for key, _ in layer3.settings):
+        return layer3
+    metrics = [r.metric for r in facts.routes if r.ifname == layer3.holder and r.metric > 1]
+    if not metrics:
+        return layer3
+    return replace(layer3, settings=(*layer3.settings, ("ipv4.route-metric", str(min(metrics) - 1))))
+
+
+def bridge_mac(spec: HostSpec, nics: tuple[Link, ...], holder: str | None, facts: Facts) -> Mac:
+    """The MAC that neighbours, DHCP servers and port security know the host by stays: the holder's."""
+    standing = facts.link(spec.bridge.ifname)
+    if standing is not None and holder == standing.ifname:
+        return standing.mac
+    nic = next((nic for nic in nics if nic.ifname == holder), nics[0])
+    return nic.permanent_mac or nic.mac
+
+
+def goal_of(build: Build, mac: Mac) -> HostGoal:
+    """Return the end state that verify compares with."""
+    bond = build.spec.bond
+    return HostGoal(
+        bridge=build.bridge.ifname,
+        stp=build.spec.bridge.stp,
+        mac=mac,
+        nics=tuple(nic.ifname for nic in build.nics),
+        bond=bond.ifname if bond else None,
+        bond_mode=bond.mode.value if bond else None,
+        miimon_ms=bond.miimon_ms if bond else None,
+        mtu=build.layer3.mtu,
+        dhcp=build.layer3.dhcp,
+        addresses=() if build.layer3.dhcp else tuple(a for a in build.layer3.addresses if a.version == 4),
+        gateways=build.layer3.gateways,
+        dns=build.layer3.dns,
+        network=build.spec.network,
+        management=build.management,
+        profiles=tuple((profile.ifname, profile.uuid) for profile in build.wanted),
+    )

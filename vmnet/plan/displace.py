@@ -1,0 +1,96 @@
+"""Profiles that would fight for the NICs or the names: set aside, kept, and given back by undo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.errors import Refused, SpecError
+from vmnet.plan import steps
+from vmnet.plan.profiles import competes
+from vmnet.plan.steps import Planned
+
+if TYPE_CHECKING:
+    from vmnet.facts import Facts, Profile
+    from vmnet.plan.build import Build
+
+
+def find_displaced(build: Build) -> list[tuple[Profile, str]]:
+    """Return the profiles to set aside, each with the reason."""
+    wanted = {profile.uuid for profile in build.wanted}
+    ours = {profile.ifname for profile in build.wanted}
+    named = _named_profiles(build.spec.displace, build.facts)
+    found = []
+    for profile in build.facts.profiles:
+        if profile.uuid in wanted:
+            continue
+        reason = "it was named" if profile.uuid in named else competes(profile, build.nics, tuple(ours))
+        reason = reason or _holds_address(profile, build)
+        if not reason or (build.management and build.management in (profile.device, profile.ifname)):
+            continue
+        elsewhere = profile.device is not None and profile.device not in ours
+        if elsewhere and profile.uuid not in named and not _holds_address(profile, build):
+            continue
+        if profile.autoconnect or profile.device is not None:
+            found.append((profile, reason))
+    return found
+
+
+def _holds_address(profile: Profile, build: Build) -> str:
+    holder = build.layer3.holder
+    outside = holder is not None and holder not in {w.ifname for w in build.wanted}
+    return f"its address moves to {build.bridge.ifname}" if outside and profile.device == holder else ""
+
+
+def _named_profiles(names: tuple[str, ...], facts: Facts) -> set[str]:
+    found = set()
+    for name in names:
+        matches = [profile for profile in facts.profiles if name in (profile.uuid, profile.name)]
+        if not matches:
+            raise SpecError(f"there is no profile {name!r} to displace", "nmcli connection show lists them")
+        if len(matches) > 1:
+            uuids = ", ".join(profile.uuid for profile in matches)
+            raise SpecError(f"{len(matches)} profiles are called {name!r}", f"name one by its UUID: {uuids}")
+        found.add(matches[0].uuid)
+    return found
+
+
+def set_aside(build: Build, displaced: list[tuple[Profile, str]]) -> list[Planned]:
+    """Return the steps that keep each of them from starting by itself, and take down those that are up elsewhere."""
+    planned = []
+    ours = {profile.ifname for profile in build.wanted}
+    for profile, reason in displaced:
+        restore = steps.RestoreProfile(uuid=profile.uuid, name=profile.name, filename=profile.filename)
+        if profile.autoconnect:
+            off = (("connection.autoconnect", "no"),)
+            step = steps.ModifyProfile(uuid=profile.uuid, name=profile.name, settings=off, save=True)
+            why = f"{profile.name!r} is set aside ({reason}); it is kept, and undo gives it back"
+            planned.append(Planned(step=step, why=why, undo=(restore,)))
+        if profile.device is not None and profile.device not in ours:
+            back = steps.ActivateProfile(uuid=profile.uuid, name=profile.name, ifname=profile.device)
+            down = steps.DeactivateProfile(uuid=profile.uuid, name=profile.name)
+            planned.append(Planned(step=down, why=f"{profile.name!r} ({reason}) goes down", undo=(back,)))
+            _refuse_ports(profile, build)
+    return planned
+
+
+def _refuse_ports(profile: Profile, build: Build) -> None:
+    ports = [link.ifname for link in build.facts.ports(profile.device or "")]
+    if ports:
+        raise Refused(
+            f"{profile.device} ({profile.name!r}) would go down, and {', '.join(ports)} are its ports",
+            "move them away first",
+        )
+
+
+def fix_management(build: Build) -> list[Planned]:
+    """Return the step that keeps the management link off the default route, when that is asked for."""
+    profile = build.facts.active_profile(build.management) if build.management else None
+    if not build.spec.fix_management or profile is None:
+        return []
+    wanted = (("ipv4.never-default", "yes"), ("ipv4.may-fail", "yes"))
+    settings = tuple((key, value) for key, value in wanted if profile.get(key) != value)
+    if not settings:
+        return []
+    step = steps.ModifyProfile(uuid=profile.uuid, name=profile.name, settings=settings, save=True)
+    restore = steps.RestoreProfile(uuid=profile.uuid, name=profile.name, filename=profile.filename)
+    return [Planned(step=step, why="the management link must not take the default route", undo=(restore,))]
