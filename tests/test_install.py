@@ -17,8 +17,6 @@ pytestmark = pytest.mark.process
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = {path.name for path in (ROOT / "xml").glob("*.xml")}
 DEBIAN_PYTHON = "/usr/bin/python3"
-HAS_CLI = (ROOT / "vmnet/cli/__init__.py").exists()
-needs_cli = pytest.mark.skipif(not HAS_CLI, reason="vmnet/cli is not written yet")
 PACKAGED = "import importlib.resources as r; print(*(p.name for p in (r.files('vmnet') / 'xml').iterdir()))"
 NEWEST = ("click", "lxml", "pyroute2", "rich")
 
@@ -78,7 +76,6 @@ def test_a_wheel_built_from_the_sdist_is_the_same(sdist: Path, wheel: Path, tmp_
     assert sorted(zipfile.ZipFile(again).namelist()) == sorted(zipfile.ZipFile(wheel).namelist())
 
 
-@needs_cli
 def test_installs_on_debian_packages_alone(wheel: Path, tmp_path: Path) -> None:
     run([DEBIAN_PYTHON, "-m", "venv", "--system-site-packages", tmp_path / "venv"], tmp_path)
     bin_ = tmp_path / "venv/bin"
@@ -96,7 +93,6 @@ def test_unit_tests_pass_on_the_newest_libraries(tmp_path: Path) -> None:
     run([python, "-m", "pytest", *options], ROOT)
 
 
-@needs_cli
 def test_the_development_install_is_this_checkout(tmp_path: Path) -> None:
     """scripts/provision made it: `pip install --editable .[dev]` beside the distribution's packages."""
     where = run([sys.executable, "-c", "import vmnet; print(vmnet.__file__)"], tmp_path)
@@ -116,7 +112,6 @@ def cpu_ms(code: str, cwd: Path) -> float:
     return min(times) * 1000
 
 
-@needs_cli
 def test_help_is_quick(tmp_path: Path) -> None:
     start = cpu_ms("pass", tmp_path)
     click = cpu_ms("import click", tmp_path) - start
@@ -125,6 +120,5 @@ def test_help_is_quick(tmp_path: Path) -> None:
     assert took <= limit, f"vmnet --help {took:.0f} ms, limit {limit:.0f} ms, import click {click:.0f} ms"
 
 
-@needs_cli
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     assert run([sys.executable, "-c", HELP], tmp_path).splitlines()[-1].strip() == "HEAVY:"
