@@ -33,6 +33,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "apply",
+    "deduce_goal",
     "last_goal",
     "plan_attach_domain",
     "plan_host_setup",
@@ -147,11 +148,23 @@ def last_goal() -> HostGoal | None:
     return goal
 
 
+def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None = None) -> HostGoal:
+    """Work out what a host is meant to be from its profiles, where no run tells it.
+
+    Args:
+        facts: the host as it is.
+        bridge: the bridge's name; None: br0.
+        network: the libvirt network's name; None: host-bridge.
+    """
+    goal: HostGoal = import_module("vmnet.checks.goal").deduce_goal(facts, bridge=bridge, network=network)
+    return goal
+
+
 def verify(goal: HostGoal | None, facts: Facts) -> tuple[Finding, ...]:
     """Compare what is wanted with what nmcli, the kernel and libvirt show.
 
     Args:
-        goal: from `last_goal` or a plan; None: what can be judged without one.
+        goal: from `last_goal` or a plan; None: as `deduce_goal` works it out.
         facts: read after the change.
 
     Returns:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NETLINK = "kernel (netlink)"
+SYSFS = "kernel (sysfs)"
+NMCLI = "nmcli"
+LIBVIRT = "libvirt"
+RESOLV_CONF = "resolv.conf"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -11,13 +17,13 @@ class Finding:
 
     Args:
         rule: the rule's stable id ("bond.mode").
-        layer: NIC, bond, LACP, bridge, address, route, DNS, network, domain, management.
+        layer: NIC, bond, LACP, bridge, address, route, DNS, profile, management, network, domain.
         subject: the link, network or domain it is about.
         wanted: what should be there, for people.
         seen: what is there, for people.
-        source: who said so: "nmcli", "kernel (netlink)", "kernel (sysfs)", "libvirt".
+        source: who said so: one of the constants above.
         ok: whether seen is as wanted.
-        hint: what to do when it is not.
+        hint: what to do when it is not; beside an `ok` it makes the finding a note.
     """
 
     rule: str

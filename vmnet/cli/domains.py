@@ -13,9 +13,9 @@ def findings_of(session: Session, plan: Plan, network: str, uri: str) -> tuple[F
     """Read the host anew and return the findings about `network` and the plan's domains."""
     facts = session.api.read_facts(uri=uri)
     goal = session.api.deduce_goal(facts, network=network)
-    moved = {row.domain for row in plan.rows}
+    moved = {f"{row.domain} {row.mac}" for row in plan.rows}
     return tuple(
         finding
         for finding in session.api.verify(goal, facts)
-        if finding.layer == "network" or (finding.layer == "domain" and finding.subject.partition(" ")[0] in moved)
+        if finding.layer == "network" or (finding.layer == "domain" and finding.subject in moved)
     )

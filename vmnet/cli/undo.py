@@ -27,7 +27,7 @@ Examples:
 @options.run_options
 @click.pass_obj
 def command(session: Session, *, run: str | None, uri: str, **words: Any) -> None:
-    """Is, plan, show, ask, undo, report."""
+    """Is, plan, show, ask, apply, report."""
     api = session.api
     facts = api.read_facts(uri=uri)
     plan = api.plan_undo(facts, run)
@@ -36,6 +36,6 @@ def command(session: Session, *, run: str | None, uri: str, **words: Any) -> Non
         flow.Mode.of(words),
         plan,
         facts,
-        apply=lambda progress: api.undo(run, progress=progress, uri=uri),
+        apply=lambda progress: api.apply(plan, facts, progress=progress, uri=uri),
         verify=lambda: (),
     )

@@ -1,0 +1,179 @@
+"""Rules about addresses, routes and DNS on the bridge, and about the management link."""
+
+from __future__ import annotations
+
+from ipaddress import ip_interface
+from typing import TYPE_CHECKING
+
+from vmnet.checks.findings import NETLINK, NMCLI, RESOLV_CONF, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vmnet.facts import Facts, Profile
+    from vmnet.plan.steps import HostGoal
+    from vmnet.spec import IpInterface
+
+
+def profile_addresses(profile: Profile | None) -> tuple[IpInterface, ...]:
+    """Return the static addresses of a profile, IPv4 and IPv6."""
+    if profile is None:
+        return ()
+    texts = ",".join(profile.get(f"{family}.addresses") for family in ("ipv4", "ipv6")).split(",")
+    return tuple(ip_interface(text.strip()) for text in texts if text.strip())
+
+
+def _listed(items: Iterable[object]) -> str:
+    return ", ".join(str(item) for item in items) or "none"
+
+
+def addresses(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """address.kernel, address.profile: each static address is on the bridge, and in its profile."""
+    kernel = facts.addresses_of(goal.bridge)
+    profile = facts.active_profile(goal.bridge)
+    for address in goal.addresses:
+        ok = address in kernel
+        yield Finding(
+            rule="address.kernel", layer="address", subject=goal.bridge, wanted=str(address), seen=_listed(kernel),
+            source=NETLINK, ok=ok, hint="" if ok else f"sudo nmcli device reapply {goal.bridge}",
+        )  # fmt: skip
+        if profile is not None:
+            stored = profile_addresses(profile)
+            ok = address in stored
+            yield Finding(
+                rule="address.profile", layer="address", subject=goal.bridge, wanted=str(address),
+                seen=_listed(stored), source=NMCLI, ok=ok,
+                hint="" if ok else f"the address is not in the profile and is gone after a reboot: {profile.uuid}",
+            )  # fmt: skip
+
+
+def address_by_dhcp(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """address.dhcp: the bridge has an IPv4 address of a DHCP server's, where one is wanted."""
+    if not goal.dhcp:
+        return
+    leased = [
+        a.interface for a in facts.addresses if a.ifname == goal.bridge and a.dynamic and a.interface.version == 4
+    ]
+    yield Finding(
+        rule="address.dhcp", layer="address", subject=goal.bridge, wanted="an address by DHCP", seen=_listed(leased),
+        source=NETLINK, ok=bool(leased),
+        hint="" if leased else f"no DHCP server answers on {goal.bridge}: journalctl -u NetworkManager",
+    )  # fmt: skip
+
+
+def address_only_here(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """address.only: no other link has one of the bridge's addresses."""
+    wanted = {address.ip for address in goal.addresses}
+    others = sorted({a.ifname for a in facts.addresses if a.interface.ip in wanted and a.ifname != goal.bridge})
+    if others:
+        yield Finding(
+            rule="address.only", layer="address", subject=goal.bridge, wanted="address on the bridge only",
+            seen=f"also on {_listed(others)}", source=NETLINK, ok=False,
+            hint="an old profile is still active there: nmcli connection show --active",
+        )  # fmt: skip
+
+
+def default_route(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """route.default: the default route goes through each gateway, over the bridge, and no other link's wins."""
+    for gateway in goal.gateways:
+        routes = [r for r in facts.default_routes() if r.gateway and r.gateway.version == gateway.version]
+        best = min((route.metric for route in routes), default=0)
+        ok = any(r.gateway == gateway and r.ifname == goal.bridge and r.metric == best for r in routes)
+        seen = "; ".join(
+            f"via {r.gateway} over {r.ifname} metric {r.metric}" for r in sorted(routes, key=lambda r: r.metric)
+        )
+        yield Finding(
+            rule="route.default", layer="route", subject="default", wanted=f"via {gateway} over {goal.bridge}",
+            seen=seen or "no default route", source=NETLINK, ok=ok, hint="" if ok else _route_hint(goal, facts),
+        )  # fmt: skip
+
+
+def _route_hint(goal: HostGoal, facts: Facts) -> str:
+    others = sorted({route.ifname for route in facts.default_routes()} - {goal.bridge})
+    if others:
+        return f"{others[0]} must not take the default route: nmcli connection modify … ipv4.never-default yes"
+    return f"sudo nmcli device reapply {goal.bridge}"
+
+
+def gateway_in_profile(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """route.profile: a static bridge's gateway is in its profile."""
+    profile = facts.active_profile(goal.bridge)
+    for gateway in goal.gateways if profile else ():
+        family = f"ipv{gateway.version}"
+        if profile is None or profile.get(f"{family}.method") != "manual":
+            continue
+        # A default route may also stand among the profile's routes.
+        stored = profile.get(f"{family}.gateway") or profile.get(f"{family}.routes")
+        ok = str(gateway) in stored
+        yield Finding(
+            rule="route.profile", layer="route", subject=goal.bridge, wanted=f"gateway {gateway}",
+            seen=f"gateway {stored or 'none'}", source=NMCLI, ok=ok,
+            hint="" if ok else "the default route is gone after a reboot: sudo vmnet host-setup",
+        )  # fmt: skip
+
+
+def dns_servers(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """dns.device, dns.resolv_conf: the servers are known on the bridge, and the host's programs ask one of them."""
+    if not goal.dns:
+        return
+    device = facts.device(goal.bridge)
+    known = device.dns if device else ()
+    ok = set(goal.dns) <= set(known)
+    yield Finding(
+        rule="dns.device", layer="DNS", subject=goal.bridge, wanted=_listed(goal.dns), seen=_listed(known),
+        source=NMCLI, ok=ok, hint="" if ok else "sudo vmnet host-setup --dns …",
+    )  # fmt: skip
+    asked = facts.resolvers
+    stub = any(resolver.is_loopback for resolver in asked)
+    ok = stub or bool(set(goal.dns) & set(asked))
+    yield Finding(
+        rule="dns.resolv_conf", layer="DNS", subject="host", wanted=f"{_listed(goal.dns)} or a local resolver",
+        seen=_listed(asked), source=RESOLV_CONF, ok=ok,
+        hint="" if ok else "another program writes /etc/resolv.conf: ls -l /etc/resolv.conf",
+    )  # fmt: skip
+
+
+def management_link(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """management.link: the management link is up."""
+    if goal.management is None:
+        return
+    link = facts.link(goal.management)
+    ok = link is not None and link.admin_up
+    seen = "not there" if link is None else f"{'up' if link.admin_up else 'down'}, {_carrier(link.carrier)}"
+    hint = "" if ok and link is not None and link.carrier else "no way in over the management link: check its cable"
+    yield Finding(
+        rule="management.link", layer="management", subject=goal.management, wanted="up", seen=seen, source=NETLINK,
+        ok=ok, hint=hint,
+    )  # fmt: skip
+
+
+def _carrier(carrier: bool) -> str:
+    return "carrier" if carrier else "no carrier"
+
+
+def management_address(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """management.address: the management link has the address that its profile says."""
+    if goal.management is None:
+        return
+    wanted = profile_addresses(facts.active_profile(goal.management))
+    seen = facts.addresses_of(goal.management)
+    ok = set(wanted) <= set(seen) and bool(seen)
+    yield Finding(
+        rule="management.address", layer="management", subject=goal.management,
+        wanted=_listed(wanted) if wanted else "an address", seen=_listed(seen), source=NETLINK, ok=ok,
+        hint="" if ok else f"sudo nmcli device reapply {goal.management}",
+    )  # fmt: skip
+
+
+def management_profile(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """management.profile: its profile takes no default route and does not hold the boot up; for information."""
+    profile = facts.active_profile(goal.management) if goal.management else None
+    if profile is None:
+        return
+    wanted = ("never-default", "may-fail")
+    missing = [key for key in wanted if profile.get(f"ipv4.{key}") != "yes"]
+    yield Finding(
+        rule="management.profile", layer="management", subject=profile.name, wanted=", ".join(wanted),
+        seen=", ".join(f"{key} {profile.get(f'ipv4.{key}') or 'unset'}" for key in wanted), source=NMCLI, ok=True,
+        hint="sudo vmnet host-setup --fix-management sets both" if missing else "",
+    )  # fmt: skip

@@ -1,0 +1,157 @@
+"""Rules about libvirt: the network on the bridge, its listing of links, and the domains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.checks.findings import LIBVIRT, NETLINK, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.facts import Domain, Facts, Interface, Source
+    from vmnet.plan.steps import HostGoal
+
+
+def network_state(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """network.state: the network is persistent, active and autostarted."""
+    if goal.network is None:
+        return
+    wanted = ("persistent", "active", "autostarted")
+    network = facts.network(goal.network)
+    if network is None:
+        away = facts.libvirt_version is None
+        seen = (facts.libvirt_problem or "libvirt does not answer") if away else "not there"
+        ok, hint = False, "sudo systemctl start libvirtd" if away else "sudo vmnet host-setup defines it"
+    else:
+        has = (network.persistent, network.active, network.autostart)
+        seen = ", ".join(word if yes else f"not {word}" for word, yes in zip(wanted, has, strict=True))
+        ok, hint = all(has), "" if all(has) else "sudo vmnet host-setup defines, starts and autostarts it"
+    yield Finding(
+        rule="network.state", layer="network", subject=goal.network, wanted=", ".join(wanted), seen=seen,
+        source=LIBVIRT, ok=ok, hint=hint,
+    )  # fmt: skip
+
+
+def network_bridge(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """network.bridge: the network hands its interfaces to the bridge, without routing or NAT."""
+    network = facts.network(goal.network) if goal.network else None
+    if network is None:
+        return
+    ok = network.forward_mode == "bridge" and network.bridge == goal.bridge
+    yield Finding(
+        rule="network.bridge", layer="network", subject=network.name, wanted=f"forward bridge, on {goal.bridge}",
+        seen=f"forward {network.forward_mode or 'none'}, on {network.bridge or 'no bridge'}", source=LIBVIRT, ok=ok,
+        hint="" if ok else "sudo vmnet host-setup redefines it",
+    )  # fmt: skip
+
+
+def bridge_listed(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bridge.listed: libvirt's interface listing has the bridge, active, with its MAC.
+
+    The listing leaves out every port of a bridge, so the bond's absence there is as it should be.
+    """
+    if facts.libvirt_version is None:
+        return
+    wanted = f"active, MAC {goal.mac}" if goal.mac else "active"
+    if facts.hypervisor_links is None:
+        yield Finding(
+            rule="bridge.listed", layer="bridge", subject=goal.bridge, wanted=wanted, seen="listing not available",
+            source=LIBVIRT, ok=True, hint="for libvirt's own view: apt install libvirt-daemon-driver-interface",
+        )  # fmt: skip
+        return
+    line = next((link for link in facts.hypervisor_links if link.ifname == goal.bridge), None)
+    ok = line is not None and line.active and (not goal.mac or line.mac == goal.mac)
+    seen = f"{'active' if line.active else 'inactive'}, MAC {line.mac}" if line else "not listed"
+    yield Finding(
+        rule="bridge.listed", layer="bridge", subject=goal.bridge, wanted=wanted, seen=seen, source=LIBVIRT, ok=ok,
+        hint="" if ok else f"libvirt sees other than the kernel: virsh iface-list --all; ip link show {goal.bridge}",
+    )  # fmt: skip
+
+
+def on_bridge(source: Source, goal: HostGoal) -> bool:
+    """Return whether an interface with this source belongs on the bridge."""
+    if source.type == "network":
+        return source.network == goal.network
+    return source.type == "bridge" and source.bridge == goal.bridge
+
+
+def domain_taps(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """domain.tap: the kernel has the tap of each running interface of the network in the bridge."""
+    for domain, interface in _running(goal, facts):
+        tap = facts.link(interface.target)
+        seen = "no tap" if tap is None else f"{tap.ifname} in {tap.controller or 'no bridge'}"
+        ok = tap is not None and tap.controller == goal.bridge
+        yield Finding(
+            rule="domain.tap", layer="domain", subject=subject_of(domain, interface), wanted=f"tap in {goal.bridge}",
+            seen=seen, source=NETLINK, ok=ok,
+            hint="" if ok else f"sudo ip link set dev {interface.target} master {goal.bridge}" if tap else "",
+        )  # fmt: skip
+
+
+def _running(goal: HostGoal, facts: Facts) -> Iterator[tuple[Domain, Interface]]:
+    for domain in facts.domains:
+        for interface in domain.running:
+            if on_bridge(interface.source, goal):
+                yield domain, interface
+
+
+def subject_of(domain: Domain, interface: Interface) -> str:
+    """Return how a finding names an interface of a domain."""
+    return f"{domain.name} {interface.mac}" if interface.mac else domain.name
+
+
+def domain_documents(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """domain.documents: running and persistent say the same, so that a restart of the domain changes nothing."""
+    for domain in facts.domains:
+        if not domain.stored:
+            continue
+        persistent = {interface.mac: interface for interface in domain.persistent if interface.mac}
+        for interface in domain.running:
+            stored = persistent.get(interface.mac) if interface.mac else None
+            sources = [interface.source, *([stored.source] if stored else [])]
+            if any(on_bridge(source, goal) for source in sources):
+                yield _same("domain.documents", domain, interface, stored, "running")
+
+
+def domain_saves(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """domain.saved: a managed save brings the domain back where its persistent document says."""
+    for domain in facts.domains:
+        persistent = {interface.mac: interface for interface in domain.persistent if interface.mac}
+        for interface in domain.saved or ():
+            stored = persistent.get(interface.mac) if interface.mac else None
+            if stored is not None and on_bridge(stored.source, goal):
+                yield _same("domain.saved", domain, interface, stored, "managed save")
+
+
+def _same(rule: str, domain: Domain, interface: Interface, stored: Interface | None, what: str) -> Finding:
+    ok = stored is not None and _words(stored.source) == _words(interface.source)
+    persistent = _words(stored.source) if stored else "has no such interface"
+    return Finding(
+        rule=rule, layer="domain", subject=subject_of(domain, interface), wanted=f"{what} and persistent agree",
+        seen=f"both {persistent}" if ok else f"{what} {_words(interface.source)}, persistent {persistent}",
+        source=LIBVIRT, ok=ok,
+        hint="" if ok else f"sudo vmnet attach-domain {domain.name} --mac {interface.mac} moves both",
+    )  # fmt: skip
+
+
+def _words(source: Source) -> str:
+    if source.type == "network":
+        return f"network {source.network}" + (f" portgroup {source.portgroup}" if source.portgroup else "")
+    return f"bridge {source.bridge}" if source.type == "bridge" else source.type
+
+
+def domains_left(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """domain.left: which domains are still behind NAT; for information."""
+    nat = {network.name for network in facts.networks if network.forward_mode == "nat"}
+    left = [
+        domain.name
+        for domain in facts.domains
+        if any(i.source.type == "network" and i.source.network in nat for i in (*domain.running, *domain.persistent))
+    ]
+    if left:
+        yield Finding(
+            rule="domain.left", layer="domain", subject="all", wanted=f"on {goal.network or goal.bridge}",
+            seen=f"behind NAT: {', '.join(left)}", source=LIBVIRT, ok=True,
+            hint="sudo vmnet migrate-from-virbr0 moves them",
+        )  # fmt: skip

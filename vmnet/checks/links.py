@@ -1,0 +1,280 @@
+"""Rules about links as the kernel has them: NICs, bond, LACP, bridge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.checks.findings import NETLINK, SYSFS, Finding
+from vmnet.spec import BondMode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.facts import Facts, Link
+    from vmnet.plan.steps import HostGoal
+
+NOBODY = "00:00:00:00:00:00"
+NOT_THERE = "not there"
+GUEST_KINDS = ("tun", "veth")
+"""Ports of these kinds are the host's ends of domains' and containers' interfaces, not ways out."""
+
+_SET_UP_AGAIN = "sudo vmnet host-setup builds it again"
+
+
+def uplinks(bridge: str, facts: Facts) -> tuple[Link, ...]:
+    """Return the bridge's ports that lead out of the host."""
+    return tuple(port for port in facts.ports(bridge) if port.kind not in GUEST_KINDS)
+
+
+def nic_link(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """nic.link: each NIC is up and has carrier."""
+    for name in goal.nics:
+        yield _up("nic.link", "NIC", name, facts, "check the cable and the switch port")
+
+
+def bond_link(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bond.link: the bond is up and has carrier."""
+    if goal.bond:
+        yield _up("bond.link", "bond", goal.bond, facts, _SET_UP_AGAIN)
+
+
+def bridge_link(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bridge.link: the bridge is up and has carrier."""
+    yield _up("bridge.link", "bridge", goal.bridge, facts, _SET_UP_AGAIN)
+
+
+def _up(rule: str, layer: str, name: str, facts: Facts, hint: str) -> Finding:
+    link = facts.link(name)
+    ok = link is not None and link.admin_up and link.carrier
+    return Finding(
+        rule=rule, layer=layer, subject=name, wanted="up, carrier", seen=_state(link), source=NETLINK, ok=ok,
+        hint="" if ok else hint,
+    )  # fmt: skip
+
+
+def _state(link: Link | None) -> str:
+    if link is None:
+        return NOT_THERE
+    carrier = "carrier" if link.carrier else "no carrier"
+    speed = f", {link.speed_mbit} Mbit/s" if link.carrier and link.hardware and link.speed_mbit else ""
+    return f"{'up' if link.admin_up else 'down'}, {carrier}{speed}"
+
+
+def nic_controller(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """nic.controller: each NIC is a port of the bond, or of the bridge where there is no bond."""
+    for name in goal.nics:
+        yield from _port("nic.controller", "NIC", name, goal.bond or goal.bridge, facts)
+
+
+def bond_controller(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bond.controller: the bond is a port of the bridge."""
+    if goal.bond:
+        yield from _port("bond.controller", "bond", goal.bond, goal.bridge, facts)
+
+
+def _port(rule: str, layer: str, name: str, controller: str, facts: Facts) -> Iterator[Finding]:
+    link = facts.link(name)
+    if link is None:
+        return
+    ok = link.controller == controller
+    yield Finding(
+        rule=rule,
+        layer=layer,
+        subject=name,
+        wanted=f"port of {controller}",
+        seen=f"port of {link.controller}" if link.controller else "port of nothing",
+        source=NETLINK,
+        ok=ok,
+        hint="" if ok else _SET_UP_AGAIN,
+    )
+
+
+def link_macs(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """nic.mac, bond.mac, bridge.mac: all of them have the MAC of the NIC that held the address."""
+    layers = {goal.bridge: "bridge", goal.bond: "bond"}
+    for name in (*goal.nics, *filter(None, (goal.bond,)), goal.bridge):
+        link = facts.link(name)
+        if link is None or not goal.mac:
+            continue
+        layer = layers.get(name, "NIC")
+        ok = link.mac == goal.mac
+        # Another MAC costs the DHCP lease and trips port security; a bond with a foreign one gets no LACP.
+        hint = "" if ok else "its profile must pin the MAC (cloned-mac-address): " + _SET_UP_AGAIN
+        yield Finding(
+            rule=f"{layer.lower()}.mac", layer=layer, subject=name, wanted=f"MAC {goal.mac}", seen=f"MAC {link.mac}",
+            source=NETLINK, ok=ok, hint=hint,
+        )  # fmt: skip
+
+
+def link_addresses(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """nic.address, bond.address: only the bridge has addresses; link-local ones do not count."""
+    for name in (*goal.nics, *filter(None, (goal.bond,))):
+        if facts.link(name) is None:
+            continue
+        layer = "bond" if name == goal.bond else "NIC"
+        addresses = ", ".join(str(address) for address in facts.addresses_of(name))
+        yield Finding(
+            rule=f"{layer.lower()}.address",
+            layer=layer,
+            subject=name,
+            wanted="no address of its own",
+            seen=addresses or "no address of its own",
+            source=NETLINK,
+            ok=not addresses,
+            hint=f"an old profile is still active on it: nmcli device show {name}" if addresses else "",
+        )
+
+
+def link_mtus(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """nic.mtu, bond.mtu, bridge.mtu: all have the wanted MTU, where one is wanted."""
+    layers = {goal.bridge: "bridge", goal.bond: "bond"}
+    for name in (*goal.nics, *filter(None, (goal.bond,)), goal.bridge):
+        link = facts.link(name)
+        if link is None or goal.mtu is None:
+            continue
+        layer = layers.get(name, "NIC")
+        ok = link.mtu == goal.mtu
+        # A tap with a smaller MTU pulls an unpinned bridge down with it.
+        hint = "" if ok else "a port with another MTU changes the bridge's; check the domains' <mtu size=…/>"
+        yield Finding(
+            rule=f"{layer.lower()}.mtu", layer=layer, subject=name, wanted=f"MTU {goal.mtu}", seen=f"MTU {link.mtu}",
+            source=NETLINK, ok=ok, hint=hint,
+        )  # fmt: skip
+
+
+def bond_mode(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bond.mode: the kernel runs the wanted mode."""
+    link = facts.link(goal.bond)
+    if link is None or goal.bond_mode is None:
+        return
+    seen = link.bond.mode if link.bond else "not a bond"
+    ok = seen == goal.bond_mode
+    yield Finding(
+        rule="bond.mode", layer="bond", subject=link.ifname, wanted=f"mode {goal.bond_mode}", seen=f"mode {seen}",
+        source=NETLINK, ok=ok, hint="" if ok else _SET_UP_AGAIN,
+    )  # fmt: skip
+
+
+def bond_miimon(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bond.miimon: the links are watched; without, traffic into a pulled cable is lost for good."""
+    link = facts.link(goal.bond)
+    if link is None or link.bond is None:
+        return
+    seen = link.bond.miimon_ms
+    ok = seen == goal.miimon_ms if goal.miimon_ms else seen > 0
+    wanted = f"links checked every {goal.miimon_ms} ms" if goal.miimon_ms else "links checked"
+    yield Finding(
+        rule="bond.miimon", layer="bond", subject=link.ifname, wanted=wanted,
+        seen=f"every {seen} ms" if seen else "never", source=NETLINK, ok=ok,
+        hint="" if ok else _SET_UP_AGAIN,
+    )  # fmt: skip
+
+
+def bond_ports(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bond.ports: the NICs are the bond's ports, and nothing else is."""
+    if facts.link(goal.bond) is None or goal.bond is None:
+        return
+    seen = [port.ifname for port in facts.ports(goal.bond)]
+    ok = seen == sorted(goal.nics)
+    yield Finding(
+        rule="bond.ports", layer="bond", subject=goal.bond, wanted=f"ports {', '.join(sorted(goal.nics))}",
+        seen=f"ports {', '.join(seen)}" if seen else "no port", source=NETLINK, ok=ok,
+        hint="" if ok else _SET_UP_AGAIN,
+    )  # fmt: skip
+
+
+def lacp_aggregator(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """lacp.aggregator: all ports are in one aggregator; a port in another carries nothing."""
+    link = _lacp_bond(goal, facts)
+    if link is None or link.bond is None:
+        return
+    ids = sorted({port.lacp.aggregator_id for port in facts.ports(link.ifname) if port.lacp})
+    seen = link.bond.aggregator_ports or 0
+    ok = seen == len(goal.nics) and ids == [link.bond.aggregator_id]
+    listed = ", ".join(str(number) for number in ids) or "none"
+    yield Finding(
+        rule="lacp.aggregator", layer="LACP", subject=link.ifname,
+        wanted=f"one aggregator with {_ports(len(goal.nics))}",
+        seen=f"active one with {_ports(seen)}; ports in {listed}", source=NETLINK, ok=ok,
+        hint="" if ok else _why_apart(goal, facts),
+    )  # fmt: skip
+
+
+def _ports(number: int) -> str:
+    return f"{number} port{'' if number == 1 else 's'}"
+
+
+def _why_apart(goal: HostGoal, facts: Facts) -> str:
+    links = [link for link in map(facts.link, goal.nics) if link is not None]
+    if len({(link.speed_mbit, link.duplex) for link in links}) > 1:
+        speeds = ", ".join(f"{link.ifname} {link.speed_mbit} Mbit/s {link.duplex}" for link in links)
+        return f"ports of different speed or duplex do not aggregate: {speeds}"
+    return "the switch ports must be in one and the same LACP group, on one switch (or an MLAG pair)"
+
+
+def lacp_partner(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """lacp.partner: a switch answers LACP."""
+    link = _lacp_bond(goal, facts)
+    if link is None or link.bond is None:
+        return
+    partner = link.bond.partner_mac
+    ok = partner is not None and partner != NOBODY
+    yield Finding(
+        rule="lacp.partner", layer="LACP", subject=link.ifname, wanted="the switch's MAC",
+        seen=f"partner {partner}" if ok else "no partner", source=NETLINK, ok=ok,
+        hint="" if ok else "set LACP up on the switch ports, or use --mode active-backup, which needs no switch",
+    )  # fmt: skip
+
+
+def lacp_ports(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """lacp.port: each port collects and distributes frames."""
+    bond = _lacp_bond(goal, facts)
+    for name in goal.nics if bond else ():
+        link = facts.link(name)
+        if link is None:
+            continue
+        ok = link.lacp is not None and link.lacp.forwarding
+        state = f"port state {link.lacp.actor_state}" if link.lacp else "not an LACP port"
+        yield Finding(
+            rule="lacp.port", layer="LACP", subject=name, wanted="collecting, distributing",
+            seen=f"collecting, distributing ({state})" if ok else state, source=SYSFS, ok=ok,
+            hint="" if ok else "the switch does not take this port into the group: look at its LACP state there",
+        )  # fmt: skip
+
+
+def _lacp_bond(goal: HostGoal, facts: Facts) -> Link | None:
+    return facts.link(goal.bond) if goal.bond_mode == BondMode.LACP.value else None
+
+
+def bridge_stp(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bridge.stp: spanning tree as wanted; with it each guest's start waits 30 s for the network."""
+    link = facts.link(goal.bridge)
+    if link is None:
+        return
+    stp = link.bridge.stp if link.bridge else None
+    ok = stp is goal.stp
+    seen = "not a bridge" if stp is None else _on(stp)
+    yield Finding(
+        rule="bridge.stp", layer="bridge", subject=goal.bridge, wanted=f"STP {_on(goal.stp)}", seen=f"STP {seen}",
+        source=SYSFS, ok=ok, hint="" if ok else _SET_UP_AGAIN,
+    )  # fmt: skip
+
+
+def _on(value: bool) -> str:
+    return "on" if value else "off"
+
+
+def bridge_uplinks(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bridge.uplinks: besides taps the bridge has the wanted ports only, and they forward."""
+    if facts.link(goal.bridge) is None:
+        return
+    ports = uplinks(goal.bridge, facts)
+    names = [port.ifname for port in ports]
+    ok = names == sorted(goal.uplinks) and all(port.bridge_port_state == "forwarding" for port in ports)
+    seen = ", ".join(f"{port.ifname} ({port.bridge_port_state or 'state unknown'})" for port in ports)
+    wanted = ", ".join(f"{name} (forwarding)" for name in sorted(goal.uplinks))
+    yield Finding(
+        rule="bridge.uplinks", layer="bridge", subject=goal.bridge, wanted=f"uplink {wanted}",
+        seen=f"uplink {seen}" if seen else "no uplink", source=SYSFS, ok=ok,
+        hint="" if ok else f"bridge link show; {_SET_UP_AGAIN}",
+    )  # fmt: skip

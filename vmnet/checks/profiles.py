@@ -1,0 +1,143 @@
+"""Rules about NetworkManager: each profile active on its device, kept on disk, and alone in starting at boot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.checks.findings import NMCLI, Finding
+from vmnet.facts import CONNECTED
+from vmnet.plan.profiles import competes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.facts import Device, Facts, Profile
+    from vmnet.plan.steps import HostGoal
+
+_STATES = {
+    10: "unmanaged", 20: "unavailable", 30: "disconnected", 40: "preparing", 50: "configuring",
+    60: "needs authentication", 70: "getting an address", 80: "checking the address", 90: "waiting for a port",
+    100: "connected", 110: "disconnecting", 120: "failed",
+}  # fmt: skip
+"""NMDeviceState in nmcli's manner."""
+
+
+def network_manager(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """nm.running: NetworkManager answers."""
+    if facts.nm_version is None:
+        yield Finding(
+            rule="nm.running", layer="profile", subject=goal.bridge, wanted="NetworkManager running",
+            seen=facts.nm_problem or "not running", source=NMCLI, ok=False,
+            hint="sudo systemctl start NetworkManager",
+        )  # fmt: skip
+
+
+def profile_active(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """profile.active: each wanted profile is active on its device."""
+    for ifname, uuid in _known(goal, facts):
+        device, profile = facts.device(ifname), facts.profile(uuid)
+        name = profile.name if profile else uuid
+        ok = device is not None and device.profile == uuid and device.state == CONNECTED
+        yield Finding(
+            rule="profile.active", layer="profile", subject=ifname, wanted=f"connected, profile {name}",
+            seen=_seen(device, facts), source=NMCLI, ok=ok,
+            hint="" if ok else f"sudo nmcli connection up uuid {uuid}" if profile else "sudo vmnet host-setup",
+        )  # fmt: skip
+
+
+def _seen(device: Device | None, facts: Facts) -> str:
+    if device is None:
+        return "no such device"
+    state = _STATES.get(device.state, f"state {device.state}") + (" (externally)" if device.external else "")
+    profile = facts.profile(device.profile)
+    return f"{state}, profile {profile.name}" if profile else state
+
+
+def profile_saved(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """profile.saved: each wanted profile is on disk, not in /run, and starts by itself."""
+    for ifname, uuid in _known(goal, facts):
+        profile = facts.profile(uuid)
+        if profile is None:
+            continue
+        ok = not profile.volatile and profile.autoconnect
+        where = "in memory only" if profile.volatile else "on disk"
+        hint = f"a reboot forgets it: sudo nmcli connection modify uuid {uuid} connection.autoconnect yes"
+        yield Finding(
+            rule="profile.saved", layer="profile", subject=ifname, wanted="on disk, starts by itself",
+            seen=f"{where}, {'starts' if profile.autoconnect else 'does not start'} by itself", source=NMCLI, ok=ok,
+            hint="" if ok else hint,
+        )  # fmt: skip
+
+
+def profile_alone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """profile.alone: exactly one profile starts by itself on each NIC, so that a boot ends where we are now."""
+    wanted = dict(_known(goal, facts))
+    for nic in goal.nics:
+        link, uuid = facts.link(nic), wanted.get(nic)
+        if link is None or uuid is None:
+            continue
+        rivals = [
+            p.name for p in facts.profiles if p.uuid != uuid and _rival(p, goal, facts) and competes(p, (link,), (nic,))
+        ]
+        own = facts.profile(uuid)
+        names = [*([own.name] if own and own.autoconnect else []), *rivals]
+        ok = not rivals and len(names) == 1
+        yield Finding(
+            rule="profile.alone", layer="profile", subject=nic, wanted="one profile that starts by itself",
+            seen=", ".join(names) or "none", source=NMCLI, ok=ok,
+            hint="" if ok else "sudo vmnet host-setup sets the others aside and keeps them",
+        )  # fmt: skip
+
+
+def _rival(profile: Profile, goal: HostGoal, facts: Facts) -> bool:
+    """A profile that is at work on another link, the management link above all, does not come over at boot."""
+    ours = {goal.bridge, goal.bond, *goal.nics}
+    elsewhere = profile.device is not None and profile.device not in ours
+    management = goal.management is not None and goal.management in (profile.device, profile.ifname)
+    ports = {uuid for _, uuid in _known(goal, facts)}
+    return profile.autoconnect and not elsewhere and not management and profile.uuid not in ports
+
+
+def profile_controller(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """profile.controller: nmcli agrees with the kernel about who is a port of whom."""
+    above = dict.fromkeys(goal.nics, goal.bond or goal.bridge)
+    if goal.bond:
+        above[goal.bond] = goal.bridge
+    for ifname, uuid in _known(goal, facts):
+        profile = facts.profile(uuid)
+        if profile is None or ifname not in above:
+            continue
+        named = facts.profile(profile.controller)
+        seen = named.ifname if named else profile.controller
+        ok = seen == above[ifname]
+        yield Finding(
+            rule="profile.controller", layer="profile", subject=ifname, wanted=f"port of {above[ifname]}",
+            seen=f"port of {seen or 'nothing'}", source=NMCLI, ok=ok,
+            hint="" if ok else "sudo vmnet host-setup makes it a port again",
+        )  # fmt: skip
+
+
+def profile_settings(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """profile.stp, profile.mode: what is stored is what runs, and so what the next boot brings."""
+    wanted = dict(_known(goal, facts))
+    bridge = facts.profile(wanted.get(goal.bridge))
+    if bridge is not None:
+        seen = bridge.get("bridge.stp")
+        ok = seen == ("yes" if goal.stp else "no")
+        yield _setting("profile.stp", goal.bridge, f"STP {'on' if goal.stp else 'off'}", f"bridge.stp {seen}", ok)
+    bond = facts.profile(wanted.get(goal.bond)) if goal.bond else None
+    if bond is not None and goal.bond and goal.bond_mode:
+        seen = dict(pair.split("=", 1) for pair in bond.get("bond.options").split(",") if "=" in pair).get("mode", "")
+        yield _setting("profile.mode", goal.bond, f"mode {goal.bond_mode}", f"mode {seen}", seen == goal.bond_mode)
+
+
+def _setting(rule: str, subject: str, wanted: str, seen: str, ok: bool) -> Finding:
+    return Finding(
+        rule=rule, layer="profile", subject=subject, wanted=wanted, seen=seen, source=NMCLI, ok=ok,
+        hint="" if ok else "it changes at the next boot: sudo vmnet host-setup mends the profile",
+    )  # fmt: skip
+
+
+def _known(goal: HostGoal, facts: Facts) -> tuple[tuple[str, str], ...]:
+    """The wanted profiles, as (ifname, uuid); none while NetworkManager does not answer: nm.running says so once."""
+    return goal.profiles if facts.nm_version is not None else ()

@@ -1,0 +1,89 @@
+"""verify: wanted is a subset of seen, layer by layer, from nmcli, the kernel and libvirt side by side.
+
+Each rule is a function that yields one finding for each thing it looks at. A rule says nothing about what is not
+there: the layer's own `.link` or `.state` rule has said so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from vmnet.checks import layer3, libvirt, links, profiles
+from vmnet.checks.findings import Finding
+from vmnet.checks.goal import deduce_goal
+from vmnet.facts import Facts
+from vmnet.plan.steps import HostGoal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Rule = Callable[[HostGoal, Facts], Iterator[Finding]]
+
+RULES: tuple[Rule, ...] = (
+    links.nic_link,
+    links.nic_controller,
+    links.bond_link,
+    links.bond_controller,
+    links.bond_mode,
+    links.bond_miimon,
+    links.bond_ports,
+    links.lacp_aggregator,
+    links.lacp_partner,
+    links.lacp_ports,
+    links.bridge_link,
+    links.bridge_stp,
+    links.bridge_uplinks,
+    links.link_macs,
+    links.link_mtus,
+    links.link_addresses,
+    libvirt.bridge_listed,
+    layer3.addresses,
+    layer3.address_by_dhcp,
+    layer3.address_only_here,
+    layer3.default_route,
+    layer3.gateway_in_profile,
+    layer3.dns_servers,
+    profiles.network_manager,
+    profiles.profile_active,
+    profiles.profile_controller,
+    profiles.profile_settings,
+    profiles.profile_saved,
+    profiles.profile_alone,
+    layer3.management_link,
+    layer3.management_address,
+    layer3.management_profile,
+    libvirt.network_state,
+    libvirt.network_bridge,
+    libvirt.domain_taps,
+    libvirt.domain_documents,
+    libvirt.domain_saves,
+    libvirt.domains_left,
+)
+"""All rules of verify."""
+
+LAYERS = (
+    "NIC",
+    "bond",
+    "LACP",
+    "bridge",
+    "address",
+    "route",
+    "DNS",
+    "profile",
+    "management",
+    "network",
+    "domain",
+)
+"""The layers from the cable up: the order of the report."""
+
+
+def check_host(goal: HostGoal | None, facts: Facts) -> tuple[Finding, ...]:
+    """Compare what is wanted with what is seen; None: with what the names and profiles suggest is wanted."""
+    wanted = goal or deduce_goal(facts)
+    return in_order(finding for rule in RULES for finding in rule(wanted, facts))
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the findings by layer, the rules' own order within each."""
+    return tuple(sorted(findings, key=lambda finding: LAYERS.index(finding.layer)))
