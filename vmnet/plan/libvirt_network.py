@@ -24,32 +24,36 @@ if TYPE_CHECKING:
 def plan_network(name: str, bridge: str, facts: Facts) -> tuple[list[Planned], list[str]]:
     """Plan a persistent, active, autostarted libvirt network `name` that leads to `bridge`.
 
-    An existing network of that name is compared; where it leads elsewhere it is redefined under its own UUID, keeping
-    its portgroups and metadata, and restarted.
+    An existing network of that name is compared; where it leads to another bridge it is redefined under its own UUID,
+    keeping its portgroups and metadata, and restarted.
 
     Returns:
         The steps, and what was found as wanted.
 
     Raises:
         HypervisorError: libvirt was out of reach when the facts were read.
-        Refused: the network leads elsewhere and running domains are on it.
+        Refused: the network is of another kind (NAT), or leads elsewhere and running domains are on it.
     """
     require_libvirt(facts)
     seen = facts.network(name)
     if seen is None:
         document = network_document(name, bridge, network_uuid(facts.machine_id, name))
         return [_define(name, document), _start(name), _set_autostart(name)], []
+    if seen.forward_mode != "bridge":
+        raise Refused(
+            f"network {name} is there already and is of another kind ({seen.forward_mode or 'isolated'})",
+            "choose another name with --network: its domains would lose it",
+        )
     planned: list[Planned] = []
     kept: list[str] = []
     wanted = network_document(name, bridge, seen.uuid, was=seen.document)
-    leads_there = seen.bridge == bridge and seen.forward_mode == "bridge"
     if seen.persistent and same_network(seen.document, wanted):
         kept.append(f"network {name} is defined and leads to {bridge}")
     else:
         planned.append(_define(name, wanted, seen))
     if not seen.active:
         planned.append(_start(name))
-    elif leads_there:
+    elif seen.bridge == bridge:
         kept.append(f"network {name} is active")
     else:
         _refuse_users(seen, bridge, facts)
@@ -78,7 +82,7 @@ def _define(name: str, document: str, seen: Network | None = None) -> Planned:
     if not seen.persistent:
         return Planned(step=step, why=f"network {name} is not stored", undo=(UndefineNetwork(name=name),))
     back: tuple[Step, ...] = (DefineNetwork(name=name, document=seen.document, was=document),)
-    leads_to = seen.bridge or seen.forward_mode or "nowhere"
+    leads_to = seen.bridge or "no bridge"
     return Planned(step=step, why=f"network {name} leads to {leads_to}", undo=back)
 
 
@@ -111,7 +115,7 @@ def _refuse_users(seen: Network, bridge: str, facts: Facts) -> None:
     ]
     if users:
         raise Refused(
-            f"network {seen.name} leads to {seen.bridge or seen.forward_mode}, not to {bridge}, "
+            f"network {seen.name} leads to {seen.bridge or 'no bridge'}, not to {bridge}, "
             f"and running domains are on it: {', '.join(users)}",
             "choose another name with --network, or shut these domains down first",
         )

@@ -1,0 +1,131 @@
+"""migrate-from-virbr0: every domain with an interface on libvirt's NAT network goes to the bridged one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.errors import Refused, SpecError
+from vmnet.plan.destination import closest, describe, find_destination, refuse_silent_bridge
+from vmnet.plan.libvirt_network import require_libvirt
+from vmnet.plan.move_rows import move_rows
+from vmnet.plan.moves import Move, choose_move, pair_interfaces, plan_moves, plan_rewrites
+from vmnet.plan.steps import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from vmnet.facts import Domain, Facts, Source
+    from vmnet.plan.destination import Destination
+    from vmnet.plan.steps import Planned
+    from vmnet.spec import MigrationSpec
+
+
+def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
+    """Plan the move of all domains from one network to another.
+
+    An interface counts that names the source network, or that names its bridge directly; that bridge is read from
+    the network. Domains are looked at in all their documents.
+
+    Raises:
+        HypervisorError: libvirt was out of reach.
+        SpecError: an unknown source network or domain, or source and target are one.
+        Refused: the target is not fit to take domains.
+    """
+    require_libvirt(facts)
+    if spec.source == spec.network:
+        raise SpecError(f"source and target are both {spec.network}", "name another --to")
+    domains = _wanted_domains(spec, facts)
+    leaves = _on_network(spec.source, facts)
+    if facts.network(spec.source) is None and not any(_named(domain, spec.source) for domain in domains):
+        known = (network.name for network in facts.networks)
+        raise SpecError(
+            f"there is no network {spec.source!r}", closest(spec.source, known) or "list them: virsh net-list --all"
+        )
+    destination = find_destination(spec.network, facts)
+    moves = [move for domain in domains for move in _moves(domain, leaves)]
+    if any(move.running for move in moves):
+        refuse_silent_bridge(destination, facts)
+    _refuse_without_mac(moves)
+    planned = (
+        *plan_moves(moves, destination, facts, bounce_s=spec.bounce_s, leaves=leaves),
+        *_other_rewrites(domains, moves, destination, leaves),
+    )
+    return Plan(
+        command="migrate-from-virbr0",
+        planned=planned,
+        kept=tuple(_kept(domains, moves, destination, spec)),
+        warnings=_warnings(moves, destination),
+        rows=move_rows(moves, destination, planned, facts, bounce_s=spec.bounce_s),
+    )
+
+
+def _wanted_domains(spec: MigrationSpec, facts: Facts) -> list[Domain]:
+    names = [domain.name for domain in facts.domains]
+    for name in (*spec.only, *spec.exclude):
+        if name not in names:
+            hint = closest(name, names) or "list them with: virsh list --all"
+            raise SpecError(f"there is no domain called {name!r}", hint)
+    return [d for d in facts.domains if d.name not in spec.exclude and (not spec.only or d.name in spec.only)]
+
+
+def _on_network(name: str, facts: Facts) -> Callable[[Source], bool]:
+    network = facts.network(name)
+    bridge = network.bridge if network and network.forward_mode != "bridge" else None
+
+    def leaves(source: Source) -> bool:
+        return source.network == name or (source.network is None and bridge is not None and source.bridge == bridge)
+
+    return leaves
+
+
+def _named(domain: Domain, network: str) -> bool:
+    interfaces = (*domain.running, *domain.persistent, *(domain.saved or ()))
+    return any(interface.source.network == network for interface in interfaces)
+
+
+def _moves(domain: Domain, leaves: Callable[[Source], bool]) -> Iterator[Move]:
+    for pair in pair_interfaces(domain):
+        move = choose_move(domain, pair, leaves)
+        if move is not None:
+            yield move
+
+
+def _refuse_without_mac(moves: list[Move]) -> None:
+    for move in moves:
+        if move.pair.either.mac is None:
+            raise Refused(
+                f"an interface of {move.domain.name} has no MAC address to find it by",
+                "give it one with virsh edit, or leave the domain out with --exclude",
+            )
+
+
+def _other_rewrites(
+    domains: list[Domain], moves: list[Move], destination: Destination, leaves: Callable[[Source], bool]
+) -> Iterator[Planned]:
+    """Interfaces that stand on the old network only in a saved state or snapshot: they would bring it back."""
+    for domain in domains:
+        moved = {move.pair.either.mac for move in moves if move.domain.uuid == domain.uuid}
+        stored = [*(domain.saved or ()), *(i for snapshot in domain.snapshots for i in snapshot.interfaces)]
+        macs = dict.fromkeys(i.mac for i in stored if i.mac is not None and i.mac not in moved)
+        yield from plan_rewrites(domain, tuple(macs), destination.source, leaves)
+
+
+def _kept(domains: list[Domain], moves: list[Move], destination: Destination, spec: MigrationSpec) -> Iterator[str]:
+    moving = {move.domain.uuid for move in moves}
+    for domain in domains:
+        there = [pair.either.mac for pair in pair_interfaces(domain) if pair.either.source == destination.source]
+        if there and domain.uuid not in moving:
+            yield f"{domain.name} is on {destination.words} ({', '.join(str(mac) for mac in there)})"
+    if not moves:
+        yield f"no interface is on network {spec.source}"
+
+
+def _warnings(moves: list[Move], destination: Destination) -> tuple[str, ...]:
+    left = [
+        f"{move.domain.name} {move.pair.either.mac} stays on {describe(move.pair.either.source)}: {move.hindrance}"
+        for move in moves
+        if not move.running and not move.persistent
+    ]
+    exposed = destination.network.forward_mode == "bridge" and any(m.running or m.persistent for m in moves)
+    open_to_all = ("what the guests serve is then open to the whole LAN: no NAT stands before it",) if exposed else ()
+    return (*destination.warnings, *left, *open_to_all)

@@ -1,0 +1,222 @@
+"""What moving interfaces takes, one domain or all: the same steps for attach-domain and migrate-from-virbr0.
+
+Each interface moves in the persistent document first, then in the running one; then saved states and snapshots are
+rewritten; last, all links are bounced together so that the guests ask for new addresses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from vmnet.documents.interfaces import states_link_up, with_source
+from vmnet.facts import DomainState
+from vmnet.plan.destination import describe
+from vmnet.plan.steps import BouncedLink, BounceLinks, MoveInterface, Planned, RaiseLinks, RewriteSavedState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from vmnet.facts import Domain, Facts, Interface, Source
+    from vmnet.names import Mac
+    from vmnet.plan.destination import Destination
+
+LIVE_TYPES = ("network", "bridge")
+"""Types whose source libvirt changes while the domain runs (qemuDomainChangeNet); others need a power cycle."""
+
+STORED_TYPES = ("network", "bridge", "direct", "user", "ethernet")
+"""Types that a stored document may exchange for a network; the others describe a device, not a plug."""
+
+RUNNING = "running"
+PERSISTENT = "persistent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """One interface of a domain as it stands in its two documents; either may be missing."""
+
+    running: Interface | None = None
+    persistent: Interface | None = None
+
+    @property
+    def either(self) -> Interface:
+        """The interface, from whichever document has it."""
+        interface = self.running or self.persistent
+        assert interface is not None
+        return interface
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A pair that is to move, and in which of its documents; `hindrance` says why not in the others."""
+
+    domain: Domain
+    pair: Pair
+    persistent: bool
+    running: bool
+    hindrance: str = ""
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the interface cannot move in any document."""
+        return bool(_fixed(self.pair))
+
+
+def pair_interfaces(domain: Domain) -> tuple[Pair, ...]:
+    """Return a domain's interfaces, running and persistent ones brought together by MAC and guest address; where the
+    addresses differ, by a MAC that occurs once."""
+    rest = list(domain.running)
+    pairs: list[Pair] = []
+    for stored in domain.persistent:
+        same_mac = [live for live in rest if live.mac == stored.mac]
+        fits = [live for live in same_mac if live.address == stored.address] or same_mac
+        live = fits[0] if len(fits) == 1 else None
+        if live is not None:
+            rest.remove(live)
+        pairs.append(Pair(running=live, persistent=stored))
+    return (*pairs, *(Pair(running=live) for live in rest))
+
+
+def choose_move(domain: Domain, pair: Pair, leaves: Callable[[Source], bool]) -> Move | None:
+    """Return the move of a pair: in each document in which `leaves` holds for its source; None where in neither."""
+    stored = pair.persistent is not None and leaves(pair.persistent.source)
+    live = pair.running is not None and leaves(pair.running.source)
+    if not stored and not live:
+        return None
+    fixed = _fixed(pair)
+    if fixed:
+        return Move(domain=domain, pair=pair, persistent=False, running=False, hindrance=fixed)
+    hindrance = _live_hindrance(pair)
+    return Move(domain=domain, pair=pair, persistent=stored, running=live and not hindrance, hindrance=hindrance)
+
+
+def _fixed(pair: Pair) -> str:
+    """Why the interface cannot go to a bridge at all, "" when it can."""
+    if pair.either.virtualport:
+        return f"it is tied to a switch of type {pair.either.virtualport}"
+    if pair.persistent is not None and pair.persistent.actual_type not in STORED_TYPES:
+        return f"the type {pair.persistent.actual_type} is a device, not a plug"
+    return ""
+
+
+def _live_hindrance(pair: Pair) -> str:
+    if pair.running is not None and pair.running.actual_type not in LIVE_TYPES:
+        return f"libvirt cannot move the type {pair.running.actual_type} while it runs"
+    return ""
+
+
+def plan_moves(
+    moves: Iterable[Move], destination: Destination, facts: Facts, *, bounce_s: int, leaves: Callable[[Source], bool]
+) -> tuple[Planned, ...]:
+    """Return the steps of all `moves`, in order.
+
+    Args:
+        bounce_s: for how many seconds the guests' links go down together; 0 for not at all.
+        leaves: which sources in saved states and snapshots are to be rewritten as well.
+    """
+    by_domain: dict[str, list[Move]] = {}
+    for move in moves:
+        by_domain.setdefault(move.domain.uuid, []).append(move)
+    planned: list[Planned] = []
+    for group in by_domain.values():
+        for move in group:
+            planned.extend(_move_steps(move, destination, facts))
+        macs = tuple(mac for move in group if (mac := move.pair.either.mac) is not None)
+        planned.extend(plan_rewrites(group[0].domain, macs, destination.source, leaves))
+    links = tuple(link for group in by_domain.values() for move in group for link in _bounced(move))
+    if links and bounce_s > 0:
+        planned.append(bounce(links, bounce_s))
+    return tuple(planned)
+
+
+def _move_steps(move: Move, destination: Destination, facts: Facts) -> Iterator[Planned]:
+    if move.persistent and move.pair.persistent is not None:
+        yield move_step(move.domain, PERSISTENT, move.pair.persistent, destination.source, facts)
+    if move.running and move.pair.running is not None:
+        yield move_step(move.domain, RUNNING, move.pair.running, destination.source, facts)
+
+
+def move_step(domain: Domain, scope: str, interface: Interface, wanted: Source, facts: Facts) -> Planned:
+    """Return the step that moves one interface in one document, with its undo."""
+    assert interface.mac is not None
+    step = MoveInterface(
+        domain=domain.name,
+        domain_uuid=domain.uuid,
+        scope=scope,
+        mac=interface.mac,
+        address=interface.address,
+        was=interface.source,
+        wanted=wanted,
+        before=interface.document,
+        after=with_source(interface.document, wanted),
+        wanted_bridge=bridge_behind(wanted, facts),
+    )
+    back = replace(
+        step,
+        was=step.wanted,
+        wanted=step.was,
+        before=step.after,
+        after=with_source(interface.document, step.was),
+        wanted_bridge=bridge_behind(step.was, facts),
+    )
+    why = f"{domain.name} {interface.mac} is on {describe(interface.source)} ({scope})"
+    return Planned(step=step, why=why, undo=(back,))
+
+
+def bridge_behind(source: Source, facts: Facts) -> str | None:
+    """Return the bridge that a source's taps are ports of; None where it has none."""
+    if source.network is None:
+        return source.bridge
+    network = facts.network(source.network)
+    return network.bridge if network else None
+
+
+def plan_rewrites(
+    domain: Domain, macs: tuple[Mac, ...], wanted: Source, leaves: Callable[[Source], bool]
+) -> Iterator[Planned]:
+    """Yield the steps that rewrite a domain's managed save image and snapshots: a step for each of them and each old
+    source, for the interfaces in `macs` whose source is one that `leaves`."""
+    places: list[tuple[str | None, tuple[Interface, ...]]] = [(None, domain.saved or ())]
+    places.extend((snapshot.name, snapshot.interfaces) for snapshot in domain.snapshots)
+    for snapshot, interfaces in places:
+        ours = [i for i in interfaces if i.mac in macs and i.virtualport is None and leaves(i.source)]
+        for was in dict.fromkeys(interface.source for interface in ours):
+            found = dict.fromkeys(i.mac for i in ours if i.source == was and i.mac is not None)
+            step = RewriteSavedState(
+                domain=domain.name,
+                domain_uuid=domain.uuid,
+                snapshot=snapshot,
+                macs=tuple(found),
+                was=was,
+                wanted=wanted,
+            )
+            place = "its managed save image" if snapshot is None else f"snapshot {snapshot}"
+            why = f"{domain.name} would come back on {describe(was)} from {place}"
+            yield Planned(step=step, why=why, undo=(replace(step, was=wanted, wanted=was),))
+
+
+def _bounced(move: Move) -> Iterator[BouncedLink]:
+    live = move.pair.running
+    if move.running and live is not None and live.link_up and move.domain.state is DomainState.RUNNING:
+        yield bounced_link(move.domain, live)
+
+
+def bounced_link(domain: Domain, live: Interface) -> BouncedLink:
+    """Return the record of a running interface whose link is to be bounced."""
+    assert live.mac is not None
+    return BouncedLink(
+        domain=domain.name,
+        domain_uuid=domain.uuid,
+        mac=live.mac,
+        address=live.address,
+        stated_up=states_link_up(live.document),
+    )
+
+
+def bounce(links: tuple[BouncedLink, ...], seconds: int) -> Planned:
+    """Return the step that bounces `links` together; undone, it leaves no link down."""
+    return Planned(
+        step=BounceLinks(links=links, seconds=seconds),
+        why="guests ask DHCP again only after their link was down",
+        undo=(RaiseLinks(links=links),),
+    )
