@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from vmnet.apply.execute import Executor
 from vmnet.apply.journal import RUNS, Journal, find_run
@@ -26,6 +26,16 @@ if TYPE_CHECKING:
     from vmnet.plan.steps import Plan, Planned
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StepExecutor(Protocol):
+    """What carries out steps. `checkpoint` is None when no checkpoint of NetworkManager's is open."""
+
+    checkpoint: str | None
+
+    def execute(self, step: steps.Step, *, undoing: bool = False) -> None:
+        """Carry out one step."""
+        ...
 
 
 def apply(
@@ -64,7 +74,7 @@ def apply(
         )
         try:
             _keep_documents(plan, executor, journal)
-            _carry_out(plan, executor, journal, progress or (lambda _: None))
+            carry_out(plan, executor, journal, progress or (lambda _: None))
         finally:
             executor.close()
         if undone is not None:
@@ -80,7 +90,7 @@ def _keep_documents(plan: Plan, executor: Executor, journal: Journal) -> None:
         journal.write(f"domains/{name}", document.encode())
 
 
-def _carry_out(plan: Plan, executor: Executor, journal: Journal, report: Callable[[Progress], None]) -> None:
+def carry_out(plan: Plan, executor: StepExecutor, journal: Journal, report: Callable[[Progress], None]) -> None:
     begun: list[tuple[int, Planned]] = []
     finished = False
     try:
@@ -127,7 +137,7 @@ def _one_step(index: int, plan: Plan, executor: Executor, journal: Journal, repo
 
 def roll_back(
     begun: Sequence[tuple[int, Planned]],
-    executor: Executor,
+    executor: StepExecutor,
     journal: Journal,
     report: Callable[[Progress], None],
 ) -> None:

@@ -1,0 +1,144 @@
+"""Applying a plan: what is written down, and that a failure at any step takes back all before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from vmnet.apply.journal import Journal, RunState, find_run, list_runs
+from vmnet.apply.lock import locked
+from vmnet.apply.progress import Event, Progress
+from vmnet.apply.run import apply, carry_out
+from vmnet.errors import Conflict, LinkError, Refused, SpecError, UndoIncomplete
+from vmnet.facts import Facts
+from vmnet.plan import steps
+from vmnet.plan.steps import Plan, Planned
+
+FACTS = Facts(hostname="host", machine_id="0" * 32, root=True)
+
+
+def add(name: str) -> Planned:
+    step = steps.AddProfile(uuid=name, name=name, type="bridge", ifname=name, settings=())
+    return Planned(step=step, why="a test", undo=(steps.DeleteProfile(uuid=name, name=name),))
+
+
+PLAN = Plan(
+    command="host-setup",
+    planned=(
+        Planned(step=steps.OpenCheckpoint(timeout_s=60), why="a net"),
+        add("a"),
+        add("b"),
+        add("c"),
+        Planned(step=steps.CommitCheckpoint(), why="keep"),
+    ),
+)
+
+
+@dataclass
+class RecordingExecutor:
+    """Carries out nothing, remembers all; fails at the chosen steps, as a host would."""
+
+    fail_at: int | None = None
+    undo_fails: str | None = None
+    error: BaseException = field(default_factory=lambda: LinkError("no carrier", "check the cable"))
+    checkpoint: str | None = None
+    done: list[str] = field(default_factory=list)
+    undone: list[str] = field(default_factory=list)
+
+    def execute(self, step: steps.Step, *, undoing: bool = False) -> None:
+        name = getattr(step, "name", type(step).__name__)
+        if undoing:
+            if name == self.undo_fails:
+                raise LinkError("cannot")
+            self.undone.append(name)
+            return
+        if len(self.done) == self.fail_at:
+            raise self.error
+        if isinstance(step, steps.OpenCheckpoint):
+            self.checkpoint = "/1"
+        if isinstance(step, steps.CommitCheckpoint):
+            self.checkpoint = None
+        self.done.append(name)
+
+
+def journal_in(path: Path) -> Journal:
+    return Journal.create(PLAN, FACTS, path / "runs")
+
+
+def test_a_run_that_holds(tmp_path: Path) -> None:
+    journal, executor, told = journal_in(tmp_path), RecordingExecutor(), list[Progress]()
+    carry_out(PLAN, executor, journal, told.append)
+    assert executor.done == ["OpenCheckpoint", "a", "b", "c", "CommitCheckpoint"]
+    assert executor.undone == []
+    assert journal.state() is RunState.STANDS
+    assert [p.event for p in told] == [Event.BEGIN, Event.DONE] * 5
+    assert journal.begun() == PLAN.planned
+    assert (journal.plan(), journal.facts()) == (PLAN, FACTS)
+
+
+@pytest.mark.parametrize("error", [LinkError("x"), KeyboardInterrupt(), AssertionError("a bug")])
+@pytest.mark.parametrize("at", range(5))
+def test_a_failure_anywhere_takes_everything_back(tmp_path: Path, at: int, error: BaseException) -> None:
+    journal, executor = journal_in(tmp_path), RecordingExecutor(fail_at=at, error=error)
+    with pytest.raises(type(error)) as caught:
+        carry_out(PLAN, executor, journal, lambda _: None)
+    begun = ["OpenCheckpoint", "a", "b", "c", "CommitCheckpoint"][: at + 1]
+    expected = [name for name in reversed(begun) if name in "abc"]
+    assert executor.undone == (["RollBackCheckpoint"] if at > 0 else []) + expected
+    assert journal.state() is RunState.ROLLED_BACK
+    assert "taken back" in caught.value.__notes__[0]
+
+
+def test_what_cannot_be_taken_back_is_said_with_its_command(tmp_path: Path) -> None:
+    journal, executor = journal_in(tmp_path), RecordingExecutor(fail_at=3, undo_fails="b")
+    with pytest.raises(UndoIncomplete) as caught:
+        carry_out(PLAN, executor, journal, lambda _: None)
+    assert executor.undone == ["RollBackCheckpoint", "c", "a"]
+    assert "nmcli connection delete uuid b" in caught.value.left[0]
+    assert journal.state() is RunState.INCOMPLETE
+
+
+def test_a_journal_cut_short_reads_as_far_as_it_goes(tmp_path: Path) -> None:
+    journal = journal_in(tmp_path)
+    journal.note("begin", 0)
+    with (journal.directory / "journal.jsonl").open("a") as file:
+        file.write('{"event": "be')
+    assert [entry.event for entry in journal.entries()] == ["opened", "begin"]
+    assert journal.state() is RunState.OPEN
+    assert journal.begun() == PLAN.planned[:1]
+
+
+def test_runs_are_found_by_their_ids_and_kept_from_other_eyes(tmp_path: Path) -> None:
+    first, second = journal_in(tmp_path), journal_in(tmp_path)
+    assert [journal.run for journal in list_runs(tmp_path / "runs")] == [first.run, second.run]
+    assert find_run(second.run, tmp_path / "runs").directory == second.directory
+    with pytest.raises(SpecError, match="no run 'x'"):
+        find_run("x", tmp_path / "runs")
+    assert first.directory.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in first.directory.iterdir()} == {0o600}
+
+
+def test_no_runs_yet(tmp_path: Path) -> None:
+    assert list_runs(tmp_path / "nothing") == ()
+
+
+def test_without_root_nothing_begins(tmp_path: Path) -> None:
+    facts = Facts(hostname="host", machine_id="0", root=False)
+    with pytest.raises(Refused, match="needs root"):
+        apply(PLAN, facts, uri="test:///default", runs=tmp_path / "runs", lock=tmp_path / "lock")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_to_do_leaves_no_run(tmp_path: Path) -> None:
+    result = apply(Plan(command="undo"), FACTS, uri="test:///default", runs=tmp_path / "runs", lock=tmp_path / "lock")
+    assert (result.run, result.done) == ("", 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_at_a_time(tmp_path: Path) -> None:
+    with locked(tmp_path / "lock"), pytest.raises(Conflict, match="another vmnet"), locked(tmp_path / "lock"):
+        pytest.fail("two hold the lock")
+    with locked(tmp_path / "lock"):
+        assert (tmp_path / "lock").read_text().isdigit()

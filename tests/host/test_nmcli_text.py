@@ -1,0 +1,96 @@
+"""nmcli's terse text -> records."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vmnet.host.nmcli_text import parse_devices, parse_profiles, split_terse
+
+
+@given(st.lists(st.text(alphabet=st.characters(blacklist_characters="\n")), min_size=1))
+def test_fields_come_back_as_nmcli_escaped_them(fields: list[str]) -> None:
+    line = ":".join(field.replace("\\", "\\\\").replace(":", "\\:") for field in fields)
+    assert split_terse(line) == tuple(fields)
+
+
+LISTING = """\
+11111111-0000-0000-0000-000000000001:/etc/NetworkManager/system-connections/lan.nmconnection:em1
+11111111-0000-0000-0000-000000000002:/run/NetworkManager/system-connections/a\\:b.nmconnection:
+"""
+DETAILS = """\
+connection.id:lan
+connection.uuid:11111111-0000-0000-0000-000000000001
+connection.type:802-3-ethernet
+connection.interface-name:em1
+connection.autoconnect:yes
+ipv4.method:manual
+ipv4.addresses:192.0.2.3/24
+ipv6.token:
+
+connection.id:two
+lines\\:of name
+connection.uuid:11111111-0000-0000-0000-000000000002
+connection.type:bridge
+connection.interface-name:
+connection.autoconnect:no
+802-3-ethernet.cloned-mac-address:00\\:00\\:5E\\:00\\:53\\:01
+"""
+
+
+def test_profiles_have_all_their_properties() -> None:
+    lan, two = parse_profiles(LISTING, DETAILS)
+    assert (lan.name, lan.type, lan.ifname, lan.device, lan.autoconnect) == (
+        "lan",
+        "802-3-ethernet",
+        "em1",
+        "em1",
+        True,
+    )
+    assert lan.get("ipv4.addresses") == "192.0.2.3/24"
+    assert lan.get("ipv6.nonsense") == ""
+    assert two.name == "two\nlines:of name"
+    assert two.volatile
+    assert two.ifname is None
+    assert two.device is None
+    assert two.get("802-3-ethernet.cloned-mac-address") == "00:00:5E:00:53:01"
+
+
+def test_no_profiles() -> None:
+    assert parse_profiles("", "") == ()
+
+
+DEVICES = """\
+GENERAL.DEVICE:em1
+GENERAL.TYPE:ethernet
+GENERAL.STATE:100 (connected)
+GENERAL.CONNECTION:lan
+GENERAL.CON-UUID:11111111-0000-0000-0000-000000000001
+IP4.ADDRESS[1]:192.0.2.3/24
+IP4.DNS[1]:192.0.2.53
+IP6.DNS[1]:2001\\:db8\\:\\:53
+
+GENERAL.DEVICE:virbr0
+GENERAL.TYPE:bridge
+GENERAL.STATE:100 (connected (externally))
+GENERAL.CON-UUID:11111111-0000-0000-0000-000000000003
+
+GENERAL.DEVICE:eth9
+GENERAL.TYPE:ethernet
+GENERAL.STATE:10 (unmanaged)
+GENERAL.CON-UUID:
+"""
+
+
+def test_devices() -> None:
+    em1, eth9, virbr0 = parse_devices(DEVICES)
+    assert (em1.state, em1.managed, em1.external, em1.profile) == (
+        100,
+        True,
+        False,
+        "11111111-0000-0000-0000-000000000001",
+    )
+    assert [str(address) for address in em1.dns] == ["192.0.2.53", "2001:db8::53"]
+    assert virbr0.external
+    assert not eth9.managed
+    assert eth9.profile is None
