@@ -1,0 +1,134 @@
+"""Carry out the steps that change libvirt's networks and domains.
+
+Each step looks first and does nothing where all is as wanted, so that it may run again after a crash. As an undo
+step (`undoing`) it also passes over what is gone by now: a domain that was removed or shut off needs no move back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.apply.bounce_links import bounce_links, raise_links
+from vmnet.apply.move_interfaces import (
+    HOST_TAPS,
+    PERSISTENT,
+    RUNNING,
+    InterfaceGone,
+    Taps,
+    move_persistent,
+    move_running,
+)
+from vmnet.documents.domains import find_interface, rewrite_sources
+from vmnet.errors import HypervisorError
+from vmnet.host.libvirt_calls import GONE
+from vmnet.plan.steps import (
+    AddInterface,
+    BounceLinks,
+    DefineNetwork,
+    LibvirtStep,
+    MoveInterface,
+    RaiseLinks,
+    RemoveInterface,
+    RewriteSavedState,
+    SetNetworkAutostart,
+    StartNetwork,
+    StopNetwork,
+    UndefineNetwork,
+)
+
+if TYPE_CHECKING:
+    from vmnet.host.hypervisor import Hypervisor
+
+
+def execute_libvirt(
+    step: LibvirtStep, hypervisor: Hypervisor, *, undoing: bool = False, taps: Taps = HOST_TAPS
+) -> None:
+    """Carry out one step.
+
+    Args:
+        undoing: the step undoes an earlier one: what it would change and is gone is passed over.
+        taps: the kernel's side (tests hand in their own).
+
+    Raises:
+        HypervisorError: libvirt refused or is out of reach.
+        Conflict: an interface is not where the plan saw it.
+        LinkError: the kernel refused to put a tap where it belongs.
+    """
+    try:
+        _execute(step, hypervisor, taps)
+    except HypervisorError as error:
+        if not (undoing and error.code in GONE):
+            raise
+    except InterfaceGone:
+        if not undoing:
+            raise
+
+
+def _execute(step: LibvirtStep, hypervisor: Hypervisor, taps: Taps) -> None:  # noqa: C901, PLR0912 - one match
+    match step:
+        case DefineNetwork(name=name, document=document):
+            hypervisor.define_network(name, document)
+        case StartNetwork(name=name, restart=restart):
+            if restart:
+                hypervisor.stop_network(name)
+            hypervisor.start_network(name)
+        case StopNetwork(name=name):
+            hypervisor.stop_network(name)
+        case UndefineNetwork(name=name):
+            hypervisor.undefine_network(name)
+        case SetNetworkAutostart(name=name, autostart=autostart):
+            hypervisor.set_network_autostart(name, autostart=autostart)
+        case MoveInterface(scope="running"):
+            move_running(step, hypervisor, taps)
+        case MoveInterface():
+            move_persistent(step, hypervisor)
+        case RewriteSavedState():
+            _rewrite(step, hypervisor)
+        case AddInterface():
+            _add(step, hypervisor)
+        case RemoveInterface():
+            _remove(step, hypervisor)
+        case BounceLinks():
+            bounce_links(step, hypervisor, taps)
+        case RaiseLinks(links=links):
+            raise_links(links, hypervisor)
+
+
+def _rewrite(step: RewriteSavedState, hypervisor: Hypervisor) -> None:
+    uuid, snapshot = step.domain_uuid, step.snapshot
+    if snapshot is None:
+        document = hypervisor.read_saved_document(uuid)
+    else:
+        document = hypervisor.read_snapshot_document(uuid, snapshot)
+    if document is None:
+        return  # started, or deleted meanwhile: nothing is left that would come back
+    wanted = rewrite_sources(document, step.macs, step.was, step.wanted)
+    if wanted == rewrite_sources(document, (), step.was, step.wanted):
+        return
+    if snapshot is None:
+        hypervisor.write_saved_document(uuid, wanted)
+    else:
+        hypervisor.write_snapshot_document(uuid, snapshot, wanted)
+
+
+def _add(step: AddInterface, hypervisor: Hypervisor) -> None:
+    """Add to the stored document first; the running one then gets it with the guest address that libvirt chose there,
+    so that the guest knows the interface again after a power cycle."""
+    element = step.document
+    for scope in (PERSISTENT, RUNNING):
+        document = hypervisor.read_document(step.domain_uuid, scope) if scope in step.scopes else None
+        if document is None:
+            continue
+        if find_interface(document, step.mac, None) is None:
+            hypervisor.attach_interface(step.domain_uuid, scope, element)
+            document = hypervisor.read_document(step.domain_uuid, scope) or document
+        added = find_interface(document, step.mac, None)
+        element = added.document if added and scope == PERSISTENT else element
+
+
+def _remove(step: RemoveInterface, hypervisor: Hypervisor) -> None:
+    for scope in step.scopes:
+        document = hypervisor.read_document(step.domain_uuid, scope)
+        interface = find_interface(document, step.mac, None) if document else None
+        if interface is not None:
+            hypervisor.detach_interface(step.domain_uuid, scope, interface.document)

@@ -1,0 +1,141 @@
+"""Move a domain's interface in one document, and see to it that the kernel has its tap where it belongs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import sleep
+from typing import TYPE_CHECKING
+
+from vmnet.documents.domains import find_interface
+from vmnet.documents.interfaces import with_source
+from vmnet.errors import Conflict, HypervisorError, LinkError
+from vmnet.host import netlink, sysfs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vmnet.facts import Interface
+    from vmnet.host.hypervisor import Hypervisor
+    from vmnet.plan.steps import MoveInterface
+
+RUNNING = "running"
+PERSISTENT = "persistent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taps:
+    """What is read and set of taps in the kernel, past libvirt."""
+
+    read_controller: Callable[[str], str | None] = sysfs.read_controller
+    read_mtu: Callable[[str], int | None] = sysfs.read_mtu
+    set_controller: Callable[[str, str | None], None] = netlink.set_controller
+    set_mtu: Callable[[str, int], None] = netlink.set_mtu
+    sleep: Callable[[float], None] = sleep
+
+
+HOST_TAPS = Taps()
+
+
+class InterfaceGone(Conflict):
+    """The domain has no such interface any more."""
+
+
+def _find(step: MoveInterface, hypervisor: Hypervisor) -> Interface | None:
+    """Return the interface as it is now; None when the domain has no document of that kind, being shut off or
+    transient by now."""
+    document = hypervisor.read_document(step.domain_uuid, step.scope)
+    if document is None:
+        return None
+    interface = find_interface(document, step.mac, step.address)
+    if interface is None:
+        raise InterfaceGone(
+            f"{step.domain} has no interface {step.mac} any more ({step.scope})",
+            "somebody changed the domain meanwhile; look at it and run again",
+        )
+    if interface.source not in (step.was, step.wanted):
+        raise Conflict(
+            f"interface {step.mac} of {step.domain} was put elsewhere meanwhile ({step.scope})",
+            "somebody changed the domain meanwhile; look at it and run again",
+        )
+    return interface
+
+
+def move_persistent(step: MoveInterface, hypervisor: Hypervisor) -> None:
+    """Move the interface in the stored document; nothing happens where it is there already."""
+    interface = _find(step, hypervisor)
+    if interface is None or interface.source == step.wanted:
+        return
+    hypervisor.update_interface(step.domain_uuid, PERSISTENT, with_source(interface.document, step.wanted))
+    _check_moved(step, hypervisor)
+
+
+def _check_moved(step: MoveInterface, hypervisor: Hypervisor) -> None:
+    seen = _find(step, hypervisor)
+    if seen is not None and seen.source != step.wanted:
+        raise HypervisorError(
+            f"libvirt reports no error, but interface {step.mac} of {step.domain} has not moved ({step.scope})",
+            "look at it with virsh dumpxml; run again",
+        )
+
+
+def move_running(step: MoveInterface, hypervisor: Hypervisor, taps: Taps) -> None:
+    """Move the interface in the running document and its tap in the kernel; a domain that is off is passed over.
+
+    Raises:
+        HypervisorError: libvirt failed; document and kernel are as they were.
+        Conflict, LinkError: as `execute_libvirt`.
+    """
+    interface = _find(step, hypervisor)
+    if interface is None:
+        return
+    tap = interface.target
+    if interface.source == step.wanted:
+        # A call with the same source does nothing in libvirt, so the kernel is put right past it.
+        _put_tap(tap, step.wanted_bridge, taps)
+        return
+    before = taps.read_controller(tap) if tap else None
+    mtu = _match_mtu(tap, step.wanted_bridge, taps)
+    try:
+        hypervisor.update_interface(step.domain_uuid, RUNNING, with_source(interface.document, step.wanted))
+        _check_moved(step, hypervisor)
+    except HypervisorError:
+        # libvirt 11.3 can fail with the tap moved or without any controller, and believe it is where it was.
+        _take_back(step, interface, hypervisor)
+        if tap and mtu is not None:
+            taps.set_mtu(tap, mtu)
+        _put_tap(tap, before, taps)
+        raise
+    _put_tap(tap, step.wanted_bridge, taps)
+
+
+def _match_mtu(tap: str | None, bridge: str | None, taps: Taps) -> int | None:
+    """Give the tap the bridge's MTU before it joins: a smaller one would lower the bridge's, for everybody. libvirt
+    does the same at the domain's next start. Returns the MTU that the tap had, None where nothing changed."""
+    if tap is None or bridge is None:
+        return None
+    was, wanted = taps.read_mtu(tap), taps.read_mtu(bridge)
+    if was is None or wanted is None or was == wanted:
+        return None
+    taps.set_mtu(tap, wanted)
+    return was
+
+
+def _take_back(step: MoveInterface, interface: Interface, hypervisor: Hypervisor) -> None:
+    """After a failed move: where libvirt took the new source into the running document all the same, put back the
+    old one, so that the document and the kernel agree."""
+    document = hypervisor.read_document(step.domain_uuid, RUNNING)
+    seen = find_interface(document, step.mac, step.address) if document else None
+    if seen is not None and seen.source == step.wanted:
+        hypervisor.update_interface(step.domain_uuid, RUNNING, with_source(interface.document, step.was))
+
+
+def _put_tap(tap: str | None, bridge: str | None, taps: Taps) -> None:
+    """Make `bridge` the tap's controller in the kernel if it is not; libvirt does not look after that (11.3, 12.8)."""
+    if tap is None or bridge is None or taps.read_mtu(tap) is None or taps.read_controller(tap) == bridge:
+        return
+    taps.set_controller(tap, bridge)
+    seen = taps.read_controller(tap)
+    if seen != bridge:
+        raise LinkError(
+            f"{tap} is a port of {seen or 'nothing'}, not of {bridge}", f"ip link set {tap} master {bridge}"
+        )
