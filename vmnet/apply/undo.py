@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmnet.apply.journal import RUNS, Journal, RunState, find_run, list_runs
@@ -60,12 +61,18 @@ def plan_undo(facts: Facts, run: str | None = None, *, runs: Path = RUNS) -> Pla
     if state not in _STANDING:
         return Plan(command="undo", kept=(f"run {journal.run} is {state} already",))
     done = journal.begun()
-    domains = [planned for planned in done if isinstance(planned.step, _DOMAIN_STEPS)]
     host = [planned for planned in done if not isinstance(planned.step, _DOMAIN_STEPS)]
     _check_nothing_rests_on(host, journal, facts, runs)
-    undone = (*plan_domain_undo(domains, facts), *_host_undo(host, journal))
+    domains = plan_domain_undo(done, facts)
+    undone = (*domains.planned, *_host_undo(host, journal))
     kept = () if undone else (f"nothing of run {journal.run} is left to undo",)
-    return Plan(command="undo", planned=undone, kept=kept, undoes=journal.run)
+    return replace(
+        domains,
+        command="undo",
+        planned=undone,
+        kept=(*domains.kept, *kept),
+        undoes=journal.run,
+    )
 
 
 def _journal(run: str | None, runs: Path) -> Journal | None:
