@@ -91,6 +91,7 @@ def _keep_documents(plan: Plan, executor: Executor, journal: Journal) -> None:
 
 
 def carry_out(plan: Plan, executor: StepExecutor, journal: Journal, report: Callable[[Progress], None]) -> None:
+    """Take the plan's steps in order, each written down before it is taken; on any exception, take all of it back."""
     begun: list[tuple[int, Planned]] = []
     finished = False
     try:
@@ -107,7 +108,9 @@ def carry_out(plan: Plan, executor: StepExecutor, journal: Journal, report: Call
                 error.add_note(f"all that was done is taken back; the journal is in {journal.directory}")
 
 
-def _one_step(index: int, plan: Plan, executor: Executor, journal: Journal, report: Callable[[Progress], None]) -> None:
+def _one_step(
+    index: int, plan: Plan, executor: StepExecutor, journal: Journal, report: Callable[[Progress], None]
+) -> None:
     planned = plan.planned[index]
     started = time.monotonic()
 

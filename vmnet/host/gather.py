@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from vmnet.errors import HypervisorError, ToolError
 from vmnet.facts import Facts, SshSession
 from vmnet.host import netlink, nmcli, sysfs
+from vmnet.host.hypervisor import Hypervisor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,8 +61,6 @@ def _with_network_manager(facts: Facts) -> Facts:
 
 
 def _with_hypervisor(facts: Facts, uri: str) -> Facts:
-    from vmnet.host.hypervisor import Hypervisor
-
     try:
         with Hypervisor(uri, read_only=not facts.root) as libvirt:
             networks, domains = libvirt.read_networks(), libvirt.read_domains()

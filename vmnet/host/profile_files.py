@@ -1,0 +1,102 @@
+"""NetworkManager's profile files, byte for byte: copies before a change, and putting one back."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmnet import fields
+from vmnet.errors import ToolError
+from vmnet.host import nmcli, nmcli_text
+from vmnet.host.process import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from vmnet.facts import Profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileCopy:
+    """Where a profile's file stood, with its mode and owner."""
+
+    uuid: str
+    filename: str
+    mode: int
+    uid: int
+    gid: int
+
+
+def copy_profiles(profiles: Iterable[Profile], write: Callable[[str, bytes], object]) -> None:
+    """Hand a byte copy of each profile's file to `write(name, content)`, and beside it mode and owner as JSON."""
+    for profile in profiles:
+        path = Path(profile.filename)
+        if not profile.filename or not path.is_file():
+            continue
+        stat = path.stat()
+        copy = ProfileCopy(
+            uuid=profile.uuid,
+            filename=profile.filename,
+            mode=stat.st_mode & 0o7777,
+            uid=stat.st_uid,
+            gid=stat.st_gid,
+        )
+        write(f"profiles/{profile.uuid}.nmconnection", path.read_bytes())
+        write(f"profiles/{profile.uuid}.json", json.dumps(fields.encode(copy)).encode())
+
+
+def restore_profile(uuid: str, copies: Path) -> None:
+    """Put the profile's file back as it was and have NetworkManager read it; nothing happens when it is the same.
+
+    Args:
+        copies: the directory that `copy_profiles` filled.
+
+    Raises:
+        ToolError: there is no copy, or NetworkManager did not take it.
+    """
+    content, copy = _copied(uuid, copies)
+    path = Path(copy.filename)
+    now = _current_filename(uuid)
+    if now == copy.filename and path.is_file() and path.read_bytes() == content:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.vmnet")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(handle, "wb") as file:  # noqa: PTH123 - the descriptor carries the mode
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.chown(temporary, copy.uid, copy.gid)
+    temporary.chmod(copy.mode)
+    temporary.replace(path)
+    if now and now != copy.filename:
+        # A profile of /run moved to /etc when it was modified; the copy in /etc would hide the one put back.
+        Path(now).unlink(missing_ok=True)
+        run(("nmcli", "connection", "reload"))
+    run(("nmcli", "connection", "load", copy.filename))
+
+
+def _copied(uuid: str, copies: Path) -> tuple[bytes, ProfileCopy]:
+    try:
+        content = (copies / f"{uuid}.nmconnection").read_bytes()
+        raw = json.loads((copies / f"{uuid}.json").read_text("utf-8"))
+    except OSError as error:
+        raise ToolError(f"there is no copy of profile {uuid}: {error}") from None
+    return content, fields.decode(ProfileCopy, raw, "profile copy")
+
+
+def _current_filename(uuid: str) -> str:
+    listing = run(("nmcli", "-t", "-f", "UUID,FILENAME", "connection", "show")).stdout
+    places = {line[0]: line[1] for line in map(nmcli_text.split_terse, listing.splitlines()) if len(line) == 2}
+    return places.get(uuid, "")
+
+
+def active_uuid(ifname: str) -> str | None:
+    """Return the uuid of the profile that is active on the link by now."""
+    accept = (0, nmcli.NOT_FOUND)
+    out = run(("nmcli", "-g", "GENERAL.CON-UUID,GENERAL.STATE", "device", "show", ifname), accept=accept).stdout
+    lines = out.splitlines()
+    return lines[0].strip() if len(lines) == 2 and lines[1].startswith("100") else None
