@@ -1,0 +1,191 @@
+"""Every rule of verify: quiet on a host that is as wanted, and loud when its one thing is broken."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from ipaddress import ip_address, ip_interface
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import facts_samples as samples
+from vmnet.checks.findings import LIBVIRT, NETLINK, NMCLI, Finding
+from vmnet.checks.verify import LAYERS, RULES, check_host
+from vmnet.facts import Facts, HypervisorLink, LacpPort, Route
+from vmnet.names import Mac
+
+if TYPE_CHECKING:
+    from vmnet.plan.steps import HostGoal
+
+GOOD = samples.end_state()
+OTHER_MAC = Mac("00:00:5e:00:53:99")
+WAITING = LacpPort(actor_state=79, partner_state=2, aggregator_id=1)
+APART = LacpPort(actor_state=61, partner_state=61, aggregator_id=2)
+RIVAL = samples.profile(
+    "em1", "802-3-ethernet", name="Wired connection 7", uuid="00000000-0000-4000-8000-0000000000aa", device=None
+)
+MANAGEMENT_ROUTE = Route(destination=None, gateway=ip_address("198.51.100.1"), ifname="p2p1", metric=100)
+LISTED_OTHERWISE = HypervisorLink(ifname="br0", mac=OTHER_MAC, active=True)
+WEB_ON_DEFAULT = samples.interface(samples.WEB_MAC, "default", target="vnet0")
+
+SPOILT: list[tuple[str, str, Facts]] = [
+    ("nic.link", "p4p1", samples.with_link(GOOD, "p4p1", carrier=False)),
+    ("nic.link", "em1", samples.without_link(GOOD, "em1")),
+    ("nic.controller", "em1", samples.with_link(GOOD, "em1", controller="br0")),
+    ("nic.mac", "p4p1", samples.with_link(GOOD, "p4p1", mac=OTHER_MAC)),
+    ("nic.address", "em1", samples.with_address(GOOD, "em1", "198.51.100.77/24")),
+    ("bond.link", "bond0", samples.with_link(GOOD, "bond0", admin_up=False)),
+    ("bond.link", "bond0", samples.without_link(GOOD, "bond0")),
+    ("bond.controller", "bond0", samples.with_link(GOOD, "bond0", controller=None)),
+    ("bond.mode", "bond0", samples.with_bond(GOOD, mode="active-backup")),
+    ("bond.miimon", "bond0", samples.with_bond(GOOD, miimon_ms=0)),
+    ("bond.ports", "bond0", samples.with_link(GOOD, "p4p1", controller=None)),
+    ("bond.mac", "bond0", samples.with_link(GOOD, "bond0", mac=OTHER_MAC)),
+    ("bond.address", "bond0", samples.with_address(GOOD, "bond0", "2001:db8::3/64")),
+    ("lacp.aggregator", "bond0", samples.with_bond(GOOD, aggregator_ports=1)),
+    ("lacp.aggregator", "bond0", samples.with_link(GOOD, "p4p1", lacp=APART)),
+    ("lacp.partner", "bond0", samples.with_bond(GOOD, partner_mac=Mac("00:00:00:00:00:00"))),
+    ("lacp.port", "em1", samples.with_link(GOOD, "em1", lacp=WAITING)),
+    ("lacp.port", "em1", samples.with_link(GOOD, "em1", lacp=None)),
+    ("bridge.link", "br0", samples.without_link(GOOD, "br0")),
+    ("bridge.stp", "br0", samples.with_link(GOOD, "br0", bridge=None)),
+    ("bridge.uplinks", "br0", samples.with_link(GOOD, "p2p1", controller="br0")),
+    ("bridge.uplinks", "br0", samples.with_link(GOOD, "bond0", bridge_port_state="learning")),
+    ("bridge.mac", "br0", samples.with_link(GOOD, "br0", mac=OTHER_MAC)),
+    ("bridge.listed", "br0", replace(GOOD, hypervisor_links=())),
+    ("bridge.listed", "br0", replace(GOOD, hypervisor_links=(LISTED_OTHERWISE,))),
+    ("address.kernel", "br0", replace(GOOD, addresses=())),
+    ("address.profile", "br0", samples.with_setting(GOOD, "br0", ipv4__addresses="192.0.2.4/24")),
+    ("address.only", "br0", samples.with_address(GOOD, "em1", "192.0.2.3/24")),
+    ("route.default", "default", replace(GOOD, routes=())),
+    ("route.default", "default", replace(GOOD, routes=(*GOOD.routes, MANAGEMENT_ROUTE))),
+    ("route.profile", "br0", samples.with_setting(GOOD, "br0", ipv4__gateway="")),
+    ("dns.device", "br0", samples.with_device(GOOD, "br0", dns=())),
+    ("dns.resolv_conf", "host", replace(GOOD, resolvers=(ip_address("198.51.100.53"),))),
+    ("nm.running", "br0", replace(GOOD, nm_version=None, nm_problem="NetworkManager is not running")),
+    ("profile.active", "p4p1", samples.with_device(GOOD, "p4p1", state=30, profile=None)),
+    ("profile.active", "br0", samples.with_device(GOOD, "br0", state=70)),
+    ("profile.active", "bond0", replace(GOOD, devices=GOOD.devices[:3])),
+    ("profile.controller", "em1", samples.with_setting(GOOD, "em1", connection__master="br7")),
+    ("profile.stp", "br0", samples.with_setting(GOOD, "br0", bridge__stp="yes")),
+    ("profile.mode", "bond0", samples.with_setting(GOOD, "bond0", bond__options="mode=active-backup")),
+    ("profile.saved", "br0", samples.with_profile(GOOD, "br0", filename="/run/NetworkManager/system-connections/br0")),
+    ("profile.saved", "em1", samples.with_setting(GOOD, "em1", connection__autoconnect="no")),
+    ("profile.alone", "em1", replace(GOOD, profiles=(*GOOD.profiles, RIVAL))),
+    ("management.link", "p2p1", samples.with_link(GOOD, "p2p1", admin_up=False)),
+    ("management.address", "p2p1", replace(GOOD, addresses=GOOD.addresses[2:])),
+    ("network.state", "host-bridge", samples.with_network(GOOD, "host-bridge", autostart=False)),
+    ("network.state", "host-bridge", replace(GOOD, networks=())),
+    ("network.state", "host-bridge", replace(GOOD, networks=(), libvirt_version=None, libvirt_problem="no socket")),
+    ("network.bridge", "host-bridge", samples.with_network(GOOD, "host-bridge", bridge="br7")),
+    ("domain.tap", "web01 52:54:00:00:53:11", samples.with_link(GOOD, "vnet0", controller="virbr0")),
+    ("domain.tap", "web01 52:54:00:00:53:11", samples.without_link(GOOD, "vnet0")),
+    ("domain.documents", "web01 52:54:00:00:53:11", samples.with_domain(GOOD, "web01", running=(WEB_ON_DEFAULT,))),
+    ("domain.saved", "db01 52:54:00:00:53:12", samples.with_domain(
+        GOOD, "db01", saved=(samples.interface(samples.DB_MAC, "default"),)
+    )),
+]  # fmt: skip
+
+SPOILT_GOALS: list[tuple[str, str, HostGoal]] = [
+    ("nic.mtu", "em1", replace(samples.goal(), mtu=9000)),
+    ("bond.mtu", "bond0", replace(samples.goal(), mtu=9000)),
+    ("bridge.mtu", "br0", replace(samples.goal(), mtu=9000)),
+    ("bridge.stp", "br0", replace(samples.goal(), stp=True)),
+    ("address.dhcp", "br0", replace(samples.goal(), dhcp=True, addresses=(), gateways=())),
+]
+
+
+def differing(goal: HostGoal, facts: Facts) -> dict[tuple[str, str], Finding]:
+    return {(f.rule, f.subject): f for f in check_host(goal, facts) if not f.ok}
+
+
+def test_the_end_state_is_as_wanted() -> None:
+    assert differing(samples.goal(), GOOD) == {}
+
+
+def test_an_address_by_dhcp_is_enough_where_dhcp_is_wanted() -> None:
+    facts = samples.with_address(replace(GOOD, addresses=GOOD.addresses[:2]), "br0", "192.0.2.77/24", dynamic=True)
+    facts = samples.with_setting(facts, "br0", ipv4__method="auto", ipv4__addresses="")
+    assert differing(replace(samples.goal(), dhcp=True, addresses=()), facts) == {}
+
+
+def test_a_bridge_on_one_nic_needs_no_bond() -> None:
+    goal = replace(samples.goal(), bond=None, bond_mode=None, miimon_ms=None, nics=("em1",), profiles=())
+    facts = samples.without_link(GOOD, "bond0")
+    facts = samples.with_link(facts, "em1", controller="br0", bridge_port_state="forwarding", lacp=None)
+    assert differing(goal, facts) == {}
+
+
+@pytest.mark.parametrize(("rule", "subject", "facts"), SPOILT)
+def test_a_spoilt_host_is_seen(rule: str, subject: str, facts: Facts) -> None:
+    found = differing(samples.goal(), facts)
+    assert (rule, subject) in found
+    assert found[rule, subject].hint or rule == "domain.tap"
+
+
+@pytest.mark.parametrize(("rule", "subject", "goal"), SPOILT_GOALS)
+def test_another_wish_is_seen(rule: str, subject: str, goal: HostGoal) -> None:
+    assert (rule, subject) in differing(goal, GOOD)
+
+
+def test_every_rule_that_can_differ_has_a_test_that_makes_it() -> None:
+    documented = {rule for function in RULES for rule in re.findall(r"[a-z]+\.[a-z_]+(?=[:,])", function.__doc__ or "")}
+    assert documented - {rule for rule, *_ in (*SPOILT, *SPOILT_GOALS)} == {"management.profile", "domain.left"}
+
+
+def test_findings_come_layer_by_layer() -> None:
+    layers = [LAYERS.index(finding.layer) for finding in check_host(samples.goal(), GOOD)]
+    assert layers == sorted(layers)
+    assert set(layers) == set(range(len(LAYERS)))
+
+
+def test_bond_and_bridge_are_seen_from_every_source() -> None:
+    sources = {finding.source for finding in check_host(samples.goal(), GOOD)}
+    assert {NETLINK, NMCLI, LIBVIRT} < sources
+
+
+def test_without_libvirts_listing_the_kernel_is_enough() -> None:
+    findings = check_host(samples.goal(), replace(GOOD, hypervisor_links=None))
+    listed = [finding for finding in findings if finding.rule == "bridge.listed"]
+    assert [(finding.ok, finding.seen) for finding in listed] == [(True, "listing not available")]
+
+
+def test_a_local_resolver_is_taken_for_good() -> None:
+    assert differing(samples.goal(), replace(GOOD, resolvers=(ip_address("127.0.0.53"),))) == {}
+
+
+def test_the_management_profile_is_for_information() -> None:
+    findings = check_host(samples.goal(), samples.with_setting(GOOD, "p2p1", ipv4__may_fail="no"))
+    (finding,) = (finding for finding in findings if finding.rule == "management.profile")
+    assert finding.ok
+    assert "--fix-management" in finding.hint
+
+
+def test_domains_behind_nat_are_for_information() -> None:
+    facts = samples.with_domain(GOOD, "db01", persistent=(samples.interface(samples.DB_MAC, "default"),))
+    findings = check_host(samples.goal(), facts)
+    (finding,) = (finding for finding in findings if finding.rule == "domain.left")
+    assert finding.ok
+    assert finding.seen == "behind NAT: db01"
+
+
+def test_a_generated_default_profile_does_not_compete() -> None:
+    generated = samples.profile(
+        "em1", "802-3-ethernet", {"connection.autoconnect-priority": "-999"}, name="Wired connection 2", device=None,
+        uuid="00000000-0000-4000-8000-0000000000bb", filename="/run/NetworkManager/system-connections/2.nmconnection",
+    )  # fmt: skip
+    assert differing(samples.goal(), replace(GOOD, profiles=(*GOOD.profiles, generated))) == {}
+
+
+def test_ports_of_different_speed_are_named() -> None:
+    facts = samples.with_bond(samples.with_link(GOOD, "p4p1", speed_mbit=100), aggregator_ports=1)
+    hint = differing(samples.goal(), facts)["lacp.aggregator", "bond0"].hint
+    assert "p4p1 100 Mbit/s" in hint
+
+
+def test_ipv6_addresses_are_compared_too() -> None:
+    goal = replace(samples.goal(), addresses=(samples.ADDRESS, ip_interface("2001:db8::3/64")))
+    assert differing(goal, GOOD).keys() == {("address.kernel", "br0"), ("address.profile", "br0")}
+    facts = samples.with_address(GOOD, "br0", "2001:db8::3/64")
+    assert differing(goal, samples.with_setting(facts, "br0", ipv6__addresses="2001:db8::3/64")) == {}
