@@ -160,17 +160,6 @@ def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None 
     return goal
 
 
-def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None = None) -> HostGoal:
-    """Return what stands on the bridge as a goal, for a host that vmnet did not set up (or whose runs it cannot read).
-
-    Args:
-        bridge: the bridge's name; None: the usual one, br0.
-        network: the libvirt network's name; None: the usual one, host-bridge.
-    """
-    goal: HostGoal = import_module("vmnet.checks.goal").deduce_goal(facts, bridge=bridge, network=network)
-    return goal
-
-
 def verify(goal: HostGoal | None, facts: Facts) -> tuple[Finding, ...]:
     """Compare what is wanted with what nmcli, the kernel and libvirt show.
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PORT_PRIORITY = 100
 """autoconnect-priority of the NICs' port profiles: at boot they win over any older profile for the same NIC."""
 
+_BOOT: Settings = (("connection.autoconnect", "yes"),)
 _NM_TYPES = {"bridge": "bridge", "bond": "bond", "ethernet": "802-3-ethernet"}
 
 
@@ -46,46 +47,42 @@ def wanted_profiles(
 
     A profile that is active on a link of the right name and type keeps its UUID: it is mended, not replaced.
     """
-    boot = (("connection.autoconnect", "yes"),)
     mtu = (("802-3-ethernet.mtu", str(layer3.mtu)),) if layer3.mtu else ()
-    pinned = (("802-3-ethernet.cloned-mac-address", mac),)
-    pulls_ports = (("connection.autoconnect-slaves", "1"),)
-    bridge_uuid = _uuid("bridge", spec.bridge.ifname, facts)
+    # Pulling its ports in is what makes a controller boot-safe; the MAC cannot be changed later without dropping taps.
+    common = (("802-3-ethernet.cloned-mac-address", mac), *mtu, ("connection.autoconnect-slaves", "1"))
+    bridge = _bridge(spec, common, layer3, facts)
+    if spec.bond is None:
+        return (bridge, _port(nics[0], "bridge", bridge.uuid, mtu, facts))
+    bond = WantedProfile(
+        uuid=_uuid("bond", spec.bond.ifname, facts),
+        ifname=spec.bond.ifname,
+        type="bond",
+        shape=(
+            ("bond.options", bond_options(spec)),
+            ("connection.master", bridge.uuid),
+            ("connection.slave-type", "bridge"),
+            *common,
+        ),
+        layer3=(),
+        boot=_BOOT,
+    )
+    return (bridge, bond, *(_port(nic, "bond", bond.uuid, mtu, facts) for nic in nics))
+
+
+def _bridge(spec: HostSpec, common: Settings, layer3: Layer3, facts: Facts) -> WantedProfile:
     snooping = spec.bridge.multicast_snooping
-    bridge = WantedProfile(
-        uuid=bridge_uuid,
+    return WantedProfile(
+        uuid=_uuid("bridge", spec.bridge.ifname, facts),
         ifname=spec.bridge.ifname,
         type="bridge",
         shape=(
             ("bridge.stp", _yes(spec.bridge.stp)),
             *((("bridge.multicast-snooping", _yes(snooping)),) if snooping is not None else ()),
-            *pinned,
-            *mtu,
-            *pulls_ports,
+            *common,
         ),
         layer3=layer3.settings,
-        boot=boot,
+        boot=_BOOT,
     )
-    if spec.bond is None:
-        port = _port(nics[0], "bridge", bridge_uuid, mtu, facts)
-        return (bridge, port)
-    bond_uuid = _uuid("bond", spec.bond.ifname, facts)
-    bond = WantedProfile(
-        uuid=bond_uuid,
-        ifname=spec.bond.ifname,
-        type="bond",
-        shape=(
-            ("bond.options", bond_options(spec)),
-            ("connection.master", bridge_uuid),
-            ("connection.slave-type", "bridge"),
-            *pinned,
-            *mtu,
-            *pulls_ports,
-        ),
-        layer3=(),
-        boot=boot,
-    )
-    return (bridge, bond, *(_port(nic, "bond", bond_uuid, mtu, facts) for nic in nics))
 
 
 def bond_options(spec: HostSpec) -> str:
@@ -107,7 +104,7 @@ def _port(nic: Link, controller_type: str, controller: str, mtu: Settings, facts
         type="ethernet",
         shape=(("connection.master", controller), ("connection.slave-type", controller_type), *mtu),
         layer3=(),
-        boot=(("connection.autoconnect", "yes"), priority),
+        boot=(*_BOOT, priority),
     )
 
 

@@ -1,0 +1,43 @@
+"""What the host is (IS): frozen records as nmcli, the kernel and libvirt gave them, and questions to them.
+
+Values are canonical: MACs in lower case, tuples sorted, units in the names. Nothing here touches the outside.
+"""
+
+from vmnet.facts.everything import Facts
+from vmnet.facts.host import (
+    CONNECTED,
+    LACP_COLLECTING_DISTRIBUTING,
+    Address,
+    BondState,
+    BridgeState,
+    Device,
+    LacpPort,
+    Link,
+    Profile,
+    Route,
+    SshSession,
+)
+from vmnet.facts.libvirt import Domain, DomainState, GuestAddress, HypervisorLink, Interface, Network, Snapshot, Source
+
+__all__ = [
+    "CONNECTED",
+    "LACP_COLLECTING_DISTRIBUTING",
+    "Address",
+    "BondState",
+    "BridgeState",
+    "Device",
+    "Domain",
+    "DomainState",
+    "Facts",
+    "GuestAddress",
+    "HypervisorLink",
+    "Interface",
+    "LacpPort",
+    "Link",
+    "Network",
+    "Profile",
+    "Route",
+    "Snapshot",
+    "Source",
+    "SshSession",
+]

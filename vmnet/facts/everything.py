@@ -1,0 +1,83 @@
+"""All facts in one record, and questions to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from vmnet.facts.host import Address, Device, Link, Profile, Route, SshSession
+from vmnet.facts.libvirt import Domain, GuestAddress, HypervisorLink, Network
+from vmnet.spec import IpAddress, IpInterface
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that was read, in one record. `nm_version` or `libvirt_version` None: not running or out of reach,
+    and then `nm_problem` or `libvirt_problem` says why."""
+
+    hostname: str
+    machine_id: str
+    root: bool
+    links: tuple[Link, ...] = ()
+    addresses: tuple[Address, ...] = ()
+    routes: tuple[Route, ...] = ()
+    nm_version: str | None = None
+    nm_problem: str = ""
+    devices: tuple[Device, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    checkpoints: tuple[str, ...] = ()
+    libvirt_version: str | None = None
+    libvirt_problem: str = ""
+    networks: tuple[Network, ...] = ()
+    hypervisor_links: tuple[HypervisorLink, ...] | None = None
+    domains: tuple[Domain, ...] = ()
+    guest_addresses: tuple[GuestAddress, ...] = ()
+    ssh: SshSession | None = None
+    resolvers: tuple[IpAddress, ...] = field(default=())
+
+    def link(self, ifname: str | None) -> Link | None:
+        """Return the link called `ifname`."""
+        return next((link for link in self.links if link.ifname == ifname), None)
+
+    def device(self, ifname: str) -> Device | None:
+        """Return NetworkManager's device called `ifname`."""
+        return next((device for device in self.devices if device.ifname == ifname), None)
+
+    def profile(self, uuid: str | None) -> Profile | None:
+        """Return the profile with this uuid."""
+        return next((profile for profile in self.profiles if profile.uuid == uuid), None)
+
+    def active_profile(self, ifname: str) -> Profile | None:
+        """Return the profile that is active on `ifname`."""
+        device = self.device(ifname)
+        return self.profile(device.profile) if device else None
+
+    def addresses_of(self, ifname: str, *, scope: str = "global") -> tuple[IpInterface, ...]:
+        """Return the addresses on `ifname` with this scope, in the kernel's order."""
+        return tuple(a.interface for a in self.addresses if a.ifname == ifname and a.scope == scope)
+
+    def default_routes(self, ifname: str | None = None) -> tuple[Route, ...]:
+        """Return the default routes, all or those of one link."""
+        return tuple(r for r in self.routes if r.destination is None and ifname in (None, r.ifname))
+
+    def ports(self, controller: str) -> tuple[Link, ...]:
+        """Return the links whose controller is `controller`, by name."""
+        return tuple(sorted((x for x in self.links if x.controller == controller), key=lambda x: x.ifname))
+
+    def network(self, name: str) -> Network | None:
+        """Return the libvirt network called `name`."""
+        return next((network for network in self.networks if network.name == name), None)
+
+    def carriers(self, ifname: str) -> Iterator[Link]:
+        """Yield the link and every link below it: controller's ports and VLAN's parents, down to hardware."""
+        seen: set[str] = set()
+        todo = [ifname]
+        while todo:
+            name = todo.pop()
+            link = self.link(name)
+            if link is None or name in seen:
+                continue
+            seen.add(name)
+            yield link
+            todo.extend(port.ifname for port in self.ports(name))
+            todo.extend([link.parent] if link.parent else [])

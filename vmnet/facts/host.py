@@ -1,0 +1,167 @@
+"""Facts of the host: links, addresses and routes from the kernel, devices and profiles from NetworkManager."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+
+from vmnet.names import Mac
+from vmnet.spec import IpAddress, IpInterface
+
+LACP_COLLECTING_DISTRIBUTING = 0x30
+"""Bits 4 and 5 of a LACP port state (IEEE 802.1AX 6.4.2.3): the port takes and sends frames."""
+
+CONNECTED = 100
+"""NM_DEVICE_STATE_ACTIVATED."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BondState:
+    """A bond as the kernel runs it. `aggregator_ports` and `partner_mac` only in 802.3ad."""
+
+    mode: str
+    miimon_ms: int
+    lacp_rate: str | None = None
+    aggregator_id: int | None = None
+    aggregator_ports: int | None = None
+    partner_mac: Mac | None = None
+    active_port: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeState:
+    """A bridge as the kernel runs it. `forward_delay_cs` in hundredths of a second, as sysfs has it."""
+
+    stp: bool
+    forward_delay_cs: int
+    multicast_snooping: bool
+    vlan_filtering: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LacpPort:
+    """A bond port's LACP state: the bits of IEEE 802.1AX, ours (actor) and the switch's (partner)."""
+
+    actor_state: int
+    partner_state: int
+    aggregator_id: int
+
+    @property
+    def forwarding(self) -> bool:
+        """Whether the port collects and distributes frames."""
+        return self.actor_state & LACP_COLLECTING_DISTRIBUTING == LACP_COLLECTING_DISTRIBUTING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A kernel link. `kind` is rtnetlink's ("bridge", "bond", "tun", "vlan"), "" for hardware.
+
+    `parent` is the link below a VLAN or macvtap; `bridge_port_state` is the port's STP state where it is in a
+    bridge ("forwarding", ...). `hardware` is true where a device stands behind it (sysfs `device`).
+    """
+
+    ifname: str
+    ifindex: int
+    kind: str
+    mac: Mac
+    mtu: int
+    admin_up: bool
+    carrier: bool
+    operstate: str
+    permanent_mac: Mac | None = None
+    carrier_changes: int = 0
+    controller: str | None = None
+    parent: str | None = None
+    speed_mbit: int | None = None
+    duplex: str | None = None
+    wireless: bool = False
+    hardware: bool = False
+    bond: BondState | None = None
+    bridge: BridgeState | None = None
+    lacp: LacpPort | None = None
+    bridge_port_state: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """An address on a link. `scope` as iproute2 says it ("global", "link", "host"); `dynamic`: DHCP or RA."""
+
+    ifname: str
+    interface: IpInterface
+    scope: str = "global"
+    dynamic: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A route of the main table. `destination` None is the default route."""
+
+    destination: IPv4Network | IPv6Network | None
+    gateway: IpAddress | None
+    ifname: str
+    metric: int = 0
+    protocol: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """NetworkManager's view of a link. `state` is NMDeviceState (10 unmanaged, 20 unavailable, 30 disconnected,
+    70 getting IP configuration, 100 activated); `profile` the uuid of the active one."""
+
+    ifname: str
+    type: str
+    state: int
+    profile: str | None = None
+    external: bool = False
+    dns: tuple[IpAddress, ...] = ()
+    reason: str = ""
+
+    @property
+    def managed(self) -> bool:
+        """Whether NetworkManager handles the link at all."""
+        return self.state > 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One of NetworkManager's stored settings; `uuid` is its key, `settings` all its properties as nmcli prints
+    them (`("ipv4.method", "manual")`). `device` is the link on which it is active."""
+
+    uuid: str
+    name: str
+    type: str
+    filename: str
+    settings: tuple[tuple[str, str], ...]
+    device: str | None = None
+
+    def get(self, key: str) -> str:
+        """Return the value of a property as nmcli prints it, "" when unset or unknown to this version."""
+        return next((value for name, value in self.settings if name == key), "")
+
+    @property
+    def ifname(self) -> str | None:
+        """The link it is bound to by name."""
+        return self.get("connection.interface-name") or None
+
+    @property
+    def controller(self) -> str | None:
+        """The controller it is a port of, by ifname or uuid."""
+        return self.get("connection.master") or self.get("connection.controller") or None
+
+    @property
+    def autoconnect(self) -> bool:
+        """Whether NetworkManager activates it by itself."""
+        return self.get("connection.autoconnect") != "no"
+
+    @property
+    def volatile(self) -> bool:
+        """Whether it lives in /run only and is gone, or made anew, after a reboot."""
+        return self.filename.startswith("/run/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SshSession:
+    """The SSH connection that vmnet was called through: the peer's address and ours."""
+
+    peer: IpAddress
+    server: IpAddress
