@@ -1,0 +1,95 @@
+"""Hosts to plan for: three NICs, `mgmt` and two for the bond, before anything is set up."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import replace
+
+from vmnet.facts import Address, Device, Facts, Link, Profile, Route
+from vmnet.names import Mac
+from vmnet.spec import AddressSpec
+
+ADDRESS = ipaddress.ip_interface("192.0.2.3/24")
+GATEWAY = ipaddress.ip_address("192.0.2.1")
+DNS = ipaddress.ip_address("192.0.2.53")
+REQUESTED = AddressSpec(addresses=(ADDRESS,), gateways=(GATEWAY,), dns=(DNS,))
+
+MGMT_UUID = "11111111-0000-0000-0000-000000000001"
+LAN_UUID = "11111111-0000-0000-0000-000000000002"
+
+
+def nic(ifname: str, number: int) -> Link:
+    mac = Mac(f"00:00:5e:00:53:{number:02x}")
+    return Link(
+        ifname=ifname,
+        ifindex=number,
+        kind="",
+        mac=mac,
+        mtu=1500,
+        admin_up=True,
+        carrier=True,
+        operstate="up",
+        permanent_mac=mac,
+        speed_mbit=1000,
+        duplex="full",
+        hardware=True,
+    )
+
+
+def profile(name: str, uuid: str, ifname: str, *, active: bool = True, **settings: str) -> Profile:
+    base = {
+        "connection.id": name,
+        "connection.uuid": uuid,
+        "connection.type": "802-3-ethernet",
+        "connection.interface-name": ifname,
+        "connection.autoconnect": "yes",
+        "connection.autoconnect-priority": "0",
+        "ipv4.method": "manual",
+        "ipv6.method": "disabled",
+    }
+    base |= {key.replace("__", ".").replace("_", "-"): value for key, value in settings.items()}
+    return Profile(
+        uuid=uuid,
+        name=name,
+        type=base["connection.type"],
+        filename=f"/etc/NetworkManager/system-connections/{name}.nmconnection",
+        settings=tuple(base.items()),
+        device=ifname if active else None,
+    )
+
+
+def with_profile(facts: Facts, added: Profile) -> Facts:
+    return replace(facts, profiles=(*facts.profiles, added))
+
+
+def bare_host() -> Facts:
+    """A host with a management address and nothing else."""
+    return Facts(
+        hostname="host",
+        machine_id="0123456789abcdef0123456789abcdef",
+        root=True,
+        links=(nic("mgmt", 1), nic("em1", 2), nic("em2", 3)),
+        addresses=(Address(ifname="mgmt", interface=ipaddress.ip_interface("198.51.100.3/24")),),
+        nm_version="1.42.4",
+        devices=(
+            Device(ifname="em1", type="ethernet", state=30),
+            Device(ifname="em2", type="ethernet", state=30),
+            Device(ifname="mgmt", type="ethernet", state=100, profile=MGMT_UUID),
+        ),
+        profiles=(profile("mgmt0", MGMT_UUID, "mgmt", ipv4__addresses="198.51.100.3/24", ipv4__never_default="yes"),),
+        libvirt_version="9.0.0",
+    )
+
+
+def addressed_host(**settings: str) -> Facts:
+    """A host whose em1 has the address and the default route; `settings` go into em1's profile."""
+    bare = bare_host()
+    lan = {"ipv4__addresses": str(ADDRESS), "ipv4__gateway": str(GATEWAY), "ipv4__dns": str(DNS), **settings}
+    devices = [d for d in bare.devices if d.ifname != "em1"]
+    return replace(
+        bare,
+        addresses=(*bare.addresses, Address(ifname="em1", interface=ADDRESS)),
+        routes=(Route(destination=None, gateway=GATEWAY, ifname="em1", metric=100),),
+        devices=(*devices, Device(ifname="em1", type="ethernet", state=100, profile=LAN_UUID, dns=(DNS,))),
+        profiles=(*bare.profiles, profile("lan", LAN_UUID, "em1", active=True, **lan)),
+    )

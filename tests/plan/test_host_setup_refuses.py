@@ -1,0 +1,131 @@
+"""What host-setup refuses before the first step, and how it says so."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import replace
+
+import pytest
+
+from tests.plan.hosts import ADDRESS, DNS, GATEWAY, REQUESTED, addressed_host, bare_host, profile
+from vmnet.errors import Conflict, Refused, SpecError, VmnetError
+from vmnet.facts import BridgeState, Facts, Link
+from vmnet.plan.host_setup import plan_host_setup
+from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, HostSpec
+
+TWO = ("em1", "em2")
+SPEC = HostSpec(nics=TWO, address=REQUESTED)
+
+
+def changed(facts: Facts, ifname: str, **values: object) -> Facts:
+    links = tuple(replace(link, **values) if link.ifname == ifname else link for link in facts.links)  # type: ignore[arg-type]
+    return replace(facts, links=links)
+
+
+def refusal(spec: HostSpec, facts: Facts) -> VmnetError:
+    with pytest.raises(VmnetError) as caught:
+        plan_host_setup(spec, facts)
+    assert caught.value.hint, "every refusal says what to do next"
+    return caught.value
+
+
+def address(**values: object) -> HostSpec:
+    return replace(SPEC, address=replace(REQUESTED, **values))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (replace(SPEC, nics=("em1", "em3")), "there is no NIC 'em3'"),
+        (replace(SPEC, nics=("em1", "em1")), "named twice"),
+        (replace(SPEC, bridge=BridgeSpec(ifname="a-name-that-is-too-long")), "kernel allows 15"),
+        (replace(SPEC, bond=BondSpec(ifname="br0")), "names of their own"),
+        (replace(SPEC, bridge=BridgeSpec(ifname="em1")), "names of their own"),
+        (replace(SPEC, bond=None), "takes one NIC"),
+        (replace(SPEC, bond=BondSpec(miimon_ms=1)), "miimon"),
+        (replace(SPEC, bond=BondSpec(mode=BondMode.ACTIVE_BACKUP, lacp_rate="fast")), "802.3ad only"),
+        (replace(SPEC, mtu=100), "MTU"),
+        (replace(SPEC, timeout_s=1), "timeout"),
+        (replace(SPEC, management="em9"), "no link 'em9'"),
+        (replace(SPEC, displace=("nothing",)), "no profile 'nothing'"),
+        (address(gateways=(ipaddress.ip_address("198.51.100.1"),)), "outside the subnet"),
+        (address(gateways=(ADDRESS.ip,)), "own address"),
+        (address(gateways=(GATEWAY, ipaddress.ip_address("192.0.2.2"))), "more than one gateway"),
+        (address(addresses=(ipaddress.ip_interface("192.0.2.0/24"),)), "network's own address"),
+        (address(addresses=(ipaddress.ip_interface("192.0.2.255/24"),)), "broadcast"),
+        (address(addresses=(ipaddress.ip_interface("127.0.0.1/8"),)), "no address for a host"),
+        (replace(SPEC, address=AddressSpec(dhcp=True, gateways=(GATEWAY,))), "DHCP brings its own"),
+        (replace(SPEC, address=AddressSpec(dns=(DNS,))), "no address is given"),
+        (replace(SPEC, address=None), "could be adopted"),
+    ],
+)
+def test_a_wrong_request(spec: HostSpec, said: str) -> None:
+    error = refusal(spec, bare_host())
+    assert isinstance(error, SpecError)
+    assert said in error.message
+
+
+MODES = [BondMode.BALANCE_RR, BondMode.BROADCAST, BondMode.BALANCE_TLB, BondMode.BALANCE_ALB]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_bond_modes_that_harm_guests(mode: BondMode) -> None:
+    error = refusal(replace(SPEC, bond=BondSpec(mode=mode)), bare_host())
+    assert isinstance(error, Refused)
+    assert mode.value in error.message
+    assert "active-backup" in error.hint
+
+
+BRIDGE = Link(
+    ifname="br0", ifindex=9, kind="bridge", mac=bare_host().links[0].mac, mtu=1500, admin_up=True, carrier=False,
+    operstate="down", bridge=BridgeState(stp=False, forward_delay_cs=0, multicast_snooping=True, vlan_filtering=False),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        (replace(bare_host(), nm_version=None, nm_problem="not running"), "NetworkManager does not answer"),
+        (replace(bare_host(), libvirt_version=None, libvirt_problem="no socket"), "libvirt does not answer"),
+        (changed(bare_host(), "em1", wireless=True), "Wi-Fi"),
+        (changed(bare_host(), "em1", hardware=False, kind="veth"), "not a NIC"),
+        (changed(bare_host(), "em1", controller="team0"), "port of team0"),
+        (replace(bare_host(), devices=bare_host().devices[1:]), "does not manage em1"),
+        (replace(bare_host(), links=(*bare_host().links, replace(BRIDGE, kind="bond"))), "not a bridge"),
+        (replace(bare_host(), links=(*bare_host().links, BRIDGE)), "not made by NetworkManager"),
+        (
+            replace(
+                bare_host(),
+                links=(*bare_host().links, replace(BRIDGE, ifname="em1.5", kind="vlan", parent="em1", bridge=None)),
+            ),
+            "carries em1.5",
+        ),
+    ],
+)
+def test_a_host_that_is_not_ready(facts: Facts, said: str) -> None:
+    error = refusal(SPEC, facts)
+    assert isinstance(error, Refused)
+    assert said in error.message
+
+
+def test_the_management_link_is_never_touched() -> None:
+    error = refusal(replace(SPEC, nics=("em1", "mgmt")), bare_host())
+    assert isinstance(error, Refused)
+    assert "management link" in error.message
+    named = replace(SPEC, management="em1")
+    assert "em1 is the management link" in refusal(named, bare_host()).message
+
+
+def test_another_checkpoint_is_somebody_at_work() -> None:
+    assert isinstance(refusal(SPEC, replace(bare_host(), checkpoints=("/1",))), Conflict)
+
+
+def test_a_name_that_two_profiles_have_must_be_a_uuid() -> None:
+    twice = [profile("dup", f"11111111-0000-0000-0000-00000000000{n}", "", active=False) for n in (8, 9)]
+    facts = replace(bare_host(), profiles=(*bare_host().profiles, *twice))
+    assert twice[0].uuid in refusal(replace(SPEC, displace=("dup",)), facts).hint
+
+
+def test_no_libvirt_is_no_matter_without_a_network() -> None:
+    facts = replace(addressed_host(), libvirt_version=None)
+    assert plan_host_setup(replace(SPEC, network=None), facts).planned
