@@ -63,7 +63,7 @@ SPOILT: list[tuple[str, str, Facts]] = [
     ("route.profile", "br0", samples.with_setting(GOOD, "br0", ipv4__gateway="")),
     ("dns.device", "br0", samples.with_device(GOOD, "br0", dns=())),
     ("dns.resolv_conf", "host", replace(GOOD, resolvers=(ip_address("198.51.100.53"),))),
-    ("nm.running", "br0", replace(GOOD, nm_version=None, nm_problem="NetworkManager is not running")),
+    ("nm.running", "host", replace(GOOD, nm_version=None, nm_problem="NetworkManager is not running")),
     ("profile.active", "p4p1", samples.with_device(GOOD, "p4p1", state=30, profile=None)),
     ("profile.active", "br0", samples.with_device(GOOD, "br0", state=70)),
     ("profile.active", "bond0", replace(GOOD, devices=GOOD.devices[:3])),

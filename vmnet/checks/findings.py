@@ -17,7 +17,7 @@ class Finding:
 
     Args:
         rule: the rule's stable id ("bond.mode").
-        layer: NIC, bond, LACP, bridge, address, route, DNS, profile, management, network, domain.
+        layer: NetworkManager, NIC, bond, LACP, bridge, address, route, DNS, management, network, domain.
         subject: the link, network or domain it is about.
         wanted: what should be there, for people.
         seen: what is there, for people.

@@ -22,14 +22,14 @@ _STATES = {
 """NMDeviceState in nmcli's manner."""
 
 
-def network_manager(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def network_manager(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     """nm.running: NetworkManager answers."""
-    if facts.nm_version is None:
-        yield Finding(
-            rule="nm.running", layer="profile", subject=goal.bridge, wanted="NetworkManager running",
-            seen=facts.nm_problem or "not running", source=NMCLI, ok=False,
-            hint="sudo systemctl start NetworkManager",
-        )  # fmt: skip
+    version = facts.nm_version
+    yield Finding(
+        rule="nm.running", layer="NetworkManager", subject="host", wanted="running",
+        seen=f"running, {version}" if version else facts.nm_problem or "not running", source=NMCLI,
+        ok=version is not None, hint="" if version else "sudo systemctl start NetworkManager",
+    )  # fmt: skip
 
 
 def profile_active(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -39,7 +39,7 @@ def profile_active(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         name = profile.name if profile else uuid
         ok = device is not None and device.profile == uuid and device.state == CONNECTED
         yield Finding(
-            rule="profile.active", layer="profile", subject=ifname, wanted=f"connected, profile {name}",
+            rule="profile.active", layer=_layer(ifname, goal), subject=ifname, wanted=f"connected, profile {name}",
             seen=_seen(device, facts), source=NMCLI, ok=ok,
             hint="" if ok else f"sudo nmcli connection up uuid {uuid}" if profile else "sudo vmnet host-setup",
         )  # fmt: skip
@@ -63,7 +63,7 @@ def profile_saved(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         where = "in memory only" if profile.volatile else "on disk"
         hint = f"a reboot forgets it: sudo nmcli connection modify uuid {uuid} connection.autoconnect yes"
         yield Finding(
-            rule="profile.saved", layer="profile", subject=ifname, wanted="on disk, starts by itself",
+            rule="profile.saved", layer=_layer(ifname, goal), subject=ifname, wanted="on disk, starts by itself",
             seen=f"{where}, {'starts' if profile.autoconnect else 'does not start'} by itself", source=NMCLI, ok=ok,
             hint="" if ok else hint,
         )  # fmt: skip
@@ -83,7 +83,7 @@ def profile_alone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         names = [*([own.name] if own and own.autoconnect else []), *rivals]
         ok = not rivals and len(names) == 1
         yield Finding(
-            rule="profile.alone", layer="profile", subject=nic, wanted="one profile that starts by itself",
+            rule="profile.alone", layer="NIC", subject=nic, wanted="one profile that starts by itself",
             seen=", ".join(names) or "none", source=NMCLI, ok=ok,
             hint="" if ok else "sudo vmnet host-setup sets the others aside and keeps them",
         )  # fmt: skip
@@ -111,7 +111,7 @@ def profile_controller(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         seen = named.ifname if named else profile.controller
         ok = seen == above[ifname]
         yield Finding(
-            rule="profile.controller", layer="profile", subject=ifname, wanted=f"port of {above[ifname]}",
+            rule="profile.controller", layer=_layer(ifname, goal), subject=ifname, wanted=f"port of {above[ifname]}",
             seen=f"port of {seen or 'nothing'}", source=NMCLI, ok=ok,
             hint="" if ok else "sudo vmnet host-setup makes it a port again",
         )  # fmt: skip
@@ -124,16 +124,20 @@ def profile_settings(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     if bridge is not None:
         seen = bridge.get("bridge.stp")
         ok = seen == ("yes" if goal.stp else "no")
-        yield _setting("profile.stp", goal.bridge, f"STP {'on' if goal.stp else 'off'}", f"bridge.stp {seen}", ok)
+        yield _setting(
+            "profile.stp", "bridge", goal.bridge, f"STP {'on' if goal.stp else 'off'}", f"bridge.stp {seen}", ok
+        )
     bond = facts.profile(wanted.get(goal.bond)) if goal.bond else None
     if bond is not None and goal.bond and goal.bond_mode:
         seen = dict(pair.split("=", 1) for pair in bond.get("bond.options").split(",") if "=" in pair).get("mode", "")
-        yield _setting("profile.mode", goal.bond, f"mode {goal.bond_mode}", f"mode {seen}", seen == goal.bond_mode)
+        yield _setting(
+            "profile.mode", "bond", goal.bond, f"mode {goal.bond_mode}", f"mode {seen}", seen == goal.bond_mode
+        )
 
 
-def _setting(rule: str, subject: str, wanted: str, seen: str, ok: bool) -> Finding:
+def _setting(rule: str, layer: str, subject: str, wanted: str, seen: str, ok: bool) -> Finding:
     return Finding(
-        rule=rule, layer="profile", subject=subject, wanted=wanted, seen=seen, source=NMCLI, ok=ok,
+        rule=rule, layer=layer, subject=subject, wanted=wanted, seen=seen, source=NMCLI, ok=ok,
         hint="" if ok else "it changes at the next boot: sudo vmnet host-setup mends the profile",
     )  # fmt: skip
 
@@ -141,3 +145,8 @@ def _setting(rule: str, subject: str, wanted: str, seen: str, ok: bool) -> Findi
 def _known(goal: HostGoal, facts: Facts) -> tuple[tuple[str, str], ...]:
     """The wanted profiles, as (ifname, uuid); none while NetworkManager does not answer: nm.running says so once."""
     return goal.profiles if facts.nm_version is not None else ()
+
+
+def _layer(ifname: str, goal: HostGoal) -> str:
+    """A profile's finding stands beside the kernel's about the same link."""
+    return {goal.bridge: "bridge", goal.bond: "bond"}.get(ifname, "NIC")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Rule = Callable[[HostGoal, Facts], Iterator[Finding]]
 
 RULES: tuple[Rule, ...] = (
+    profiles.network_manager,
     links.nic_link,
     links.nic_controller,
     links.bond_link,
@@ -44,7 +45,6 @@ RULES: tuple[Rule, ...] = (
     layer3.default_route,
     layer3.gateway_in_profile,
     layer3.dns_servers,
-    profiles.network_manager,
     profiles.profile_active,
     profiles.profile_controller,
     profiles.profile_settings,
@@ -63,6 +63,7 @@ RULES: tuple[Rule, ...] = (
 """All rules of verify."""
 
 LAYERS = (
+    "NetworkManager",
     "NIC",
     "bond",
     "LACP",
@@ -70,12 +71,11 @@ LAYERS = (
     "address",
     "route",
     "DNS",
-    "profile",
     "management",
     "network",
     "domain",
 )
-"""The layers from the cable up: the order of the report."""
+"""The order of the report: from the cable up."""
 
 
 def check_host(goal: HostGoal | None, facts: Facts) -> tuple[Finding, ...]:
@@ -85,5 +85,13 @@ def check_host(goal: HostGoal | None, facts: Facts) -> tuple[Finding, ...]:
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return the findings by layer, the rules' own order within each."""
-    return tuple(sorted(findings, key=lambda finding: LAYERS.index(finding.layer)))
+    """Return the findings by layer, within it by subject, and what several sources say of one wish side by side."""
+    found = tuple(findings)
+    subjects = list(dict.fromkeys((finding.layer, finding.subject) for finding in found))
+    wishes = list(dict.fromkeys((finding.layer, finding.subject, finding.wanted) for finding in found))
+
+    def place(finding: Finding) -> tuple[int, int, int]:
+        subject = (finding.layer, finding.subject)
+        return LAYERS.index(finding.layer), subjects.index(subject), wishes.index((*subject, finding.wanted))
+
+    return tuple(sorted(found, key=place))

@@ -80,8 +80,8 @@ def _guarded(session: Session, words: Sequence[str]) -> int:
         session.stdout.flush()
     except VmnetError as error:
         code = _outcome().fail(session, error)
-    except (KeyboardInterrupt, click.Abort):
-        code = _outcome().interrupted(session)
+    except (KeyboardInterrupt, click.Abort) as interrupt:
+        code = _outcome().interrupted(session, interrupt)
     except BrokenPipeError:
         code = READER_GONE
     except Exception as error:  # noqa: BLE001 - the one place where a bug ends

@@ -66,7 +66,11 @@ def carry_out(session: Session, mode: Mode, plan: Plan, facts: Facts, apply: App
         result = apply(progress)
     finally:
         progress.close()
-    report(session, mode, result, settled(verify))
+    try:
+        report(session, mode, result, settled(verify))
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note(f"run {result.run} was done by then and stands: sudo vmnet undo {result.run} takes it back")
+        raise
 
 
 def show_plan(session: Session, mode: Mode, plan: Plan) -> None:
@@ -80,8 +84,12 @@ def show_plan(session: Session, mode: Mode, plan: Plan) -> None:
 def check_root(session: Session, facts: Facts) -> None:
     """Raise Refused unless we may change things."""
     if not facts.root:
-        command = shlex.join(("sudo", "vmnet", *session.argv))
-        raise Refused("only root may change the host", f"{command}\nor add --plan to see what would be done")
+        raise Refused("changing the host needs root", f"{with_sudo(session)}\nor add --plan to see what would be done")
+
+
+def with_sudo(session: Session) -> str:
+    """Return this very call with sudo, ready to paste."""
+    return shlex.join(("sudo", "vmnet", *session.argv))
 
 
 def confirm(session: Session, plan: Plan, mode: Mode) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.cli.output import show
 from vmnet.errors import VmnetError
-from vmnet.report.errors import render_error
+from vmnet.report.errors import notes_of, render_error
 from vmnet.report.json_forms import error_form, json_text
 
 if TYPE_CHECKING:
@@ -40,11 +40,13 @@ def fail(session: Session, error: VmnetError) -> int:
     return error.exit_code
 
 
-def interrupted(session: Session) -> int:
-    """Report an interrupt; the run, if one was going on, has gone back by now."""
-    hint = "if a run was going on it was rolled back; vmnet verify shows the state"
-    error = VmnetError("interrupted", hint)
+def interrupted(session: Session, interrupt: BaseException) -> int:
+    """Report an interrupt; a run that was going on has been taken back by now, and its notes say so."""
+    notes = notes_of(interrupt)
+    error = VmnetError("interrupted", "vmnet verify shows the state" if notes else "nothing was changed")
     error.exit_code = INTERRUPTED
+    for note in notes:
+        error.add_note(note)
     return fail(session, error)
 
 
@@ -57,6 +59,6 @@ def bug(session: Session, error: Exception) -> int:
         VmnetError(
             f"a bug in vmnet: {type(error).__name__}: {error}",
             "please report it with the lines above and the output of the same command with --plan\n"
-            "if a run was going on: vmnet verify shows the state, vmnet undo takes it back",
+            "vmnet verify shows the state; vmnet undo takes a run back that stands or was cut off",
         ),
     )

@@ -8,6 +8,7 @@ import click
 
 from vmnet.cli import flow, options
 from vmnet.cli.session import Session
+from vmnet.errors import Refused
 
 HELP = """Take the last run back, newest step first: profiles, addresses, networks and VMs as they were before.
 
@@ -30,7 +31,10 @@ def command(session: Session, *, run: str | None, uri: str, **words: Any) -> Non
     """Is, plan, show, ask, apply, report."""
     api = session.api
     facts = api.read_facts(uri=uri)
-    plan = api.plan_undo(facts, run)
+    try:
+        plan = api.plan_undo(facts, run)
+    except PermissionError:
+        raise Refused("the journal of runs can be read by root only", flow.with_sudo(session)) from None
     flow.carry_out(
         session,
         flow.Mode.of(words),

@@ -30,7 +30,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """A table; a cell too wide for the screen is folded, never cut. `styles` has one entry a row."""
+    """A table; the columns are fitted to the screen, no cell is ever cut. `styles` has one entry a row."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]

@@ -13,8 +13,25 @@ if TYPE_CHECKING:
 
 
 def render_error(error: VmnetError) -> tuple[Line, ...]:
-    """Return the message, the command and its stderr where a tool failed, and the hint."""
-    return (Line(f"error: {error.message}", Style.BAD), *_why(error), *_hint(error))
+    """Return the message, the command and its stderr where a tool failed, what became of the run, and the hint."""
+    return (Line(f"error: {error.message}", Style.BAD), *_cause(error), *_why(error), *_notes(error), *_hint(error))
+
+
+def notes_of(error: BaseException) -> tuple[str, ...]:
+    """Return what was added to the error on its way up (`add_note`): what became of the run it ended."""
+    return tuple(getattr(error, "__notes__", ()))
+
+
+def _cause(error: VmnetError) -> Iterator[Line]:
+    """What an incomplete undo was called for."""
+    cause = error.__cause__ or error.__context__
+    if isinstance(error, UndoIncomplete) and isinstance(cause, VmnetError):
+        yield Line(f"  it began with: {cause.message}")
+        yield from _why(cause)
+
+
+def _notes(error: VmnetError) -> Iterator[Line]:
+    yield from (Line(f"  {text}") for note in notes_of(error) for text in note.splitlines())
 
 
 def _why(error: VmnetError) -> Iterator[Line]:

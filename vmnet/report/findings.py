@@ -33,12 +33,13 @@ def _style(finding: Finding) -> Style:
 
 
 def _table(findings: Iterable[Finding]) -> Grid:
-    rows, styles, layer = [], [], ""
+    rows, styles, last = [], [], ("", "")
     for finding in findings:
         style = _style(finding)
-        shown = finding.layer if finding.layer != layer else ""
-        layer = finding.layer
-        rows.append((shown, finding.subject, finding.wanted, finding.seen, finding.source, _VERDICTS[style]))
+        layer = finding.layer if finding.layer != last[0] else ""
+        subject = finding.subject if (finding.layer, finding.subject) != last else ""
+        last = (finding.layer, finding.subject)
+        rows.append((layer, subject, finding.wanted, finding.seen, finding.source, _VERDICTS[style]))
         styles.append(style)
     columns = ("layer", "subject", "wanted", "seen", "source", "")
     return Grid(columns=columns, rows=tuple(rows), styles=tuple(styles))

@@ -9,6 +9,7 @@ from vmnet.errors import HypervisorError, ToolError, UndoIncomplete, VmnetError
 from vmnet.fields import encode
 from vmnet.plan.commands import commands_of
 from vmnet.report.calls import libvirt_calls, shell_lines
+from vmnet.report.errors import notes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,11 +64,12 @@ def findings_form(command: str, findings: tuple[Finding, ...]) -> Json:
 
 
 def error_form(error: VmnetError) -> Json:
-    """Return an error: `error` with `type`, `message`, `hint`, `exit_code`, and what its class adds."""
+    """Return an error: `error` with `type`, `message`, `hint`, `notes`, `exit_code`, and what its class adds."""
     body: Json = {
         "type": type(error).__name__,
         "message": error.message,
         "hint": error.hint,
+        "notes": list(notes_of(error)),
         "exit_code": error.exit_code,
     }
     match error:

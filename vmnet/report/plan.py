@@ -30,7 +30,7 @@ def render_nothing_to_do(plan: Plan) -> tuple[Block, ...]:
 def _before(plan: Plan) -> Iterator[Block]:
     yield from _section("Choices", plan.choices)
     yield from _section("As wanted already", plan.kept)
-    yield from _section("Mind", plan.warnings, Style.WARNING)
+    yield from _section("Warnings", plan.warnings, Style.WARNING)
     if plan.rows:
         yield Line("Interfaces", Style.HEADING)
         yield render_rows(plan.rows)
@@ -58,7 +58,7 @@ def _step(number: int, planned: Planned) -> Iterator[Line]:
     yield from (Line(_INDENT + text, Style.COMMAND) for text in shell_lines(planned.step))
     for call in libvirt_calls(planned.step):
         yield Line(f"{_INDENT}{call.call}", Style.COMMAND)
-        yield Line(f"{_INDENT}  with virsh: {call.virsh}", Style.QUIET)
+        yield Line(f"{_INDENT}  by hand: {call.virsh}", Style.QUIET)
     yield from (Line(_INDENT + text, _diff_style(text)) for text in document_diff(planned.step))
 
 
@@ -72,7 +72,8 @@ def _undo(plan: Plan) -> Iterator[Line]:
     undo = [step for planned in reversed(plan.planned) for step in planned.undo]
     if not undo:
         return
-    yield Line("Undone by itself when a step fails, later by: vmnet undo", Style.HEADING)
+    later = "" if plan.command == "undo" else ", later by: sudo vmnet undo"
+    yield Line(f"Undone by itself when a step fails{later}", Style.HEADING)
     yield from (Line(f"  - {describe(step)}") for step in undo)
     yield Line()
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING
 
 from vmnet.report.blocks import Block, Grid, Line, Style
 from vmnet.report.words import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from rich.table import Table
 
 FILE_WIDTH = 120
 """Columns of a table that goes to a file or a pipe, unless the caller says otherwise."""
 
+_BETWEEN, _EDGES = len(" | "), len("  ")
 _LOOKS = {
     Style.PLAIN: "",
     Style.HEADING: "bold",
@@ -57,18 +59,49 @@ class Screen:
             if isinstance(block, Line):
                 # Wrapping or cropping would break a command that somebody pastes.
                 self._console.print(printable(block.text), style=_LOOKS[block.style] or None, soft_wrap=True)
+                continue
+            grid = _printable(block)
+            widths = fit(grid, self._console.width)
+            if widths is None:
+                self.show(_stanzas(grid))
             else:
-                self._console.print(_table(block))
+                self._console.print(_table(grid, widths))
 
 
-def _table(grid: Grid) -> Table:
+def _printable(grid: Grid) -> Grid:
+    return replace(grid, rows=tuple(tuple(printable(cell) for cell in row) for row in grid.rows))
+
+
+def fit(grid: Grid, width: int) -> tuple[int, ...] | None:
+    """Return the widths of columns that fit into `width` without breaking a word; None where they cannot."""
+    columns = list(zip(grid.columns, *grid.rows, strict=True))
+    widths = [max(len(cell) for cell in column) for column in columns]
+    least = [max((len(word) for cell in column for word in cell.split()), default=1) for column in columns]
+    available = width - _EDGES - _BETWEEN * (len(columns) - 1)
+    if sum(least) > available:
+        return None
+    while sum(widths) > available:
+        roomy = max(range(len(widths)), key=lambda i: (widths[i] > least[i], widths[i]))
+        widths[roomy] -= 1
+    return tuple(max(one, 1) for one in widths)
+
+
+def _stanzas(grid: Grid) -> Iterator[Line]:
+    """The rows one below the other, for a screen too narrow for the table."""
+    for row, style in zip(grid.rows, grid.styles, strict=True):
+        for number, (column, cell) in enumerate(zip(grid.columns, row, strict=True)):
+            if cell:
+                yield Line(f"{'- ' if number == 0 else '  '}{column + ': ' if column else ''}{cell}", style)
+
+
+def _table(grid: Grid, widths: tuple[int, ...]) -> Table:
     from rich.box import ASCII2
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=ASCII2, show_edge=False, pad_edge=False, header_style="bold")
-    for column in grid.columns:
-        table.add_column(Text(column), overflow="fold")
+    for column, width in zip(grid.columns, widths, strict=True):
+        table.add_column(Text(column), width=width, overflow="fold")
     for row, style in zip(grid.rows, grid.styles, strict=True):
-        table.add_row(*(Text(printable(cell)) for cell in row), style=_LOOKS[style] or None)
+        table.add_row(*(Text(cell) for cell in row), style=_LOOKS[style] or None)
     return table

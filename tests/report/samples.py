@@ -1,0 +1,145 @@
+"""One plan with every kind of step, and what the other reports are made from; documentation addresses."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_interface
+
+from tests import facts_samples as facts
+from vmnet.apply.result import RunResult
+from vmnet.facts import Source
+from vmnet.plan import steps
+from vmnet.plan.steps import MovedInterface, Plan, Planned
+
+BRIDGE_UUID = facts.UUIDS["br0"]
+OLD_UUID = "00000000-0000-4000-8000-0000000000aa"
+WEB = "00000000-0000-4000-8000-000000000201"
+PCI = "0000:00:03.0"
+DEFAULT = Source(type="network", network="default")
+HOST_BRIDGE = Source(type="network", network="host-bridge")
+BEFORE = f"""<interface type='network'>
+  <mac address='{facts.WEB_MAC}'/>
+  <source network='default'/>
+  <model type='virtio'/>
+</interface>"""
+AFTER = BEFORE.replace("default", "host-bridge")
+NETWORK = """<network>
+  <name>host-bridge</name>
+  <forward mode='bridge'/>
+  <bridge name='br0'/>
+</network>
+"""
+LINK = steps.BouncedLink(domain="web01", domain_uuid=WEB, mac=facts.WEB_MAC, address=PCI)
+
+
+def add_bridge() -> Planned:
+    """Add the bridge's profile; the undo deletes it."""
+    add = steps.AddProfile(uuid=BRIDGE_UUID, name="br0", type="bridge", ifname="br0", settings=(("bridge.stp", "no"),))
+    undo = steps.DeleteProfile(uuid=BRIDGE_UUID, name="br0")
+    return Planned(step=add, why="profile for br0, in memory: a reboot forgets it", undo=(undo,))
+
+
+def move(scope: str) -> steps.MoveInterface:
+    """Move web01's interface in one of its documents."""
+    return steps.MoveInterface(
+        domain="web01", domain_uuid=WEB, scope=scope, mac=facts.WEB_MAC, address=PCI, was=DEFAULT,
+        wanted=HOST_BRIDGE, before=BEFORE, after=AFTER,
+    )  # fmt: skip
+
+
+HOST_STEPS: tuple[steps.Step, ...] = (
+    steps.OpenCheckpoint(timeout_s=60),
+    steps.ActivateProfile(uuid=facts.UUIDS["em1"], name="em1", ifname="em1"),
+    steps.FlapLink(ifname="bond0"),
+    steps.WaitLacp(bond="bond0", ports=("em1", "p4p1"), timeout_s=40),
+    steps.WaitCarrier(ifname="br0", timeout_s=20),
+    steps.ModifyProfile(
+        uuid=BRIDGE_UUID, name="br0", settings=(("ipv4.addresses", "192.0.2.3/24"), ("ipv4.dns", "")), save=False
+    ),
+    steps.ReapplyDevice(ifname="br0"),
+    steps.WaitAddress(ifname="br0", addresses=(ip_interface("192.0.2.3/24"),), timeout_s=15),
+    steps.WaitAddress(ifname="br0", addresses=(), timeout_s=60),
+    steps.WaitPorts(controller="bond0", ports=("em1", "p4p1"), timeout_s=30),
+    steps.WaitNeighbour(ifname="br0", address=ip_address("192.0.2.1"), timeout_s=30),
+    steps.ModifyProfile(uuid=OLD_UUID, name="it's old", settings=(("connection.autoconnect", "no"),), save=True),
+    steps.DeactivateProfile(uuid=OLD_UUID, name="it's old"),
+    steps.CommitCheckpoint(),
+)
+UNDO_STEPS: tuple[steps.Step, ...] = (
+    steps.RollBackCheckpoint(),
+    steps.RestoreProfile(uuid=OLD_UUID, name="it's old", filename="/etc/NetworkManager/system-connections/it's old"),
+    steps.DeleteProfile(uuid=BRIDGE_UUID, name="br0"),
+    steps.StopNetwork(name="host-bridge"),
+    steps.UndefineNetwork(name="host-bridge"),
+    steps.SetNetworkAutostart(name="default", autostart=True),
+    steps.RemoveInterface(domain="db01", domain_uuid=WEB, mac=facts.DB_MAC, scopes=("persistent", "running")),
+    steps.RaiseLinks(links=(LINK,)),
+)
+LIBVIRT_STEPS: tuple[steps.Step, ...] = (
+    steps.DefineNetwork(name="host-bridge", document=NETWORK),
+    steps.DefineNetwork(name="host-bridge", document=NETWORK, was=NETWORK.replace("br0", "br7")),
+    steps.StartNetwork(name="host-bridge", restart=True),
+    steps.SetNetworkAutostart(name="default", autostart=False),
+    move("persistent"),
+    move("running"),
+    steps.RewriteSavedState(
+        domain="42", domain_uuid=WEB, snapshot=None, macs=(facts.WEB_MAC,), was=DEFAULT, wanted=HOST_BRIDGE
+    ),
+    steps.RewriteSavedState(
+        domain="-odd", domain_uuid=WEB, snapshot="before upgrade", macs=(facts.WEB_MAC,), was=DEFAULT,
+        wanted=Source(type="bridge", bridge="br0"),
+    ),
+    steps.AddInterface(
+        domain="db01", domain_uuid=WEB, mac=facts.DB_MAC, document=AFTER, scopes=("persistent", "running")
+    ),
+    steps.BounceLinks(links=(LINK,), seconds=8),
+)  # fmt: skip
+
+ROWS = (
+    MovedInterface(
+        domain="web01", state="running", mac=facts.WEB_MAC, was="network default", wanted="network host-bridge",
+        scopes=("running", "persistent"), address_now="203.0.113.11/24 (lease)", remark="link down for 8 s",
+    ),
+    MovedInterface(
+        domain="db01", state="shut off", mac=facts.DB_MAC, was="bridge virbr0", wanted="network host-bridge",
+        scopes=("persistent",),
+    ),
+)  # fmt: skip
+ROWS_AFTER = (
+    MovedInterface(
+        domain="web01", state="running", mac=facts.WEB_MAC, was="network default", wanted="network host-bridge",
+        address_now="192.0.2.11/24 (neighbour)",
+    ),
+    MovedInterface(
+        domain="db01", state="shut off", mac=facts.DB_MAC, was="bridge virbr0", wanted="network host-bridge",
+        remark="static address 203.0.113.12: change it in the guest",
+    ),
+)  # fmt: skip
+
+
+def plan() -> Plan:
+    """A plan with every kind of step."""
+    whys = (Planned(step=step, why="because") for step in (*HOST_STEPS, *LIBVIRT_STEPS))
+    undo = Planned(step=steps.ReapplyDevice(ifname="em1"), why="", undo=UNDO_STEPS)
+    return Plan(
+        command="host-setup",
+        planned=(add_bridge(), *whys, undo),
+        kept=("network host-bridge is autostarted",),
+        warnings=("p4p1 has no carrier now",),
+        choices=("em1: named", "p2p1: left alone, the management link (198.51.100.3/24)"),
+        rows=ROWS,
+    )
+
+
+def small_plan() -> Plan:
+    """A plan of two steps, for the JSON forms."""
+    return Plan(
+        command="attach-domain",
+        planned=(add_bridge(), Planned(step=move("persistent"), why="the stored definition")),
+        rows=ROWS[:1],
+    )
+
+
+def result() -> RunResult:
+    """A finished run of `small_plan`."""
+    directory = "/var/lib/vmnet/runs/20260102T030405Z"
+    return RunResult(run="20260102T030405Z", directory=directory, plan=small_plan(), done=2, rows=ROWS_AFTER)

@@ -1,0 +1,148 @@
+"""Every report as text, compared with golden files; `pytest --regenerate` writes them anew."""
+
+from __future__ import annotations
+
+import io
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import facts_samples
+from tests.report import samples
+from vmnet.apply.progress import Event, Progress
+from vmnet.checks.verify import check_host
+from vmnet.errors import HypervisorError, SpecError, ToolError, UndoIncomplete, VmnetError
+from vmnet.plan import steps
+from vmnet.plan.steps import Plan
+from vmnet.report.blocks import Block, Grid, Line, Style
+from vmnet.report.calls import shell_lines
+from vmnet.report.errors import render_error
+from vmnet.report.findings import render_differences, render_findings
+from vmnet.report.plan import render_nothing_to_do, render_plan
+from vmnet.report.progress import progress_text
+from vmnet.report.rows import render_rows
+from vmnet.report.run import render_run
+from vmnet.report.screen import Screen
+from vmnet.report.words import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+GOLDEN = Path(__file__).parent / "golden"
+GOOD = facts_samples.end_state()
+DEGRADED = facts_samples.with_link(GOOD, "p4p1", carrier=False, lacp=None)
+TOOL_ERROR = ToolError(
+    "nmcli could not activate em1", "journalctl -u NetworkManager",
+    argv=("nmcli", "connection", "up", "uuid", "it's one"), exit_status=4, stderr="Error: no\n\nreally\n",
+)  # fmt: skip
+
+
+def incomplete() -> UndoIncomplete:
+    error = UndoIncomplete("not all could be taken back", "finish by hand", left=("nmcli connection up uuid 1",))
+    error.__context__ = TOOL_ERROR
+    return error
+
+
+def noted() -> VmnetError:
+    error = HypervisorError("libvirt is out of reach", code=38)
+    error.add_note("all that was done is taken back; the journal is in /var/lib/vmnet/runs/1")
+    return error
+
+
+REPORTS: dict[str, Iterable[Block]] = {
+    "plan": render_plan(samples.plan()),
+    "plan-of-undo": render_plan(replace(samples.plan(), command="undo", rows=(), planned=(samples.add_bridge(),))),
+    "nothing-to-do": render_nothing_to_do(Plan(command="host-setup", kept=("br0 is as wanted",))),
+    "findings-good": render_findings(check_host(facts_samples.goal(), GOOD)),
+    "findings-degraded": render_findings(check_host(facts_samples.goal(), DEGRADED)),
+    "differences": render_differences(check_host(facts_samples.goal(), DEGRADED)),
+    "run": render_run(samples.result(), check_host(facts_samples.goal(), GOOD)),
+    "run-undone": render_run(replace(samples.result(), undone=True, rows=()), ()),
+    "error-spec": render_error(SpecError("'br 0' is no name", "use br0\nor br1")),
+    "error-tool": render_error(TOOL_ERROR),
+    "error-noted": render_error(noted()),
+    "error-incomplete": render_error(incomplete()),
+}
+
+
+def text_of(blocks: Iterable[Block], *, width: int = 120, colour: bool = False) -> str:
+    stream = io.StringIO()
+    Screen(stream, width=width, colour=colour).show(blocks)
+    return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_golden(name: str, regenerate: bool) -> None:
+    text = text_of(REPORTS[name])
+    path = GOLDEN / f"{name}.txt"
+    if regenerate:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+def test_every_step_is_described_and_differently() -> None:
+    every = (*samples.HOST_STEPS, *samples.LIBVIRT_STEPS, *samples.UNDO_STEPS, samples.add_bridge().step)
+    assert {type(step) for step in every} == set(steps.Step.__args__)
+    assert all(describe(step) for step in every)
+
+
+def test_commands_are_one_line_each_however_narrow_the_screen() -> None:
+    plan = samples.plan()
+    lines = [line.strip() for line in text_of(render_plan(plan), width=40).splitlines()]
+    commands = [line for planned in plan.planned for line in shell_lines(planned.step)]
+    assert len(commands) > 10
+    assert set(commands) <= set(lines)
+
+
+def test_commands_can_be_pasted() -> None:
+    (line,) = shell_lines(samples.HOST_STEPS[-3])
+    assert shlex.split(line) == [
+        "nmcli", "connection", "modify", "uuid", samples.OLD_UUID, "connection.autoconnect", "no",
+    ]  # fmt: skip
+    (modify,) = shell_lines(samples.HOST_STEPS[5])
+    assert shlex.split(modify)[-1] == ""
+
+
+def test_names_cannot_steer_the_terminal_or_the_markup() -> None:
+    blocks: list[Block] = [
+        Line("a \x1b[31mred\x1b[0m \x07 [bold]name[/bold]"),
+        Grid(columns=("c",), rows=(("\x1b]0;x\x07 [red]y",),), styles=(Style.PLAIN,)),
+    ]
+    text = text_of(blocks)
+    assert "\x1b" not in text
+    assert "[bold]name[/bold]" in text
+    assert "[red]y" in text
+
+
+def test_colour_only_where_it_is_asked_for() -> None:
+    blocks = render_findings(check_host(facts_samples.goal(), DEGRADED))
+    assert "\x1b" not in text_of(blocks)
+    assert "\x1b[" in text_of(blocks, colour=True)
+
+
+@pytest.mark.parametrize("width", [20, 60, 100, 120, 200])
+def test_tables_keep_every_word_whole_at_every_width(width: int) -> None:
+    grid = render_rows(samples.ROWS)
+    words = {word for row in grid.rows for cell in row for word in cell.split()}
+    assert words <= set(text_of([grid], width=width).replace("|", " ").split())
+
+
+@pytest.mark.parametrize("width", [100, 120, 200])
+def test_tables_fit_the_screen(width: int) -> None:
+    assert max(len(line) for line in text_of([render_rows(samples.ROWS)], width=width).splitlines()) <= width
+
+
+def event(event: Event, seconds: float = 0.0, index: int = 3) -> str:
+    step = steps.ActivateProfile(uuid="1", name="p4p1", ifname="p4p1")
+    return progress_text(Progress(index=index, total=21, step=step, why="", event=event, seconds=seconds))
+
+
+def test_progress() -> None:
+    assert event(Event.BEGIN) + event(Event.DONE, 1.23) == "[ 3/21] activate p4p1 ... 1.2 s\n"
+    assert event(Event.BEGIN, index=12) + event(Event.DONE, 0.01) == "[12/21] activate p4p1 ... done\n"
+    assert event(Event.FAILED, 45.0) == " FAILED after 45.0 s\n"
+    assert event(Event.UNDO) == "[ 3/21] undo: activate p4p1\n"
