@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vmnet.apply import execute_libvirt
+from vmnet.apply.execute_libvirt import execute_libvirt
 from vmnet.apply.waits import wait
 from vmnet.errors import ToolError
 from vmnet.host import netlink, nmcli, process, profile_files
@@ -65,7 +65,7 @@ class Executor:
             ):
                 self._execute_profile(step, undoing=undoing)
             case _:
-                execute_libvirt.execute_libvirt(step, self._libvirt(), undoing=undoing)
+                execute_libvirt(step, self._libvirt(), undoing=undoing)
 
     def _execute_checkpoint(
         self, step: steps.OpenCheckpoint | steps.CommitCheckpoint | steps.RollBackCheckpoint

@@ -8,6 +8,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from vmnet.apply import guests
 from vmnet.apply.execute import Executor
 from vmnet.apply.journal import RUNS, Journal, find_run
 from vmnet.apply.lock import LOCK, locked
@@ -74,12 +75,14 @@ def apply(
         )
         try:
             _keep_documents(plan, executor, journal)
-            carry_out(plan, executor, journal, progress or (lambda _: None))
+            with guests.listening(plan, facts) as listener:
+                carry_out(plan, executor, journal, progress or (lambda _: None))
+                rows = guests.rows_now(plan, facts, listener, uri)
         finally:
             executor.close()
         if undone is not None:
             undone.note("undone", text=journal.run)
-    return RunResult(run=journal.run, directory=str(journal.directory), plan=plan, done=len(plan.planned))
+    return RunResult(run=journal.run, directory=str(journal.directory), plan=plan, done=len(plan.planned), rows=rows)
 
 
 def _keep_documents(plan: Plan, executor: Executor, journal: Journal) -> None:

@@ -122,7 +122,7 @@ class Domain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestAddress:
-    """An address of a guest and where it is known from ("lease", "agent", "neighbour")."""
+    """An address of a guest and where it is known from ("lease", "agent", "neighbour", "tap")."""
 
     mac: Mac
     interface: IpInterface

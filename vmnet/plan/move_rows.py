@@ -28,7 +28,7 @@ _LEARNING_FILTERS = (
 )
 """libvirt's own filters that use $IP: without a parameter libvirt learns the guest's first address and keeps to it."""
 
-_ORIGINS = ("agent", "lease", "neighbour")
+_ORIGINS = ("agent", "tap", "lease", "neighbour")
 
 
 def move_rows(
@@ -127,7 +127,7 @@ def rows_after(plan: Plan, facts: Facts) -> tuple[MovedInterface, ...]:
 def _row_after(row: MovedInterface, facts: Facts) -> MovedInterface:
     domain = next((domain for domain in facts.domains if domain.name == row.domain), None)
     state = domain.state if domain else DomainState.OTHER
-    now = known_addresses(row.mac, facts, origins=("agent", "neighbour"))
+    now = known_addresses(row.mac, facts, origins=("agent", "tap", "neighbour"))
     left = [part for part in row.remark.split("; ") if "its link goes" not in part and "asks" not in part and part]
     old = {part.split(" ")[0] for part in row.address_now.split(", ") if part}
     if RUNNING in row.scopes and state is DomainState.RUNNING:

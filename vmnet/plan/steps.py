@@ -121,8 +121,7 @@ class MovedInterface:
     """A row of a domain plan, for people: one interface and what becomes of it.
 
     `scopes` say where it changes ("running", "persistent", "managed save", "snapshot NAME"); `address_now` is the
-    guest's address with its origin, `address_after` the one seen after the
-    move; `remark` what the guest notices or what is left to do by hand.
+    guest's address with its origin; `remark` what the guest notices or what is left to do by hand.
     """
 
     domain: str
@@ -132,7 +131,6 @@ class MovedInterface:
     wanted: str
     scopes: tuple[str, ...] = ()
     address_now: str = ""
-    address_after: str = ""
     remark: str = ""
 
 
