@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from vmnet.documents.domains import agent_connected, parse_domain_interfaces
@@ -102,8 +103,6 @@ class HypervisorReader:
         return list(_addresses(leases, "ipaddr", macs, "lease"))
 
     def _agent_addresses(self, domains: list[Domain]) -> list[GuestAddress]:
-        from concurrent.futures import ThreadPoolExecutor
-
         with ThreadPoolExecutor(_AGENT_THREADS) as pool:
             return [address for found in pool.map(self._ask_agent, domains) for address in found]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from enum import IntEnum
 from functools import cache
+from threading import Thread
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from vmnet.errors import HypervisorError
@@ -171,8 +172,6 @@ def _connect_hint(text: str) -> str:
 @cache
 def _prepare() -> None:
     """Load the module once: no errors of the C library on stderr, and the thread that keep-alive needs."""
-    from threading import Thread
-
     try:
         import libvirt
     except ImportError as error:
