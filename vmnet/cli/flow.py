@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     Apply = Callable[[Callable[[Progress], None]], RunResult]
     Verify = Callable[[], tuple[Finding, ...]]
 
-SETTLE_S = 10
-"""So long what is seen may still become what is wanted (a second LACP port joins late); then it is a difference."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mode:
@@ -67,7 +64,7 @@ def carry_out(session: Session, mode: Mode, plan: Plan, facts: Facts, apply: App
     finally:
         progress.close()
     try:
-        report(session, mode, result, settled(verify))
+        report(session, mode, result, settled(session, verify))
     except KeyboardInterrupt as interrupt:
         interrupt.add_note(f"run {result.run} was done by then and stands: sudo vmnet undo {result.run} takes it back")
         raise
@@ -105,9 +102,9 @@ def confirm(session: Session, plan: Plan, mode: Mode) -> None:
         raise Refused("nothing was changed: not confirmed", "answer y, or add --yes")
 
 
-def settled(verify: Verify, *, patience_s: float = SETTLE_S) -> tuple[Finding, ...]:
-    """Return the findings, as soon as all are well or the patience is over."""
-    end = time.monotonic() + patience_s
+def settled(session: Session, verify: Verify) -> tuple[Finding, ...]:
+    """Return the findings, as soon as all are well or the session's patience is over."""
+    end = time.monotonic() + session.patience_s
     while True:
         findings = verify()
         if all(finding.ok for finding in findings) or time.monotonic() >= end:

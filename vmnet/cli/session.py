@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -38,14 +39,20 @@ def _this_package() -> Api:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One call of vmnet. Tests hand in an API and streams of their own."""
+    """One call of vmnet. Tests hand in an API and streams of their own.
+
+    For `patience_s` seconds after a run what is seen may still become what is wanted (a second LACP port joins late);
+    then it is a difference.
+    """
 
     argv: tuple[str, ...] = ()
     api: Api = field(default_factory=_this_package)
-    stdin: IO[str] = field(default_factory=lambda: sys.stdin)
-    stdout: IO[str] = field(default_factory=lambda: sys.stdout)
-    stderr: IO[str] = field(default_factory=lambda: sys.stderr)
+    # A stream that was closed before we started is None.
+    stdin: IO[str] = field(default_factory=lambda: sys.stdin or io.StringIO())
+    stdout: IO[str] = field(default_factory=lambda: sys.stdout or io.StringIO())
+    stderr: IO[str] = field(default_factory=lambda: sys.stderr or io.StringIO())
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    patience_s: float = 10
 
     @property
     def json(self) -> bool:

@@ -1,0 +1,122 @@
+"""Calling vmnet as from a shell, with a host that is made up."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from tests import facts_samples
+from vmnet.apply.progress import Event, Progress
+from vmnet.apply.result import RunResult
+from vmnet.checks.goal import deduce_goal
+from vmnet.checks.verify import check_host
+from vmnet.cli import main
+from vmnet.cli.session import Session
+from vmnet.facts import Facts
+from vmnet.plan import steps
+from vmnet.plan.steps import HostGoal, Plan, Planned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vmnet.checks.findings import Finding
+    from vmnet.spec import AttachSpec, HostSpec, MigrationSpec
+
+STEP = steps.ActivateProfile(uuid="00000000-0000-4000-8000-000000000001", name="br0", ifname="br0")
+FLAP = steps.FlapLink(ifname="bond0")
+
+
+def some_plan(command: str) -> Plan:
+    """A plan of two steps."""
+    planned = (Planned(step=STEP, why="first"), Planned(step=FLAP, why="second"))
+    return Plan(command=command, planned=planned, goal=facts_samples.goal())
+
+
+@dataclass
+class MadeUpHost:
+    """The functions of `vmnet`, on facts that are handed in; it remembers what it was asked for.
+
+    `plan` is what every planning function returns (None: a plan of two steps), `error` what apply raises.
+    """
+
+    facts: Facts = field(default_factory=facts_samples.end_state)
+    plan: Plan | None = None
+    error: BaseException | None = None
+    goal: HostGoal | None = None
+    specs: list[Any] = field(default_factory=list)
+    applied: list[Plan] = field(default_factory=list)
+    reads: list[dict[str, Any]] = field(default_factory=list)
+
+    def read_facts(self, *, uri: str = "", hypervisor: bool = True) -> Facts:
+        self.reads.append({"uri": uri, "hypervisor": hypervisor})
+        return self.facts
+
+    def _plan(self, command: str, spec: object) -> Plan:
+        self.specs.append(spec)
+        return self.plan or some_plan(command)
+
+    def plan_host_setup(self, spec: HostSpec, facts: Facts) -> Plan:
+        return self._plan("host-setup", spec)
+
+    def plan_attach_domain(self, spec: AttachSpec, facts: Facts) -> Plan:
+        return self._plan("attach-domain", spec)
+
+    def plan_migration(self, spec: MigrationSpec, facts: Facts) -> Plan:
+        return self._plan("migrate-from-virbr0", spec)
+
+    def plan_undo(self, facts: Facts, run: str | None = None) -> Plan:
+        if not facts.root:
+            raise PermissionError(13, "Permission denied")
+        return self._plan("undo", run)
+
+    def apply(
+        self, plan: Plan, facts: Facts, *, progress: Callable[[Progress], None] | None = None, uri: str = ""
+    ) -> RunResult:
+        assert progress is not None
+        for index, planned in enumerate(plan.planned, start=1):
+            event = Progress(index=index, total=len(plan.planned), step=planned.step, why="", event=Event.BEGIN)
+            progress(event)
+            if self.error is not None:
+                raise self.error
+            progress(replace(event, event=Event.DONE, seconds=1.2))
+        self.applied.append(plan)
+        return RunResult(run="run1", directory="/var/lib/vmnet/runs/run1", plan=plan, done=len(plan.planned))
+
+    def last_goal(self) -> HostGoal | None:
+        return self.goal
+
+    def deduce_goal(self, facts: Facts, *, bridge: str | None = None, network: str | None = None) -> HostGoal:
+        return deduce_goal(facts, bridge=bridge, network=network)
+
+    def verify(self, goal: HostGoal | None, facts: Facts) -> tuple[Finding, ...]:
+        return check_host(goal, facts)
+
+
+class Terminal(io.StringIO):
+    """A terminal with somebody at it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a call ended."""
+
+    code: int
+    out: str
+    err: str
+    host: MadeUpHost
+
+
+def call(*words: str, host: MadeUpHost | None = None, **streams: Any) -> Ended:
+    """Run `vmnet WORDS` on a made-up host, without a terminal unless `streams` has one."""
+    host = host or MadeUpHost()
+    values: dict[str, Any] = {
+        "stdin": io.StringIO(), "stdout": io.StringIO(), "stderr": io.StringIO(), "environ": {},
+    } | streams  # fmt: skip
+    session = Session(argv=words, api=host, patience_s=0, **values)
+    code = main(words, session=session)
+    out, err = (getattr(values[name], "getvalue", str)() for name in ("stdout", "stderr"))
+    return Ended(code, out, err, host)

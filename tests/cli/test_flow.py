@@ -1,0 +1,225 @@
+"""Show, ask, apply, verify, report: what a command does with its plan, and the exit code of each ending."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests import facts_samples
+from tests.cli.calls import MadeUpHost, Terminal, call, some_plan
+from vmnet.cli.signals import one_interrupt
+from vmnet.errors import (
+    Conflict,
+    HypervisorError,
+    LinkError,
+    Refused,
+    SpecError,
+    ToolError,
+    UndoIncomplete,
+    VerifyError,
+    VmnetError,
+)
+from vmnet.plan.steps import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CHANGING = ("host-setup", "attach-domain web01", "migrate-from-virbr0", "undo")
+NOT_ROOT = replace(facts_samples.end_state(), root=False)
+DEGRADED = facts_samples.with_link(facts_samples.end_state(), "br0", carrier=False)
+
+
+class Gone(io.StringIO):
+    """A stream whose other end went away: a closed pipe, a lost terminal."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+@pytest.mark.parametrize("words", CHANGING)
+def test_with_yes_it_is_done(words: str) -> None:
+    ended = call(*words.split(), "--yes")
+    assert ended.code == 0
+    assert len(ended.host.applied) == 1
+    assert ended.err == "[1/2] activate br0 ... 1.2 s\n[2/2] set bond0 down and up ... 1.2 s\n"
+    assert "ip link set dev bond0 down" in ended.out
+    assert f"{words.split(maxsplit=1)[0]}: done, 2 steps, run run1\n" in ended.out
+
+
+@pytest.mark.parametrize("words", CHANGING)
+def test_a_plan_changes_nothing(words: str) -> None:
+    ended = call(*words.split(), "--plan", "--yes")
+    assert (ended.code, ended.host.applied, ended.err) == (0, [], "")
+    assert "nmcli --wait" in ended.out
+
+
+@pytest.mark.parametrize("words", CHANGING)
+def test_nothing_to_do_is_said_and_no_root_is_needed(words: str) -> None:
+    host = MadeUpHost(plan=Plan(command=words.split(maxsplit=1)[0], kept=("br0 is as wanted",)))
+    ended = call(*words.split(), host=host)
+    assert (ended.code, ended.host.applied) == (0, [])
+    assert "br0 is as wanted" in ended.out
+    assert "nothing to do" in ended.out
+
+
+@pytest.mark.parametrize("words", CHANGING)
+def test_without_root_it_is_refused(words: str) -> None:
+    ended = call(*words.split(), "--yes", host=MadeUpHost(facts=NOT_ROOT))
+    assert (ended.code, ended.host.applied) == (3, [])
+    assert f"hint: sudo vmnet {words} --yes" in ended.err
+
+
+def test_without_root_one_may_look() -> None:
+    assert call("host-setup", "--plan", host=MadeUpHost(facts=NOT_ROOT)).code == 0
+
+
+@pytest.mark.parametrize(
+    "streams", [{}, {"stdin": Terminal("n\n")}, {"stdin": Terminal("\n")}, {"stdin": Terminal("")}]
+)
+def test_without_a_yes_nothing_is_done(streams: dict[str, Any]) -> None:
+    ended = call("host-setup", **streams)
+    assert (ended.code, ended.host.applied) == (3, [])
+    assert "nothing was changed" in ended.err
+    assert "--yes" in ended.err
+
+
+@pytest.mark.parametrize("answer", ["y\n", "YES\n"])
+def test_a_yes_at_the_terminal_is_enough(answer: str) -> None:
+    ended = call("host-setup", stdin=Terminal(answer))
+    assert (ended.code, len(ended.host.applied)) == (0, 1)
+    assert "go on with these 2 steps? [y/N] " in ended.err
+
+
+def test_a_difference_after_the_run_is_an_error() -> None:
+    ended = call("host-setup", "--yes", host=MadeUpHost(facts=DEGRADED))
+    assert (ended.code, len(ended.host.applied)) == (6, 1)
+    assert "DIFFERS" in ended.out
+    assert "sudo vmnet undo run1" in ended.err
+
+
+ERRORS: list[Callable[[str], VmnetError]] = [
+    VmnetError, SpecError, Refused, ToolError, HypervisorError, LinkError, Conflict, VerifyError, UndoIncomplete,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_every_error_has_its_exit_code(kind: Callable[[str], VmnetError]) -> None:
+    error = kind("it failed")
+    ended = call("host-setup", "--yes", host=MadeUpHost(error=error))
+    assert ended.code == error.exit_code
+    assert ended.err == "[1/2] activate br0 ...\nerror: it failed\n"
+
+
+def test_an_interrupt_says_what_became_of_the_run() -> None:
+    interrupt = KeyboardInterrupt()
+    interrupt.add_note("all that was done is taken back")
+    ended = call("host-setup", "--yes", host=MadeUpHost(error=interrupt))
+    assert ended.code == 130
+    assert ended.err.endswith(
+        "error: interrupted\n  all that was done is taken back\nhint: vmnet verify shows the state\n"
+    )
+
+
+def test_a_bug_is_told_from_a_mishap() -> None:
+    ended = call("host-setup", "--yes", host=MadeUpHost(error=ZeroDivisionError("division by zero")))
+    assert ended.code == 1
+    assert "Traceback" in ended.err
+    assert "error: a bug in vmnet: ZeroDivisionError: division by zero" in ended.err
+
+
+def test_a_lost_terminal_does_not_stop_the_run() -> None:
+    ended = call("host-setup", "--yes", stderr=Gone())
+    assert (ended.code, len(ended.host.applied)) == (0, 1)
+
+
+def test_a_reader_that_went_away_is_no_error() -> None:
+    ended = call("verify", stdout=Gone())
+    assert (ended.code, ended.err) == (141, "")
+
+
+def test_verify_is_quiet_about_its_exit_code() -> None:
+    assert call("verify").code == 0
+    ended = call("verify", host=MadeUpHost(facts=DEGRADED))
+    assert (ended.code, ended.err) == (6, "")
+    assert "br0 (bridge.link)" in ended.out
+
+
+def test_verify_compares_with_the_last_run() -> None:
+    host = MadeUpHost(goal=replace(facts_samples.goal(), mtu=9000))
+    assert call("verify", host=host).code == 6
+    assert call("verify", "--bridge", "br0", host=host).code == 0
+
+
+def test_plan_as_json() -> None:
+    document = json.loads(call("host-setup", "--plan", "--output", "json").out)
+    assert sorted(document) == ["command", "commands", "plan"]
+    assert document["commands"][0]["argv"][0] == "nmcli"
+
+
+def test_run_as_json_is_one_document() -> None:
+    ended = call("host-setup", "--yes", "--output=json")
+    document = json.loads(ended.out)
+    assert sorted(document) == ["command", "commands", "plan", "result", "verify"]
+    assert document["result"]["run"] == "run1"
+    assert document["verify"]["ok"] is True
+
+
+def test_a_difference_as_json_is_one_document_too() -> None:
+    ended = call("host-setup", "--yes", "--output", "json", host=MadeUpHost(facts=DEGRADED))
+    assert ended.code == 6
+    assert json.loads(ended.out)["verify"]["ok"] is False
+    assert "error" not in ended.err
+
+
+@pytest.mark.parametrize(
+    "words", ["host-setup --output json", "host-setup --output json --bridge /", "verify --output=json --x"]
+)
+def test_errors_as_json(words: str) -> None:
+    ended = call(*words.split())
+    error = json.loads(ended.out)["error"]
+    assert error["exit_code"] == ended.code
+    assert ended.code in (2, 3)
+    assert ended.err == ""
+
+
+def test_json_after_the_double_dash_is_a_name() -> None:
+    ended = call("attach-domain", "--", "--output", "json")
+    assert (ended.code, ended.out) == (2, "")
+
+
+@pytest.mark.parametrize("environ", [{}, {"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}])
+def test_no_colour_where_it_is_not_wanted(environ: dict[str, str]) -> None:
+    assert "\x1b" not in call("verify", stdout=Terminal(), environ=environ).out
+
+
+def test_colour_on_a_terminal() -> None:
+    assert "\x1b[" in call("verify", stdout=Terminal(), environ={"TERM": "xterm"}).out
+    assert "\x1b" not in call("verify", environ={"TERM": "xterm"}).out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_interrupt_once(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with one_interrupt():
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+        signal.raise_signal(number)
+    assert signal.getsignal(number) == before
+
+
+def test_nohup_stays() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with one_interrupt():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_the_made_up_plan_is_not_empty() -> None:
+    assert not some_plan("host-setup").empty

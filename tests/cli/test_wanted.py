@@ -1,0 +1,131 @@
+"""Words in, records out: what each command understands, and what it refuses to understand."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_interface
+
+import pytest
+
+from tests.cli.calls import call
+from vmnet.names import Mac
+from vmnet.spec import AddressSpec, AttachSpec, BondMode, BondSpec, BridgeSpec, HostSpec, MigrationSpec
+
+HOST_SETUP: list[tuple[str, HostSpec]] = [
+    ("", HostSpec()),
+    ("em1 p4p1", HostSpec(nics=("em1", "p4p1"))),
+    ("em1 --no-bond --no-network", HostSpec(nics=("em1",), bond=None, network=None)),
+    ("--bridge lan --bond lag", HostSpec(bridge=BridgeSpec(ifname="lan"), bond=BondSpec(ifname="lag"))),
+    ("--stp --multicast-snooping", HostSpec(bridge=BridgeSpec(stp=True, multicast_snooping=True))),
+    ("--no-stp --no-multicast-snooping", HostSpec(bridge=BridgeSpec(stp=False, multicast_snooping=False))),
+    ("--mode active-backup --miimon 50", HostSpec(bond=BondSpec(mode=BondMode.ACTIVE_BACKUP, miimon_ms=50))),
+    ("--mode 4", HostSpec(bond=BondSpec(mode=BondMode.LACP))),
+    ("--mode LACP --lacp-rate fast", HostSpec(bond=BondSpec(lacp_rate="fast"))),
+    ("--xmit-hash-policy layer2+3", HostSpec(bond=BondSpec(xmit_hash_policy="layer2+3"))),
+    ("--address dhcp", HostSpec(address=AddressSpec(dhcp=True))),
+    ("--address DHCP --dns 192.0.2.2", HostSpec(address=AddressSpec(dhcp=True, dns=(ip_address("192.0.2.2"),)))),
+    (
+        "--address 192.0.2.3/24 --address 2001:DB8::3/64 --gateway 192.0.2.1 --dns 192.0.2.2 --dns-search lan.example",
+        HostSpec(
+            address=AddressSpec(
+                addresses=(ip_interface("192.0.2.3/24"), ip_interface("2001:db8::3/64")),
+                gateways=(ip_address("192.0.2.1"),),
+                dns=(ip_address("192.0.2.2"),),
+                dns_search=("lan.example",),
+            )
+        ),
+    ),
+    ("--mtu 9000 --timeout 120", HostSpec(mtu=9000, timeout_s=120)),
+    ("--management p2p1 --fix-management", HostSpec(management="p2p1", fix_management=True)),
+    ("--network lan --displace old --displace older", HostSpec(network="lan", displace=("old", "older"))),
+]
+ATTACH: list[tuple[str, AttachSpec]] = [
+    ("web01", AttachSpec(domain="web01")),
+    ("web01 --mac 52-54-00-00-53-AA", AttachSpec(domain="web01", mac=Mac("52:54:00:00:53:aa"))),
+    ("web01 --index 2 --network lan", AttachSpec(domain="web01", index=2, network="lan")),
+    ("web01 --add --no-bounce", AttachSpec(domain="web01", add=True, bounce_s=0)),
+    ("web01 --bounce 3", AttachSpec(domain="web01", bounce_s=3)),
+    ("42", AttachSpec(domain="42")),
+    ("-- -dash", AttachSpec(domain="-dash")),
+    ("-- --plan", AttachSpec(domain="--plan")),
+]
+MIGRATE: list[tuple[str, MigrationSpec]] = [
+    ("", MigrationSpec()),
+    ("--source nat0 --network lan", MigrationSpec(source="nat0", network="lan")),
+    ("--from nat0 --no-bounce", MigrationSpec(source="nat0", bounce_s=0)),
+    ("--only web01 --only 42 --exclude db01", MigrationSpec(only=("web01", "42"), exclude=("db01",))),
+    ("--only=-dash --bounce 12", MigrationSpec(only=("-dash",), bounce_s=12)),
+]
+UNDERSTOOD = [
+    *(("host-setup", words, spec) for words, spec in HOST_SETUP),
+    *(("attach-domain", words, spec) for words, spec in ATTACH),
+    *(("migrate-from-virbr0", words, spec) for words, spec in MIGRATE),
+    ("undo", "", None),
+    ("undo", "20260102T030405Z", "20260102T030405Z"),
+]
+
+WRONG = [
+    ("host-setup --bridge this-name-is-too-long", "15"),
+    ("host-setup --bridge", "--bridge"),
+    ("host-setup em/1", "NIC"),
+    ("host-setup --bond vmnet8", "VMware"),
+    ("host-setup --mode lagg", "--mode takes one of"),
+    ("host-setup --mode 7", "'7' is no bond mode"),
+    ("host-setup --miimon soon", "'soon' is not a valid integer"),
+    ("host-setup --address 192.0.2.3", "prefix length"),
+    ("host-setup --address 192.0.2.300/24", "is no address"),
+    ("host-setup --address host/24", "is no address"),
+    ("host-setup --address host", "is no address"),
+    ("host-setup --address 192.0.2.3/33", "is no address"),
+    ("host-setup --address dhcp --address 192.0.2.3/24", "do not go together"),
+    ("host-setup --address 192.0.2.3/24 --gateway 192.0.2.1/24", "--gateway takes one address"),
+    ("host-setup --address 192.0.2.3/24 --dns dns.example", "--dns takes one address"),
+    ("host-setup --gateway 192.0.2.1", "--gateway goes with --address"),
+    ("host-setup --dns 192.0.2.2", "--dns goes with --address"),
+    ("host-setup --xmit-hash-policy layer9", "layer9"),
+    ("host-setup --management p2p1/0", "management link"),
+    ("host-setup --network=", "name is empty"),
+    ("attach-domain", "DOMAIN"),
+    ("attach-domain -dash", "No such option"),
+    ("attach-domain web01 --mac 52:54", "is not a MAC address"),
+    ("attach-domain web01 --index 0", "0 is not in the range"),
+    ("attach-domain web01 --index 1 --mac 52:54:00:00:53:aa", "--mac and --index"),
+    ("attach-domain web01 --add --index 1", "--add"),
+    ("attach-domain web01 --bounce 0", "--bounce"),
+    ("attach-domain web01 db01", "unexpected extra argument"),
+    ("migrate-from-virbr0 --only=", "name is empty"),
+    ("migrate-from-virbr0 web01", "unexpected extra argument"),
+    ("verify --bridge br/0", "bridge name"),
+    ("verify --output yaml", "yaml"),
+    ("completion tcsh", "tcsh"),
+    ("frobnicate", "No such command"),
+    ("--frobnicate", "No such option"),
+]
+
+
+@pytest.mark.parametrize(("command", "words", "spec"), UNDERSTOOD)
+def test_understood(command: str, words: str, spec: object) -> None:
+    before, dashes, after = f"{words} ".partition("-- ")
+    ended = call(command, *before.split(), "--plan", *([dashes.strip(), *after.split()] if dashes else []))
+    assert ended.code == 0, ended.err
+    assert ended.host.specs == [spec]
+
+
+@pytest.mark.parametrize(("words", "said"), WRONG)
+def test_wrong_words_are_refused_before_anything_is_read(words: str, said: str) -> None:
+    ended = call(*words.split(" "))
+    assert ended.code == 2
+    assert ended.err.startswith("error: ")
+    assert said in ended.err
+    assert "\nhint: " in ended.err
+    assert (ended.out, ended.host.reads, ended.host.applied) == ("", [], [])
+
+
+def test_an_empty_name_is_refused() -> None:
+    assert call("attach-domain", " ").code == 2
+    assert call("host-setup", "").code == 2
+
+
+def test_the_hypervisor_is_left_out_where_no_network_is_wanted() -> None:
+    assert call("host-setup", "--no-network", "--plan").host.reads == [{"uri": "qemu:///system", "hypervisor": False}]
+    ended = call("verify", "--connect", "test:///default")
+    assert ended.host.reads == [{"uri": "test:///default", "hypervisor": True}]
