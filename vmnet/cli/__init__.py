@@ -51,8 +51,8 @@ Exit codes:
     "vmnet", cls=Commands, help=HELP, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
 )
 @click.version_option(vmnet.__version__, prog_name="vmnet", message="%(prog)s %(version)s")
-def commands() -> None:
-    pass
+def group() -> None:
+    """All commands; each reads its own words."""
 
 
 def main(argv: Sequence[str] | None = None, *, session: Session | None = None) -> int:
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None, *, session: Session | None = None) -
                 # A name that the terminal's encoding lacks is no reason to die in the middle of a run.
                 stream.reconfigure(errors="backslashreplace")
     if COMPLETE_VARIABLE in session.environ:
-        commands.main(list(words), prog_name="vmnet", complete_var=COMPLETE_VARIABLE)
+        group.main(list(words), prog_name="vmnet", complete_var=COMPLETE_VARIABLE)
     with one_interrupt():
         return _guarded(session, words)
 
@@ -92,8 +92,8 @@ def _guarded(session: Session, words: Sequence[str]) -> int:
 
 def _run(session: Session, words: Sequence[str]) -> int:
     try:
-        with commands.make_context("vmnet", list(words), obj=session) as context:
-            commands.invoke(context)
+        with group.make_context("vmnet", list(words) or ["--help"], obj=session) as context:
+            group.invoke(context)
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.UsageError as error:

@@ -1,0 +1,106 @@
+"""docs/commands.md and docs/rules.md against the code; `pytest --regenerate` writes their tables anew."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import pytest
+
+from vmnet import errors
+from vmnet.checks.verify import RULES
+from vmnet.cli import group
+from vmnet.cli.commands import COMMANDS, load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+COMMANDS_PAGE = ROOT / "docs" / "commands.md"
+RULES_PAGE = ROOT / "docs" / "rules.md"
+GOLDEN = ROOT / "tests" / "report" / "golden"
+
+
+def commands() -> dict[str, click.Command]:
+    return {name: load(f"vmnet.cli.{name.replace('-', '_')}").command for name in COMMANDS}
+
+
+def option_table(name: str) -> str:
+    """The command's usage, arguments and options, as `--help` has them."""
+    command = commands()[name]
+    parent = click.Context(group, info_name="vmnet", **group.context_settings)
+    context = click.Context(command, info_name=name, parent=parent)
+    usage = " ".join(command.get_usage(context).removeprefix("Usage: ").split())
+    rows = [f"    {usage}", "", "| option | meaning |", "|---|---|"]
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record is not None:
+            option, meaning = (text.replace("|", "\\|") for text in record)
+            rows.append(f"| `{option}` | {' '.join(meaning.split())} |")
+    return "\n".join(["", *rows, ""])
+
+
+def rule_table() -> str:
+    rows = ["", "| rule | what it looks at |", "|---|---|"]
+    for rule in RULES:
+        names, _, text = (rule.__doc__ or "").partition(": ")
+        rows.append(f"| {', '.join(f'`{name}`' for name in names.split(', '))} | {' '.join(text.split())} |")
+    return "\n".join([*rows, ""])
+
+
+def compare(page: Path, marker: str, wanted: str, *, regenerate: bool) -> None:
+    pattern = re.compile(rf"(<!-- {marker} -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+    text = page.read_text(encoding="utf-8")
+    found = pattern.search(text)
+    assert found, f"{page.name} has no place for {marker}"
+    if regenerate:
+        text = pattern.sub(lambda match: match[1] + wanted + "\n" + match[3], text)
+        page.write_text(text, encoding="utf-8")
+    assert wanted + "\n" in text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_documented(name: str, regenerate: bool) -> None:
+    compare(COMMANDS_PAGE, f"options of {name}", option_table(name), regenerate=regenerate)
+
+
+def test_every_rule_is_documented(regenerate: bool) -> None:
+    compare(RULES_PAGE, "rules", rule_table(), regenerate=regenerate)
+
+
+def test_every_exit_code_is_documented() -> None:
+    text = COMMANDS_PAGE.read_text(encoding="utf-8")
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.VmnetError)]
+    for kind in kinds:
+        (row,) = re.findall(rf"^\| {kind.exit_code} \|.*$", text, re.MULTILINE)
+        assert f"`{kind.__name__}`" in row
+
+
+def keys(document: Any) -> Iterator[str]:
+    """The keys of a report's own objects; those of plain records (they have a "kind") are named one level down."""
+    if isinstance(document, dict):
+        yield from document
+        for key, value in document.items():
+            yield from () if key == "planned" else keys(value)
+    if isinstance(document, list):
+        for item in document:
+            yield from keys(item)
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.json")), ids=lambda path: path.stem)
+def test_every_json_key_is_documented(path: Path) -> None:
+    text = COMMANDS_PAGE.read_text(encoding="utf-8")
+    found = set(keys(json.loads(path.read_text(encoding="utf-8"))))
+    assert {key for key in found if f"`{key}`" not in text} == set()
+
+
+def test_examples_are_understood() -> None:
+    """Every `vmnet …` line of the page parses; what it would do is not tried."""
+    lines = re.findall(r"^    (?:sudo )?vmnet (\S+)(.*)$", COMMANDS_PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    examples = [(name, rest.split("|")[0].split()) for name, rest in lines if "[" not in rest and "{" not in rest]
+    assert len(examples) > 15
+    for name, words in examples:
+        commands()[name].make_context(name, list(words))
