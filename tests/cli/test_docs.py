@@ -37,7 +37,7 @@ def option_table(name: str) -> str:
     rows = [f"    {usage}", "", "| option | meaning |", "|---|---|"]
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
-        if record is not None:
+        if record is not None and isinstance(parameter, click.Option):  # newer versions list arguments too
             option, meaning = (text.replace("|", "\\|") for text in record)
             rows.append(f"| `{option}` | {' '.join(meaning.split())} |")
     return "\n".join(["", *rows, ""])

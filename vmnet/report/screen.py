@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 FILE_WIDTH = 120
 """Columns of a table that goes to a file or a pipe, unless the caller says otherwise."""
 
-_BETWEEN, _EDGES = len(" | "), len("  ")
+_BETWEEN = len(" | ")
 _LOOKS = {
     Style.PLAIN: "",
     Style.HEADING: "bold",
@@ -42,8 +43,11 @@ class Screen:
     def __init__(self, stream: IO[str], *, colour: bool = False, width: int | None = FILE_WIDTH) -> None:
         from rich.console import Console
 
+        self._stream = stream
+        # Not straight to the stream: rich would end the process when its reader goes away.
+        self._buffer = io.StringIO()
         self._console = Console(
-            file=stream,
+            file=self._buffer,
             force_terminal=colour,
             color_system="auto" if colour else None,
             width=width,
@@ -55,6 +59,12 @@ class Screen:
 
     def show(self, blocks: Iterable[Block]) -> None:
         """Print the blocks in order."""
+        self._render(blocks)
+        self._stream.write(self._buffer.getvalue())
+        self._buffer.seek(0)
+        self._buffer.truncate()
+
+    def _render(self, blocks: Iterable[Block]) -> None:
         for block in blocks:
             if isinstance(block, Line):
                 # Wrapping or cropping would break a command that somebody pastes.
@@ -63,7 +73,7 @@ class Screen:
             grid = _printable(block)
             widths = fit(grid, self._console.width)
             if widths is None:
-                self.show(_stanzas(grid))
+                self._render(_stanzas(grid))
             else:
                 self._console.print(_table(grid, widths))
 
@@ -77,7 +87,7 @@ def fit(grid: Grid, width: int) -> tuple[int, ...] | None:
     columns = list(zip(grid.columns, *grid.rows, strict=True))
     widths = [max(len(cell) for cell in column) for column in columns]
     least = [max((len(word) for cell in column for word in cell.split()), default=1) for column in columns]
-    available = width - _EDGES - _BETWEEN * (len(columns) - 1)
+    available = width - _BETWEEN * (len(columns) - 1)
     if sum(least) > available:
         return None
     while sum(widths) > available:
@@ -96,12 +106,17 @@ def _stanzas(grid: Grid) -> Iterator[Line]:
 
 def _table(grid: Grid, widths: tuple[int, ...]) -> Table:
     from rich.box import ASCII2
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=ASCII2, show_edge=False, pad_edge=False, header_style="bold")
-    for column, width in zip(grid.columns, widths, strict=True):
-        table.add_column(Text(column), width=width, overflow="fold")
+    # Padding of our own: rich's differs between versions at the edges.
+    last = len(widths) - 1
+    pads = [(0, int(i != last), 0, int(i != 0)) for i in range(len(widths))]
+    table = Table(box=ASCII2, show_edge=False, padding=0, header_style="bold")
+    for column, width, pad in zip(grid.columns, widths, pads, strict=True):
+        table.add_column(Padding(column, pad), width=width + pad[1] + pad[3], overflow="fold")
     for row, style in zip(grid.rows, grid.styles, strict=True):
-        table.add_row(*(Text(cell) for cell in row), style=_LOOKS[style] or None)
+        cells = (Padding(Text(cell), pad) for cell, pad in zip(row, pads, strict=True))
+        table.add_row(*cells, style=_LOOKS[style] or None)
     return table
