@@ -142,6 +142,14 @@ def test_a_reader_that_went_away_is_no_error() -> None:
     assert (ended.code, ended.err) == (141, "")
 
 
+def test_a_full_disk_is_not_a_bug() -> None:
+    error = OSError(28, "No space left on device", "/var/lib/vmnet/runs/1/journal")
+    ended = call("host-setup", "--yes", host=MadeUpHost(error=error))
+    assert ended.code == 4
+    assert "No space left on device: '/var/lib/vmnet/runs/1/journal'" in ended.err
+    assert "Traceback" not in ended.err
+
+
 def test_verify_is_quiet_about_its_exit_code() -> None:
     assert call("verify").code == 0
     ended = call("verify", host=MadeUpHost(facts=DEGRADED))

@@ -85,6 +85,8 @@ def _guarded(session: Session, words: Sequence[str]) -> int:
         code = _outcome().interrupted(session, interrupt)
     except BrokenPipeError:
         code = READER_GONE
+    except OSError as error:
+        code = _outcome().refused_by_system(session, error)
     except Exception as error:  # noqa: BLE001 - the one place where a bug ends
         code = _outcome().bug(session, error)
     return code if _flushed(session) else code or READER_GONE

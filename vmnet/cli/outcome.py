@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vmnet.cli.output import show
-from vmnet.errors import VmnetError
+from vmnet.errors import ToolError, VmnetError
 from vmnet.report.errors import notes_of, render_error
 from vmnet.report.json_forms import error_form, json_text
 
@@ -50,15 +50,21 @@ def interrupted(session: Session, interrupt: BaseException) -> int:
     return fail(session, error)
 
 
+def refused_by_system(session: Session, error: OSError) -> int:
+    """Report what the operating system refused: a full disk, a missing permission."""
+    failed = ToolError(f"the system refused: {error}", "df -h and ls -l may tell more")
+    for note in notes_of(error):
+        failed.add_note(note)
+    return fail(session, failed)
+
+
 def bug(session: Session, error: Exception) -> int:
     """Report an error that nobody foresaw."""
     with suppress(OSError):
         session.stderr.write("".join(traceback.format_exception(error)))
-    return fail(
-        session,
-        VmnetError(
-            f"a bug in vmnet: {type(error).__name__}: {error}",
-            "please report it with the lines above and the output of the same command with --plan\n"
-            "vmnet verify shows the state; vmnet undo takes a run back that stands or was cut off",
-        ),
+    failed = VmnetError(
+        f"a bug in vmnet: {type(error).__name__}: {error}",
+        "please report it with the lines above and the output of the same command with --plan\n"
+        "vmnet verify shows the state; vmnet undo takes a run back that stands or was cut off",
     )
+    return fail(session, failed)

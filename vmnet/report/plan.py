@@ -24,7 +24,7 @@ def render_plan(plan: Plan) -> tuple[Block, ...]:
 
 def render_nothing_to_do(plan: Plan) -> tuple[Block, ...]:
     """Return what to say about an empty plan: what was found as wanted already."""
-    return (*_before(plan), Line(f"{plan.command}: nothing to do, all is as wanted", Style.GOOD))
+    return (*_before(plan), Line(f"{plan.command}: nothing to do", Style.GOOD))
 
 
 def _before(plan: Plan) -> Iterator[Block]:
