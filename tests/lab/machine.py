@@ -1,0 +1,268 @@
+"""A lab: the door for tests and for ``scripts/lab``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import payload, process, qemu, recipe
+from .base import find_or_build, lock, save, wait_booted
+from .errors import LabError
+from .monitor import Monitor
+from .progress import say, step
+from .ssh import Ssh
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+HERE = "here"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What is known of a lab between two commands."""
+
+    release: str
+    build: str
+    port: int
+    pid: int
+    state: str
+    payload: str = ""
+
+
+def _words(command: Sequence[str] | str) -> list[str]:
+    return ["sh", "-c", command] if isinstance(command, str) else list(command)
+
+
+class Lab:
+    """One lab host by name. All commands run there as root; a ``str`` is a line of shell, a sequence is an argv."""
+
+    def __init__(self, name: str = "default", release: str = "bookworm") -> None:
+        if not name.replace("-", "").replace("_", "").isalnum():
+            raise LabError(f"a lab's name is made of letters, digits, - and _, not {name!r}")
+        if release not in recipe.RELEASES:
+            raise LabError(f"no release {release!r}", f"there are {', '.join(recipe.RELEASES)}")
+        self.name = name
+        self.release = recipe.RELEASES[release]
+        self.directory = recipe.cache_root() / "labs" / name
+        self.label = f"vmnet-lab-{name}"
+
+    # What is there
+
+    @property
+    def record(self) -> Record | None:
+        """What the last command left, whether or not the machine still runs."""
+        try:
+            return Record(**json.loads((self.directory / "lab.json").read_text()))
+        except FileNotFoundError:
+            return None
+
+    def running(self) -> Record | None:
+        """The record, if the machine runs."""
+        record = self.record
+        return record if record and qemu.is_ours(record.pid, self.label) else None
+
+    def _running(self) -> Record:
+        record = self.running()
+        if record is None:
+            raise LabError(f"the lab {self.name} does not run", "scripts/lab up")
+        return record
+
+    def _write(self, record: Record) -> None:
+        part = self.directory / "lab.json.part"
+        part.write_text(json.dumps(dataclasses.asdict(record), indent=1) + "\n")
+        part.rename(self.directory / "lab.json")
+
+    @property
+    def ssh(self) -> Ssh:
+        """The way in."""
+        return Ssh(directory=self.directory, port=self._running().port)
+
+    def monitor(self) -> Monitor:
+        """QEMU's monitor."""
+        self._running()
+        return Monitor(self.directory / "qmp.sock")
+
+    def _lock(self) -> AbstractContextManager[None]:
+        return lock(self.directory.with_suffix(".lock"), f"working on the lab {self.name}")
+
+    # Coming and going
+
+    def up(self, state: str = "clean") -> None:
+        """Reach a saved state with this checkout's vmnet installed, whatever it takes: building, starting, loading."""
+        self._known(state, recipe.STATES)
+        build = find_or_build(self.release)
+        with self._lock():
+            record = self.running()
+            if record is None or record.build != build.name:
+                self._create(build, state)
+            if self._running().payload != payload.digest():
+                self._install(last=state)
+            else:
+                self._load(state)
+
+    def _known(self, state: str, states: Sequence[str]) -> None:
+        if state not in states:
+            raise LabError(f"no state {state!r}", f"there are {', '.join(states)}")
+
+    def _create(self, build: Path, state: str) -> None:
+        self._end()
+        with step(f"{self.name}: starting {self.release.suite} from the state {state}"):
+            self.directory.mkdir(parents=True)
+            copy = ["cp", "--reflink=auto", "--sparse=always"]
+            process.run([*copy, str(build / "disk.qcow2"), str(self.directory)], timeout=120)
+            for name in ("vmlinuz", "initrd", "root.img"):
+                (self.directory / name).symlink_to(build / name)
+            shutil.copy(build / "key", self.directory / "key")
+            port = qemu.free_port()
+            pid = qemu.start(self.directory, self.label, port, state=state)
+            self._write(
+                Record(release=self.release.suite, build=build.name, port=port, pid=pid, state=state)
+            )
+            self.ssh.wait(60)
+
+    def reset(self, state: str = "") -> None:
+        """Load a saved state, by default the one loaded last, with all cables plugged in."""
+        with self._lock():
+            record = self._running()
+            with self.monitor() as monitor:
+                self._known(state or record.state, monitor.snapshots())
+            self._load(state or record.state)
+
+    def _load(self, state: str) -> None:
+        record = self._running()
+        ssh = self.ssh
+        with step(f"{self.name}: loading the state {state}"):
+            ssh.forget()
+            with self.monitor() as monitor:
+                monitor.snapshot("loadvm", state)
+                for nic in recipe.MAC:
+                    monitor.set_link(nic, on=True)
+            ssh.wait(60)
+        self._write(dataclasses.replace(record, state=state if state != HERE else record.state))
+
+    def save(self, state: str) -> None:
+        """Save the machine as it is now under a name that ``reset`` knows from then on."""
+        with self._lock(), step(f"{self.name}: saving the state {state}"):
+            save(self.directory, self.ssh, state)
+
+    def down(self) -> None:
+        """End the machine and remove all that is its own."""
+        with self._lock():
+            self._end()
+
+    def _end(self) -> None:
+        record = self.record
+        if record and qemu.is_ours(record.pid, self.label):
+            self.ssh.forget()
+            qemu.stop(record.pid, self.label)
+        if self.directory.exists():
+            shutil.rmtree(self.directory)
+
+    # vmnet
+
+    def install(self) -> None:
+        """Put this checkout's vmnet on the lab host: as it is now, and in every saved state."""
+        with self._lock():
+            self._running()
+            self._push_package()
+            save(self.directory, self.ssh, HERE)
+            self._install(last=HERE)
+            with self.monitor() as monitor:
+                monitor.snapshot("delvm", HERE)
+
+    def _install(self, last: str) -> None:
+        if not payload.digest():
+            say("there is no vmnet/ in this checkout yet: nothing to install")
+            return self._load(last)
+        with self.monitor() as monitor:
+            states = [name for name in monitor.snapshots() if name not in {last, HERE}]
+        for state in (*states, last):
+            self._load(state)
+            if state != HERE:
+                self._push_package()
+                save(self.directory, self.ssh, state)
+        self._write(dataclasses.replace(self._running(), payload=payload.digest()))
+        return None
+
+    def _push_package(self) -> None:
+        with step(f"{self.name}: installing vmnet"):
+            script = payload.INSTALL.format(python=self.release.python)
+            done = self.ssh.run(["sh", "-c", script], stdin=payload.package_archive(self.release), timeout=200)
+        if done.stdout:
+            say(done.stdout.strip())
+
+    # Inside
+
+    def run(
+        self, command: Sequence[str] | str, *, stdin: str | None = None, timeout: float = 120, check: bool = True
+    ) -> process.Completed:
+        """Run on the lab host; ``check`` raises LabError on an exit code other than 0."""
+        given = None if stdin is None else stdin.encode()
+        return self.ssh.run(_words(command), timeout=timeout, stdin=given, check=check)
+
+    def lan(
+        self, command: Sequence[str] | str, *, stdin: str | None = None, timeout: float = 120, check: bool = True
+    ) -> process.Completed:
+        """Run on the LAN peer, 172.16.4.50 on the other side of the switch."""
+        return self.run(["ip", "netns", "exec", "lan", *_words(command)], stdin=stdin, timeout=timeout, check=check)
+
+    def popen(self, command: Sequence[str] | str, *, on_lan: bool = False) -> subprocess.Popen[str]:
+        """Start on the lab host or the LAN peer and return at once, with pipes for stdin and stdout."""
+        prefix = ["ip", "netns", "exec", "lan"] if on_lan else []
+        return self.ssh.background([*prefix, *_words(command)])
+
+    def push(self, paths: Sequence[Path], to: str = "/root") -> None:
+        """Copy files and directories into a directory of the lab host."""
+        self.ssh.run(["tar", "-C", to, "-x"], stdin=payload.file_archive(paths), timeout=300)
+
+    # Outside
+
+    def switch(self, mode: str) -> None:
+        """Make the switch lag, individual, plain or silent; it stays so over a reboot."""
+        if mode not in recipe.SWITCH_MODES:
+            raise LabError(f"the switch has no mode {mode!r}", f"there are {', '.join(recipe.SWITCH_MODES)}")
+        self.run(["/usr/local/lib/lab/switch", mode])
+
+    def cable(self, nic: str, *, on: bool) -> None:
+        """Plug or pull the cable of em1 or p4p1; both ends see it."""
+        if nic not in recipe.CABLES:
+            raise LabError(f"no cable at {nic!r}", f"there is one at {' and '.join(recipe.CABLES)}")
+        with self.monitor() as monitor:
+            for end in (nic, recipe.CABLES[nic]):
+                monitor.set_link(end, on=on)
+
+    def power_cycle(self) -> None:
+        """Press the reset button: no orderly shutdown; return when the host is up again."""
+        with step(f"{self.name}: power cycle"):
+            self.ssh.forget()
+            with self.monitor() as monitor:
+                monitor.command("system_reset")
+            wait_booted(self.ssh)
+
+    def reboot(self) -> None:
+        """Reboot in order; return when the host is up again."""
+        with step(f"{self.name}: reboot"):
+            before = self.run(["cat", "/proc/sys/kernel/random/boot_id"]).stdout
+            self.run(["systemctl", "reboot"], check=False)
+            self.ssh.forget()
+            self._wait_other_boot(before)
+            wait_booted(self.ssh)
+
+    def _wait_other_boot(self, before: str) -> None:
+        for _ in range(20):
+            self.ssh.wait(200)
+            now = self.run(["cat", "/proc/sys/kernel/random/boot_id"], check=False)
+            if not now.returncode and now.stdout != before:
+                return
+        raise LabError("the lab host did not go down")
+
+    def wait_reachable(self, timeout: float = 60) -> None:
+        """Wait until the lab host runs commands again."""
+        self.ssh.wait(timeout)

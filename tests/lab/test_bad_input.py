@@ -1,0 +1,97 @@
+"""Bad input and hosts that are not ready: an exit code, a message with a hint, and nothing changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .observe import observe
+
+if TYPE_CHECKING:
+    from .machine import Lab
+
+STATIC = ["--address", "172.16.4.3/24"]
+REQUEST, REFUSED, TOOL = 2, 3, 4
+CASES = [
+    (["host-setup", "em1", "em9"], REQUEST, "em9"),
+    (["host-setup", "em1", "em1"], REQUEST, "twice"),
+    (["host-setup", "em1", "p2p1"], REFUSED, "management"),
+    (["host-setup", "em1", "wlan0"], REFUSED, "Wi-Fi"),
+    (["host-setup", "em1", "virbr0"], REFUSED, "not a NIC"),
+    (["host-setup", "em1", "p4p1", "--bridge", "a-bridge-name-too-long"], REQUEST, "15"),
+    (["host-setup", "em1", "p4p1", "--bond", "bond/0"], REQUEST, "bond"),
+    (["host-setup", "em1", "p4p1", "--address", "172.16.4.300/24"], REQUEST, "172.16.4.300"),
+    (["host-setup", "em1", "p4p1", "--address", "172.16.4.3"], REQUEST, "172.16.4.3"),
+    (["host-setup", "em1", "p4p1", *STATIC, "--gateway", "10.9.9.1"], REQUEST, "outside"),
+    (["host-setup", "em1", "p4p1", *STATIC, "--dns", "nonsense"], REQUEST, "nonsense"),
+    (["host-setup", "em1", "p4p1", "--mode", "balance-rr"], REFUSED, "balance-rr"),
+    (["host-setup", "em1", "p4p1", "--mode", "best"], REQUEST, "best"),
+    (["host-setup", "em1", "p4p1", "--displace", "nothing"], REQUEST, "nothing"),
+    (["host-setup", "em1", "p4p1", "--colour"], REQUEST, "colour"),
+    (["attach-domain", "web02"], REQUEST, "web02"),
+    (["attach-domain", "--", "-dash"], REQUEST, "-dash"),
+    (["attach-domain", "1"], REQUEST, "1"),
+    (["attach-domain", "web01"], REFUSED, "host-bridge"),
+    (["attach-domain", "web01", "--mac", "nonsense"], REQUEST, "MAC"),
+    (["migrate-from-virbr0"], REFUSED, "host-bridge"),
+    (["migrate-from-virbr0", "--only", "web02"], REQUEST, "web02"),
+    (["undo", "no-such-run"], REQUEST, "no-such-run"),
+]
+
+
+def refused(lab: Lab, words: list[str], code: int, said: str) -> None:
+    done = lab.run(["vmnet", words[0], "--yes", *words[1:]], check=False)
+    assert (done.returncode, done.stdout) == (code, ""), done
+    assert said in done.stderr
+    # click's own usage errors point to --help, ours carry a hint.
+    assert "hint:" in done.stderr or "--help" in done.stderr
+
+
+@pytest.mark.lab_state("clean")
+def test_bad_input_changes_nothing(lab: Lab) -> None:
+    lab.run(
+        "modprobe mac80211_hwsim radios=1; for i in 1 2 3 4 5 6 7 8 9; do ip link show wlan0 && break; sleep 1; done"
+    )
+    before = observe(lab)
+    for words, code, said in CASES:
+        refused(lab, words, code, said)
+    assert observe(lab) == before
+
+
+@pytest.mark.lab_state("clean")
+def test_without_root_without_libvirt_without_networkmanager(lab: Lab) -> None:
+    before = observe(lab)
+    nobody = ["setpriv", "--reuid=nobody", "--clear-groups"]
+    for words in (["host-setup", "em1", "p4p1"], ["undo"]):
+        done = lab.run([*nobody, "vmnet", *words, "--yes"], check=False)
+        assert done.returncode == REFUSED, done
+        assert "sudo" in done.stderr
+    assert observe(lab) == before
+    lab.run("systemctl stop libvirtd.service libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket")
+    for words in (["host-setup", "em1", "p4p1"], ["attach-domain", "web01"], ["migrate-from-virbr0"]):
+        done = lab.run(["vmnet", *words, "--yes"], check=False)
+        assert done.returncode in (REFUSED, TOOL), done
+        assert "libvirt" in done.stderr
+        assert "hint:" in done.stderr
+    lab.run("systemctl start libvirtd.socket libvirtd-ro.socket libvirtd.service")
+    assert observe(lab) == before
+    lab.run("systemctl stop NetworkManager")
+    done = lab.run(["vmnet", "host-setup", "em1", "p4p1", "--yes"], check=False)
+    assert done.returncode == REFUSED, done
+    assert "NetworkManager" in done.stderr
+    assert "systemctl start" in done.stderr
+    lab.run("systemctl start NetworkManager; nm-online -q -t 60")
+    seen = observe(lab)
+    assert (seen["profiles"], seen["domains"], seen["networks"]) == (
+        before["profiles"], before["domains"], before["networks"],
+    )  # fmt: skip
+
+
+@pytest.mark.lab_state("clean")
+def test_nobody_to_ask_is_no_yes(lab: Lab) -> None:
+    before = observe(lab)
+    done = lab.run(["vmnet", "host-setup", "em1", "p4p1"], check=False, stdin="")
+    assert done.returncode == REFUSED
+    assert "--yes" in done.stderr
+    assert observe(lab) == before

@@ -1,0 +1,172 @@
+"""host-setup on a real host: the end state, a reboot, the live address, a failure, a pulled cable, the way back."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .observe import links, management, observe
+
+if TYPE_CHECKING:
+    from .machine import Lab
+
+MAC = "00:23:ae:ab:20:54"
+SETUP = [
+    "vmnet", "host-setup", "em1", "p4p1", "--address", "172.16.4.3/24", "--gateway", "172.16.4.1",
+    "--dns", "172.16.4.2", "--management", "p2p1", "--displace", "kvm-br0", "--yes",
+]  # fmt: skip
+ADOPT = ["vmnet", "host-setup", "em1", "p4p1", "--yes"]
+
+
+def assert_end_state(lab: Lab) -> None:
+    """The end state of the walk-through by hand, line by line."""
+    seen = links(lab)
+    for name in ("em1", "p4p1"):
+        assert seen[name]["operstate"] == "UP"
+        assert (seen[name]["master"], seen[name]["address"]) == ("bond0", MAC)
+    bond = seen["bond0"]
+    assert (bond["operstate"], bond["master"], bond["address"]) == ("UP", "br0", MAC)
+    data = bond["linkinfo"]["info_data"]
+    assert (data["mode"], data["miimon"]) == ("802.3ad", 100)
+    assert data["ad_info"]["num_ports"] == 2
+    switch = lab.run(["ip", "-n", "switch", "-j", "link", "show", "type", "bond"]).stdout
+    assert data["ad_info"]["partner_mac"] in {link["address"] for link in json.loads(switch)}
+    aggregators = {seen[name]["linkinfo"]["info_slave_data"]["ad_aggregator_id"] for name in ("em1", "p4p1")}
+    assert len(aggregators) == 1
+    assert (seen["br0"]["operstate"], seen["br0"]["address"]) == ("UP", MAC)
+    assert seen["br0"]["linkinfo"]["info_data"]["stp_state"] == 0
+    uplinks = [name for name, link in seen.items() if link.get("master") == "br0" and not name.startswith("vnet")]
+    assert uplinks == ["bond0"]
+    addresses = {name: lab.run(["ip", "-4", "-br", "address", "show", name]).stdout.split()[2:] for name in seen}
+    assert addresses["br0"] == ["172.16.4.3/24"]
+    assert addresses["bond0"] == addresses["em1"] == addresses["p4p1"] == []
+    assert "virbr0" in seen
+    route = lab.run(["ip", "route", "show", "default"]).stdout
+    assert route.startswith("default via 172.16.4.1 dev br0")
+    assert len(route.splitlines()) == 1
+    assert "172.16.4.2" in lab.run(["nmcli", "-g", "IP4.DNS", "device", "show", "br0"]).stdout
+    active = lab.run(["nmcli", "-t", "-f", "DEVICE,NAME", "connection", "show", "--active"]).stdout.splitlines()
+    ours = {line.split(":")[0] for line in active} - {"lo", "virbr0"} - {n for n in seen if n.startswith("vnet")}
+    assert ours == {"p2p1", "br0", "bond0", "em1", "p4p1"}
+    listing = lab.run(["virsh", "iface-list", "--all"]).stdout
+    assert [line.split() for line in listing.splitlines() if line.split()[:1] == ["br0"]] == [["br0", "active", MAC]]
+    network = lab.run(["virsh", "net-info", "host-bridge"]).stdout
+    for wanted in ("Active:yes", "Persistent:yes", "Autostart:yes", "Bridge:br0"):
+        assert wanted in network.replace(" ", "")
+
+
+def assert_reachable(lab: Lab) -> None:
+    lab.lan(["ping", "-c", "2", "-W", "5", "172.16.4.3"])
+
+
+@pytest.mark.lab_state("primer")
+def test_from_the_broken_start_to_the_end_state_and_back(lab: Lab) -> None:
+    before, kept = observe(lab), management(lab)
+    done = lab.run(SETUP, timeout=300)
+    assert "undo" in done.stdout
+    assert_end_state(lab)
+    assert_reachable(lab)
+    assert management(lab) == kept
+    lab.run(["vmnet", "verify"])
+    after = observe(lab)
+    again = lab.run([*SETUP, "--output", "json"], timeout=120)
+    assert json.loads(again.stdout)["plan"]["planned"] == []
+    assert observe(lab) == after
+    lab.run(["vmnet", "undo", "--yes"], timeout=300)
+    assert observe(lab) == before
+    assert management(lab) == kept
+
+
+@pytest.mark.lab_state("primer")
+def test_a_reboot_keeps_it_with_nothing_run_by_hand(lab: Lab) -> None:
+    lab.run(SETUP, timeout=300)
+    lab.run(["vmnet", "attach-domain", "web01", "--no-bounce", "--yes"], timeout=200)
+    lab.reboot()
+    deadline = time.monotonic() + 120
+    while "web01" not in lab.run(["virsh", "list", "--name"]).stdout and time.monotonic() < deadline:
+        time.sleep(2)
+    wait_lacp(lab)
+    assert_end_state(lab)
+    assert_reachable(lab)
+    tap = lab.run(["virsh", "domiflist", "web01"]).stdout.splitlines()[2].split()[0]
+    assert links(lab)[tap]["master"] == "br0"
+    lab.run(["vmnet", "verify"])
+
+
+def wait_lacp(lab: Lab) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        info = links(lab)["bond0"]["linkinfo"]["info_data"].get("ad_info", {})
+        if info.get("num_ports") == 2:
+            return
+        time.sleep(1)
+    pytest.fail("the bond never aggregated both ports")
+
+
+@pytest.mark.lab_state("clean")
+def test_over_ssh_on_the_very_address_that_moves(lab: Lab) -> None:
+    before, kept = observe(lab), management(lab)
+    command = " ".join(ADOPT) + " && echo the session lives"
+    done = lab.lan(["ssh", "root@172.16.4.3", command], timeout=300)
+    assert "the session lives" in done.stdout
+    assert_end_state(lab)
+    assert_reachable(lab)
+    assert management(lab) == kept
+    lab.lan(["ssh", "root@172.16.4.3", "vmnet undo --yes"], timeout=300)
+    assert observe(lab) == before
+    assert management(lab) == kept
+    assert_reachable(lab)
+
+
+@pytest.mark.lab_state("clean")
+def test_a_cut_cable_leaves_the_host_reachable(lab: Lab) -> None:
+    lab.run(ADOPT, timeout=300)
+    for nic in ("em1", "p4p1"):
+        lab.cable(nic, on=False)
+        time.sleep(1)
+        assert_reachable(lab)
+        assert lab.run(["vmnet", "verify"], check=False).returncode == 6
+        lab.cable(nic, on=True)
+        wait_lacp(lab)
+    assert lab.run(["vmnet", "verify"], check=False).returncode == 0
+
+
+@pytest.mark.lab_state("clean")
+def test_a_switch_without_lacp_is_left_before_the_live_nic_is_touched(lab: Lab) -> None:
+    lab.switch("plain")
+    before = observe(lab)
+    pings = lab.popen(["ping", "-i", "0.2", "172.16.4.3"], on_lan=True)
+    done = lab.run(ADOPT, timeout=300, check=False)
+    pings.terminate()
+    assert done.returncode == 4
+    assert "LACP" in done.stderr
+    assert "active-backup" in done.stderr
+    assert observe(lab) == before
+    assert_reachable(lab)
+    lab.run([*ADOPT, "--mode", "active-backup"], timeout=300)
+    assert_reachable(lab)
+    lab.run(["vmnet", "verify"])
+
+
+@pytest.mark.lab_state("clean")
+def test_ctrl_c_takes_all_back(lab: Lab) -> None:
+    before = observe(lab)
+    script = "vmnet host-setup em1 p4p1 --yes & p=$!; while ! ip link show bond0 >/dev/null 2>&1; do sleep 0.2; done; "
+    done = lab.run(["bash", "-m", "-c", script + "sleep 1; kill -INT $p; wait $p"], timeout=200, check=False)
+    assert done.returncode == 130
+    assert observe(lab) == before
+    assert_reachable(lab)
+
+
+@pytest.mark.lab_state("clean")
+def test_plan_shows_all_and_changes_nothing(lab: Lab) -> None:
+    before = observe(lab)
+    shown = lab.run(["vmnet", "host-setup", "--plan"]).stdout
+    for wanted in ("nmcli connection add save no", "CheckpointCreate", "p2p1: left alone", "host-bridge"):
+        assert wanted in shown
+    as_nobody = lab.run(["setpriv", "--reuid=nobody", "--clear-groups", "vmnet", "host-setup", "--plan"])
+    assert "nmcli connection add save no" in as_nobody.stdout
+    assert observe(lab) == before
