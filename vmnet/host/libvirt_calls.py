@@ -26,6 +26,7 @@ KEEPALIVE_COUNT = 3
 class Code(IntEnum):
     """Error numbers that vmnet acts on (virErrorNumber in libvirt/virterror.h)."""
 
+    INTERNAL_ERROR = 1
     NO_SUPPORT = 3
     INVALID_ARG = 8
     OPERATION_DENIED = 29
@@ -50,6 +51,10 @@ class Code(IntEnum):
 GONE = frozenset({Code.NO_DOMAIN, Code.NO_NETWORK, Code.NO_DOMAIN_SNAPSHOT})
 """The object that was asked for is not there, or no longer."""
 
+_BROKEN = frozenset({Code.INTERNAL_ERROR, Code.SYSTEM_ERROR, Code.RPC})
+"""What a connection that broke says, in the domain of the transport (VIR_FROM_RPC)."""
+
+_LOG = "the daemon's log may say more: journalctl -u libvirtd -u virtqemud"
 _DENIED = "run as root (sudo)"
 _REFUSED = "libvirt does not take this change; vmnet changed nothing else in this step"
 _HINTS: dict[int, str] = {
@@ -207,8 +212,8 @@ def calling(what: str) -> Iterator[None]:
         yield
     except libvirt.libvirtError as error:
         code = int(error.get_error_code() or 0)
-        broken = code == Code.SYSTEM_ERROR and error.get_error_domain() == libvirt.VIR_FROM_RPC
-        hint = _HINTS.get(Code.RPC if broken else code, "")
+        broken = code in _BROKEN and error.get_error_domain() == libvirt.VIR_FROM_RPC
+        hint = _HINTS.get(Code.RPC if broken else code, _LOG)
         raise HypervisorError(f"cannot {what}: {error}", hint, code=code) from error
 
 
