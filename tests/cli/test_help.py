@@ -49,6 +49,28 @@ def test_completion_scripts(shell: str) -> None:
     assert "_VMNET_COMPLETE" in ended.out
 
 
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("vmnet mig", ["migrate-from-virbr0"]),
+        ("vmnet host-setup em1 p", ["p2p1", "p4p1"]),
+        ("vmnet attach-domain ", ["db01", "web01"]),
+        ("vmnet migrate-from-virbr0 --only w", ["web01"]),
+        ("vmnet migrate-from-virbr0 --source d", ["default"]),
+        ("vmnet verify --mt", []),
+    ],
+)
+def test_completions(
+    words: str, offered: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environ = {"_VMNET_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit):
+        call(environ=environ)
+    assert capsys.readouterr().out.split() == [f"plain,{word}" for word in offered]
+
+
 @pytest.mark.process
 def test_help_imports_nothing_heavy() -> None:
     code = "import sys; from vmnet.cli import main; main(['--help']); print(*sys.modules, file=sys.stderr)"

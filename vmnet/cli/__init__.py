@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None, *, session: Session | None = None) -
                 # A name that the terminal's encoding lacks is no reason to die in the middle of a run.
                 stream.reconfigure(errors="backslashreplace")
     if COMPLETE_VARIABLE in session.environ:
-        group.main(list(words), prog_name="vmnet", complete_var=COMPLETE_VARIABLE)
+        group.main(list(words), prog_name="vmnet", complete_var=COMPLETE_VARIABLE, obj=session)
     with one_interrupt():
         return _guarded(session, words)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from vmnet.cli import domains, flow, options
+from vmnet.cli import complete, domains, flow, options
 from vmnet.cli.session import Session
 from vmnet.errors import SpecError
 from vmnet.names import parse_mac
@@ -29,7 +29,7 @@ Examples:
 
 
 @click.command("attach-domain", help=HELP, short_help="Move one VM's interface onto the bridge.")
-@click.argument("domain", metavar="DOMAIN")
+@click.argument("domain", metavar="DOMAIN", shell_complete=complete.domains)
 @options.network_option
 @click.option("--mac", metavar="MAC", help="Which interface, by its MAC address.")
 @click.option("--index", metavar="N", type=click.IntRange(1), help="Which interface, counted from 1.")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from vmnet.cli import flow, options
+from vmnet.cli import complete, flow, options
 from vmnet.cli.session import Session
 from vmnet.names import check_ifname
 from vmnet.spec import BondSpec, BridgeSpec, HostSpec
@@ -31,7 +31,7 @@ Examples:
 
 
 @click.command("host-setup", help=HELP, short_help="Build the bridge and the bond.")
-@click.argument("nics", metavar="[NIC]...", nargs=-1)
+@click.argument("nics", metavar="[NIC]...", nargs=-1, shell_complete=complete.nics)
 @click.option("--bridge", metavar="NAME", default="br0", show_default=True, help="The bridge's name.")
 @click.option("--bond", metavar="NAME", default="bond0", show_default=True, help="The bond's name.")
 @click.option("--no-bond", is_flag=True, help="Put the bridge on one NIC, without a bond.")

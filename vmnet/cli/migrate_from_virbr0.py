@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from vmnet.cli import domains, flow, options
+from vmnet.cli import complete, domains, flow, options
 from vmnet.cli.session import Session
 from vmnet.spec import MigrationSpec
 
@@ -28,11 +28,30 @@ Examples:
 
 @click.command("migrate-from-virbr0", help=HELP, short_help="Move all VMs from NAT onto the bridge.")
 @click.option(
-    "--source", "--from", "source", metavar="NAME", default="default", show_default=True, help="The network to leave."
+    "--source",
+    "--from",
+    "source",
+    metavar="NAME",
+    default="default",
+    show_default=True,
+    shell_complete=complete.networks,
+    help="The network to leave.",
 )
 @options.network_option
-@click.option("--only", metavar="DOMAIN", multiple=True, help="Move this VM only; may be repeated.")
-@click.option("--exclude", metavar="DOMAIN", multiple=True, help="Leave this VM where it is; may be repeated.")
+@click.option(
+    "--only",
+    metavar="DOMAIN",
+    multiple=True,
+    shell_complete=complete.domains,
+    help="Move this VM only; may be repeated.",
+)
+@click.option(
+    "--exclude",
+    metavar="DOMAIN",
+    multiple=True,
+    shell_complete=complete.domains,
+    help="Leave this VM where it is; may be repeated.",
+)
 @options.bounce_options
 @options.connect_option
 @options.run_options

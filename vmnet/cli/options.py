@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from vmnet.cli import complete
 from vmnet.errors import SpecError
 from vmnet.names import check_ifname
 from vmnet.spec import AddressSpec, BondMode
@@ -60,6 +61,7 @@ def network_option(command: Command) -> Command:
         metavar="NAME",
         default="host-bridge",
         show_default=True,
+        shell_complete=complete.networks,
         help="The libvirt network on the bridge.",
     )(command)
 

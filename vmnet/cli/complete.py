@@ -1,0 +1,45 @@
+"""What the Tab key offers where a word names something on this host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.errors import VmnetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import click
+
+    from vmnet import Facts
+    from vmnet.cli.session import Session
+
+
+def nics(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Offer the NICs that are not named yet."""
+    named = context.params.get("nics") or ()
+    return _offered(
+        context,
+        begun,
+        lambda facts: [link.ifname for link in facts.links if link.hardware and link.ifname not in named],
+    )
+
+
+def domains(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Offer the domains."""
+    return _offered(context, begun, lambda facts: [domain.name for domain in facts.domains])
+
+
+def networks(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Offer libvirt's networks."""
+    return _offered(context, begun, lambda facts: [network.name for network in facts.networks])
+
+
+def _offered(context: click.Context, begun: str, names: Callable[[Facts], list[str]]) -> list[str]:
+    session: Session = context.find_root().obj
+    try:
+        facts = session.api.read_facts()
+    except VmnetError:
+        # Somebody is typing: no message may get in between.
+        return []
+    return [name for name in names(facts) if name.startswith(begun)]
