@@ -51,7 +51,7 @@ def refused(lab: Lab, words: list[str], code: int, said: str) -> None:
 @pytest.mark.lab_state("clean")
 def test_bad_input_changes_nothing(lab: Lab) -> None:
     lab.run(
-        "modprobe mac80211_hwsim radios=1; for i in 1 2 3 4 5 6 7 8 9; do ip link show wlan0 && break; sleep 1; done"
+        "modprobe mac80211_hwsim radios=1; timeout 9 sh -c "until ip link show wlan0; do sleep 1; done""
     )
     before = observe(lab)
     for words, code, said in CASES:
