@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+# The first import of the subpackage binds its name here; now, so that it does not hide the function later.
+import_module("vmnet.apply")
+
 __all__ = [
     "apply",
     "deduce_goal",
