@@ -243,7 +243,10 @@ class FakeDomain:
         assert flags & libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE
         name = etree.fromstring(xml).findtext("name") or ""
         self.snapshots[name] = xml
-        self.current = name if flags & libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT else None
+        if flags & libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT:
+            self.current = name
+        elif self.current == name:
+            self.current = None
         return FakeSnapshot(self, name)
 
     def listAllCheckpoints(self, flags: int) -> Sequence[object]:  # noqa: N802
