@@ -25,6 +25,7 @@ class FakeError(libvirt.libvirtError):  # type: ignore[misc]
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
+        self.args = (text,)  # libvirt's own constructor puts the thread's last error there
         self.err = (code, 0, text, 2, None, None, None, 0, 0)
 
 
