@@ -2,92 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.apply.libvirt_runs import (
+    DEFAULT,
+    UUID,
+    WANTED,
+    document,
+    execute,
+    facts_of,
+    migration,
+    nic,
+    running,
+    sources,
+    steps_of,
+    undo_of,
+)
 from tests.documents.strategies import domains
-from tests.fake_libvirt import FakeConnection, FakeDomain, FakeError, FakeKernel, FakeNetwork
+from tests.fake_domain import FakeDomain, FakeError
+from tests.fake_libvirt import FakeConnection, FakeKernel, FakeNetwork
 from tests.plan.guests import host
 from vmnet.apply.execute_libvirt import execute_libvirt
 from vmnet.documents.domains import parse_domain_interfaces
 from vmnet.documents.interfaces import new_interface, with_source
 from vmnet.documents.text import canonical
 from vmnet.errors import Conflict, HypervisorError, LinkError
-from vmnet.facts import Facts, Source
 from vmnet.host.hypervisor import Hypervisor
 from vmnet.host.libvirt_calls import Code
 from vmnet.names import Mac
 from vmnet.plan.attach_domain import plan_attach_domain
 from vmnet.plan.libvirt_network import plan_network
-from vmnet.plan.migrate_from_virbr0 import plan_migration
-from vmnet.plan.steps import AddInterface, LibvirtStep, Plan, Planned, RaiseLinks, RemoveInterface
+from vmnet.plan.steps import AddInterface, RemoveInterface
 from vmnet.plan.undo_domains import plan_domain_undo
-from vmnet.spec import AttachSpec, MigrationSpec
-
-UUID = "00000000-0000-4000-8000-000000000001"
-DEFAULT = Source(type="network", network="default")
-WANTED = Source(type="network", network="host-bridge")
-
-
-def nic(number: int = 1, *, more: str = "", live: bool = False) -> str:
-    bridge = " portid='00000000-0000-4000-8000-0000000000aa' bridge='virbr7'" if live else ""
-    tap = f"<target dev='vnet{number}'/>" if live else ""
-    kind = "bridge" if live else "network"
-    return (
-        f"<interface type='{kind}'><mac address='52:54:00:00:53:{number:02x}'/><source network='default'{bridge}/>{tap}"
-        f"<model type='virtio'/>{more}<address type='pci' domain='0' bus='0' slot='{number:#x}' function='0'/>"
-        "</interface>"
-    )
-
-
-def document(*interfaces: str) -> str:
-    return f"<domain><name>web</name><devices>{''.join(interfaces)}<graphics passwd='x'/></devices></domain>"
-
-
-@pytest.fixture
-def libvirt() -> FakeConnection:
-    connection = FakeConnection()
-    connection.networks += [FakeNetwork("default", "virbr7", connection), FakeNetwork("host-bridge", "br0", connection)]
-    connection.kernel.controllers = {"vnet1": "virbr7", "vnet2": "virbr7"}
-    connection.kernel.mtus = {"vnet1": 1500, "vnet2": 1500, "br0": 9000, "virbr7": 1500}
-    return connection
-
-
-def running(libvirt: FakeConnection, *numbers: int, more: str = "") -> FakeDomain:
-    stored = document(*(nic(n, more=more) for n in numbers))
-    live = document(*(nic(n, more=more, live=True) for n in numbers))
-    domain = FakeDomain("web", UUID, libvirt, live=live, stored=stored)
-    libvirt.domains.append(domain)
-    return domain
-
-
-def facts_of(libvirt: FakeConnection) -> Facts:
-    return host(*Hypervisor(connection=libvirt).read_domains())
-
-
-def migration(libvirt: FakeConnection) -> Plan:
-    return plan_migration(MigrationSpec(bounce_s=8), facts_of(libvirt))
-
-
-def execute(libvirt: FakeConnection, *steps: LibvirtStep, undoing: bool = False) -> None:
-    for step in steps:
-        execute_libvirt(step, Hypervisor(connection=libvirt), undoing=undoing, taps=libvirt.kernel.taps())
-
-
-def steps_of(planned: Sequence[Planned]) -> list[LibvirtStep]:
-    return [item.step for item in planned if isinstance(item.step, LibvirtStep)]
-
-
-def undo_of(planned: Sequence[Planned]) -> list[LibvirtStep]:
-    return [step for item in reversed(planned) for step in item.undo if isinstance(step, LibvirtStep)]
-
-
-def sources(xml: str) -> list[Source]:
-    return [interface.source for interface in parse_domain_interfaces(xml)]
+from vmnet.spec import AttachSpec
 
 
 def test_a_running_domain_moves_whole(libvirt: FakeConnection) -> None:
@@ -190,60 +141,6 @@ def test_interface_gone_meanwhile(libvirt: FakeConnection) -> None:
     with pytest.raises(Conflict, match="no interface"):
         execute(libvirt, *steps_of(plan.planned))
     execute(libvirt, *undo_of(plan.planned), undoing=True)
-
-
-def test_a_filter_stays_when_the_link_is_bounced(libvirt: FakeConnection) -> None:
-    more = "<filterref filter='clean-traffic'/><link state='up'/><port isolated='yes'/>"
-    web = running(libvirt, 1, more=more)
-    seen: list[str] = []
-    plan = migration(libvirt)
-    taps = replace(libvirt.kernel.taps(), sleep=lambda _seconds: seen.append(web.live))
-    execute(libvirt, *steps_of(plan.planned)[:-1])
-    before = web.live
-    execute_libvirt(steps_of(plan.planned)[-1], Hypervisor(connection=libvirt), taps=taps)
-    assert [i.link_up for xml in seen for i in parse_domain_interfaces(xml)] == [False]
-    assert canonical(web.live) == canonical(before)
-    assert sources(web.live) == [WANTED]
-
-
-def interrupted() -> KeyboardInterrupt:
-    return KeyboardInterrupt()
-
-
-def refused() -> FakeError:
-    return FakeError(Code.OPERATION_INVALID, "domain is busy")
-
-
-@pytest.mark.parametrize("error", [interrupted, refused])
-@pytest.mark.parametrize("when", ["lowering", "sleeping", "raising"])
-def test_links_always_go_up_again(libvirt: FakeConnection, when: str, error: Callable[[], BaseException]) -> None:
-    web = running(libvirt, 1, 2)
-    planned = migration(libvirt).planned[-1:]
-    (bounce,) = steps_of(planned)
-
-    def pause(_seconds: float) -> None:
-        if when == "sleeping":
-            raise error()
-        if when == "raising":
-            libvirt.fail = error()
-
-    libvirt.fail = error() if when == "lowering" else None
-    with pytest.raises((KeyboardInterrupt, HypervisorError, FakeError)):
-        execute_libvirt(bounce, Hypervisor(connection=libvirt), taps=replace(libvirt.kernel.taps(), sleep=pause))
-    down = [interface for interface in parse_domain_interfaces(web.live) if not interface.link_up]
-    # A link that libvirt itself refused to raise stays down until the step's undo tries again.
-    assert len(down) == (when == "raising" and error is refused)
-    execute(libvirt, *undo_of(planned), undoing=True)
-    assert all(interface.link_up for interface in parse_domain_interfaces(web.live))
-
-
-def test_raise_links_after_a_kill(libvirt: FakeConnection) -> None:
-    web = running(libvirt, 1, 2)
-    links = migration(libvirt).planned[-1].undo
-    web.live = web.live.replace("<model", "<link state='down'/><model", 1)
-    execute(libvirt, *[step for step in links if isinstance(step, RaiseLinks)], undoing=True)
-    assert all(interface.link_up for interface in parse_domain_interfaces(web.live))
-    assert web.log == ["live"]
 
 
 def test_saved_states_and_snapshots(libvirt: FakeConnection) -> None:

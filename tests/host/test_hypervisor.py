@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fake_libvirt import FakeConnection, FakeDomain, FakeError, FakeNetwork
+from tests.fake_domain import FakeDomain, FakeError
+from tests.fake_libvirt import FakeConnection, FakeNetwork
 from vmnet.errors import HypervisorError
 from vmnet.facts import DomainState, Source
 from vmnet.host.hypervisor import Hypervisor

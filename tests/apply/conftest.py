@@ -1,0 +1,16 @@
+"""A libvirt in memory with two networks, for the tests of apply."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fake_libvirt import FakeConnection, FakeNetwork
+
+
+@pytest.fixture
+def libvirt() -> FakeConnection:
+    connection = FakeConnection()
+    connection.networks += [FakeNetwork("default", "virbr7", connection), FakeNetwork("host-bridge", "br0", connection)]
+    connection.kernel.controllers = {"vnet1": "virbr7", "vnet2": "virbr7"}
+    connection.kernel.mtus = {"vnet1": 1500, "vnet2": 1500, "br0": 9000, "virbr7": 1500}
+    return connection

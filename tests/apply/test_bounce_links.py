@@ -1,0 +1,73 @@
+"""Bounced links: down together, and always up again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.apply.libvirt_runs import WANTED, execute, migration, running, sources, steps_of, undo_of
+from tests.fake_domain import FakeError
+from tests.fake_libvirt import FakeConnection
+from vmnet.apply.execute_libvirt import execute_libvirt
+from vmnet.documents.domains import parse_domain_interfaces
+from vmnet.documents.text import canonical
+from vmnet.errors import HypervisorError
+from vmnet.host.hypervisor import Hypervisor
+from vmnet.host.libvirt_calls import Code
+from vmnet.plan.steps import RaiseLinks
+
+
+def test_a_filter_stays_when_the_link_is_bounced(libvirt: FakeConnection) -> None:
+    more = "<filterref filter='clean-traffic'/><link state='up'/><port isolated='yes'/>"
+    web = running(libvirt, 1, more=more)
+    seen: list[str] = []
+    plan = migration(libvirt)
+    taps = replace(libvirt.kernel.taps(), sleep=lambda _seconds: seen.append(web.live))
+    execute(libvirt, *steps_of(plan.planned)[:-1])
+    before = web.live
+    execute_libvirt(steps_of(plan.planned)[-1], Hypervisor(connection=libvirt), taps=taps)
+    assert [i.link_up for xml in seen for i in parse_domain_interfaces(xml)] == [False]
+    assert canonical(web.live) == canonical(before)
+    assert sources(web.live) == [WANTED]
+
+
+def interrupted() -> KeyboardInterrupt:
+    return KeyboardInterrupt()
+
+
+def refused() -> FakeError:
+    return FakeError(Code.OPERATION_INVALID, "domain is busy")
+
+
+@pytest.mark.parametrize("error", [interrupted, refused])
+@pytest.mark.parametrize("when", ["lowering", "sleeping", "raising"])
+def test_links_always_go_up_again(libvirt: FakeConnection, when: str, error: Callable[[], BaseException]) -> None:
+    web = running(libvirt, 1, 2)
+    planned = migration(libvirt).planned[-1:]
+    (bounce,) = steps_of(planned)
+
+    def pause(_seconds: float) -> None:
+        if when == "sleeping":
+            raise error()
+        if when == "raising":
+            libvirt.fail = error()
+
+    libvirt.fail = error() if when == "lowering" else None
+    with pytest.raises((KeyboardInterrupt, HypervisorError, FakeError)):
+        execute_libvirt(bounce, Hypervisor(connection=libvirt), taps=replace(libvirt.kernel.taps(), sleep=pause))
+    down = [interface for interface in parse_domain_interfaces(web.live) if not interface.link_up]
+    # A link that libvirt itself refused to raise stays down until the step's undo tries again.
+    assert len(down) == (when == "raising" and error is refused)
+    execute(libvirt, *undo_of(planned), undoing=True)
+    assert all(interface.link_up for interface in parse_domain_interfaces(web.live))
+
+
+def test_raise_links_after_a_kill(libvirt: FakeConnection) -> None:
+    web = running(libvirt, 1, 2)
+    links = migration(libvirt).planned[-1].undo
+    web.live = web.live.replace("<model", "<link state='down'/><model", 1)
+    execute(libvirt, *[step for step in links if isinstance(step, RaiseLinks)], undoing=True)
+    assert all(interface.link_up for interface in parse_domain_interfaces(web.live))
+    assert web.log == ["live"]
