@@ -152,3 +152,11 @@ def test_a_broken_connection_says_so() -> None:
     with pytest.raises(HypervisorError) as caught:
         ask(fail, None, Code.NO_SUPPORT)
     assert "connection to libvirt broke" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("uri", "local"),
+    [("qemu:///system", True), ("qemu+unix:///system?socket=/x", True), ("qemu+ssh://root@kvm2.example/system", False)],
+)
+def test_local(faked: FakeConnection, uri: str, local: bool) -> None:
+    assert Hypervisor(uri, connection=faked).local is local

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from vmnet.apply.bounce_links import bounce_links, raise_links
 from vmnet.apply.move_interfaces import (
     HOST_TAPS,
+    NO_TAPS,
     PERSISTENT,
     RUNNING,
     InterfaceGone,
@@ -41,19 +42,21 @@ if TYPE_CHECKING:
 
 
 def execute_libvirt(
-    step: LibvirtStep, hypervisor: Hypervisor, *, undoing: bool = False, taps: Taps = HOST_TAPS
+    step: LibvirtStep, hypervisor: Hypervisor, *, undoing: bool = False, taps: Taps | None = None
 ) -> None:
     """Carry out one step.
 
     Args:
         undoing: the step undoes an earlier one: what it would change and is gone is passed over.
-        taps: the kernel's side (tests hand in their own).
+        taps: the kernel's side (tests hand in their own); None: this machine's, if the hypervisor runs on it.
 
     Raises:
         HypervisorError: libvirt refused or is out of reach.
         Conflict: an interface is not where the plan saw it.
         LinkError: the kernel refused to put a tap where it belongs.
     """
+    if taps is None:
+        taps = HOST_TAPS if hypervisor.local else NO_TAPS
     try:
         _execute(step, hypervisor, taps)
     except HypervisorError as error:

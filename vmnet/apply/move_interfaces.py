@@ -35,6 +35,9 @@ class Taps:
 
 HOST_TAPS = Taps()
 
+NO_TAPS = Taps(read_controller=lambda _: None, read_mtu=lambda _: None)
+"""For a hypervisor on another machine: links of this one that happen to have its taps' names are left alone."""
+
 
 class InterfaceGone(Conflict):
     """The domain has no such interface any more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 from vmnet.documents.domains import agent_connected, parse_domain_interfaces
 from vmnet.documents.networks import parse_network
@@ -46,6 +47,11 @@ class HypervisorReader:
     def close(self) -> None:
         """Close the connection; one that is broken already is not worth an error."""
         ask(self._connection.close, 0, *Code)
+
+    @property
+    def local(self) -> bool:
+        """Whether the hypervisor runs on this machine: its URI names no host."""
+        return not urlsplit(self.uri).netloc
 
     @property
     def version(self) -> str:
