@@ -88,15 +88,27 @@ def test_without_an_address_the_first_nic_gives_the_mac() -> None:
     assert goal.mac == facts.links[1].permanent_mac
 
 
-def test_stp_is_off_and_controllers_pull_their_ports_in() -> None:
+def test_stp_is_off_and_the_bond_is_as_asked_for() -> None:
     profiles = added(plan_host_setup(ADOPT, addressed_host()))
     assert profiles["br0"]["bridge.stp"] == "no"
-    assert profiles["br0"]["connection.autoconnect-slaves"] == "1"
     assert profiles["bond0"]["bond.options"] == "mode=802.3ad,miimon=100"
     assert profiles["em1"]["connection.master"] == next(
         p.uuid for p in taken(plan_host_setup(ADOPT, addressed_host()), steps.AddProfile)
         if isinstance(p, steps.AddProfile) and p.ifname == "bond0"
     )  # fmt: skip
+
+
+def test_controllers_pull_their_ports_in_only_once_they_are_saved() -> None:
+    """While they are built, activating the bond for the idle NIC would pull the live one in with it."""
+    plan = plan_host_setup(ADOPT, addressed_host())
+    saved = {
+        s.name: dict(s.settings)
+        for s in taken(plan, steps.ModifyProfile)
+        if isinstance(s, steps.ModifyProfile) and s.save
+    }
+    for name in ("br0", "bond0"):
+        assert added(plan)[name]["connection.autoconnect-slaves"] == "0"
+        assert saved[name]["connection.autoconnect-slaves"] == "1"
 
 
 def bridge_settings(plan: steps.Plan) -> dict[str, str]:

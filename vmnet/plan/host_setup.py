@@ -16,7 +16,7 @@ from vmnet.plan.displace import find_displaced, fix_management, set_aside
 from vmnet.plan.libvirt_network import plan_network
 from vmnet.plan.mend import mend_stack, stack_stands
 from vmnet.plan.nics import choose_nics
-from vmnet.plan.profiles import wanted_profiles
+from vmnet.plan.profiles import PULLS_PORTS, wanted_profiles
 from vmnet.plan.safety import check_host, check_spec, warnings
 from vmnet.plan.steps import Plan, Planned
 
@@ -129,12 +129,13 @@ def _add_profiles(build: Build) -> list[Planned]:
     planned = []
     for wanted in build.wanted:
         no_address = (("ipv4.method", "disabled"), ("ipv6.method", "disabled")) if wanted is build.bridge else ()
+        alone = ((PULLS_PORTS, "0"),) if wanted.type != "ethernet" else ()
         step = steps.AddProfile(
             uuid=wanted.uuid,
             name=wanted.ifname,
             type=wanted.type,
             ifname=wanted.ifname,
-            settings=(*wanted.shape, *no_address),
+            settings=(*wanted.shape, *alone, *no_address),
         )
         undo = steps.DeleteProfile(uuid=wanted.uuid, name=wanted.ifname)
         why = f"profile for {wanted.ifname}, in memory: a reboot forgets it"

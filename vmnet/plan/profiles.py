@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 PORT_PRIORITY = 100
 """autoconnect-priority of the NICs' port profiles: at boot they win over any older profile for the same NIC."""
 
+PULLS_PORTS = "connection.autoconnect-slaves"
+"""Whether activating a controller activates its ports. At boot it must, or the bridge may come up empty; while it is
+built it must not, for the live NIC would be pulled in before the bridge has the address."""
+
 _BOOT: Settings = (("connection.autoconnect", "yes"),)
+_CONTROLLER_BOOT: Settings = (*_BOOT, (PULLS_PORTS, "1"))
 _NM_TYPES = {"bridge": "bridge", "bond": "bond", "ethernet": "802-3-ethernet"}
 
 
@@ -48,8 +53,8 @@ def wanted_profiles(
     A profile that is active on a link of the right name and type keeps its UUID: it is mended, not replaced.
     """
     mtu = (("802-3-ethernet.mtu", str(layer3.mtu)),) if layer3.mtu else ()
-    # Pulling its ports in is what makes a controller boot-safe; the MAC cannot be changed later without dropping taps.
-    common = (("802-3-ethernet.cloned-mac-address", mac), *mtu, ("connection.autoconnect-slaves", "1"))
+    # The MAC cannot be changed later without dropping taps.
+    common = (("802-3-ethernet.cloned-mac-address", mac), *mtu)
     bridge = _bridge(spec, common, layer3, facts)
     if spec.bond is None:
         return (bridge, _port(nics[0], "bridge", bridge.uuid, mtu, facts))
@@ -64,7 +69,7 @@ def wanted_profiles(
             *common,
         ),
         layer3=(),
-        boot=_BOOT,
+        boot=_CONTROLLER_BOOT,
     )
     return (bridge, bond, *(_port(nic, "bond", bond.uuid, mtu, facts) for nic in nics))
 
@@ -81,7 +86,7 @@ def _bridge(spec: HostSpec, common: Settings, layer3: Layer3, facts: Facts) -> W
             *common,
         ),
         layer3=layer3.settings,
-        boot=_BOOT,
+        boot=_CONTROLLER_BOOT,
     )
 
 
@@ -162,7 +167,7 @@ def competes(profile: Profile, nics: tuple[Link, ...], names: tuple[str, ...]) -
     """
     if profile.volatile and plain(profile.get("connection.autoconnect-priority")) == "-999":
         return ""
-    if profile.ifname in names:
+    if profile.ifname in names and profile.ifname not in {nic.ifname for nic in nics}:
         return f"it wants the name {profile.ifname}"
     if profile.type != "802-3-ethernet":
         return ""
