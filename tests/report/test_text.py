@@ -63,6 +63,11 @@ REPORTS: dict[str, Iterable[Block]] = {
     "run-undone": render_run(replace(samples.result(), undone=True, rows=()), ()),
     "error-spec": render_error(SpecError("'br 0' is no name", "use br0\nor br1")),
     "error-tool": render_error(TOOL_ERROR),
+    "error-tool-said-all": render_error(
+        ToolError(
+            "ip link failed with exit status 2: no\nreally", argv=("ip", "link"), exit_status=2, stderr="no\nreally"
+        )
+    ),
     "error-noted": render_error(noted()),
     "error-incomplete": render_error(incomplete()),
 }

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 def render_error(error: VmnetError) -> tuple[Line, ...]:
     """Return the message, the command and its stderr where a tool failed, what became of the run, and the hint."""
-    return (Line(f"error: {error.message}", Style.BAD), *_cause(error), *_why(error), *_notes(error), *_hint(error))
+    first, *rest = error.message.splitlines() or [""]
+    more = (Line(f"  {text}") for text in rest if text.strip())
+    head = Line(f"error: {first}", Style.BAD)
+    return (head, *more, *_cause(error), *_why(error), *_notes(error), *_hint(error))
 
 
 def notes_of(error: BaseException) -> tuple[str, ...]:
@@ -36,12 +39,8 @@ def _notes(error: VmnetError) -> Iterator[Line]:
 
 def _why(error: VmnetError) -> Iterator[Line]:
     match error:
-        case ToolError(argv=argv, exit_status=status, stderr=stderr):
-            if argv:
-                yield Line(f"  command: {shlex.join(argv)}", Style.COMMAND)
-            if status is not None:
-                yield Line(f"  exit status: {status}")
-            yield from (Line(f"  stderr: {text}") for text in stderr.splitlines() if text.strip())
+        case ToolError():
+            yield from _failed_tool(error)
         case HypervisorError(code=code) if code:
             yield Line(f"  libvirt's error number: {code}")
         case UndoIncomplete(left=left) if left:
@@ -49,6 +48,17 @@ def _why(error: VmnetError) -> Iterator[Line]:
             yield from (Line(f"    {command}", Style.COMMAND) for command in left)
         case _:
             pass
+
+
+def _failed_tool(error: ToolError) -> Iterator[Line]:
+    """The command, its exit status and stderr, but for what the message says already."""
+    command = shlex.join(error.argv)
+    if command not in error.message:
+        yield Line(f"  command: {command}", Style.COMMAND)
+    if error.exit_status is not None and f"exit status {error.exit_status}" not in error.message:
+        yield Line(f"  exit status: {error.exit_status}")
+    said = (text.strip() for text in error.stderr.splitlines())
+    yield from (Line(f"  stderr: {text}") for text in said if text and text not in error.message)
 
 
 def _hint(error: VmnetError) -> Iterator[Line]:
