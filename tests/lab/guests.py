@@ -1,0 +1,68 @@
+"""What the lab's guests are like, read without vmnet: virsh, the kernel, the guests' own consoles, the LAN peer."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from vmnet.documents.text import canonical
+
+if TYPE_CHECKING:
+    from .machine import Lab
+
+SETUP = ["vmnet", "host-setup", "em1", "p4p1", "--yes"]
+_BOUND = re.compile(r"guest [\d.]+ eth\d bound ([\d.]+)")
+
+
+def documents(lab: Lab, domain: str) -> dict[str, str]:
+    """Return a domain's documents in canonical form, with secrets, an element a line, without libvirt's port ids."""
+    both = {"persistent": ["--inactive"], "running": []}
+    seen = {
+        name: canonical(lab.run(["virsh", "dumpxml", "--security-info", *options, "--domain", domain]).stdout)
+        for name, options in both.items()
+    }
+    return {name: re.sub(r' portid="[^"]*"', "", xml).replace("><", ">\n<") for name, xml in seen.items()}
+
+
+def changed_lines(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    """Return the tags of the lines that differ: {"<source>"}."""
+    changed = {line for name in before for line in set(before[name].splitlines()) ^ set(after[name].splitlines())}
+    return {f"<{line.strip('</> ').split()[0]}>" for line in changed}
+
+
+def taps(lab: Lab, domain: str) -> list[str]:
+    """Return the controllers of a running domain's taps in the kernel, in the domain's order."""
+    lines = lab.run(["virsh", "domiflist", "--domain", domain]).stdout.splitlines()[2:]
+    names = [line.split()[0] for line in lines if line.strip()]
+    return [lab.run(["readlink", f"/sys/class/net/{name}/master"]).stdout.strip().rsplit("/", 1)[-1] for name in names]
+
+
+def console(lab: Lab, domain: str) -> list[str]:
+    """Return what a guest's console has said so far."""
+    return lab.run(["cat", f"/var/log/guests/{domain}.log"]).stdout.replace("\r", "").splitlines()
+
+
+def links_log(lab: Lab, domain: str) -> list[str]:
+    """Return the link events that a guest has seen: "eth0 carrier 0"."""
+    return [" ".join(line.split()[2:]) for line in console(lab, domain) if re.search(r"^guest .* carrier \d", line)]
+
+
+def addresses(lab: Lab, domain: str) -> list[str]:
+    """Return the address that each of a guest's links was given last."""
+    last: dict[str, str] = {}
+    for line in console(lab, domain):
+        if found := _BOUND.search(line):
+            last[line.split()[2]] = found[1]
+    return [last[link] for link in sorted(last)]
+
+
+def assert_on_lan(lab: Lab, domain: str, *, timeout_s: float = 90) -> None:
+    """Wait until all of a guest's addresses are the LAN's, and the LAN peer gets an answer from each."""
+    deadline = time.monotonic() + timeout_s
+    while not all(address.startswith("172.16.4.") for address in addresses(lab, domain)):
+        assert time.monotonic() < deadline, f"{domain} kept {addresses(lab, domain)}"
+        time.sleep(2)
+    assert addresses(lab, domain)
+    for address in addresses(lab, domain):
+        lab.lan(["ping", "-c", "3", "-W", "10", address])

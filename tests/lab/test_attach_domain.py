@@ -1,0 +1,78 @@
+"""attach-domain on a real host: one domain goes over, keeps all it has, and comes back."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .guests import SETUP, addresses, assert_on_lan, changed_lines, documents, links_log, taps
+from .observe import observe
+
+if TYPE_CHECKING:
+    from .machine import Lab
+
+
+@pytest.mark.lab_state("clean")
+def test_a_running_domain_moves_and_loses_nothing(lab: Lab) -> None:
+    lab.run(SETUP, timeout=300)
+    before, state = documents(lab, "web01"), observe(lab)
+    heard = len(links_log(lab, "web01"))
+    done = lab.run(["vmnet", "attach-domain", "web01", "--yes"], timeout=300)
+    assert "web01" in done.stdout
+    after = documents(lab, "web01")
+    assert changed_lines(before, after) <= {"<source>", "<interface>"}
+    assert "hunter2" in after["persistent"]
+    assert "hunter2" in after["running"]
+    assert "fleet.example" in after["persistent"]
+    assert "host-bridge" in after["persistent"]
+    assert "host-bridge" in after["running"]
+    assert taps(lab, "web01") == ["br0"]
+    assert_on_lan(lab, "web01")
+    # The guest saw its link go down and up, once, and never another or no interface.
+    assert links_log(lab, "web01")[heard:] == ["eth0 carrier 0", "eth0 carrier 1"]
+    moved = observe(lab)
+    again = lab.run(["vmnet", "attach-domain", "web01", "--yes", "--output", "json"], timeout=120)
+    assert json.loads(again.stdout)["plan"]["planned"] == []
+    assert observe(lab) == moved
+    lab.run(["vmnet", "undo", "--yes"], timeout=300)
+    assert observe(lab) == state
+    assert taps(lab, "web01") == ["virbr0"]
+
+
+@pytest.mark.lab_state("clean")
+def test_one_of_two_interfaces_keeps_filter_and_boot_order(lab: Lab) -> None:
+    lab.run(SETUP, timeout=300)
+    before = observe(lab)
+    unclear = lab.run(["vmnet", "attach-domain", "db01", "--yes"], check=False)
+    assert unclear.returncode == 2
+    assert "52:54:00:0a:00:21" in unclear.stderr
+    assert observe(lab) == before
+    lab.run(["vmnet", "attach-domain", "db01", "--index", "2", "--no-bounce", "--yes"], timeout=200)
+    assert taps(lab, "db01") == ["virbr0", "br0"]
+    persistent = documents(lab, "db01")["persistent"]
+    for kept in ('filter="no-mac-spoofing"', 'order="1"', 'order="2"', 'state="up"'):
+        assert kept in persistent
+    lab.run(["vmnet", "undo", "--yes"], timeout=300)
+    assert observe(lab) == before
+
+
+@pytest.mark.lab_state("clean")
+def test_a_new_interface_comes_and_goes(lab: Lab) -> None:
+    lab.run(SETUP, timeout=300)
+    before = documents(lab, "web01")
+    lab.run(["vmnet", "attach-domain", "web01", "--add", "--yes"], timeout=200)
+    assert taps(lab, "web01") == ["virbr0", "br0"]
+    assert documents(lab, "web01")["persistent"].count("<interface ") == 2
+    lab.run(["vmnet", "undo", "--yes"], timeout=200)
+    assert documents(lab, "web01") == before
+
+
+@pytest.mark.lab_state("clean")
+def test_a_guest_follows_to_an_address_that_is_shown(lab: Lab) -> None:
+    lab.run(SETUP, timeout=300)
+    done = lab.run(["vmnet", "attach-domain", "web01", "--yes", "--output", "json"], timeout=300)
+    (row,) = json.loads(done.stdout)["run"]["rows"]
+    (address,) = addresses(lab, "web01")
+    assert address in row["address_after"] or address in row["address_now"]
