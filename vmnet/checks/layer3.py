@@ -91,7 +91,9 @@ def default_route(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 def _route_hint(goal: HostGoal, facts: Facts) -> str:
     others = sorted({route.ifname for route in facts.default_routes()} - {goal.bridge})
     if others:
-        return f"{others[0]} must not take the default route: nmcli connection modify … ipv4.never-default yes"
+        profile = facts.active_profile(others[0])
+        modify = f": sudo nmcli connection modify uuid {profile.uuid} ipv4.never-default yes" if profile else ""
+        return f"{others[0]} must not take the default route{modify}"
     return f"sudo nmcli device reapply {goal.bridge}"
 
 
@@ -121,7 +123,7 @@ def dns_servers(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     ok = set(goal.dns) <= set(known)
     yield Finding(
         rule="dns.device", layer="DNS", subject=goal.bridge, wanted=_listed(goal.dns), seen=_listed(known),
-        source=NMCLI, ok=ok, hint="" if ok else "sudo vmnet host-setup --dns …",
+        source=NMCLI, ok=ok, hint="" if ok else _dns_hint(goal, facts),
     )  # fmt: skip
     asked = facts.resolvers
     stub = any(resolver.is_loopback for resolver in asked)
@@ -131,6 +133,15 @@ def dns_servers(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         seen=_listed(asked), source=RESOLV_CONF, ok=ok,
         hint="" if ok else "another program writes /etc/resolv.conf: ls -l /etc/resolv.conf",
     )  # fmt: skip
+
+
+def _dns_hint(goal: HostGoal, facts: Facts) -> str:
+    profile, device = facts.active_profile(goal.bridge), facts.device(goal.bridge)
+    if profile is None or device is None:
+        return "sudo vmnet host-setup"
+    missing = next(server for server in goal.dns if server not in device.dns)
+    modify = f"sudo nmcli connection modify uuid {profile.uuid} +ipv{missing.version}.dns {missing}"
+    return f"{modify}; sudo nmcli device reapply {goal.bridge}"
 
 
 def management_link(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -173,7 +184,7 @@ def management_profile(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     wanted = ("never-default", "may-fail")
     missing = [key for key in wanted if profile.get(f"ipv4.{key}") != "yes"]
     yield Finding(
-        rule="management.profile", layer="management", subject=profile.name, wanted=", ".join(wanted),
+        rule="management.profile", layer="management", subject=goal.management or "", wanted=", ".join(wanted),
         seen=", ".join(f"{key} {profile.get(f'ipv4.{key}') or 'unset'}" for key in wanted), source=NMCLI, ok=True,
         hint="sudo vmnet host-setup --fix-management sets both" if missing else "",
     )  # fmt: skip

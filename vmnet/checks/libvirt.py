@@ -51,7 +51,7 @@ def bridge_listed(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
     The listing leaves out every port of a bridge, so the bond's absence there is as it should be.
     """
-    if facts.libvirt_version is None:
+    if facts.libvirt_version is None or facts.link(goal.bridge) is None:
         return
     wanted = f"active, MAC {goal.mac}" if goal.mac else "active"
     if facts.hypervisor_links is None:

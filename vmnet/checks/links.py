@@ -18,7 +18,7 @@ NOT_THERE = "not there"
 GUEST_KINDS = ("tun", "veth")
 """Ports of these kinds are the host's ends of domains' and containers' interfaces, not ways out."""
 
-_SET_UP_AGAIN = "sudo vmnet host-setup builds it again"
+_SET_UP_AGAIN = "sudo vmnet host-setup puts it right"
 
 
 def uplinks(bridge: str, facts: Facts) -> tuple[Link, ...]:
