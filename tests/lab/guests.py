@@ -60,9 +60,8 @@ def addresses(lab: Lab, domain: str) -> list[str]:
 def assert_on_lan(lab: Lab, domain: str, *, timeout_s: float = 90) -> None:
     """Wait until all of a guest's addresses are the LAN's, and the LAN peer gets an answer from each."""
     deadline = time.monotonic() + timeout_s
-    while not all(address.startswith("172.16.4.") for address in addresses(lab, domain)):
-        assert time.monotonic() < deadline, f"{domain} kept {addresses(lab, domain)}"
+    while not (seen := addresses(lab, domain)) or not all(address.startswith("172.16.4.") for address in seen):
+        assert time.monotonic() < deadline, f"{domain} kept {seen}"
         time.sleep(2)
-    assert addresses(lab, domain)
-    for address in addresses(lab, domain):
+    for address in seen:
         lab.lan(["ping", "-c", "3", "-W", "10", address])

@@ -15,7 +15,8 @@ _READERS = {
     "-exec stat -c '%n %a %u %g' {} + -exec sha256sum {} + | sort",
     "active": "nmcli -t -f UUID,NAME,DEVICE connection show --active | sort",
     "addresses": "ip -j address",
-    "routes": "ip route; ip -6 route show default",
+    # NetworkManager gives each activation of a link another metric (100, 101, ...) where the profile names none.
+    "routes": "{ ip route; ip -6 route show default; } | sed 's/ metric [0-9]*//' | sort",
     "resolv": "grep ^nameserver /etc/resolv.conf",
     "networks": "for n in $(virsh net-list --all --name); do virsh net-dumpxml --inactive $n; virsh net-info $n; done",
     "domains": "virsh list --all --name | while read -r d; do test -z \"$d\" || { echo \"$d\"; "
