@@ -73,6 +73,7 @@ def test_a_new_interface_comes_and_goes(lab: Lab) -> None:
 def test_a_guest_follows_to_an_address_that_is_shown(lab: Lab) -> None:
     lab.run(SETUP, timeout=300)
     done = lab.run(["vmnet", "attach-domain", "web01", "--yes", "--output", "json"], timeout=300)
-    (row,) = json.loads(done.stdout)["run"]["rows"]
+    (row,) = json.loads(done.stdout)["result"]["rows"]
     (address,) = addresses(lab, "web01")
-    assert address in row["address_after"] or address in row["address_now"]
+    assert address.startswith("172.16.4.")
+    assert row["address_now"].startswith(f"{address} (")
