@@ -163,15 +163,16 @@ def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None 
     return goal
 
 
-def verify(goal: HostGoal | None, facts: Facts) -> tuple[Finding, ...]:
+def verify(goal: HostGoal | None, facts: Facts, plan: Plan | None = None) -> tuple[Finding, ...]:
     """Compare what is wanted with what nmcli, the kernel and libvirt show.
 
     Args:
         goal: from `last_goal` or a plan; None: as `deduce_goal` works it out.
         facts: read after the change.
+        plan: a domain plan that was carried out: what it moved is looked at, too.
 
     Returns:
         One finding a line; `ok` is False where something differs.
     """
-    findings: tuple[Finding, ...] = import_module("vmnet.checks.verify").check_host(goal, facts)
+    findings: tuple[Finding, ...] = import_module("vmnet.checks.verify").check_host(goal, facts, plan)
     return findings

@@ -89,8 +89,8 @@ class MadeUpHost:
     def deduce_goal(self, facts: Facts, *, bridge: str | None = None, network: str | None = None) -> HostGoal:
         return deduce_goal(facts, bridge=bridge, network=network)
 
-    def verify(self, goal: HostGoal | None, facts: Facts) -> tuple[Finding, ...]:
-        return check_host(goal, facts)
+    def verify(self, goal: HostGoal | None, facts: Facts, plan: Plan | None = None) -> tuple[Finding, ...]:
+        return check_host(goal, facts, plan)
 
 
 class Terminal(io.StringIO):

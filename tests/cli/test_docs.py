@@ -11,7 +11,7 @@ import click
 import pytest
 
 from vmnet import errors
-from vmnet.checks.verify import RULES
+from vmnet.checks.verify import MOVE_RULES, RULES
 from vmnet.cli import group
 from vmnet.cli.commands import COMMANDS, load
 
@@ -45,7 +45,7 @@ def option_table(name: str) -> str:
 
 def rule_table() -> str:
     rows = ["", "| rule | what it looks at |", "|---|---|"]
-    for rule in RULES:
+    for rule in (*RULES, *MOVE_RULES):
         names, _, text = (rule.__doc__ or "").partition(": ")
         rows.append(f"| {', '.join(f'`{name}`' for name in names.split(', '))} | {' '.join(text.split())} |")
     return "\n".join([*rows, ""])

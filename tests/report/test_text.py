@@ -18,7 +18,7 @@ from vmnet.errors import HypervisorError, SpecError, ToolError, UndoIncomplete, 
 from vmnet.plan import steps
 from vmnet.plan.steps import Plan
 from vmnet.report.blocks import Block, Grid, Line, Style
-from vmnet.report.calls import shell_lines
+from vmnet.report.calls import document_diff, shell_lines
 from vmnet.report.errors import render_error
 from vmnet.report.findings import render_differences, render_findings
 from vmnet.report.plan import render_nothing_to_do, render_plan
@@ -110,6 +110,12 @@ def test_commands_can_be_pasted() -> None:
     ]  # fmt: skip
     (modify,) = shell_lines(samples.HOST_STEPS[5])
     assert shlex.split(modify)[-1] == ""
+
+
+def test_elements_cut_out_of_a_document_lose_its_depth() -> None:
+    text = samples.BEFORE.replace("\n", "\n    ")
+    step = replace(samples.move("running"), before=text, after=text.replace("default", "host-bridge"))
+    assert document_diff(step) == document_diff(samples.move("running"))
 
 
 def test_names_cannot_steer_the_terminal_or_the_markup() -> None:

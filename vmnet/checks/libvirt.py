@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmnet.checks.findings import LIBVIRT, NETLINK, Finding
+from vmnet.plan.destination import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,20 +126,14 @@ def domain_saves(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 def _same(rule: str, domain: Domain, interface: Interface, stored: Interface | None, what: str) -> Finding:
-    ok = stored is not None and _words(stored.source) == _words(interface.source)
-    persistent = _words(stored.source) if stored else "has no such interface"
+    ok = stored is not None and describe(stored.source) == describe(interface.source)
+    persistent = describe(stored.source) if stored else "has no such interface"
     return Finding(
         rule=rule, layer="domain", subject=subject_of(domain, interface), wanted=f"{what} and persistent agree",
-        seen=f"both {persistent}" if ok else f"{what} {_words(interface.source)}, persistent {persistent}",
+        seen=f"both {persistent}" if ok else f"{what} {describe(interface.source)}, persistent {persistent}",
         source=LIBVIRT, ok=ok,
         hint="" if ok else f"sudo vmnet attach-domain {domain.name} --mac {interface.mac} moves both",
     )  # fmt: skip
-
-
-def _words(source: Source) -> str:
-    if source.type == "network":
-        return f"network {source.network}" + (f" portgroup {source.portgroup}" if source.portgroup else "")
-    return f"bridge {source.bridge}" if source.type == "bridge" else source.type
 
 
 def domains_left(goal: HostGoal, facts: Facts) -> Iterator[Finding]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from vmnet.checks import layer3, libvirt, links, profiles
+from vmnet.checks import layer3, libvirt, links, moves, profiles
 from vmnet.checks.findings import Finding
 from vmnet.checks.goal import deduce_goal
 from vmnet.facts import Facts
-from vmnet.plan.steps import HostGoal
+from vmnet.plan.steps import HostGoal, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,6 +62,13 @@ RULES: tuple[Rule, ...] = (
 )
 """All rules of verify."""
 
+MOVE_RULES: tuple[Callable[[Plan, Facts], Iterator[Finding]], ...] = (
+    moves.interfaces_moved,
+    moves.interfaces_added,
+    moves.saved_states_rewritten,
+)
+"""What is looked at besides, right after a domain plan."""
+
 LAYERS = (
     "NetworkManager",
     "NIC",
@@ -78,10 +85,19 @@ LAYERS = (
 """The order of the report: from the cable up."""
 
 
-def check_host(goal: HostGoal | None, facts: Facts) -> tuple[Finding, ...]:
-    """Compare what is wanted with what is seen; None: with what the names and profiles suggest is wanted."""
+def check_host(goal: HostGoal | None, facts: Facts, plan: Plan | None = None) -> tuple[Finding, ...]:
+    """Compare what is wanted with what is seen.
+
+    Args:
+        goal: what is wanted; None: what the names and profiles suggest.
+        facts: what is seen.
+        plan: a domain plan that was carried out; what it moved is looked at, too.
+    """
     wanted = goal or deduce_goal(facts)
-    return in_order(finding for rule in RULES for finding in rule(wanted, facts))
+    findings = [finding for rule in RULES for finding in rule(wanted, facts)]
+    if plan is not None:
+        findings += [finding for move_rule in MOVE_RULES for finding in move_rule(plan, facts)]
+    return in_order(findings)
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -16,6 +16,6 @@ def findings_of(session: Session, plan: Plan, network: str, uri: str) -> tuple[F
     moved = {f"{row.domain} {row.mac}" for row in plan.rows}
     return tuple(
         finding
-        for finding in session.api.verify(goal, facts)
+        for finding in session.api.verify(goal, facts, plan)
         if finding.layer == "network" or (finding.layer == "domain" and finding.subject in moved)
     )

@@ -169,8 +169,15 @@ def document_diff(step: steps.Step) -> tuple[str, ...]:
             return ()
 
 
+def _lines(document: str) -> list[str]:
+    """The document's lines. An element cut out of a larger document keeps its depth there in all lines but the
+    first: it goes, with the depth of the closing tag for measure."""
+    lines = document.strip().splitlines()
+    depth = len(lines[-1]) - len(lines[-1].lstrip()) if lines else 0
+    return [line[depth:] if line[:depth].isspace() else line for line in lines]
+
+
 def _diff(before: str, after: str, what: str) -> tuple[str, ...]:
-    was = before.strip("\n").splitlines() if before.strip() else []
-    wanted = after.strip("\n").splitlines()
+    was, wanted = _lines(before), _lines(after)
     names = (f"{what} as it is" if was else "/dev/null", f"{what} as wanted")
     return tuple(difflib.unified_diff(was, wanted, *names, lineterm=""))

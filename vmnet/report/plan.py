@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vmnet.plan.steps import RestoreProfile
 from vmnet.report.blocks import Block, Line, Style
 from vmnet.report.calls import document_diff, libvirt_calls, shell_lines
 from vmnet.report.rows import render_rows
@@ -55,6 +56,8 @@ def _steps(plan: Plan) -> Iterator[Line]:
 def _step(number: int, planned: Planned) -> Iterator[Line]:
     what = describe(planned.step)
     yield Line(f"{number:3}. {what}" + (f" - {planned.why}" if planned.why else ""))
+    if isinstance(planned.step, RestoreProfile):
+        yield Line(f"{_INDENT}# its file is written back from the run's own copy, byte for byte; then:", Style.QUIET)
     yield from (Line(_INDENT + text, Style.COMMAND) for text in shell_lines(planned.step))
     for call in libvirt_calls(planned.step):
         yield Line(f"{_INDENT}{call.call}", Style.COMMAND)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from vmnet.plan import steps
+from vmnet.plan.destination import describe as source_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from vmnet.facts import Source
 
 _ProfileStep = (
     steps.AddProfile
@@ -54,14 +53,6 @@ def listed(items: Iterable[object], *, nothing: str = "none") -> str:
 def describe(step: steps.Step) -> str:
     """Return what `step` does, in the imperative and without a full stop."""
     return printable(_describe(step))
-
-
-def source_words(source: Source) -> str:
-    """Return what an interface is plugged into: "network default", "bridge br0"."""
-    if source.type == "network":
-        group = f" (portgroup {source.portgroup})" if source.portgroup else ""
-        return f"network {source.network}{group}"
-    return f"bridge {source.bridge}" if source.type == "bridge" else source.type
 
 
 def _describe(step: steps.Step) -> str:

@@ -1,0 +1,92 @@
+"""Rules about a domain plan that was carried out: what it moved is where it was to go, in every document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.checks.findings import LIBVIRT, Finding
+from vmnet.plan import steps
+from vmnet.plan.destination import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.facts import Domain, Facts, Interface
+    from vmnet.plan.steps import Plan
+
+
+def interfaces_moved(plan: Plan, facts: Facts) -> Iterator[Finding]:
+    """domain.moved: each interface that the plan moved is on its new source, in the document that it names."""
+    for planned in plan.planned:
+        step = planned.step
+        if isinstance(step, steps.MoveInterface):
+            interface = _find(_document(_domain(step.domain_uuid, facts), step.scope), step.mac)
+            seen = describe(interface.source) if interface else "no such interface"
+            yield _finding("domain.moved", step, str(step.mac), describe(step.wanted), seen, step.scope)
+
+
+def interfaces_added(plan: Plan, facts: Facts) -> Iterator[Finding]:
+    """domain.added: each interface that the plan added is there."""
+    for planned in plan.planned:
+        step = planned.step
+        for scope in step.scopes if isinstance(step, steps.AddInterface) else ():
+            assert isinstance(step, steps.AddInterface)
+            interface = _find(_document(_domain(step.domain_uuid, facts), scope), step.mac)
+            seen = "there" if interface else "no such interface"
+            yield _finding("domain.added", step, str(step.mac), "there", seen, scope)
+
+
+def saved_states_rewritten(plan: Plan, facts: Facts) -> Iterator[Finding]:
+    """domain.rewritten: the managed saves and snapshots that the plan changed lead to the new source, too."""
+    for planned in plan.planned:
+        step = planned.step
+        if not isinstance(step, steps.RewriteSavedState):
+            continue
+        place = f"snapshot {step.snapshot}" if step.snapshot else "managed save"
+        for interface in _saved(_domain(step.domain_uuid, facts), step.snapshot):
+            if interface.mac in step.macs:
+                seen = describe(interface.source)
+                yield _finding("domain.rewritten", step, str(interface.mac), describe(step.wanted), seen, place)
+
+
+def _finding(
+    rule: str,
+    step: steps.MoveInterface | steps.AddInterface | steps.RewriteSavedState,
+    mac: str,
+    wanted: str,
+    seen: str,
+    where: str,
+) -> Finding:
+    ok = wanted == seen
+    return Finding(
+        rule=rule,
+        layer="domain",
+        subject=f"{step.domain} {mac}",
+        wanted=f"{where}: {wanted}",
+        seen=f"{where}: {seen}",
+        source=LIBVIRT,
+        ok=ok,
+        hint="" if ok else "another program changed the domain meanwhile: run the command again",
+    )
+
+
+def _domain(uuid: str, facts: Facts) -> Domain | None:
+    return next((domain for domain in facts.domains if domain.uuid == uuid), None)
+
+
+def _document(domain: Domain | None, scope: str) -> tuple[Interface, ...]:
+    if domain is None:
+        return ()
+    return domain.running if scope == "running" else domain.persistent
+
+
+def _find(interfaces: tuple[Interface, ...], mac: str) -> Interface | None:
+    return next((interface for interface in interfaces if interface.mac == mac), None)
+
+
+def _saved(domain: Domain | None, snapshot: str | None) -> tuple[Interface, ...]:
+    if domain is None:
+        return ()
+    if snapshot is None:
+        return domain.saved or ()
+    return next((shot.interfaces for shot in domain.snapshots if shot.name == snapshot), ())
