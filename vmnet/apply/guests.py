@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vmnet.names import Mac
     from vmnet.plan.steps import MovedInterface, Plan
 
-RENEW_S = 20.0
+RENEW_S = 30.0
 """How long after the bounce a guest may take: systemd-networkd took up to 6 s, NetworkManager up to 5 s; dhclient and
 udhcpc do not react at all."""
 
