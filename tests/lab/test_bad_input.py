@@ -50,9 +50,7 @@ def refused(lab: Lab, words: list[str], code: int, said: str) -> None:
 
 @pytest.mark.lab_state("clean")
 def test_bad_input_changes_nothing(lab: Lab) -> None:
-    lab.run(
-        "modprobe mac80211_hwsim radios=1; timeout 9 sh -c "until ip link show wlan0; do sleep 1; done""
-    )
+    lab.run("modprobe mac80211_hwsim radios=1; timeout 9 sh -c 'until ip link show wlan0; do sleep 1; done'")
     before = observe(lab)
     for words, code, said in CASES:
         refused(lab, words, code, said)
