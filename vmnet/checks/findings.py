@@ -8,7 +8,7 @@ NETLINK = "kernel (netlink)"
 SYSFS = "kernel (sysfs)"
 NMCLI = "nmcli"
 LIBVIRT = "libvirt"
-RESOLV_CONF = "resolv.conf"
+RESOLVER = "resolver"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

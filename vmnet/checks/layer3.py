@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING
 
-from vmnet.checks.findings import NETLINK, NMCLI, RESOLV_CONF, Finding
+from vmnet.checks.findings import NETLINK, NMCLI, RESOLVER, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -130,7 +130,7 @@ def dns_servers(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     ok = stub or bool(set(goal.dns) & set(asked))
     yield Finding(
         rule="dns.resolv_conf", layer="DNS", subject="host", wanted=f"{_listed(goal.dns)} or a local resolver",
-        seen=_listed(asked), source=RESOLV_CONF, ok=ok,
+        seen=_listed(asked), source=RESOLVER, ok=ok,
         hint="" if ok else "another program writes /etc/resolv.conf: ls -l /etc/resolv.conf",
     )  # fmt: skip
 

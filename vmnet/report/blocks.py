@@ -30,11 +30,22 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """A table; the columns are fitted to the screen, no cell is ever cut. `styles` has one entry a row."""
+    """A table; the columns are fitted to the screen, no cell is ever cut. `styles` has one entry a row.
+
+    `spare` are the columns that a narrow screen may leave out, the first one first.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     styles: tuple[Style, ...]
+    spare: tuple[str, ...] = ()
+
+    def without(self, column: str) -> Grid:
+        """Return the table without one column."""
+        place = self.columns.index(column)
+        rows = tuple((*row[:place], *row[place + 1 :]) for row in self.rows)
+        columns = (*self.columns[:place], *self.columns[place + 1 :])
+        return Grid(columns=columns, rows=rows, styles=self.styles, spare=self.spare)
 
 
 Block = Line | Grid

@@ -42,7 +42,7 @@ def _table(findings: Iterable[Finding]) -> Grid:
         rows.append((layer, subject, finding.wanted, finding.seen, finding.source, _VERDICTS[style]))
         styles.append(style)
     columns = ("layer", "subject", "wanted", "seen", "source", "")
-    return Grid(columns=columns, rows=tuple(rows), styles=tuple(styles))
+    return Grid(columns=columns, rows=tuple(rows), styles=tuple(styles), spare=("layer",))
 
 
 def _hints(findings: Iterable[Finding]) -> Iterator[Line]:

@@ -27,7 +27,8 @@ def render_rows(rows: tuple[MovedInterface, ...]) -> Grid:
         for row in rows
     )
     columns = ("domain", "state", "interface", "from", "to", "changes in", "address now", "remark")
-    return Grid(columns=columns, rows=cells, styles=(Style.PLAIN,) * len(cells))
+    spare = ("state", "changes in", "to")
+    return Grid(columns=columns, rows=cells, styles=(Style.PLAIN,) * len(cells), spare=spare)
 
 
 def render_rows_after(before: tuple[MovedInterface, ...], after: tuple[MovedInterface, ...]) -> Grid:
@@ -47,4 +48,4 @@ def render_rows_after(before: tuple[MovedInterface, ...], after: tuple[MovedInte
     )
     columns = ("domain", "state", "interface", "now on", "old address", "new address", "left to do")
     styles = tuple(Style.WARNING if row.remark else Style.PLAIN for row in after)
-    return Grid(columns=columns, rows=cells, styles=styles)
+    return Grid(columns=columns, rows=cells, styles=styles, spare=("state", "now on"))

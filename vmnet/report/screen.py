@@ -65,17 +65,24 @@ class Screen:
         self._buffer.truncate()
 
     def _render(self, blocks: Iterable[Block]) -> None:
+        from rich.text import Text
+
         for block in blocks:
             if isinstance(block, Line):
                 # Wrapping or cropping would break a command that somebody pastes.
-                self._console.print(printable(block.text), style=_LOOKS[block.style] or None, soft_wrap=True)
-                continue
-            grid = _printable(block)
-            widths = fit(grid, self._console.width)
-            if widths is None:
-                self._render(_stanzas(grid))
+                self._console.print(Text(printable(block.text), style=_LOOKS[block.style]), soft_wrap=True)
             else:
-                self._console.print(_table(grid, widths))
+                self._render_grid(_printable(block))
+
+    def _render_grid(self, grid: Grid) -> None:
+        narrow = grid
+        for column in (None, *grid.spare):
+            narrow = narrow.without(column) if column else narrow
+            widths = fit(narrow, self._console.width)
+            if widths is not None:
+                self._console.print(_table(narrow, widths))
+                return
+        self._render(_stanzas(grid))
 
 
 def _printable(grid: Grid) -> Grid:
