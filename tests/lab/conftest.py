@@ -1,0 +1,53 @@
+"""Lab tests: one lab a session and release; each test starts from a saved state, so none sees another's leftovers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .base import lock
+from .machine import Lab
+from .recipe import RELEASES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE = Path(__file__).parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--lab-release`` and ``--lab-name``."""
+    parser.addoption("--lab-release", choices=tuple(RELEASES), default="bookworm", help="the lab host's release")
+    parser.addoption("--lab-name", default="", help="the lab to use (default: test-RELEASE); one that runs is kept")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test in this directory needs the lab."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.lab)
+
+
+@pytest.fixture(scope="session")
+def started_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """The lab of this session, with this checkout's vmnet in every state."""
+    release = request.config.getoption("--lab-release")
+    lab = Lab(request.config.getoption("--lab-name") or f"test-{release}", release)
+    with lock(lab.directory.with_suffix(".session"), f"running lab tests in {lab.name}"):
+        keep = lab.running() is not None
+        try:
+            lab.up()
+            yield lab
+        finally:
+            if not keep:
+                lab.down()
+
+
+@pytest.fixture
+def lab(request: pytest.FixtureRequest, started_lab: Lab) -> Lab:
+    """The lab in the state that the test's ``lab_state`` marker names, by default ``clean``."""
+    marker = request.node.get_closest_marker("lab_state")
+    started_lab.reset(marker.args[0] if marker else "clean")
+    return started_lab
