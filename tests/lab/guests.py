@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vmnet.documents.text import canonical
+
+from .observe import observe
 
 if TYPE_CHECKING:
     from .machine import Lab
@@ -65,3 +67,11 @@ def assert_on_lan(lab: Lab, domain: str, *, timeout_s: float = 90) -> None:
         time.sleep(2)
     for address in seen:
         lab.lan(["ping", "-c", "3", "-W", "10", address])
+
+
+def assert_back(lab: Lab, before: dict[str, Any], *, timeout_s: float = 60) -> None:
+    """Wait until the host looks as it did before: taps in virbr0 pass frames only after its STP delay of 2 x 2 s."""
+    deadline = time.monotonic() + timeout_s
+    while observe(lab) != before and time.monotonic() < deadline:
+        time.sleep(2)
+    assert observe(lab) == before

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .guests import SETUP, addresses, assert_on_lan, changed_lines, documents, links_log, taps
+from .guests import SETUP, addresses, assert_back, assert_on_lan, changed_lines, documents, links_log, taps
 from .observe import observe
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def test_a_running_domain_moves_and_loses_nothing(lab: Lab) -> None:
     assert json.loads(again.stdout)["plan"]["planned"] == []
     assert observe(lab) == moved
     lab.run(["vmnet", "undo", "--yes"], timeout=300)
-    assert observe(lab) == state
+    assert_back(lab, state)
     assert taps(lab, "web01") == ["virbr0"]
 
 
@@ -55,7 +55,7 @@ def test_one_of_two_interfaces_keeps_filter_and_boot_order(lab: Lab) -> None:
     for kept in ('filter="no-mac-spoofing"', 'order="1"', 'order="2"', 'state="up"'):
         assert kept in persistent
     lab.run(["vmnet", "undo", "--yes"], timeout=300)
-    assert observe(lab) == before
+    assert_back(lab, before)
 
 
 @pytest.mark.lab_state("clean")
