@@ -32,8 +32,8 @@ def assert_end_state(lab: Lab) -> None:
     data = bond["linkinfo"]["info_data"]
     assert (data["mode"], data["miimon"]) == ("802.3ad", 100)
     assert data["ad_info"]["num_ports"] == 2
-    switch = lab.run(["ip", "-n", "switch", "-j", "link", "show", "type", "bond"]).stdout
-    assert data["ad_info"]["partner_mac"] in {link["address"] for link in json.loads(switch)}
+    switch = lab.run(["ip", "-n", "switch", "-d", "link", "show", "type", "bond"]).stdout
+    assert f"ad_actor_system {data['ad_info']['partner_mac']}" in switch
     aggregators = {seen[name]["linkinfo"]["info_slave_data"]["ad_aggregator_id"] for name in ("em1", "p4p1")}
     assert len(aggregators) == 1
     assert (seen["br0"]["operstate"], seen["br0"]["address"]) == ("UP", MAC)
