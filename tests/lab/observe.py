@@ -16,7 +16,7 @@ _READERS = {
     "active": "nmcli -t -f UUID,NAME,DEVICE connection show --active | sort",
     "addresses": "ip -j address",
     # NetworkManager gives each activation of a link another metric (100, 101, ...) where the profile names none.
-    "routes": "{ ip route; ip -6 route show default; } | sed 's/ metric [0-9]*//' | sort",
+    "routes": "{ ip route; ip -6 route show default; } | sed 's/ metric [0-9]*//; s/ linkdown//' | sort",
     "resolv": "grep ^nameserver /etc/resolv.conf",
     "networks": "for n in $(virsh net-list --all --name); do virsh net-dumpxml --inactive $n; virsh net-info $n; done",
     "domains": "virsh list --all --name | while read -r d; do test -z \"$d\" || { echo \"$d\"; "
