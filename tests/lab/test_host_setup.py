@@ -155,8 +155,12 @@ def test_a_switch_without_lacp_is_left_before_the_live_nic_is_touched(lab: Lab) 
 def test_ctrl_c_takes_all_back(lab: Lab) -> None:
     before = observe(lab)
     # A shell without a terminal starts background commands with SIGINT ignored.
-    script = "env --default-signal=INT vmnet host-setup em1 p4p1 --yes & p=$!; while ! ip link show bond0 >/dev/null 2>&1; do sleep 0.2; done; "
-    done = lab.run(["bash", "-c", script + "sleep 1; kill -INT $p; wait $p"], timeout=200, check=False)
+    script = """
+        env --default-signal=INT vmnet host-setup em1 p4p1 --yes & p=$!
+        until ip link show bond0; do sleep 0.2; done >/dev/null 2>&1
+        sleep 1; kill -INT $p; wait $p
+    """
+    done = lab.run(["bash", "-c", script], timeout=200, check=False)
     assert done.returncode == 130
     assert observe(lab) == before
     assert_reachable(lab)
