@@ -47,7 +47,13 @@ def started_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 
 @pytest.fixture
 def lab(request: pytest.FixtureRequest, started_lab: Lab) -> Lab:
-    """The lab in the state that the test's ``lab_state`` marker names, by default ``clean``."""
+    """The lab in the state that the test's ``lab_state`` marker names, by default ``clean``.
+
+    ``guests=False`` pauses the guests: two emulations deep they take half of what the host can do, and a test of the
+    host alone does not need them to run.
+    """
     marker = request.node.get_closest_marker("lab_state")
     started_lab.reset(marker.args[0] if marker else "clean")
+    if marker and marker.kwargs.get("guests") is False:
+        started_lab.run("for d in $(virsh list --name); do virsh suspend $d; done")
     return started_lab

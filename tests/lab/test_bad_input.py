@@ -48,7 +48,7 @@ def refused(lab: Lab, words: list[str], code: int, said: str) -> None:
     assert "hint:" in done.stderr or "--help" in done.stderr
 
 
-@pytest.mark.lab_state("clean")
+@pytest.mark.lab_state("clean", guests=False)
 def test_bad_input_changes_nothing(lab: Lab) -> None:
     lab.run("modprobe mac80211_hwsim radios=1; timeout 9 sh -c 'until ip link show wlan0; do sleep 1; done'")
     before = observe(lab)
@@ -57,7 +57,7 @@ def test_bad_input_changes_nothing(lab: Lab) -> None:
     assert observe(lab) == before
 
 
-@pytest.mark.lab_state("clean")
+@pytest.mark.lab_state("clean", guests=False)
 def test_without_root_without_libvirt_without_networkmanager(lab: Lab) -> None:
     before = observe(lab)
     nobody = ["setpriv", "--reuid=nobody", "--clear-groups"]
@@ -86,7 +86,7 @@ def test_without_root_without_libvirt_without_networkmanager(lab: Lab) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.lab_state("clean")
+@pytest.mark.lab_state("clean", guests=False)
 def test_nobody_to_ask_is_no_yes(lab: Lab) -> None:
     before = observe(lab)
     done = lab.run(["vmnet", "host-setup", "em1", "p4p1"], check=False, stdin="")

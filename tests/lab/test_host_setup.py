@@ -62,7 +62,7 @@ def assert_reachable(lab: Lab) -> None:
     lab.lan(["ping", "-c", "2", "-W", "5", "172.16.4.3"])
 
 
-@pytest.mark.lab_state("primer")
+@pytest.mark.lab_state("primer", guests=False)
 def test_from_the_broken_start_to_the_end_state_and_back(lab: Lab) -> None:
     before, kept = observe(lab), management(lab)
     done = lab.run(SETUP, timeout=300)
@@ -106,7 +106,7 @@ def wait_lacp(lab: Lab) -> None:
     pytest.fail("the bond never aggregated both ports")
 
 
-@pytest.mark.lab_state("clean")
+@pytest.mark.lab_state("clean", guests=False)
 def test_over_ssh_on_the_very_address_that_moves(lab: Lab) -> None:
     before, kept = observe(lab), management(lab)
     command = " ".join(ADOPT) + " && echo the session lives"
@@ -121,7 +121,7 @@ def test_over_ssh_on_the_very_address_that_moves(lab: Lab) -> None:
     assert_reachable(lab)
 
 
-@pytest.mark.lab_state("clean")
+@pytest.mark.lab_state("clean", guests=False)
 def test_a_cut_cable_leaves_the_host_reachable(lab: Lab) -> None:
     lab.run(ADOPT, timeout=300)
     for nic in ("em1", "p4p1"):
@@ -134,7 +134,7 @@ def test_a_cut_cable_leaves_the_host_reachable(lab: Lab) -> None:
     assert lab.run(["vmnet", "verify"], check=False).returncode == 0
 
 
-@pytest.mark.lab_state("clean")
+@pytest.mark.lab_state("clean", guests=False)
 def test_a_switch_without_lacp_is_left_before_the_live_nic_is_touched(lab: Lab) -> None:
     lab.switch("plain")
     before = observe(lab)
@@ -151,7 +151,7 @@ def test_a_switch_without_lacp_is_left_before_the_live_nic_is_touched(lab: Lab) 
     lab.run(["vmnet", "verify"])
 
 
-@pytest.mark.lab_state("clean")
+@pytest.mark.lab_state("clean", guests=False)
 def test_ctrl_c_takes_all_back(lab: Lab) -> None:
     before = observe(lab)
     # A shell without a terminal starts background commands with SIGINT ignored.
@@ -166,7 +166,7 @@ def test_ctrl_c_takes_all_back(lab: Lab) -> None:
     assert_reachable(lab)
 
 
-@pytest.mark.lab_state("clean")
+@pytest.mark.lab_state("clean", guests=False)
 def test_plan_shows_all_and_changes_nothing(lab: Lab) -> None:
     before = observe(lab)
     shown = lab.run(["vmnet", "host-setup", "--plan"]).stdout
