@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 HERE = "here"
+SHUTDOWN_S = 240.0
+"""An orderly shutdown stops the guests first, two emulations deep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +125,7 @@ class Lab:
             shutil.copy(build / "key", self.directory / "key")
             port = qemu.free_port()
             pid = qemu.start(self.directory, self.label, port, state=state)
-            self._write(
-                Record(release=self.release.suite, build=build.name, port=port, pid=pid, state=state)
-            )
+            self._write(Record(release=self.release.suite, build=build.name, port=port, pid=pid, state=state))
             self.ssh.wait(60)
 
     def reset(self, state: str = "") -> None:
@@ -256,11 +257,13 @@ class Lab:
             wait_booted(self.ssh)
 
     def _wait_other_boot(self, before: str) -> None:
-        for _ in range(20):
+        deadline = time.monotonic() + SHUTDOWN_S
+        while time.monotonic() < deadline:
             self.ssh.wait(200)
             now = self.run(["cat", "/proc/sys/kernel/random/boot_id"], check=False)
             if not now.returncode and now.stdout != before:
                 return
+            time.sleep(1)
         raise LabError("the lab host did not go down")
 
     def wait_reachable(self, timeout: float = 60) -> None:

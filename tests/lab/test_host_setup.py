@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -138,9 +139,12 @@ def test_a_cut_cable_leaves_the_host_reachable(lab: Lab) -> None:
 def test_a_switch_without_lacp_is_left_before_the_live_nic_is_touched(lab: Lab) -> None:
     lab.switch("plain")
     before = observe(lab)
-    pings = lab.popen(["ping", "-i", "0.2", "172.16.4.3"], on_lan=True)
-    done = lab.run(ADOPT, timeout=300, check=False)
-    pings.terminate()
+    with lab.popen(["ping", "-i", "0.2", "-w", "600", "172.16.4.3"], on_lan=True) as pings:
+        done = lab.run(ADOPT, timeout=300, check=False)
+        lab.run(["pkill", "-INT", "-x", "ping"])
+        said, _ = pings.communicate(timeout=30)
+    sent, received = map(int, re.findall(r"(\d+) packets transmitted, (\d+) received", said)[0])
+    assert sent - received <= 1
     assert done.returncode == 4
     assert "LACP" in done.stderr
     assert "active-backup" in done.stderr
