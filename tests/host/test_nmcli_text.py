@@ -56,6 +56,12 @@ def test_profiles_have_all_their_properties() -> None:
     assert two.get("802-3-ethernet.cloned-mac-address") == "00:00:5E:00:53:01"
 
 
+def test_the_names_of_newer_versions_become_those_that_all_know() -> None:
+    text = DETAILS.replace("connection.autoconnect:yes", "connection.controller:br0\nconnection.port-type:bridge")
+    lan, _ = parse_profiles(LISTING, text)
+    assert (lan.controller, lan.get("connection.slave-type")) == ("br0", "bridge")
+
+
 def test_no_profiles() -> None:
     assert parse_profiles("", "") == ()
 

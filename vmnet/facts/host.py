@@ -146,7 +146,7 @@ class Profile:
     @property
     def controller(self) -> str | None:
         """The controller it is a port of, by ifname or uuid."""
-        return self.get("connection.master") or self.get("connection.controller") or None
+        return self.get("connection.master") or None
 
     @property
     def autoconnect(self) -> bool:

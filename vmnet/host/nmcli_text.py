@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 _PROPERTY = re.compile(r"([a-z0-9-]+\.[A-Za-z0-9_-]+):(.*)", re.DOTALL)
 _FIELD = re.compile(r"([A-Z0-9]+\.[A-Z0-9-]+)(?:\[\d+\])?:(.*)", re.DOTALL)
 
+# NetworkManager 1.46 renamed these; older ones know only the names on the right, which all of them take.
+_FORMER = {
+    "connection.controller": "connection.master",
+    "connection.port-type": "connection.slave-type",
+    "connection.autoconnect-ports": "connection.autoconnect-slaves",
+}
+
 
 def split_terse(line: str) -> tuple[str, ...]:
     """Return the fields of one line of `nmcli -t -f A,B,...`, unescaped."""
@@ -71,8 +78,8 @@ def parse_profiles(listing: str, details: str) -> tuple[Profile, ...]:
             places[fields[0]] = (fields[1], fields[2] or None)
     profiles = []
     for record in _records(details, _PROPERTY, "connection.id"):
-        settings = tuple((key, _unescape(value)) for key, value in record)
-        values = dict(settings)
+        # A version that prints both names prints the same value for both.
+        values = {_FORMER.get(key, key): _unescape(value) for key, value in record}
         filename, device = places.get(values.get("connection.uuid", ""), ("", None))
         profiles.append(
             Profile(
@@ -80,7 +87,7 @@ def parse_profiles(listing: str, details: str) -> tuple[Profile, ...]:
                 name=values.get("connection.id", ""),
                 type=values.get("connection.type", ""),
                 filename=filename,
-                settings=settings,
+                settings=tuple(values.items()),
                 device=device,
             )
         )
