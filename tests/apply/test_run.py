@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +98,13 @@ def test_what_cannot_be_taken_back_is_said_with_its_command(tmp_path: Path) -> N
     assert executor.undone == ["RollBackCheckpoint", "c", "a"]
     assert "nmcli connection delete uuid b" in caught.value.left[0]
     assert journal.state() is RunState.INCOMPLETE
+
+
+def test_the_steps_of_an_undo_may_find_their_work_done(tmp_path: Path) -> None:
+    journal, executor = journal_in(tmp_path), RecordingExecutor()
+    carry_out(replace(PLAN, undoes="an-earlier-run"), executor, journal, lambda _: None)
+    assert executor.done == []
+    assert executor.undone == ["OpenCheckpoint", "a", "b", "c", "CommitCheckpoint"]
 
 
 def test_a_journal_cut_short_reads_as_far_as_it_goes(tmp_path: Path) -> None:

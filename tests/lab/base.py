@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BOOT_S = 300.0
+SPARE_MIB = 64
 
 
 @contextmanager
@@ -98,7 +99,7 @@ def _save_states(release: recipe.Release, work: Path) -> None:
         for state in recipe.STATES:
             with step(f"{release.suite}: saving the state {state}"):
                 ssh.run(["/usr/local/lib/lab/state", state], timeout=200)
-                _shrink(work)
+                _shrink(work, ssh)
                 save(work, ssh, state)
     except LabError as error:
         said = (work / "console.log").read_text(errors="replace")[-2000:]
@@ -109,7 +110,10 @@ def _save_states(release: recipe.Release, work: Path) -> None:
         (work / name).unlink(missing_ok=True)
 
 
-def _shrink(work: Path) -> None:
-    """Let go of the memory that the host has used once and needs no more: it would only make the saved state larger."""
+def _shrink(work: Path, ssh: Ssh) -> None:
+    """Give back the memory that the host has used once and needs no more: it would only make the saved state larger."""
+    free_kib = int(ssh.run(["awk", "/^MemFree:/ { print $2 }", "/proc/meminfo"], timeout=30).stdout)
+    small = qemu.MEMORY_MIB - free_kib // 1024 + SPARE_MIB
     with Monitor(work / "qmp.sock") as monitor:
-        monitor.human("info balloon")
+        for size in (small, qemu.MEMORY_MIB):
+            monitor.resize(size)

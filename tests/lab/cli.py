@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import process, recipe
+from . import recipe
 from .console import attach
 from .errors import LabError
 from .machine import Lab
@@ -15,7 +15,7 @@ from .ssh import CONNECTION_LOST
 from .status import render_status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 ABOUT = """\
 A lab host that anyone can break: Debian with NetworkManager, libvirt and guests in a virtual machine, behind a switch
@@ -78,29 +78,23 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _execute(lab: Lab, arguments: argparse.Namespace) -> int:
-    match arguments.verb:
-        case "up":
-            lab.up(arguments.state)
-        case "reset":
-            lab.reset(arguments.state)
-        case "save":
-            lab.save(arguments.state)
-        case "run" | "lan":
-            return _stream(lab, arguments)
-        case "switch":
-            lab.switch(arguments.mode)
-        case "cable":
-            lab.cable(arguments.nic, on=arguments.position == "on")
-        case "push":
-            lab.push(arguments.files, to=arguments.to)
-        case "console":
-            attach(lab.directory / "console.sock")
-        case "power-cycle":
-            lab.power_cycle()
-        case "status":
-            print(render_status(lab))
-        case "install" | "reboot" | "down":
-            getattr(lab, arguments.verb)()
+    verbs: dict[str, Callable[[], object]] = {
+        "up": lambda: lab.up(arguments.state),
+        "reset": lambda: lab.reset(arguments.state),
+        "save": lambda: lab.save(arguments.state),
+        "install": lab.install,
+        "switch": lambda: lab.switch(arguments.mode),
+        "cable": lambda: lab.cable(arguments.nic, on=arguments.position == "on"),
+        "push": lambda: lab.push(arguments.files, to=arguments.to),
+        "console": lambda: attach(lab.directory / "console.sock"),
+        "reboot": lab.reboot,
+        "power-cycle": lab.power_cycle,
+        "status": lambda: print(render_status(lab)),
+        "down": lab.down,
+    }
+    if arguments.verb in {"run", "lan"}:
+        return _stream(lab, arguments)
+    verbs[arguments.verb]()
     return 0
 
 

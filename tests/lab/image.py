@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from typing import TYPE_CHECKING
 
 from . import process, recipe
 from .errors import LabError
-from .initramfs import Entry, build
+from .initramfs import Entry, build, program
+from .kernel import unpacked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,16 +130,16 @@ def add_files(tree: Path, key: Path) -> None:
 
 def add_kernels(tree: Path, target: Path) -> None:
     """Put the host's kernel and initramfs into ``target``, the guests' into the tree."""
-    kernel = next(iter(sorted((tree / "boot").glob("vmlinuz-*"))))
-    shutil.copyfile(kernel, target / "vmlinuz")
+    kernel = unpacked(tree)
+    (target / "vmlinux").write_bytes(kernel)
     (target / "initrd").write_bytes(build(tree, HOST_MODULES, {"init": recipe.FILES / "boot/init"}))
     guest = recipe.FILES / "guest"
     scripts = {"init": guest / "init", "bin/lease": guest / "lease", "etc/acpi/PWRF/00000080": guest / "power"}
     page = Entry(name="www/index.html", mode=0o100644, content=b"a guest of the lab\n")
     images = tree / "var/lib/libvirt/images/guest"
     images.mkdir(parents=True)
-    _put(images / "vmlinuz", kernel.read_bytes())
-    _put(images / "initrd", build(tree, GUEST_MODULES, scripts, (page,)))
+    _put(images / "vmlinux", kernel)
+    _put(images / "initrd", build(tree, GUEST_MODULES, scripts, (page, *program(tree, "/usr/bin/ip"))))
 
 
 def make_disk(tree: Path, target: Path) -> None:

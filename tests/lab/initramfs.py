@@ -8,6 +8,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from . import process
 from .errors import LabError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _dependencies(modules: Path) -> dict[str, list[str]]:
 
 
 def _name_of(path: str) -> str:
-    return path.rsplit("/", 1)[-1].split(".ko")[0].replace("-", "_")
+    return path.rsplit("/", 1)[-1].split(".ko", maxsplit=1)[0].replace("-", "_")
 
 
 def loading_order(modules: Path, wanted: Sequence[str]) -> list[str]:
@@ -85,6 +86,16 @@ def loading_order(modules: Path, wanted: Sequence[str]) -> list[str]:
 
 def _module(path: Path) -> bytes:
     return lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
+
+
+def program(tree: Path, path: str) -> list[Entry]:
+    """A program of the tree with the libraries that it loads."""
+    listing = process.run(["chroot", str(tree), "ldd", path], timeout=30).stdout
+    libraries = [word for line in listing.splitlines() for word in line.split() if word.startswith("/")]
+    return [
+        Entry(name=name.lstrip("/"), mode=EXECUTABLE, content=(tree / name.lstrip("/")).resolve().read_bytes())
+        for name in (path, *libraries)
+    ]
 
 
 def build(tree: Path, modules: Sequence[str], scripts: Mapping[str, Path], extra: Sequence[Entry] = ()) -> bytes:

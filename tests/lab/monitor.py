@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from typing import TYPE_CHECKING, Any, Self
 
 from .errors import LabError
@@ -73,6 +74,14 @@ class Monitor:
         """The names of the states saved in the disk."""
         rows = [line.split() for line in self.human("info snapshots").splitlines()]
         return tuple(row[1] for row in rows if len(row) > 4 and row[0] in {"--", *map(str, range(1, 100))})
+
+    def resize(self, mebibytes: int) -> None:
+        """Set the memory that the host has, by its balloon, and wait until it is so or no more can be had."""
+        self.command("balloon", value=mebibytes << 20)
+        before = -1
+        while (now := self.command("query-balloon")["actual"] >> 20) not in {mebibytes, before}:
+            before = now
+            time.sleep(1)
 
     def set_link(self, nic: str, *, on: bool) -> None:
         """Plug or pull one end of a cable."""

@@ -25,7 +25,7 @@ STATES = ("clean", "primer")
 RUNNING_GUESTS = {"web01": 1, "db01": 2}
 
 PACKAGES = (
-    *("linux-image-amd64", "systemd-sysv", "udev", "dbus", "kmod", "e2fsprogs", "procps", "less"),
+    *("linux-image-amd64", "systemd-sysv", "udev", "dbus", "kmod", "e2fsprogs", "procps", "less", "zstd"),
     *("network-manager", "iproute2", "bridge-utils", "ethtool", "iputils-ping", "iputils-arping", "tcpdump"),
     *("nftables", "iptables", "ebtables", "dnsmasq-base", "netcat-openbsd", "socat", "busybox-static"),
     *("libvirt-daemon-system", "libvirt-clients", "libvirt-daemon-config-network"),
@@ -75,7 +75,7 @@ def file_digest(paths: list[Path], root: Path) -> str:
 
 def recipe_hash(release: Release, machine: list[str]) -> str:
     """The name of a build: it changes with all that goes into it, the machine it was saved on included."""
-    sources = [HERE / f"{name}.py" for name in ("recipe", "image", "initramfs", "base")]
+    sources = [HERE / f"{name}.py" for name in ("recipe", "image", "initramfs", "kernel", "base")]
     files = [path for path in FILES.rglob("*") if path.is_file()]
     parts = [repr(release), repr(machine), file_digest(sources + files, HERE)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

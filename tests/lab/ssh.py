@@ -47,9 +47,7 @@ class Ssh:
         self, command: Sequence[str], *, timeout: float, stdin: bytes | None = None, check: bool = True
     ) -> process.Completed:
         """Run a command to its end."""
-        done = process.run(
-            self.argv(command), timeout=timeout, stdin=stdin, check=False, cwd=self.directory
-        )
+        done = process.run(self.argv(command), timeout=timeout, stdin=stdin, check=False, cwd=self.directory)
         shown = process.Completed(
             argv=tuple(command), returncode=done.returncode, stdout=done.stdout, stderr=done.stderr
         )
@@ -69,6 +67,10 @@ class Ssh:
         """Give up the shared connection: after a state is loaded the far end knows nothing of it."""
         if (self.directory / "ssh.sock").exists():
             process.run([*self._argv("-O", "exit")], timeout=10, check=False, cwd=self.directory)
+
+    def open(self, timeout: float) -> None:
+        """Open the shared connection to a host that is known to be up."""
+        self.run(["true"], timeout=timeout)
 
     def _banner(self) -> bool:
         try:

@@ -132,7 +132,8 @@ def _one_step(
     journal.note("begin", index)
     tell(Event.BEGIN)
     try:
-        executor.execute(planned.step)
+        # What an undo would take back may be gone already: the run may have been cut off half-way.
+        executor.execute(planned.step, undoing=plan.undoes is not None)
     except VmnetError as error:
         journal.note("failed", index, error.message)
         tell(Event.FAILED)
