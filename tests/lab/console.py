@@ -39,8 +39,9 @@ def attach(path: Path) -> None:
 
 
 def _copy(line: socket.socket) -> None:
+    sources: list[int | socket.socket] = [0, line]
     while True:
-        ready, _, _ = select.select([0, line], [], [])
+        ready, _, _ = select.select(sources, [], [])
         if line in ready:
             said = line.recv(65536)
             if not said:
