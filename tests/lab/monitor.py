@@ -60,6 +60,16 @@ class Monitor:
             return None
         raise LabError(f"QEMU went away during {name}", "scripts/lab status")
 
+    def wait_event(self, name: str) -> None:
+        """Wait for an event, as long as this connection's time limit allows."""
+        try:
+            for line in self._lines:
+                if json.loads(line).get("event") == name:
+                    return
+        except TimeoutError as error:
+            raise LabError(f"no event {name} within {self._socket.gettimeout():.0f} s") from error
+        raise LabError(f"QEMU went away before the event {name}", "scripts/lab status")
+
     def human(self, line: str) -> str:
         """Run a line of the human monitor."""
         return str(self.command("human-monitor-command", **{"command-line": line}))
