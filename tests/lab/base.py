@@ -58,6 +58,7 @@ def find_or_build(release: recipe.Release) -> Path:
         return target
     with lock(builds / f"{release.suite}.lock", f"building {release.suite}"):
         if not target.exists():
+            _stop_left_over(builds, release)
             _clear(builds, f".{release.suite}-*")
             _build(release, builds, target)
             _clear(builds, f"{release.suite}-*", keep=target)
@@ -68,6 +69,16 @@ def _clear(builds: Path, pattern: str, keep: Path | None = None) -> None:
     for old in builds.glob(pattern):
         if old != keep:
             shutil.rmtree(old)
+
+
+def _stop_left_over(builds: Path, release: recipe.Release) -> None:
+    """End the machine of a build that was killed half-way."""
+    for record in builds.glob(f".{release.suite}-*/qemu.pid"):
+        qemu.stop(int(record.read_text()), _label(release))
+
+
+def _label(release: recipe.Release) -> str:
+    return f"vmnet-lab-build-{release.suite}"
 
 
 def _build(release: recipe.Release, builds: Path, target: Path) -> None:
@@ -88,7 +99,7 @@ def _build(release: recipe.Release, builds: Path, target: Path) -> None:
 
 def _save_states(release: recipe.Release, work: Path) -> None:
     """Boot the disk once and save the states one after the other."""
-    label = f"vmnet-lab-build-{release.suite}"
+    label = _label(release)
     ssh = Ssh(directory=work, port=qemu.free_port())
     pid = qemu.start(work, label, ssh.port, state=None)
     try:

@@ -115,7 +115,7 @@ def main(words: Sequence[str] | None = None) -> int:
         record = lab.record
         release = getattr(arguments, "release", None) or (record.release if record else None)
         return _execute(Lab(arguments.name, release) if release else lab, arguments)
-    except LabError as error:
+    except (LabError, OSError) as error:
         print(f"lab: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from . import process, recipe
 from .errors import LabError
 from .initramfs import Entry, build, program
 from .kernel import unpacked
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # Program -> Debian package.
 TOOLS = {
@@ -23,14 +20,16 @@ TOOLS = {
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
 }
+KEYRINGS = tuple(Path(f"/usr/share/keyrings/debian-archive-keyring.{kind}") for kind in ("gpg", "pgp"))
 ENABLED = ("lab-switch.service", "lab-lan-dns.service", "lab-console.service")
-# Each of these would make a boot slower or a quiet machine busy at a time of its own.
+# Each of these would make a boot slower, or a quiet machine busy at a time of its own.
 MASKED = (
     *("NetworkManager-wait-online.service", "apt-daily.timer", "apt-daily-upgrade.timer", "man-db.timer"),
     *("e2scrub_reap.service", "e2scrub_all.timer", "fstrim.timer", "logrotate.timer", "dpkg-db-backup.timer"),
     *("systemd-tmpfiles-clean.timer", "serial-getty@ttyS0.service", "getty@tty1.service"),
-    # At a shutdown it would wait for the guests; a host that goes down takes them along.
-    "libvirt-guests.service",
+    *("systemd-binfmt.service", "systemd-pstore.service", "sys-kernel-config.mount", "dev-mqueue.mount"),
+    *("sys-fs-fuse-connections.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount"),
+    *(f"modprobe@{name}.service" for name in ("configfs", "dm_mod", "drm", "efi_pstore", "fuse", "loop")),
 )
 MACHINE_ID = "6d5ec2f6b0d94dd9a2ab4d1c7a0c5e10"
 HOSTS = "127.0.0.1 localhost\n127.0.1.1 kvmhost\n::1 localhost ip6-localhost ip6-loopback\n"
@@ -52,21 +51,26 @@ def check_tools() -> None:
 
 def find_mirror() -> str:
     """The Debian mirror of this machine's own apt sources."""
-    listing = process.run(
-        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(COMPONENT) $(ORIGIN)", "Created-By: Packages"],
-        timeout=30,
-    )
-    for line in listing.stdout.splitlines():
-        uri, component, *origin = line.split()
-        if component == "main" and origin == ["Debian"] and "security" not in uri:
-            return uri.rstrip("/")
-    mirror = os.environ.get("VMNET_LAB_MIRROR")
-    if mirror:
-        return mirror
-    raise LabError(
-        "this machine's apt sources name no Debian mirror",
-        "say one: VMNET_LAB_MIRROR=http://MIRROR/debian scripts/lab up (on Debian: run apt-get update first)",
-    )
+    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(COMPONENT) $(ORIGIN)", "Created-By: Packages"]
+    found = [line.split() for line in process.run(asked, timeout=30).stdout.splitlines()]
+    main = [(row[0].rstrip("/"), row[2:]) for row in found if row[1] == "main" and "security" not in row[0]]
+    # The origin is known once apt has read the mirror's index; until then its address has to do.
+    mirrors = [uri for uri, origin in main if origin == ["Debian"]]
+    mirrors += [uri for uri, _ in main if uri.endswith("/debian")]
+    mirror = os.environ.get("VMNET_LAB_MIRROR") or next(iter(mirrors), "")
+    if not mirror:
+        raise LabError(
+            "this machine's apt sources name no Debian mirror",
+            "say one: VMNET_LAB_MIRROR=http://MIRROR/debian scripts/lab up (on Debian: run apt-get update first)",
+        )
+    return mirror
+
+
+def _source(suite: str) -> str:
+    """The line of sources.list, with Debian's keys, whatever else this machine trusts."""
+    keys = [path for path in KEYRINGS if path.exists()]
+    signed = f"[signed-by={keys[0]}] " if keys else ""
+    return f"deb {signed}{find_mirror()} {suite} main"
 
 
 def _apt_options() -> list[str]:
@@ -85,7 +89,7 @@ def make_tree(release: recipe.Release, tree: Path) -> None:
     process.run(
         [
             *("env", "INITRD=No", "mmdebstrap", "--mode=root", "--variant=apt", *_apt_options(), *left_out),
-            *(f"--include={','.join(release.packages)}", release.suite, str(tree), find_mirror()),
+            *(f"--include={','.join(release.packages)}", release.suite, str(tree), _source(release.suite)),
         ],
         timeout=1200,
     )
@@ -114,7 +118,8 @@ def add_files(tree: Path, key: Path) -> None:
     _put(tree / "etc/hostname", b"kvmhost\n")
     _put(tree / "etc/hosts", HOSTS.encode())
     _put(tree / "etc/machine-id", f"{MACHINE_ID}\n".encode(), 0o444)
-    _put(tree / "etc/fstab", b"/dev/vda / ext4 defaults,noatime 0 1\n")
+    # The initramfs has mounted the only file system there is.
+    _put(tree / "etc/fstab", b"")
     _put(tree / "etc/default/locale", b"LANG=C.UTF-8\n")
     _put(tree / "root/.ssh/authorized_keys", key.with_suffix(".pub").read_bytes(), 0o600)
     _put(tree / "root/.ssh/id_ed25519", key.read_bytes(), 0o600)

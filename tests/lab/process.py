@@ -50,8 +50,10 @@ def run(
     stdin: bytes | None = None,
     check: bool = True,
     cwd: Path | None = None,
+    shown: Sequence[str] = (),
 ) -> Completed:
-    """Run to the end and keep what was printed."""
+    """Run to the end and keep what was printed; errors show the command, or ``shown`` in its place."""
+    command = tuple(shown or argv)
     try:
         done = subprocess.run(
             list(argv),
@@ -65,9 +67,9 @@ def run(
     except FileNotFoundError as error:
         raise LabError(f"{argv[0]} is not installed") from error
     except subprocess.TimeoutExpired as error:
-        raise LabError(f"no end after {timeout:.0f} s: {shlex.join(argv)}") from error
+        raise LabError(f"no end after {timeout:.0f} s: {shlex.join(command)}") from error
     completed = Completed(
-        argv=tuple(argv),
+        argv=command,
         returncode=done.returncode,
         stdout=done.stdout.decode(errors="replace"),
         stderr=done.stderr.decode(errors="replace"),

@@ -47,13 +47,13 @@ class Ssh:
         self, command: Sequence[str], *, timeout: float, stdin: bytes | None = None, check: bool = True
     ) -> process.Completed:
         """Run a command to its end."""
-        done = process.run(self.argv(command), timeout=timeout, stdin=stdin, check=False, cwd=self.directory)
-        shown = process.Completed(
-            argv=tuple(command), returncode=done.returncode, stdout=done.stdout, stderr=done.stderr
+        done = process.run(
+            self.argv(command), timeout=timeout, stdin=stdin, check=False, cwd=self.directory, shown=command
         )
         if check and done.returncode:
-            raise LabError(f"in the lab: {shown.describe()}")
-        return shown
+            lost = "255 may mean that the connection was lost" if done.returncode == CONNECTION_LOST else ""
+            raise LabError(f"in the lab: {done.describe()}", lost)
+        return done
 
     def stream(self, command: Sequence[str], *, timeout: float, terminal: bool) -> int:
         """Run a command with our own stdin, stdout and stderr."""

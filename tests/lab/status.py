@@ -7,8 +7,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import recipe
-
 if TYPE_CHECKING:
     from .machine import Lab
 
@@ -40,13 +38,10 @@ def render_status(lab: Lab) -> str:
         return f"{lab.name}: not running" + (f" (there are: {others})" if others else "")
     with lab.monitor() as monitor:
         states = ", ".join(monitor.snapshots())
-        links = monitor.human("info network")
-    cables = [f"{nic} {'?' if nic not in links else 'known'}" for nic in recipe.CABLES]
     return "\n".join(
         [
             f"{lab.name}: {record.release}, state {record.state} (of {states})",
             f"  process {record.pid}: {_memory_mib(record.pid)} MiB, {cpu_percent(record.pid):.0f} % of a processor",
             f"  ssh port {record.port}, key {lab.directory / 'key'}",
-            f"  cables: {', '.join(cables)}",
         ]
     )
