@@ -14,6 +14,8 @@ STARTS_A_PROCESS = frozenset(
 )
 MAY_START_PROCESSES = ("lab", "process")
 
+# Helpers whose asserts shall say what differs.
+pytest.register_assert_rewrite("tests.lab.guests", "tests.lab.observe")
 hypothesis.settings.register_profile("dev", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=500, deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile(

@@ -13,7 +13,6 @@ from .observe import observe
 if TYPE_CHECKING:
     from .machine import Lab
 
-SETUP = ["vmnet", "host-setup", "em1", "p4p1", "--yes"]
 _BOUND = re.compile(r"guest [\d.]+ eth\d bound ([\d.]+)")
 
 
@@ -72,6 +71,6 @@ def assert_on_lan(lab: Lab, domain: str, *, timeout_s: float = 90) -> None:
 def assert_back(lab: Lab, before: dict[str, Any], *, timeout_s: float = 60) -> None:
     """Wait until the host looks as it did before: taps in virbr0 pass frames only after its STP delay of 2 x 2 s."""
     deadline = time.monotonic() + timeout_s
-    while observe(lab) != before and time.monotonic() < deadline:
+    while (seen := observe(lab)) != before and time.monotonic() < deadline:
         time.sleep(2)
-    assert observe(lab) == before
+    assert seen == before

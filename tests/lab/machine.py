@@ -120,10 +120,7 @@ class Lab:
             for name in ("vmlinux", "initrd", "root.img"):
                 (self.directory / name).symlink_to(build / name)
             shutil.copy(build / "key", self.directory / "key")
-            port = qemu.free_port()
-            pid = qemu.start(self.directory, self.label, port, state=state)
-            self._write(Record(release=self.release.suite, build=build.name, port=port, pid=pid, state=state))
-            self.ssh.open(60)
+            self._start(Record(release=self.release.suite, build=build.name, port=qemu.free_port(), pid=0, state=state))
 
     def reset(self, state: str = "") -> None:
         """Load a saved state, by default the one loaded last, with all cables plugged in."""
@@ -133,17 +130,25 @@ class Lab:
                 self._known(state or record.state, monitor.snapshots())
             self._load(state or record.state)
 
+    def _start(self, record: Record, *, state: str = "") -> None:
+        pid = qemu.start(self.directory, self.label, record.port, state=state or record.state)
+        self._write(dataclasses.replace(record, pid=pid))
+        with self.monitor() as monitor:
+            for nic in recipe.MAC:
+                monitor.set_link(nic, on=True)
+        self.ssh.open(60)
+
     def _load(self, state: str) -> None:
+        """Start QEMU anew from the state.
+
+        ``loadvm`` in the running process would be no quicker, and wrong: the emulated TSC never goes back (QEMU,
+        cpu_get_ticks), so that the host's clock would be ahead by all that QEMU has run, and watchdogs would bite.
+        """
         record = self._running()
-        ssh = self.ssh
         with step(f"{self.name}: loading the state {state}"):
-            ssh.forget()
-            with self.monitor() as monitor:
-                monitor.snapshot("loadvm", state)
-                for nic in recipe.MAC:
-                    monitor.set_link(nic, on=True)
-            ssh.open(60)
-        self._write(dataclasses.replace(record, state=state if state != HERE else record.state))
+            self.ssh.forget()
+            qemu.stop(record.pid, self.label)
+            self._start(dataclasses.replace(record, state=state if state != HERE else record.state), state=state)
 
     def save(self, state: str) -> None:
         """Save the machine as it is now under a name that ``reset`` knows from then on."""

@@ -4,26 +4,42 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .machine import Lab
 
+# The two ways into the end state: from a host whose network is broken, and from one that works.
+SETUP = [
+    "vmnet", "host-setup", "em1", "p4p1", "--address", "172.16.4.3/24", "--gateway", "172.16.4.1",
+    "--dns", "172.16.4.2", "--management", "p2p1", "--displace", "kvm-br0", "--yes",
+]  # fmt: skip
+ADOPT = ["vmnet", "host-setup", "em1", "p4p1", "--yes"]
+
 _MARK = "-----8<----- "
+# NetworkManager writes down each tap that it sees come and go as a volatile profile: that is no configuration.
 _READERS = {
     "profiles": "find /etc/NetworkManager/system-connections /run/NetworkManager/system-connections -type f "
-    "-exec stat -c '%n %a %u %g' {} + -exec sha256sum {} + | sort",
-    "active": "nmcli -t -f UUID,NAME,DEVICE connection show --active | sort",
+    "! -path '/run/*/vnet*' -exec stat -c '%n %a %u %g' {} + -exec sha256sum {} + | sort",
+    "active": "nmcli -t -f UUID,NAME,DEVICE connection show --active | grep -v ':vnet[0-9]*$' | sort",
     "addresses": "ip -j address",
     # NetworkManager gives each activation of a link another metric (100, 101, ...) where the profile names none.
     "routes": "{ ip route; ip -6 route show default; } | sed 's/ metric [0-9]*//; s/ linkdown//' | sort",
     "resolv": "grep ^nameserver /etc/resolv.conf",
-    "networks": "for n in $(virsh net-list --all --name); do virsh net-dumpxml --inactive $n; virsh net-info $n; done",
-    "domains": "virsh list --all --name | while read -r d; do test -z \"$d\" || { echo \"$d\"; "
-    "virsh domstate \"$d\"; virsh dumpxml --inactive --security-info \"$d\"; virsh dumpxml --security-info \"$d\"; "
-    "}; done",
+    "networks": 'virsh "$(virsh net-list --all --uuid | sed "/./s/.*/net-dumpxml --inactive &; net-info &;/")"',
+    "domains": 'virsh "$(virsh list --all --uuid | sort | sed "/./s/.*/domstate &; '
+    'dumpxml --inactive --security-info &; dumpxml --security-info &;/")"',
     "taps": "ip -j link show type tun",
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What a host was like: all that `observe` sees, and the management link more closely."""
+
+    observed: dict[str, Any]
+    management: str
 
 
 def observe(lab: Lab) -> dict[str, Any]:

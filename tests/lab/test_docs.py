@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from .observe import links
 
 if TYPE_CHECKING:
     from .machine import Lab
@@ -43,3 +46,25 @@ def test_the_python_example(lab: Lab) -> None:
     lab.push([ROOT / "docs" / "examples" / "move_everything.py"])
     done = lab.run(["python3", "/root/move_everything.py"], timeout=400)
     assert re.search(r"web01 52:54:00:0a:00:01: now 172\.16\.4\.\d+", done.stdout)
+
+
+def indented(page: str, chapter: str) -> list[list[str]]:
+    """The blocks of commands below a heading of a page in docs/."""
+    text = (ROOT / "docs" / page).read_text().split(f"## {chapter}\n")[1].split("\n## ")[0]
+    blocks = re.findall(r"(?:^    .*\n)+", text, re.MULTILINE)
+    return [block.replace("\n    ", "\n").strip().splitlines() for block in blocks]
+
+
+@pytest.mark.lab_state("bridged", guests=False)
+def test_the_way_back_at_night(lab: Lab) -> None:
+    with_vmnet, by_hand = indented("safe-apply.md", "At 2 a.m.")
+    for line in with_vmnet:
+        if line.split() != ["vmnet", "undo"]:
+            lab.run(line)
+    run = lab.run("ls /var/lib/vmnet/runs").stdout.split()[-1]
+    lan = json.loads(lab.run(["grep", "-h", "lan.nmconnection", f"/var/lib/vmnet/runs/{run}/profiles", "-r"]).stdout)
+    script = "\n".join(by_hand).replace("RUN", run).replace("UUID", lan["uuid"])
+    lab.run(f"set -e\n{script}", timeout=200)
+    lab.lan(["ping", "-c", "2", "-W", "5", "172.16.4.3"])
+    assert {"em1", "p4p1", "p2p1"} <= set(links(lab))
+    assert "br0" not in links(lab)

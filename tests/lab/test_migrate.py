@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .guests import SETUP, assert_back, assert_on_lan, changed_lines, documents, taps
+from .guests import assert_back, assert_on_lan, changed_lines, documents, taps
 from .observe import observe
 
 if TYPE_CHECKING:
@@ -33,9 +33,8 @@ def all_documents(lab: Lab) -> dict[str, str]:
     return {f"{name} {kind}": xml for name in names for kind, xml in documents(lab, name).items()}
 
 
-@pytest.mark.lab_state("clean")
+@pytest.mark.lab_state("bridged")
 def test_all_domains_move_and_come_back(lab: Lab) -> None:
-    lab.run(SETUP, timeout=300)
     define_odd(lab)
     state, before = observe(lab), all_documents(lab)
     shown = lab.run(["vmnet", "migrate-from-virbr0", "--plan"], timeout=120).stdout
@@ -64,19 +63,27 @@ def test_all_domains_move_and_come_back(lab: Lab) -> None:
     assert taps(lab, "db01") == ["virbr0", "virbr0"]
 
 
-@pytest.mark.lab_state("clean")
-def test_a_saved_domain_comes_back_on_the_bridge(lab: Lab) -> None:
-    lab.run(SETUP, timeout=300)
+@pytest.mark.lab_state("bridged")
+def test_saves_and_snapshots_come_back_on_the_bridge(lab: Lab) -> None:
+    kept = "virsh managedsave-dumpxml --security-info db01; virsh snapshot-dumpxml --security-info old01 fresh"
     lab.run(["virsh", "managedsave", "db01"], timeout=120)
-    done = lab.run(["vmnet", "migrate-from-virbr0", "--only", "db01", "--yes"], timeout=200)
-    assert "managed save" in done.stdout
+    lab.run(["virsh", "snapshot-create-as", "old01", "fresh"])
+    before = lab.run(kept).stdout
+    migrate = ["vmnet", "migrate-from-virbr0", "--only", "db01", "--only", "old01", "--yes"]
+    assert "managed save" in lab.run(migrate, timeout=200).stdout
+    differ = set(before.splitlines()) ^ set(lab.run(kept).stdout.splitlines())
+    assert {line.split()[0] for line in differ} == {"<source"}
+    lab.run(["vmnet", "undo", "--yes"], timeout=200)
+    assert lab.run(kept).stdout == before
+    lab.run(migrate, timeout=200)
+    lab.run(["virsh", "snapshot-revert", "old01", "fresh"])
+    assert 'network="host-bridge"' in documents(lab, "old01")["persistent"]
     lab.run(["virsh", "start", "db01"], timeout=120)
     assert taps(lab, "db01") == ["br0", "br0"]
 
 
-@pytest.mark.lab_state("clean")
+@pytest.mark.lab_state("bridged")
 def test_undo_of_a_domain_that_was_started_since(lab: Lab) -> None:
-    lab.run(SETUP, timeout=300)
     lab.run(["vmnet", "migrate-from-virbr0", "--yes"], timeout=300)
     lab.run(["virsh", "start", "old01"], timeout=120)
     lab.run(["virsh", "undefine", "db01"])
@@ -88,19 +95,8 @@ def test_undo_of_a_domain_that_was_started_since(lab: Lab) -> None:
     assert 'network="default"' in documents(lab, "old01")["persistent"]
 
 
-@pytest.mark.lab_state("clean")
-def test_refused_without_a_fit_bridge(lab: Lab) -> None:
-    before = observe(lab)
-    for command in (["attach-domain", "web01"], ["migrate-from-virbr0"]):
-        done = lab.run(["vmnet", *command, "--yes"], check=False)
-        assert done.returncode == 3
-        assert "host-setup" in done.stderr
-    assert observe(lab) == before
-
-
-@pytest.mark.lab_state("clean")
+@pytest.mark.lab_state("bridged")
 def test_ctrl_c_during_the_bounce_leaves_no_link_down(lab: Lab) -> None:
-    lab.run(SETUP, timeout=300)
     before = observe(lab)
     mac = "52:54:00:0a:00:01"
     down = f"virsh domif-getlink web01 {mac} | grep -q down"
