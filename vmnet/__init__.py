@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vmnet.apply.history import RunRecord as RunRecord
     from vmnet.apply.progress import Progress as Progress
     from vmnet.apply.result import RunResult as RunResult
     from vmnet.checks.findings import Finding as Finding
@@ -43,6 +44,7 @@ __all__ = [
     "plan_migration",
     "plan_undo",
     "read_facts",
+    "read_runs",
     "undo",
     "verify",
 ]
@@ -143,6 +145,18 @@ def undo(
     """
     facts = read_facts(uri=uri)
     return apply(plan_undo(facts, run), facts, progress=progress, uri=uri)
+
+
+def read_runs(run: str | None = None) -> tuple[RunRecord, ...]:
+    """Return what became of the runs on this host, oldest first; of one of them, where `run` names it.
+
+    Raises:
+        SpecError: there is no such run.
+        PermissionError: only root may read the journals.
+    """
+    history = import_module("vmnet.apply.history")
+    records: tuple[RunRecord, ...] = history.read_runs() if run is None else (history.read_run(run),)
+    return records
 
 
 def last_goal() -> HostGoal | None:

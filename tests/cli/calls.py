@@ -20,6 +20,7 @@ from vmnet.plan.steps import HostGoal, Plan, Planned
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vmnet.apply.history import RunRecord
     from vmnet.checks.findings import Finding
     from vmnet.spec import AttachSpec, HostSpec, MigrationSpec
 
@@ -46,6 +47,7 @@ class MadeUpHost:
     goal: HostGoal | None = None
     specs: list[Any] = field(default_factory=list)
     applied: list[Plan] = field(default_factory=list)
+    runs: tuple[RunRecord, ...] = ()
     reads: list[dict[str, Any]] = field(default_factory=list)
 
     def read_facts(self, *, uri: str = "", hypervisor: bool = True) -> Facts:
@@ -82,6 +84,11 @@ class MadeUpHost:
             progress(replace(event, event=Event.DONE, seconds=1.2))
         self.applied.append(plan)
         return RunResult(run="run1", directory="/var/lib/vmnet/runs/run1", plan=plan, done=len(plan.planned))
+
+    def read_runs(self, run: str | None = None) -> tuple[RunRecord, ...]:
+        if not self.facts.root:
+            raise PermissionError(13, "Permission denied")
+        return tuple(record for record in self.runs if run in (None, record.run))
 
     def last_goal(self) -> HostGoal | None:
         return self.goal

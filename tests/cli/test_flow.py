@@ -12,6 +12,7 @@ import pytest
 
 from tests import facts_samples
 from tests.cli.calls import MadeUpHost, Terminal, call, some_plan
+from tests.report import samples
 from vmnet.cli.signals import one_interrupt
 from vmnet.errors import (
     Conflict,
@@ -231,3 +232,19 @@ def test_nohup_stays() -> None:
 
 def test_the_made_up_plan_is_not_empty() -> None:
     assert not some_plan("host-setup").empty
+
+
+def test_runs_are_listed_and_shown() -> None:
+    host = MadeUpHost(runs=samples.run_records())
+    assert "20260102T030405Z-host-setup" in call("runs", host=host).out
+    one = call("runs", "20260102T030405Z-host-setup", host=host)
+    assert (one.code, "FAILED" in one.out.upper()) == (0, True)
+    listed = json.loads(call("runs", "--output", "json", host=host).out)
+    assert [run["state"] for run in listed["runs"]] == ["rolled back", "stands", "undone"]
+    shown = json.loads(call("runs", "20260102T030405Z-host-setup", "--output", "json", host=host).out)
+    assert [step["state"] for step in shown["run"]["steps"]] == ["taken back", "failed"]
+
+
+def test_runs_are_read_by_root_only() -> None:
+    ended = call("runs", host=MadeUpHost(facts=NOT_ROOT))
+    assert (ended.code, "sudo vmnet runs" in ended.err) == (3, True)

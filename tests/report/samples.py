@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 
 from tests import facts_samples as facts
+from vmnet.apply.history import RunRecord, RunStep, StepState
+from vmnet.apply.journal import RunState
 from vmnet.apply.result import RunResult
 from vmnet.facts import Source
 from vmnet.plan import steps
@@ -143,3 +146,33 @@ def result() -> RunResult:
     """A finished run of `small_plan`."""
     directory = "/var/lib/vmnet/runs/20260102T030405Z"
     return RunResult(run="20260102T030405Z", directory=directory, plan=small_plan(), done=2, rows=ROWS_AFTER)
+
+
+def run_record() -> RunRecord:
+    """A run that failed in its second step and was taken back."""
+    plan = small_plan()
+    ends = ((StepState.TAKEN_BACK, ""), (StepState.FAILED, "no carrier"))
+    found = tuple(
+        RunStep(planned=planned, state=state, text=text)
+        for planned, (state, text) in zip(plan.planned, ends, strict=False)
+    )
+    return RunRecord(
+        run="20260102T030405Z-host-setup",
+        command="host-setup",
+        state=RunState.ROLLED_BACK,
+        began="2026-01-02T03:04:05Z",
+        ended="2026-01-02T03:04:25Z",
+        done=1,
+        text="no carrier",
+        undoes=None,
+        directory="/var/lib/vmnet/runs/20260102T030405Z-host-setup",
+        steps=found,
+    )
+
+
+def run_records() -> tuple[RunRecord, ...]:
+    """That run, one that stands, and one whose text tries to steer the terminal."""
+    failed = run_record()
+    stands = replace(failed, run="20260102T040506Z-host-setup", state=RunState.STANDS, done=2, text="")
+    undone = replace(failed, run="20260102T050607Z-attach-domain", state=RunState.UNDONE, text="by \x1b[31mred")
+    return (failed, stands, undone)

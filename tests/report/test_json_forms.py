@@ -14,7 +14,16 @@ from vmnet.checks.verify import check_host
 from vmnet.errors import SpecError
 from vmnet.fields import decode
 from vmnet.plan.steps import Plan
-from vmnet.report.json_forms import Json, error_form, findings_form, json_text, plan_form, run_form
+from vmnet.report.json_forms import (
+    Json,
+    error_form,
+    findings_form,
+    json_text,
+    plan_form,
+    run_form,
+    run_record_form,
+    runs_form,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 FINDINGS = check_host(facts_samples.goal(), facts_samples.end_state())
@@ -23,6 +32,8 @@ FORMS: dict[str, Json] = {
     "plan": plan_form(samples.small_plan()),
     "run": run_form(samples.result(), FINDINGS[:1]),
     "findings": findings_form("verify", FINDINGS[:2]),
+    "runs": runs_form(samples.run_records()[:2]),
+    "run-record": run_record_form(samples.run_record()),
     "error-spec": error_form(SpecError("wrong", "mend it")),
     "error-tool": error_form(TOOL_ERROR),
     "error-hypervisor": error_form(noted()),

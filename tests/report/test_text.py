@@ -25,6 +25,7 @@ from vmnet.report.plan import render_nothing_to_do, render_plan
 from vmnet.report.progress import progress_text
 from vmnet.report.rows import render_rows, render_rows_after
 from vmnet.report.run import render_run
+from vmnet.report.runs import render_run_record, render_runs
 from vmnet.report.screen import Screen
 from vmnet.report.words import describe
 
@@ -61,6 +62,9 @@ REPORTS: dict[str, Iterable[Block]] = {
     "differences": render_differences(check_host(facts_samples.goal(), DEGRADED)),
     "run": render_run(samples.result(), check_host(facts_samples.goal(), GOOD)),
     "run-undone": render_run(replace(samples.result(), undone=True, rows=()), ()),
+    "runs": render_runs(samples.run_records()),
+    "run-record": render_run_record(samples.run_record()),
+    "no-runs": render_runs(()),
     "error-spec": render_error(SpecError("'br 0' is no name", "use br0\nor br1")),
     "error-tool": render_error(TOOL_ERROR),
     "error-tool-said-all": render_error(

@@ -19,6 +19,7 @@ COMMANDS = {
     "migrate-from-virbr0": "Move all VMs from libvirt's NAT network onto the bridge.",
     "verify": "Compare what is wanted with what nmcli, the kernel and libvirt say.",
     "undo": "Take the last run back.",
+    "runs": "List the runs on this host, or show one of them.",
     "completion": "Print the completion script of a shell.",
 }
 """Each command and its line in `vmnet --help`; the module of `host-setup` is vmnet.cli.host_setup."""

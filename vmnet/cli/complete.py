@@ -35,6 +35,16 @@ def networks(context: click.Context, _parameter: click.Parameter, begun: str) ->
     return _offered(context, begun, lambda facts: [network.name for network in facts.networks])
 
 
+def runs(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Offer the runs, newest first; only root may read them."""
+    session: Session = context.find_root().obj
+    try:
+        names = [record.run for record in session.api.read_runs()]
+    except (PermissionError, VmnetError):
+        return []
+    return [name for name in reversed(names) if name.startswith(begun)]
+
+
 def _offered(context: click.Context, begun: str, names: Callable[[Facts], list[str]]) -> list[str]:
     session: Session = context.find_root().obj
     try:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from vmnet.cli import flow, options
+from vmnet.cli import complete, flow, options
 from vmnet.cli.session import Session
 from vmnet.errors import Refused
 
@@ -23,7 +23,7 @@ Examples:
 
 
 @click.command("undo", help=HELP, short_help="Take the last run back.")
-@click.argument("run", metavar="[RUN]", required=False)
+@click.argument("run", metavar="[RUN]", required=False, shell_complete=complete.runs)
 @options.connect_option
 @options.run_options
 @click.pass_obj

@@ -14,6 +14,7 @@ from vmnet.report.errors import notes_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from vmnet.apply.history import RunRecord
     from vmnet.apply.result import RunResult
     from vmnet.checks.findings import Finding
     from vmnet.plan.steps import Plan
@@ -61,6 +62,17 @@ def findings_form(command: str, findings: tuple[Finding, ...]) -> Json:
         "ok": all(finding.ok for finding in findings),
         "findings": encode(findings),
     }
+
+
+def runs_form(records: tuple[RunRecord, ...]) -> Json:
+    """Return all runs: `command` and `runs`, each without its steps."""
+    short = [{key: value for key, value in encode(record).items() if key != "steps"} for record in records]
+    return {"command": "runs", "runs": short}
+
+
+def run_record_form(record: RunRecord) -> Json:
+    """Return one run with its `steps`, each with `planned`, `state` and `text`."""
+    return {"command": "runs", "run": encode(record)}
 
 
 def error_form(error: VmnetError) -> Json:
