@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from pathlib import Path
@@ -10,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .observe import links
+from .guests import assert_back
+from .observe import management, observe
 
 if TYPE_CHECKING:
+    from .conftest import Starts
     from .machine import Lab
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -55,16 +56,24 @@ def indented(page: str, chapter: str) -> list[list[str]]:
     return [block.replace("\n    ", "\n").strip().splitlines() for block in blocks]
 
 
-@pytest.mark.lab_state("bridged", guests=False)
-def test_the_way_back_at_night(lab: Lab) -> None:
+@pytest.mark.lab_state("bridged")
+def test_the_way_back_at_night(lab: Lab, starts: Starts) -> None:
     with_vmnet, by_hand = indented("safe-apply.md", "At 2 a.m.")
     for line in with_vmnet:
-        if line.split() != ["vmnet", "undo"]:
-            lab.run(line)
-    run = lab.run("ls /var/lib/vmnet/runs").stdout.split()[-1]
-    lan = json.loads(lab.run(["grep", "-h", "lan.nmconnection", f"/var/lib/vmnet/runs/{run}/profiles", "-r"]).stdout)
-    script = "\n".join(by_hand).replace("RUN", run).replace("UUID", lan["uuid"])
-    lab.run(f"set -e\n{script}", timeout=200)
-    lab.lan(["ping", "-c", "2", "-W", "5", "172.16.4.3"])
-    assert {"em1", "p4p1", "p2p1"} <= set(links(lab))
-    assert "br0" not in links(lab)
+        words = shlex.split(line, comments=True)
+        lab.run([*words, "--yes"] if words == ["vmnet", "undo"] else words, timeout=300)
+    assert_back(lab, starts.before["bridged"].observed)
+    lab.reset("bridged")
+    lab.run("rm -r /usr/local/lib/python3*/dist-packages/vmnet /usr/local/bin/vmnet")
+    for line in by_hand:
+        lab.run(line, timeout=300)
+    assert_back(lab, starts.before["bridged"].observed)
+    assert management(lab) == starts.before["bridged"].management
+
+
+@pytest.mark.lab_state("bridged")
+def test_the_way_back_of_a_domain_without_vmnet(lab: Lab) -> None:
+    before = observe(lab)
+    lab.run(["vmnet", "attach-domain", "web01", "--no-bounce", "--yes"], timeout=200)
+    lab.run(["sh", "/var/lib/vmnet/undo.sh"], timeout=100)
+    assert_back(lab, before)

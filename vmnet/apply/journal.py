@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RUNS = Path("/var/lib/vmnet/runs")
+UNDO_SCRIPT = "undo.sh"
+"""In a run's directory: what takes the run back without vmnet. A link of that name, beside the directory of all runs,
+leads to that of the newest run that is left to undo."""
 
 
 class RunState(StrEnum):

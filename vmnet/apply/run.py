@@ -14,6 +14,7 @@ from vmnet.apply.journal import RUNS, Journal, find_run
 from vmnet.apply.lock import LOCK, locked
 from vmnet.apply.progress import Event, Progress
 from vmnet.apply.result import RunResult
+from vmnet.apply.undo_script import point_to_undo_script, write_undo_script
 from vmnet.errors import Refused, UndoIncomplete, VmnetError
 from vmnet.host.profile_files import copy_profiles
 from vmnet.plan import steps
@@ -66,7 +67,9 @@ def apply(
         raise Refused("changing the host needs root", "run it again with sudo; --plan and verify work without")
     with locked(lock):
         journal = Journal.create(plan, facts, runs)
-        copy_profiles(facts.profiles, journal.write)
+        copies = copy_profiles(facts.profiles, journal.write)
+        if plan.undoes is None:
+            write_undo_script(plan, journal, copies)
         undone = find_run(plan.undoes, runs) if plan.undoes else None
         executor = Executor(
             uri=uri,
@@ -78,10 +81,11 @@ def apply(
             with guests.listening(plan, facts) as listener:
                 carry_out(plan, executor, journal, progress or (lambda _: None))
                 rows = guests.rows_now(plan, facts, listener, uri)
+            if undone is not None:
+                undone.note("undone", text=journal.run)
         finally:
             executor.close()
-        if undone is not None:
-            undone.note("undone", text=journal.run)
+            point_to_undo_script(runs)
     return RunResult(run=journal.run, directory=str(journal.directory), plan=plan, done=len(plan.planned), rows=rows)
 
 

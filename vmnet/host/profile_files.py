@@ -30,8 +30,13 @@ class ProfileCopy:
     gid: int
 
 
-def copy_profiles(profiles: Iterable[Profile], write: Callable[[str, bytes], object]) -> None:
-    """Hand a byte copy of each profile's file to `write(name, content)`, and beside it mode and owner as JSON."""
+def copy_profiles(profiles: Iterable[Profile], write: Callable[[str, bytes], object]) -> tuple[ProfileCopy, ...]:
+    """Hand a byte copy of each profile's file to `write(name, content)`, and beside it mode and owner as JSON.
+
+    Returns:
+        What was copied.
+    """
+    copies = []
     for profile in profiles:
         path = Path(profile.filename)
         if not profile.filename or not path.is_file():
@@ -46,6 +51,8 @@ def copy_profiles(profiles: Iterable[Profile], write: Callable[[str, bytes], obj
         )
         write(f"profiles/{profile.uuid}.nmconnection", path.read_bytes())
         write(f"profiles/{profile.uuid}.json", json.dumps(fields.encode(copy)).encode())
+        copies.append(copy)
+    return tuple(copies)
 
 
 def restore_profile(uuid: str, copies: Path) -> None:

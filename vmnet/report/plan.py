@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vmnet.apply.journal import RUNS, UNDO_SCRIPT
 from vmnet.plan.steps import RestoreProfile
 from vmnet.report.blocks import Block, Line, Style
 from vmnet.report.calls import document_diff, libvirt_calls, shell_lines
@@ -75,8 +76,10 @@ def _undo(plan: Plan) -> Iterator[Line]:
     undo = [step for planned in reversed(plan.planned) for step in planned.undo]
     if not undo:
         return
-    later = "" if plan.command == "undo" else ", later by: sudo vmnet undo"
-    yield Line(f"Undone by itself when a step fails{later}", Style.HEADING)
+    again = plan.command == "undo"
+    yield Line(f"Undone by itself when a step fails{'' if again else ', later by: sudo vmnet undo'}", Style.HEADING)
+    if not again:
+        yield Line(f"  without vmnet, from a console: sudo sh {RUNS.parent / UNDO_SCRIPT}", Style.QUIET)
     yield from (Line(f"  - {describe(step)}") for step in undo)
     yield Line()
 

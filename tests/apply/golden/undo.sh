@@ -1,0 +1,126 @@
+#!/bin/sh
+# Takes the vmnet run 20260102T030405Z-host-setup back, without vmnet. As root, from a console: sh undo.sh
+# It may be run again. Each command is shown; what fails is counted, and the rest is done all the same.
+set -u
+cd "$(dirname "$(readlink -f "$0")")" || exit 1
+export LC_ALL=C.UTF-8
+document=$(mktemp) || exit 1
+trap 'rm -f "$document"' EXIT
+failed=0
+try() {
+    echo "+ $*"
+    "$@" || { echo "FAILED: $*" >&2; failed=$((failed + 1)); }
+}
+# uuid, file, mode, owner, group
+restore() {
+    now=$(nmcli -e no -t -f UUID,FILENAME connection show | sed -n "s/^$1://p")
+    try install -D -m "$3" -o "$4" -g "$5" "profiles/$1.nmconnection" "$2"
+    [ "$now" = "$2" ] || [ ! -f "$now" ] || try rm -f -- "$now"
+    try nmcli connection reload
+}
+delete() {
+    nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1 || return 0
+    try nmcli connection delete uuid "$1"
+}
+activate() {
+    nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli --wait 60 connection up uuid "$1"
+}
+network() {
+    virsh net-info -- "$1" 2>/dev/null | grep -q "^$2"
+}
+
+
+# undoes: all of it
+cat >"$document" <<'END'
+<network>
+  <name>host-bridge</name>
+  <forward mode='bridge'/>
+  <bridge name='br0'/>
+</network>
+END
+try virsh net-define "$document"
+
+# undoes: all of it
+cat >"$document" <<'END'
+<network>
+  <name>host-bridge</name>
+  <forward mode='bridge'/>
+  <bridge name='br0'/>
+</network>
+END
+try virsh net-define "$document"
+
+# undoes: all of it
+network host-bridge 'Active: *yes' && try virsh net-destroy -- host-bridge
+network host-bridge 'Active: *yes' || try virsh net-start -- host-bridge
+
+# undoes: all of it
+network default 'Persistent: *yes' && try virsh net-autostart --disable -- default
+
+# undoes: all of it
+cat >"$document" <<'END'
+<interface type='network'>
+  <mac address='52:54:00:00:53:11'/>
+  <source network='host-bridge'/>
+  <model type='virtio'/>
+</interface>
+END
+try virsh update-device 00000000-0000-4000-8000-000000000201 "$document" --config
+
+# undoes: all of it
+cat >"$document" <<'END'
+<interface type='network'>
+  <mac address='52:54:00:00:53:11'/>
+  <source network='host-bridge'/>
+  <model type='virtio'/>
+</interface>
+END
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh update-device 00000000-0000-4000-8000-000000000201 "$document" --live
+
+# undoes: all of it
+echo 'by hand: virsh managedsave-edit 00000000-0000-4000-8000-000000000201    # 42: its interfaces go back to host-bridge'
+failed=$((failed + 1))
+
+# undoes: all of it
+echo 'by hand: virsh snapshot-edit 00000000-0000-4000-8000-000000000201 '"'"'before upgrade'"'"'    # -odd: its interfaces go back to br0'
+failed=$((failed + 1))
+
+# undoes: all of it
+
+# undoes: all of it
+
+# undoes: 
+
+# undoes: 
+restore 00000000-0000-4000-8000-0000000000aa '/etc/NetworkManager/system-connections/it'"'"'s lan.nmconnection' 0600 0 0
+
+# undoes: 
+delete 00000000-0000-4000-8000-000000000001
+
+# undoes: 
+network host-bridge 'Active: *yes' && try virsh net-destroy -- host-bridge
+
+# undoes: 
+network host-bridge 'Persistent: *yes' && try virsh net-undefine -- host-bridge
+
+# undoes: 
+network default 'Persistent: *yes' && try virsh net-autostart -- default
+
+# undoes: 
+try virsh detach-interface 00000000-0000-4000-8000-000000000201 network --mac 52:54:00:00:53:12 --config
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh detach-interface 00000000-0000-4000-8000-000000000201 network --mac 52:54:00:00:53:12 --live
+
+# undoes: 
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh domif-setlink 00000000-0000-4000-8000-000000000201 52:54:00:00:53:11 up
+
+# undoes: profile for br0, in memory: a reboot forgets it
+delete 00000000-0000-4000-8000-000000000001
+
+# because
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh domif-setlink 00000000-0000-4000-8000-000000000201 52:54:00:00:53:11 down
+try sleep 8
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh domif-setlink 00000000-0000-4000-8000-000000000201 52:54:00:00:53:11 up
+
+[ "$failed" = 0 ] && echo 'all of it is taken back' && exit 0
+echo "$failed of the commands failed" >&2
+exit 1

@@ -1,0 +1,90 @@
+"""The way back without vmnet: what is in the script, that a shell takes it, and where the link leads."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.apply.test_run import FACTS, PLAN
+from tests.report import samples
+from vmnet.apply.journal import UNDO_SCRIPT, Journal
+from vmnet.apply.undo_script import point_to_undo_script, undo_script, write_undo_script
+from vmnet.host.profile_files import ProfileCopy
+from vmnet.plan import steps
+from vmnet.plan.steps import Plan, Planned
+
+GOLDEN = Path(__file__).parent / "golden" / "undo.sh"
+OLD = ProfileCopy(
+    uuid=samples.OLD_UUID, filename="/etc/NetworkManager/system-connections/it's lan.nmconnection",
+    mode=0o600, uid=0, gid=0,
+)  # fmt: skip
+
+
+def plan() -> Plan:
+    """A plan whose undos are of every kind."""
+    everything = Planned(step=steps.FlapLink(ifname="em1"), why="all of it", undo=samples.LIBVIRT_STEPS)
+    return replace(samples.plan(), planned=(*samples.plan().planned, everything))
+
+
+def script() -> str:
+    return undo_script(plan(), "20260102T030405Z-host-setup", [OLD])
+
+
+def test_golden(regenerate: bool) -> None:
+    if regenerate:
+        GOLDEN.parent.mkdir(exist_ok=True)
+        GOLDEN.write_text(script(), encoding="utf-8")
+    assert script() == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_every_undo_of_every_step_is_in_it() -> None:
+    undo = [step for planned in plan().planned for step in planned.undo]
+    assert script().count("# undoes: ") == len(undo) > 5
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_a_shell_takes_it(shell: str) -> None:
+    subprocess.run([shell, "-n"], input=script(), text=True, check=True, timeout=30)
+
+
+@pytest.mark.process
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+def test_shellcheck_finds_nothing() -> None:
+    done = subprocess.run(
+        # SC2317: no script needs all of the functions.
+        ["shellcheck", "--shell=sh", "--exclude=SC2317", "-"],
+        input=script(),
+        text=True,
+        check=False,
+        timeout=60,
+        capture_output=True,
+    )
+    assert done.stdout == ""
+
+
+def test_a_document_cannot_end_its_own_quotation() -> None:
+    move = steps.DefineNetwork(name="n", document="<network>\nEND\nEND_\n</network>")
+    plan = Plan(command="host-setup", planned=(Planned(step=move, why="a test\nin two lines", undo=(move,)),))
+    text = undo_script(plan, "run", [])
+    assert "<<'END__'\n<network>\nEND\nEND_\n</network>\nEND__\n" in text
+    assert "# undoes: a test in two lines\n" in text
+
+
+def test_the_link_leads_to_the_newest_run_that_is_left(tmp_path: Path) -> None:
+    runs, link = tmp_path / "runs", tmp_path / UNDO_SCRIPT
+    first, second = (Journal.create(replace(PLAN, command=name), FACTS, runs) for name in ("a", "b"))
+    for journal in (first, second):
+        write_undo_script(PLAN, journal, [])
+    assert link.resolve() == (second.directory / UNDO_SCRIPT).resolve()
+    first.note("committed")
+    second.note("rolled-back")
+    point_to_undo_script(runs)
+    assert link.resolve() == (first.directory / UNDO_SCRIPT).resolve()
+    first.note("undone")
+    point_to_undo_script(runs)
+    assert not link.is_symlink()
