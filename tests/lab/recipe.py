@@ -29,7 +29,7 @@ PACKAGES = (
     *("network-manager", "iproute2", "bridge-utils", "ethtool", "iputils-ping", "iputils-arping", "tcpdump"),
     *("nftables", "iptables", "ebtables", "dnsmasq-base", "netcat-openbsd", "socat", "busybox-static"),
     *("libvirt-daemon-system", "libvirt-clients", "libvirt-daemon-config-network"),
-    *("libvirt-daemon-config-nwfilter", "qemu-system-x86", "openssh-server", "openssh-client"),
+    *("libvirt-daemon-config-nwfilter", "qemu-system-x86", "qemu-utils", "openssh-server", "openssh-client"),
     *("python3", "python3-libvirt", "python3-lxml", "python3-click", "python3-pyroute2", "python3-rich"),
 )
 # From trixie on libvirt's drivers are packages of their own, and only recommended.
