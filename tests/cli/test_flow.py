@@ -30,6 +30,8 @@ from vmnet.plan.steps import Plan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vmnet.apply.result import RunResult
+
 CHANGING = ("host-setup", "attach-domain web01", "migrate-from-virbr0", "undo")
 NOT_ROOT = replace(facts_samples.end_state(), root=False)
 DEGRADED = facts_samples.with_link(facts_samples.end_state(), "br0", carrier=False)
@@ -248,3 +250,24 @@ def test_runs_are_listed_and_shown() -> None:
 def test_runs_are_read_by_root_only() -> None:
     ended = call("runs", host=MadeUpHost(facts=NOT_ROOT))
     assert (ended.code, "sudo vmnet runs" in ended.err) == (3, True)
+
+
+class Watched(io.StringIO):
+    """A stream to a file: what was written is there only once it is flushed."""
+
+    arrived = ""
+
+    def flush(self) -> None:
+        self.arrived = self.getvalue()
+
+
+def test_the_plan_has_arrived_before_the_first_step() -> None:
+    out, seen = Watched(), list[str]()
+
+    class Host(MadeUpHost):
+        def apply(self, *args: Any, **words: Any) -> RunResult:
+            seen.append(out.arrived)
+            return super().apply(*args, **words)
+
+    assert call("host-setup", "--yes", host=Host(), stdout=out).code == 0
+    assert "ip link set dev bond0 down" in seen[0]
