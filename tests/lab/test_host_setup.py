@@ -170,6 +170,28 @@ def test_ctrl_c_takes_all_back(lab: Lab) -> None:
 
 
 @pytest.mark.lab_state("clean", guests=False)
+def test_the_same_by_a_script_without_vmnet(lab: Lab) -> None:
+    before, kept = observe(lab), management(lab)
+    lab.run("vmnet host-setup em1 p4p1 --script > setup.sh")
+    lab.run("rm -r /usr/local/lib/python3*/dist-packages/vmnet /usr/local/bin/vmnet")
+    script = """
+        env --default-signal=INT sh setup.sh & p=$!
+        until ip link show bond0; do sleep 0.2; done >/dev/null 2>&1
+        sleep 1; kill -INT $p; wait $p
+    """
+    done = lab.run(["bash", "-c", script], timeout=200, check=False)
+    assert (done.returncode, "all of it is taken back" in done.stdout) == (4, True), done
+    assert observe(lab) == before
+    lab.run(["sh", "setup.sh"], timeout=200)
+    assert_end_state(lab)
+    assert_reachable(lab)
+    assert "already" in lab.run(["sh", "setup.sh"]).stdout
+    lab.run(["sh", "setup.sh", "undo"], timeout=200)
+    assert observe(lab) == before
+    assert management(lab) == kept
+
+
+@pytest.mark.lab_state("clean", guests=False)
 def test_plan_shows_all_and_changes_nothing(lab: Lab) -> None:
     before = observe(lab)
     shown = lab.run(["vmnet", "host-setup", "--plan"]).stdout

@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from vmnet.cli import complete, flow, options
+from vmnet.cli.commands import load
 from vmnet.cli.session import Session
+from vmnet.errors import SpecError
 from vmnet.names import check_ifname
 from vmnet.spec import BondSpec, BridgeSpec, HostSpec
 
@@ -27,6 +29,7 @@ Examples:
   sudo vmnet host-setup em1 p4p1 --address 172.16.4.3/24 --gateway 172.16.4.1 --dns 172.16.4.2 --management p2p1
   sudo vmnet host-setup em1 p4p1 --mode active-backup      the switch does not speak LACP
   sudo vmnet host-setup em1 --no-bond
+  vmnet host-setup em1 p4p1 --script > setup.sh            to be read, and run where vmnet may not be installed
 """
 
 
@@ -64,15 +67,21 @@ Examples:
     "--displace", metavar="PROFILE", multiple=True, help="Another profile to set aside, by name or UUID; repeatable."
 )
 @click.option("--timeout", metavar="SECONDS", type=int, help="When NetworkManager goes back by itself. Default: fits.")
+@click.option("--script", is_flag=True, help="Print the plan as a shell script for this host, and change nothing.")
 @options.connect_option
 @options.run_options
 @click.pass_obj
-def command(session: Session, *, uri: str, **words: Any) -> None:
+def command(session: Session, *, uri: str, script: bool, **words: Any) -> None:
     """Want, is, plan, show, ask, apply, verify, report."""
     api = session.api
+    if script and words["output"] == "json":
+        raise SpecError("--script prints a shell script, which is no JSON", "leave --output json out")
     spec = _wanted(words)
     facts = api.read_facts(uri=uri, hypervisor=spec.network is not None)
     plan = api.plan_host_setup(spec, facts)
+    if script:
+        session.stdout.write(load("vmnet.report.host_script").host_script(plan, facts))
+        return
     flow.carry_out(
         session,
         flow.Mode.of(words),

@@ -1,0 +1,290 @@
+#!/bin/sh
+# host-setup: made by vmnet for the host kvmhost as it was then; needs root, nmcli, busctl, ip, virsh, ping.
+#   sh THIS         carry it out; at the first failure, or Ctrl-C, all of it is taken back
+#   sh THIS undo    take it back later
+set -u
+export LC_ALL=C.UTF-8
+[ "$(id -u)" = 0 ] || { echo 'this needs root' >&2; exit 3; }
+[ "$(cat /etc/machine-id)" = 6d5ec2f6b0d94dd9a2ab4d1c7a0c5e10 ] || { echo 'this was made for another host' >&2; exit 3; }
+exec 9>>/run/vmnet.lock
+flock -n 9 || { echo 'another vmnet is changing this host' >&2; exit 5; }
+umask 077
+kept=/var/lib/vmnet/by-script/061043569f90
+mkdir -p "$kept/profiles" || exit 4
+cd "$kept" || exit 4
+document=$kept/document
+failed=0
+checkpoint=
+begun=
+
+total=26
+timeout=60
+try() {
+    echo "+ $*"
+    "$@" || { echo "FAILED: $*" >&2; failed=$((failed + 1)); }
+}
+# uuid, file, mode, owner, group
+restore() {
+    now=$(nmcli -e no -t -f UUID,FILENAME connection show | sed -n "s/^$1://p")
+    try install -D -m "$3" -o "$4" -g "$5" "profiles/$1.nmconnection" "$2"
+    [ "$now" = "$2" ] || [ ! -f "$now" ] || try rm -f -- "$now"
+    try nmcli connection reload
+}
+delete() {
+    nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1 || return 0
+    try nmcli connection delete uuid "$1"
+}
+activate() {
+    nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli --wait 60 connection up uuid "$1"
+}
+network() {
+    virsh net-info -- "$1" 2>/dev/null | grep -q "^$2"
+}
+# The profile's file, before it is changed.
+keep() {
+    [ -e "profiles/$1.nmconnection" ] || [ ! -f "$2" ] || cp -p -- "$2" "profiles/$1.nmconnection"
+}
+give_back() {
+    copy=profiles/$1.nmconnection
+    [ ! -e "$copy" ] || restore "$1" "$2" "$(stat -c %a "$copy")" "$(stat -c %u "$copy")" "$(stat -c %g "$copy")"
+}
+nm() {
+    busctl call org.freedesktop.NetworkManager /org/freedesktop/NetworkManager org.freedesktop.NetworkManager "$@"
+}
+step() {
+    echo "[$1/$total] $2"
+    begun="$1 $begun"
+    [ -z "$checkpoint" ] || run nm CheckpointAdjustRollbackTimeout ou "$checkpoint" "$timeout"
+}
+run() {
+    "$@" || go_back "$*"
+}
+go_back() {
+    trap '' INT TERM HUP
+    echo "FAILED: $1; taking all of it back" >&2
+    [ -z "$checkpoint" ] || try nm CheckpointRollback o "$checkpoint"
+    undo_all
+    exit 4
+}
+undo_all() {
+    for number in $begun; do undo "$number"; done
+    rm -f "$document"
+    [ "$failed" = 0 ] || { echo "$failed of the commands failed" >&2; exit 7; }
+    rm -rf "$kept"
+    echo 'all of it is taken back'
+}
+absent() {
+    ! nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1 || {
+        echo "profile $1 is there already: this host is not as it was; nothing was changed" >&2
+        exit 3
+    }
+}
+# seconds, what is missing, and what must succeed
+wait_for() {
+    seconds=$1 what=$2
+    shift 2
+    end=$(($(date +%s) + seconds))
+    until "$@"; do
+        [ "$(date +%s)" -le "$end" ] || go_back "$what (waited $seconds s)"
+        sleep 0.3
+    done
+}
+carrier() {
+    [ "$(cat "/sys/class/net/$1/carrier" 2>/dev/null)" = 1 ]
+}
+# Collecting and distributing (48), and the partner's values not defaulted (64).
+lacp() {
+    for port; do
+        state=$(cat "/sys/class/net/$port/bonding_slave/ad_actor_oper_port_state" 2>/dev/null) || return 1
+        [ $((state & 112)) = 48 ] || return 1
+    done
+}
+ports() {
+    controller=$1
+    shift
+    for port; do
+        [ "$(basename "$(readlink "/sys/class/net/$port/master")")" = "$controller" ] || return 1
+        carrier "$port" || return 1
+        [ ! -e "/sys/class/net/$port/brport" ] || [ "$(cat "/sys/class/net/$port/brport/state")" = 3 ] || return 1
+    done
+}
+address() {
+    link=$1
+    shift
+    [ $# != 0 ] || set -- ''
+    for wanted; do
+        ip -o -4 address show dev "$link" scope global 2>/dev/null | grep -qF " $wanted" || return 1
+    done
+}
+neighbour() {
+    ping -n -c 1 -W 1 -I "$1" "$2" >/dev/null 2>&1
+    ip neigh show to "$2" dev "$1" | grep -qE 'REACHABLE|DELAY|PROBE|STALE|PERMANENT'
+}
+undo() {
+    case $1 in
+    2)
+delete fce40a8f-ab4f-5958-acde-d372715b546d
+        ;;
+    3)
+delete dcac265c-cd82-507c-9557-542fff8354f6
+        ;;
+    4)
+delete 6243e9d0-0c61-5eb1-aacc-6b8e0d9a7cb6
+        ;;
+    5)
+delete b14b948a-eb43-54fa-a5f2-915ad5249a7d
+        ;;
+    17)
+network host-bridge 'Persistent: *yes' && try virsh net-undefine -- host-bridge
+        ;;
+    18)
+network host-bridge 'Active: *yes' && try virsh net-destroy -- host-bridge
+        ;;
+    19)
+network host-bridge 'Persistent: *yes' && try virsh net-autostart --disable -- host-bridge
+        ;;
+    24)
+give_back 30000000-0000-4000-8000-000000000006 /etc/NetworkManager/system-connections/kvm-br0.nmconnection
+        ;;
+    25)
+activate 30000000-0000-4000-8000-000000000006
+        ;;
+    *) ;;
+    esac
+}
+# A closed terminal is no reason to stop half-way.
+trap '' PIPE
+if [ "${1-}" = undo ]; then
+    [ -e finished ] || { echo 'it is not carried out: there is nothing to take back'; exit 0; }
+    begun=$(seq "$total" -1 1)
+    undo_all
+    exit 0
+fi
+[ ! -e finished ] || { echo "it is carried out already; sh $0 undo takes it back"; exit 0; }
+
+absent fce40a8f-ab4f-5958-acde-d372715b546d
+absent dcac265c-cd82-507c-9557-542fff8354f6
+absent 6243e9d0-0c61-5eb1-aacc-6b8e0d9a7cb6
+absent b14b948a-eb43-54fa-a5f2-915ad5249a7d
+trap 'go_back interrupted' INT TERM HUP
+keep 30000000-0000-4000-8000-000000000006 /etc/NetworkManager/system-connections/kvm-br0.nmconnection
+
+# NetworkManager goes back to this state by itself if vmnet or the connection to it dies
+step 1 'open a checkpoint of 60 s'
+checkpoint=$(busctl call org.freedesktop.NetworkManager /org/freedesktop/NetworkManager org.freedesktop.NetworkManager CheckpointCreate aouu 0 60 6 | cut -d'"' -f2)
+[ -n "$checkpoint" ] || go_back "no checkpoint"
+
+# profile for br0, in memory: a reboot forgets it
+step 2 'add profile br0 for br0'
+run nmcli connection add save no type bridge con-name br0 ifname br0 connection.uuid fce40a8f-ab4f-5958-acde-d372715b546d connection.autoconnect no bridge.stp no 802-3-ethernet.cloned-mac-address 00:23:ae:ab:20:54 connection.autoconnect-slaves 0 ipv4.method disabled ipv6.method disabled
+
+# profile for bond0, in memory: a reboot forgets it
+step 3 'add profile bond0 for bond0'
+run nmcli connection add save no type bond con-name bond0 ifname bond0 connection.uuid dcac265c-cd82-507c-9557-542fff8354f6 connection.autoconnect no bond.options mode=802.3ad,miimon=100 connection.master fce40a8f-ab4f-5958-acde-d372715b546d connection.slave-type bridge 802-3-ethernet.cloned-mac-address 00:23:ae:ab:20:54 connection.autoconnect-slaves 0
+
+# profile for em1, in memory: a reboot forgets it
+step 4 'add profile em1 for em1'
+run nmcli connection add save no type ethernet con-name em1 ifname em1 connection.uuid 6243e9d0-0c61-5eb1-aacc-6b8e0d9a7cb6 connection.autoconnect no connection.master dcac265c-cd82-507c-9557-542fff8354f6 connection.slave-type bond
+
+# profile for p4p1, in memory: a reboot forgets it
+step 5 'add profile p4p1 for p4p1'
+run nmcli connection add save no type ethernet con-name p4p1 ifname p4p1 connection.uuid b14b948a-eb43-54fa-a5f2-915ad5249a7d connection.autoconnect no connection.master dcac265c-cd82-507c-9557-542fff8354f6 connection.slave-type bond
+
+# em1 joins; what is above it comes up with it
+step 6 'activate em1'
+run nmcli --wait 45 connection up uuid 6243e9d0-0c61-5eb1-aacc-6b8e0d9a7cb6
+
+# p4p1 joins; what is above it comes up with it
+step 7 'activate p4p1'
+run nmcli --wait 45 connection up uuid b14b948a-eb43-54fa-a5f2-915ad5249a7d
+
+# bond0 chooses its aggregator at once, instead of 9 s later (802.3ad selection timer)
+step 8 'set bond0 down and up'
+run ip link set dev bond0 down
+run ip link set dev bond0 up
+
+# the switch must answer LACP
+step 9 'wait up to 40 s for LACP on em1, p4p1'
+wait_for 40 'wait up to 40 s for LACP on em1, p4p1' lacp em1 p4p1
+
+# the bridge has a way out
+step 10 'wait up to 20 s for carrier on br0'
+wait_for 20 'wait up to 20 s for carrier on br0' carrier br0
+
+# br0 is to have 172.16.4.3/24
+step 11 'change profile br0 in memory'
+run nmcli connection modify --temporary uuid fce40a8f-ab4f-5958-acde-d372715b546d ipv4.method manual ipv4.addresses 172.16.4.3/24 ipv4.gateway 172.16.4.1 ipv4.dns 172.16.4.2 ipv6.method auto ipv4.dad-timeout 0
+
+# takes effect without dropping a port
+step 12 'reapply br0'
+run nmcli device reapply br0
+
+# the address must be there before the old NIC gives it up
+step 13 'wait up to 15 s for 172.16.4.3/24 on br0'
+wait_for 15 'wait up to 15 s for 172.16.4.3/24 on br0' address br0 '172.16.4.3/24 '
+
+# every NIC is in the bond
+step 14 'wait up to 30 s for em1, p4p1 in bond0'
+wait_for 30 'wait up to 30 s for em1, p4p1 in bond0' ports bond0 em1 p4p1
+
+# the bridge forwards
+step 15 'wait up to 30 s for bond0 in br0'
+wait_for 30 'wait up to 30 s for bond0 in br0' ports br0 bond0
+
+# the gateway answers through the bridge
+step 16 'wait up to 30 s for 172.16.4.1 to answer on br0'
+wait_for 30 'wait up to 30 s for 172.16.4.1 to answer on br0' neighbour br0 172.16.4.1
+
+# there is no network host-bridge
+step 17 'define network host-bridge'
+cat >"$document" <<'END'
+<network>
+  <name>host-bridge</name>
+  <uuid>1bcc10e1-3564-5687-9604-0e522c0a0b34</uuid>
+  <forward mode="bridge"/>
+  <bridge name="br0"/>
+</network>
+END
+run virsh net-define "$document"
+
+# network host-bridge is not active
+step 18 'start network host-bridge'
+network host-bridge 'Active: *yes' || run virsh net-start -- host-bridge
+
+# domains on network host-bridge could not start after a reboot
+step 19 'set network host-bridge to start by itself'
+network host-bridge 'Persistent: *yes' && run virsh net-autostart -- host-bridge
+
+# bond0 is saved and starts at boot
+step 20 'change profile bond0 on disk'
+run nmcli connection modify uuid dcac265c-cd82-507c-9557-542fff8354f6 connection.autoconnect yes connection.autoconnect-slaves 1
+
+# em1 is saved and starts at boot
+step 21 'change profile em1 on disk'
+run nmcli connection modify uuid 6243e9d0-0c61-5eb1-aacc-6b8e0d9a7cb6 connection.autoconnect yes connection.autoconnect-priority 100
+
+# p4p1 is saved and starts at boot
+step 22 'change profile p4p1 on disk'
+run nmcli connection modify uuid b14b948a-eb43-54fa-a5f2-915ad5249a7d connection.autoconnect yes connection.autoconnect-priority 100
+
+# br0 is saved and starts at boot
+step 23 'change profile br0 on disk'
+run nmcli connection modify uuid fce40a8f-ab4f-5958-acde-d372715b546d ipv4.dad-timeout -1 connection.autoconnect yes connection.autoconnect-slaves 1
+
+# 'kvm-br0' is set aside (it was named); it is kept, and undo gives it back
+step 24 'change profile kvm-br0 on disk'
+run nmcli connection modify uuid 30000000-0000-4000-8000-000000000006 connection.autoconnect no
+
+# 'kvm-br0' (it was named) goes down
+step 25 'take profile kvm-br0 down'
+run nmcli connection down uuid 30000000-0000-4000-8000-000000000006
+
+# all of it holds: keep it
+step 26 'commit the checkpoint'
+run nm CheckpointDestroy o "$checkpoint"
+checkpoint=
+trap - INT TERM HUP
+
+rm -f "$document"
+: >finished
+echo "done; to take it back: sh $0 undo"

@@ -1,0 +1,93 @@
+"""A plan as a script: golden files for two lab hosts, and that a shell takes them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calls import MadeUpHost, call
+from tests.report import samples
+from vmnet import fields
+from vmnet.facts import Facts
+from vmnet.plan import steps
+from vmnet.plan.host_setup import plan_host_setup
+from vmnet.plan.steps import Plan
+from vmnet.report.host_script import host_script
+from vmnet.spec import HostSpec
+
+CASES = Path(__file__).parents[1] / "plan" / "cases"
+GOLDEN = Path(__file__).parent / "golden"
+NAMES = ("bookworm-clean", "bookworm-primer")
+EMPTY = Plan(command="host-setup", kept=("br0 is as wanted",))
+
+
+def facts_of(name: str) -> Facts:
+    return fields.decode(Facts, json.loads((CASES / name / "facts.json").read_text("utf-8")))
+
+
+def script(name: str) -> str:
+    if name == "empty":
+        return host_script(EMPTY, facts_of(NAMES[0]))
+    spec = fields.decode(HostSpec, json.loads((CASES / name / "spec.json").read_text("utf-8")))
+    return host_script(plan_host_setup(spec, facts_of(name)), facts_of(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_golden(name: str, regenerate: bool) -> None:
+    path = GOLDEN / f"script-{name}.sh"
+    if regenerate:
+        path.write_text(script(name), encoding="utf-8")
+    assert script(name) == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.process
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+@pytest.mark.parametrize("name", [*NAMES, "empty"])
+def test_shellcheck_finds_nothing(name: str) -> None:
+    # SC2317, SC2329, SC2034: no script needs all that is in its head.
+    argv = ["shellcheck", "--shell=sh", "--exclude=SC2317,SC2329,SC2034", "-"]
+    done = subprocess.run(argv, input=script(name), text=True, check=False, timeout=60, capture_output=True)
+    assert done.stdout == ""
+
+
+@pytest.mark.process
+def test_another_host_refuses_it(tmp_path: Path) -> None:
+    path = tmp_path / "setup.sh"
+    path.write_text(script(NAMES[0]), encoding="utf-8")
+    done = subprocess.run(["sh", str(path)], check=False, timeout=30, capture_output=True, text=True)
+    assert done.returncode == 3
+    assert done.stdout == ""
+
+
+def test_every_step_and_every_undo_is_in_it() -> None:
+    plan = samples.plan()
+    text = host_script(plan, facts_of(NAMES[0]))
+    assert text.count("\nstep ") == len(plan.planned)
+    assert "\n    delete " not in text.split("undo() {")[0]
+    assert "delete 00000000-0000-4000-8000-000000000001" in text
+
+
+def test_a_profile_that_is_deleted_first_may_be_there() -> None:
+    add = samples.add_bridge()
+    assert isinstance(add.step, steps.AddProfile)
+    delete = replace(add, step=steps.DeleteProfile(uuid=add.step.uuid, name="br0"), undo=())
+    fresh, again = (
+        host_script(Plan(command="host-setup", planned=planned), facts_of(NAMES[0]))
+        for planned in ((add,), (delete, add))
+    )
+    assert f"\nabsent {add.step.uuid}\n" in fresh
+    assert f"\nabsent {add.step.uuid}\n" not in again
+
+
+def test_the_command_prints_it_and_nothing_else() -> None:
+    ended = call("host-setup", "--script")
+    assert (ended.code, ended.err, ended.host.applied) == (0, "", [])
+    assert ended.out.startswith("#!/bin/sh\n")
+    assert call("host-setup", "--script", "--output", "json").code == 2
+    empty = call("host-setup", "--script", host=MadeUpHost(plan=EMPTY))
+    assert "nothing is to be done" in empty.out

@@ -1,0 +1,139 @@
+"""Steps as lines of a POSIX shell: for the scripts that do without vmnet what vmnet does."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from vmnet.plan import steps
+from vmnet.plan.commands import commands_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+NetworkStep = (
+    steps.DefineNetwork | steps.StartNetwork | steps.StopNetwork | steps.UndefineNetwork | steps.SetNetworkAutostart
+)
+
+UNDO_FUNCTIONS = """\
+try() {
+    echo "+ $*"
+    "$@" || { echo "FAILED: $*" >&2; failed=$((failed + 1)); }
+}
+# uuid, file, mode, owner, group
+restore() {
+    now=$(nmcli -e no -t -f UUID,FILENAME connection show | sed -n "s/^$1://p")
+    try install -D -m "$3" -o "$4" -g "$5" "profiles/$1.nmconnection" "$2"
+    [ "$now" = "$2" ] || [ ! -f "$now" ] || try rm -f -- "$now"
+    try nmcli connection reload
+}
+delete() {
+    nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1 || return 0
+    try nmcli connection delete uuid "$1"
+}
+activate() {
+    nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli --wait 60 connection up uuid "$1"
+}
+network() {
+    virsh net-info -- "$1" 2>/dev/null | grep -q "^$2"
+}
+"""
+"""What the lines of `undo_lines` call. A script has `failed` set to 0, and `document` to a file of its own."""
+
+
+def undo_lines(step: steps.Step, restore: Callable[[steps.RestoreProfile], Iterable[str]]) -> Iterator[str]:
+    """Yield the lines that carry out an undo with the functions of `UNDO_FUNCTIONS`.
+
+    Args:
+        restore: says how a profile's file is put back; where the copies are differs from script to script.
+    """
+    match step:
+        case steps.RestoreProfile():
+            yield from restore(step)
+        case steps.DeleteProfile(uuid=uuid):
+            yield shlex.join(("delete", uuid))
+        case steps.ActivateProfile(uuid=uuid):
+            yield shlex.join(("activate", uuid))
+        case (
+            steps.DefineNetwork()
+            | steps.StartNetwork()
+            | steps.StopNetwork()
+            | steps.UndefineNetwork()
+            | steps.SetNetworkAutostart()
+        ):
+            yield from network_lines(step, "try")
+        case steps.MoveInterface() | steps.RemoveInterface() | steps.RewriteSavedState() | steps.RaiseLinks():
+            yield from _domain(step)
+        case steps.OpenCheckpoint() | steps.CommitCheckpoint() | steps.RollBackCheckpoint():
+            # By the time that somebody runs this, NetworkManager has forgotten or used it.
+            return
+        case _:
+            yield from (shlex.join(("try", *argv)) for argv in commands_of(step))
+
+
+def network_lines(step: NetworkStep, run: str) -> Iterator[str]:
+    """Yield the lines that carry out a step on a libvirt network; `run` is the function that runs its commands."""
+    name = shlex.quote(step.name)
+    active, stored = f"network {name} 'Active: *yes'", f"network {name} 'Persistent: *yes'"
+    match step:
+        case steps.DefineNetwork(document=document):
+            yield from document_lines(document)
+            yield f'{run} virsh net-define "$document"'
+        case steps.StartNetwork(restart=restart):
+            if restart:
+                yield f"{active} && {run} virsh net-destroy -- {name}"
+            yield f"{active} || {run} virsh net-start -- {name}"
+        case steps.StopNetwork():
+            yield f"{active} && {run} virsh net-destroy -- {name}"
+        case steps.UndefineNetwork():
+            yield f"{stored} && {run} virsh net-undefine -- {name}"
+        case steps.SetNetworkAutostart(autostart=autostart):
+            yield f"{stored} && {run} virsh net-autostart {'' if autostart else '--disable '}-- {name}"
+
+
+def _domain(
+    step: steps.MoveInterface | steps.RemoveInterface | steps.RewriteSavedState | steps.RaiseLinks,
+) -> Iterator[str]:
+    match step:
+        case steps.MoveInterface(domain_uuid=uuid, scope=scope, after=after):
+            yield from document_lines(after)
+            option = "--live" if scope == "running" else "--config"
+            yield f'{_unless_off(uuid, scope)}try virsh update-device {uuid} "$document" {option}'
+        case steps.RemoveInterface(domain_uuid=uuid, mac=mac, scopes=scopes):
+            for scope in scopes:
+                option = "--live" if scope == "running" else "--config"
+                yield f"{_unless_off(uuid, scope)}try virsh detach-interface {uuid} network --mac {mac} {option}"
+        case steps.RaiseLinks(links=links):
+            yield from (_set_link(link, "up") for link in links)
+        case steps.RewriteSavedState(domain=domain, domain_uuid=uuid, snapshot=snapshot, wanted=wanted):
+            what = ("snapshot-edit", uuid, snapshot) if snapshot is not None else ("managedsave-edit", uuid)
+            source = wanted.network or wanted.bridge
+            text = f"by hand: {shlex.join(('virsh', *what))}    # {domain}: its interfaces go back to {source}"
+            yield shlex.join(("echo", text))
+            yield "failed=$((failed + 1))"
+
+
+def _unless_off(uuid: str, scope: str) -> str:
+    return f'[ "$(virsh domstate {uuid} 2>/dev/null)" = "shut off" ] || ' if scope == "running" else ""
+
+
+def document_lines(text: str) -> Iterator[str]:
+    """Yield the lines that write `text` into the file "$document"."""
+    end = "END"
+    while end in text.splitlines():
+        end += "_"
+    yield f"cat >\"$document\" <<'{end}'"
+    yield text.rstrip("\n")
+    yield end
+
+
+def bounce_lines(step: steps.BounceLinks) -> Iterator[str]:
+    """Yield the lines that take guests' links down and up."""
+    yield from (_set_link(link, "down") for link in step.links)
+    yield f"try sleep {step.seconds}"
+    yield from (_set_link(link, "up") for link in step.links)
+
+
+def _set_link(link: steps.BouncedLink, state: str) -> str:
+    uuid = link.domain_uuid
+    return f"{_unless_off(uuid, 'running')}try virsh domif-setlink {uuid} {link.mac} {state}"

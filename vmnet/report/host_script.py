@@ -1,0 +1,224 @@
+"""A host-setup plan as a shell script that carries it out, and takes it back, on a host without vmnet.
+
+It does what `vmnet.apply` does, in the same order: under a checkpoint of NetworkManager, profiles in memory until all
+is proven, everything taken back at the first failure. It has no journal: after a power cut, the start is booted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from typing import TYPE_CHECKING
+
+from vmnet.fields import encode
+from vmnet.plan import steps
+from vmnet.plan.commands import commands_of
+from vmnet.plan.shell import UNDO_FUNCTIONS, NetworkStep, network_lines, undo_lines
+from vmnet.report.calls import shell_lines
+from vmnet.report.words import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vmnet.facts import Facts
+    from vmnet.plan.steps import Plan, Planned
+
+_HEAD = """\
+#!/bin/sh
+# {command}: made by vmnet for the host {host} as it was then; needs root, nmcli, busctl, ip, virsh, ping.
+#   sh THIS         carry it out; at the first failure, or Ctrl-C, all of it is taken back
+#   sh THIS undo    take it back later
+set -u
+export LC_ALL=C.UTF-8
+[ "$(id -u)" = 0 ] || {{ echo 'this needs root' >&2; exit 3; }}
+[ "$(cat /etc/machine-id)" = {machine_id} ] || {{ echo 'this was made for another host' >&2; exit 3; }}
+exec 9>>/run/vmnet.lock
+flock -n 9 || {{ echo 'another vmnet is changing this host' >&2; exit 5; }}
+umask 077
+kept=/var/lib/vmnet/by-script/{digest}
+mkdir -p "$kept/profiles" || exit 4
+cd "$kept" || exit 4
+document=$kept/document
+failed=0
+checkpoint=
+begun=
+"""
+_FUNCTIONS = """\
+# The profile's file, before it is changed.
+keep() {
+    [ -e "profiles/$1.nmconnection" ] || [ ! -f "$2" ] || cp -p -- "$2" "profiles/$1.nmconnection"
+}
+give_back() {
+    copy=profiles/$1.nmconnection
+    [ ! -e "$copy" ] || restore "$1" "$2" "$(stat -c %a "$copy")" "$(stat -c %u "$copy")" "$(stat -c %g "$copy")"
+}
+nm() {
+    busctl call org.freedesktop.NetworkManager /org/freedesktop/NetworkManager org.freedesktop.NetworkManager "$@"
+}
+step() {
+    echo "[$1/$total] $2"
+    begun="$1 $begun"
+    [ -z "$checkpoint" ] || run nm CheckpointAdjustRollbackTimeout ou "$checkpoint" "$timeout"
+}
+run() {
+    "$@" || go_back "$*"
+}
+go_back() {
+    trap '' INT TERM HUP
+    echo "FAILED: $1; taking all of it back" >&2
+    [ -z "$checkpoint" ] || try nm CheckpointRollback o "$checkpoint"
+    undo_all
+    exit 4
+}
+undo_all() {
+    for number in $begun; do undo "$number"; done
+    rm -f "$document"
+    [ "$failed" = 0 ] || { echo "$failed of the commands failed" >&2; exit 7; }
+    rm -rf "$kept"
+    echo 'all of it is taken back'
+}
+absent() {
+    ! nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1 || {
+        echo "profile $1 is there already: this host is not as it was; nothing was changed" >&2
+        exit 3
+    }
+}
+# seconds, what is missing, and what must succeed
+wait_for() {
+    seconds=$1 what=$2
+    shift 2
+    end=$(($(date +%s) + seconds))
+    until "$@"; do
+        [ "$(date +%s)" -le "$end" ] || go_back "$what (waited $seconds s)"
+        sleep 0.3
+    done
+}
+carrier() {
+    [ "$(cat "/sys/class/net/$1/carrier" 2>/dev/null)" = 1 ]
+}
+# Collecting and distributing (48), and the partner's values not defaulted (64).
+lacp() {
+    for port; do
+        state=$(cat "/sys/class/net/$port/bonding_slave/ad_actor_oper_port_state" 2>/dev/null) || return 1
+        [ $((state & 112)) = 48 ] || return 1
+    done
+}
+ports() {
+    controller=$1
+    shift
+    for port; do
+        [ "$(basename "$(readlink "/sys/class/net/$port/master")")" = "$controller" ] || return 1
+        carrier "$port" || return 1
+        [ ! -e "/sys/class/net/$port/brport" ] || [ "$(cat "/sys/class/net/$port/brport/state")" = 3 ] || return 1
+    done
+}
+address() {
+    link=$1
+    shift
+    [ $# != 0 ] || set -- ''
+    for wanted; do
+        ip -o -4 address show dev "$link" scope global 2>/dev/null | grep -qF " $wanted" || return 1
+    done
+}
+neighbour() {
+    ping -n -c 1 -W 1 -I "$1" "$2" >/dev/null 2>&1
+    ip neigh show to "$2" dev "$1" | grep -qE 'REACHABLE|DELAY|PROBE|STALE|PERMANENT'
+}
+"""
+_MIDDLE = """\
+# A closed terminal is no reason to stop half-way.
+trap '' PIPE
+if [ "${1-}" = undo ]; then
+    [ -e finished ] || { echo 'it is not carried out: there is nothing to take back'; exit 0; }
+    begun=$(seq "$total" -1 1)
+    undo_all
+    exit 0
+fi
+[ ! -e finished ] || { echo "it is carried out already; sh $0 undo takes it back"; exit 0; }
+"""
+_TAIL = """
+rm -f "$document"
+: >finished
+echo "done; to take it back: sh $0 undo"
+"""
+
+
+def host_script(plan: Plan, facts: Facts) -> str:
+    """Return the script that carries out `plan`, made from `facts`; an empty plan makes one that says so."""
+    digest = hashlib.sha256(json.dumps(encode(plan)).encode()).hexdigest()[:12]
+    machine = shlex.quote(facts.machine_id)
+    lines = [_HEAD.format(command=plan.command, host=facts.hostname, machine_id=machine, digest=digest)]
+    timeouts = [p.step.timeout_s for p in plan.planned if isinstance(p.step, steps.OpenCheckpoint)]
+    lines += [f"total={len(plan.planned)}", f"timeout={max(timeouts, default=0)}"]
+    lines += [UNDO_FUNCTIONS + _FUNCTIONS + "\n".join(_undo_function(plan)), _MIDDLE]
+    if plan.empty:
+        lines.append("echo 'nothing is to be done: all was as wanted'\nexit 0")
+    lines += [shlex.join(("absent", uuid)) for uuid in _to_add(plan)]
+    lines.append("trap 'go_back interrupted' INT TERM HUP")
+    lines += [shlex.join(("keep", uuid, filename)) for uuid, filename in _to_keep(plan)]
+    for number, planned in enumerate(plan.planned, 1):
+        lines += ["", f"# {' '.join(planned.why.split())}"]
+        lines += [shlex.join(("step", str(number), describe(planned.step))), *_step_lines(planned)]
+    return "\n".join([*lines, _TAIL])
+
+
+def _to_add(plan: Plan) -> Iterator[str]:
+    deleted = {planned.step.uuid for planned in plan.planned if isinstance(planned.step, steps.DeleteProfile)}
+    for planned in plan.planned:
+        if isinstance(planned.step, steps.AddProfile) and planned.step.uuid not in deleted:
+            yield planned.step.uuid
+
+
+def _to_keep(plan: Plan) -> Iterator[tuple[str, str]]:
+    for planned in plan.planned:
+        for step in planned.undo:
+            if isinstance(step, steps.RestoreProfile):
+                yield step.uuid, step.filename
+
+
+def _undo_function(plan: Plan) -> Iterator[str]:
+    yield "undo() {"
+    yield "    case $1 in"
+    for number, planned in enumerate(plan.planned, 1):
+        lines = [line for step in planned.undo for line in undo_lines(step, _restore)]
+        if lines:
+            yield from (f"    {number})", *lines, "        ;;")
+    yield from ("    *) ;;", "    esac", "}")
+
+
+def _restore(step: steps.RestoreProfile) -> Iterable[str]:
+    return (shlex.join(("give_back", step.uuid, step.filename)),)
+
+
+def _step_lines(planned: Planned) -> Iterable[str]:
+    step = planned.step
+    match step:
+        case steps.OpenCheckpoint():
+            (line,) = shell_lines(step)
+            return (f"checkpoint{line.removeprefix('CHECKPOINT')}", '[ -n "$checkpoint" ] || go_back "no checkpoint"')
+        case steps.CommitCheckpoint():
+            return ('run nm CheckpointDestroy o "$checkpoint"', "checkpoint=", "trap - INT TERM HUP")
+        case steps.WaitCarrier() | steps.WaitLacp() | steps.WaitPorts() | steps.WaitAddress() | steps.WaitNeighbour():
+            return (_wait_line(step),)
+        case _ if isinstance(step, NetworkStep):
+            return network_lines(step, "run")
+        case _:
+            return (shlex.join(("run", *argv)) for argv in commands_of(step))
+
+
+def _wait_line(
+    step: steps.WaitCarrier | steps.WaitLacp | steps.WaitPorts | steps.WaitAddress | steps.WaitNeighbour,
+) -> str:
+    match step:
+        case steps.WaitCarrier(ifname=ifname):
+            words = ["carrier", ifname]
+        case steps.WaitLacp(ports=ports):
+            words = ["lacp", *ports]
+        case steps.WaitPorts(controller=controller, ports=ports):
+            words = ["ports", controller, *ports]
+        case steps.WaitAddress(ifname=ifname, addresses=addresses):
+            words = ["address", ifname, *(f"{address} " for address in addresses)]
+        case steps.WaitNeighbour(ifname=ifname, address=neighbour):
+            words = ["neighbour", ifname, str(neighbour)]
+    return shlex.join(("wait_for", str(step.timeout_s), describe(step), *words))
