@@ -100,7 +100,9 @@ def test_every_json_key_is_documented(path: Path) -> None:
 def test_examples_are_understood() -> None:
     """Every `vmnet …` line of the page parses; what it would do is not tried."""
     lines = re.findall(r"^    (?:sudo )?vmnet (\S+)(.*)$", COMMANDS_PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    examples = [(name, re.split(r"[|>]", rest)[0].split()) for name, rest in lines if "[" not in rest and "{" not in rest]
+    examples = [
+        (name, re.split(r"[|>]", rest)[0].split()) for name, rest in lines if "[" not in rest and "{" not in rest
+    ]
     assert len(examples) > 15
     for name, words in examples:
         commands()[name].make_context(name, list(words))

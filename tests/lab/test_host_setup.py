@@ -170,6 +170,23 @@ def test_ctrl_c_takes_all_back(lab: Lab) -> None:
 
 
 @pytest.mark.lab_state("clean", guests=False)
+def test_a_change_of_the_management_link_takes_all_back(lab: Lab) -> None:
+    before, kept = observe(lab), management(lab)
+    script = """
+        vmnet host-setup em1 p4p1 --yes & p=$!
+        until ip link show bond0; do sleep 0.2; done >/dev/null 2>&1
+        ip address add 10.0.0.99/24 dev p2p1; wait $p
+    """
+    done = lab.run(["bash", "-c", script], timeout=200, check=False)
+    assert done.returncode == 4
+    assert "p2p1 was not to be touched" in done.stderr
+    assert "10.0.0.99/24" in done.stderr
+    lab.run("ip address del 10.0.0.99/24 dev p2p1")
+    assert observe(lab) == before
+    assert management(lab) == kept
+
+
+@pytest.mark.lab_state("clean", guests=False)
 def test_the_same_by_a_script_without_vmnet(lab: Lab) -> None:
     before, kept = observe(lab), management(lab)
     lab.run("vmnet host-setup em1 p4p1 --script > setup.sh")

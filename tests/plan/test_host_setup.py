@@ -19,6 +19,7 @@ from tests.plan.hosts import (
 from vmnet.facts import Profile
 from vmnet.plan import steps
 from vmnet.plan.host_setup import plan_host_setup
+from vmnet.plan.steps import Plan
 from vmnet.spec import BondMode, BondSpec, HostSpec
 
 SPEC = HostSpec(nics=("em1", "em2"), network=None)
@@ -207,6 +208,10 @@ def test_networkmanagers_own_default_profile_is_left_alone() -> None:
     assert displaced(plan_host_setup(ADOPT, with_profile(addressed_host(), own))) == {"lan"}
 
 
+def changes_management(plan: Plan) -> bool:
+    return any(MGMT_UUID in str(p) for p in plan.planned if not isinstance(p.step, steps.ProveUntouched))
+
+
 def test_nothing_of_the_management_link_changes() -> None:
     facts = addressed_host()
     loose = replace(facts.profiles[0], settings=tuple(
@@ -214,7 +219,12 @@ def test_nothing_of_the_management_link_changes() -> None:
     ))  # fmt: skip
     facts = replace(facts, profiles=(loose, *facts.profiles[1:]))
     plan = plan_host_setup(ADOPT, facts)
-    assert MGMT_UUID not in str(plan.planned)
+    assert changes_management(plan) is False
+    prove, commit = (planned.step for planned in plan.planned[-2:])
+    assert isinstance(prove, steps.ProveUntouched)
+    assert (prove.ifname, prove.profile) == ("mgmt", MGMT_UUID)
+    assert ("active profile", MGMT_UUID) in prove.proof
+    assert isinstance(commit, steps.CommitCheckpoint)
 
 
 def test_management_is_mended_only_on_request() -> None:
@@ -222,9 +232,11 @@ def test_management_is_mended_only_on_request() -> None:
     careless = replace(facts.profiles[0], settings=(*facts.profiles[0].settings[:-1], ("ipv4.never-default", "no")))
     facts = replace(facts, profiles=(careless, *facts.profiles[1:]))
     plan = plan_host_setup(ADOPT, facts)
-    assert MGMT_UUID not in str(plan.planned)
+    assert changes_management(plan) is False
     assert any("default route" in warning for warning in plan.warnings)
-    assert MGMT_UUID in str(plan_host_setup(replace(ADOPT, fix_management=True), facts).planned)
+    mended = plan_host_setup(replace(ADOPT, fix_management=True), facts)
+    assert changes_management(mended)
+    assert [p.step.profile for p in mended.planned if isinstance(p.step, steps.ProveUntouched)] == [None]
 
 
 def test_nics_are_proposed_with_reasons() -> None:

@@ -63,6 +63,7 @@ HOST_STEPS: tuple[steps.Step, ...] = (
     steps.WaitAddress(ifname="br0", addresses=(), timeout_s=60),
     steps.WaitPorts(controller="bond0", ports=("em1", "p4p1"), timeout_s=30),
     steps.WaitNeighbour(ifname="br0", address=ip_address("192.0.2.1"), timeout_s=30),
+    steps.ProveUntouched(ifname="p2p1", proof=(("MTU", "1500"),), profile=facts.UUIDS["p2p1"]),
     steps.ModifyProfile(uuid=OLD_UUID, name="it's old", settings=(("connection.autoconnect", "no"),), save=True),
     steps.DeactivateProfile(uuid=OLD_UUID, name="it's old"),
     steps.CommitCheckpoint(),

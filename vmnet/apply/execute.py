@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmnet.apply.execute_libvirt import execute_libvirt
+from vmnet.apply.untouched import prove_untouched
 from vmnet.apply.waits import wait
 from vmnet.errors import ToolError
 from vmnet.host import netlink, nmcli, process, profile_files
@@ -51,6 +52,8 @@ class Executor:
                 steps.WaitCarrier() | steps.WaitLacp() | steps.WaitPorts() | steps.WaitAddress() | steps.WaitNeighbour()
             ):
                 wait(step, self.keep_checkpoint)
+            case steps.ProveUntouched():
+                prove_untouched(step, self.copies)
             case steps.FlapLink(ifname=ifname):
                 netlink.set_up(ifname, up=False)
                 netlink.set_up(ifname, up=True)

@@ -21,6 +21,8 @@ class Facts:
     links: tuple[Link, ...] = ()
     addresses: tuple[Address, ...] = ()
     routes: tuple[Route, ...] = ()
+    rules: tuple[str, ...] = ()
+    """The IPv4 and IPv6 rules of routing, as `ip rule` shows them."""
     nm_version: str | None = None
     nm_problem: str = ""
     devices: tuple[Device, ...] = ()

@@ -40,11 +40,30 @@ def read_facts(*, uri: str, hypervisor: bool = True) -> Facts:
         links=netlink.read_links(),
         addresses=netlink.read_addresses(),
         routes=netlink.read_routes(),
+        rules=netlink.read_rules(),
         ssh=parse_ssh_connection(os.environ),
         resolvers=_resolvers(sysfs.read_text(RESOLV_CONF) or ""),
     )
     facts = _with_network_manager(facts)
     return _with_hypervisor(facts, uri) if hypervisor else facts
+
+
+def read_link_facts() -> Facts:
+    """Read the part of the facts that `proof_of` looks at, and no more: it is asked for in the middle of a change.
+
+    Raises:
+        ToolError, LinkError: NetworkManager or the kernel does not answer.
+    """
+    return Facts(
+        hostname=platform.node(),
+        machine_id="",
+        root=sysfs.is_root(),
+        links=netlink.read_links(),
+        addresses=netlink.read_addresses(),
+        routes=netlink.read_routes(),
+        rules=netlink.read_rules(),
+        devices=nmcli.read_devices(),
+    )
 
 
 def _with_network_manager(facts: Facts) -> Facts:

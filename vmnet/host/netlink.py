@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -46,6 +47,7 @@ class _IPRoute(Protocol):
     def get_links(self) -> Iterator[_Message]: ...
     def get_addr(self) -> Iterator[_Message]: ...
     def get_routes(self, **match: int) -> Iterator[_Message]: ...
+    def get_rules(self, **match: int) -> Iterator[_Message]: ...
     def get_neighbours(self, **match: int) -> Iterator[_Message]: ...
     def link(self, command: str, **values: object) -> object: ...
 
@@ -176,6 +178,25 @@ def read_routes() -> tuple[Route, ...]:
             )
         )
     return tuple(routes)
+
+
+def read_rules() -> tuple[str, ...]:
+    """Return the rules that choose a routing table, as text: "100: from 10.0.0.3/32 to all lookup 7"."""
+    with _iproute() as ipr:
+        messages = [message for family in (socket.AF_INET, socket.AF_INET6) for message in ipr.get_rules(family=family)]
+    return tuple(_rule(message) for message in messages)
+
+
+def _rule(message: _Message) -> str:
+    ends = {}
+    for name, attribute, length in (("from", "FRA_SRC", "src_len"), ("to", "FRA_DST", "dst_len")):
+        address = _text(message.get_attr(attribute))
+        ends[name] = f"{address}/{message[length]}" if address else "all"
+    words = [f"{_number(message.get_attr('FRA_PRIORITY')) or 0}:", *(f"{name} {end}" for name, end in ends.items())]
+    for name, attribute in (("iif", "FRA_IIFNAME"), ("oif", "FRA_OIFNAME"), ("fwmark", "FRA_FWMARK")):
+        value = message.get_attr(attribute)
+        words += [f"{name} {value}"] if value else []
+    return " ".join([*words, f"lookup {_number(message.get_attr('FRA_TABLE')) or message['table']}"])
 
 
 def read_neighbour(ifname: str, address: IpAddress) -> Mac | None:

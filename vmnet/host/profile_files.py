@@ -86,6 +86,16 @@ def restore_profile(uuid: str, copies: Path) -> None:
     run(("nmcli", "connection", "load", copy.filename))
 
 
+def is_as_copied(uuid: str, copies: Path) -> bool:
+    """Return whether the profile's file is as it was when it was copied; a profile without a file always is."""
+    try:
+        content, copy = _copied(uuid, copies)
+    except ToolError:
+        return True
+    path = Path(copy.filename)
+    return path.is_file() and path.read_bytes() == content
+
+
 def _copied(uuid: str, copies: Path) -> tuple[bytes, ProfileCopy]:
     try:
         content = (copies / f"{uuid}.nmconnection").read_bytes()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vmnet.facts.proof import proof_of
 from vmnet.plan import steps
 from vmnet.plan.adopt import find_holder, wanted_layer3
 from vmnet.plan.build import Build, bridge_mac, goal_of, winning_metric
@@ -99,7 +100,19 @@ def _in_order(build: Build, host: list[Planned], network: list[Planned]) -> tupl
         why="NetworkManager goes back to this state by itself if vmnet or the connection to it dies",
     )
     closing = Planned(step=steps.CommitCheckpoint(), why="all of it holds: keep it")
-    return (opening, *host[:saves], *network, *host[saves:], closing)
+    return (opening, *host[:saves], *network, *host[saves:], *_prove_management(build), closing)
+
+
+def _prove_management(build: Build) -> list[Planned]:
+    if build.management is None:
+        return []
+    profile = build.facts.active_profile(build.management)
+    step = steps.ProveUntouched(
+        ifname=build.management,
+        proof=proof_of(build.management, build.facts),
+        profile=None if profile is None or build.spec.fix_management else profile.uuid,
+    )
+    return [Planned(step=step, why="the management link must be as it was, or all of this goes back")]
 
 
 def _timeout(build: Build) -> int:

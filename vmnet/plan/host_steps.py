@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vmnet.facts.proof import Proof
 from vmnet.spec import IpAddress, IpInterface
 
 Settings = tuple[tuple[str, str], ...]
@@ -131,6 +132,15 @@ class WaitAddress:
     ifname: str
     addresses: tuple[IpInterface, ...]
     timeout_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProveUntouched:
+    """Fail unless the link is as it was when the plan was made, and its profile's file too (None: may change)."""
+
+    ifname: str
+    proof: Proof
+    profile: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from vmnet.plan.host_steps import (
     FlapLink,
     ModifyProfile,
     OpenCheckpoint,
+    ProveUntouched,
     ReapplyDevice,
     RestoreProfile,
     RollBackCheckpoint,
@@ -60,6 +61,7 @@ HostStep = (
     | WaitPorts
     | WaitAddress
     | WaitNeighbour
+    | ProveUntouched
 )
 LibvirtStep = (
     DefineNetwork
@@ -178,6 +180,7 @@ __all__ = [
     "OpenCheckpoint",
     "Plan",
     "Planned",
+    "ProveUntouched",
     "RaiseLinks",
     "ReapplyDevice",
     "RemoveInterface",

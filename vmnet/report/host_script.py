@@ -121,6 +121,15 @@ address() {
         ip -o -4 address show dev "$link" scope global 2>/dev/null | grep -qF " $wanted" || return 1
     done
 }
+look() {
+    ip -br -4 address show dev "$1"
+    ip -4 route show dev "$1"
+    ip rule | grep -w -e "$1"
+    (cd "/sys/class/net/$1" && cat ifindex address mtu carrier_changes)
+}
+untouched() {
+    look "$1" | cmp -s - "before-$1"
+}
 neighbour() {
     ping -n -c 1 -W 1 -I "$1" "$2" >/dev/null 2>&1
     ip neigh show to "$2" dev "$1" | grep -qE 'REACHABLE|DELAY|PROBE|STALE|PERMANENT'
@@ -156,6 +165,8 @@ def host_script(plan: Plan, facts: Facts) -> str:
         lines.append("echo 'nothing is to be done: all was as wanted'\nexit 0")
     lines += [shlex.join(("absent", uuid)) for uuid in _to_add(plan)]
     lines.append("trap 'go_back interrupted' INT TERM HUP")
+    proven = [planned.step.ifname for planned in plan.planned if isinstance(planned.step, steps.ProveUntouched)]
+    lines += [f"look {shlex.quote(ifname)} >{shlex.quote(f'before-{ifname}')}" for ifname in proven]
     lines += [shlex.join(("keep", uuid, filename)) for uuid, filename in _to_keep(plan)]
     for number, planned in enumerate(plan.planned, 1):
         lines += ["", f"# {' '.join(planned.why.split())}"]
@@ -197,6 +208,8 @@ def _step_lines(planned: Planned) -> Iterable[str]:
         case steps.OpenCheckpoint():
             (line,) = shell_lines(step)
             return (f"checkpoint{line.removeprefix('CHECKPOINT')}", '[ -n "$checkpoint" ] || go_back "no checkpoint"')
+        case steps.ProveUntouched(ifname=ifname):
+            return (shlex.join(("run", "untouched", ifname)),)
         case steps.CommitCheckpoint():
             return ('run nm CheckpointDestroy o "$checkpoint"', "checkpoint=", "trap - INT TERM HUP")
         case steps.WaitCarrier() | steps.WaitLacp() | steps.WaitPorts() | steps.WaitAddress() | steps.WaitNeighbour():

@@ -26,6 +26,7 @@ _LinkStep = (
     | steps.WaitPorts
     | steps.WaitAddress
     | steps.WaitNeighbour
+    | steps.ProveUntouched
 )
 _NetworkStep = (
     steps.DefineNetwork | steps.StartNetwork | steps.StopNetwork | steps.UndefineNetwork | steps.SetNetworkAutostart
@@ -127,6 +128,8 @@ def _link(step: _LinkStep) -> str:
             return f"wait up to {seconds} s for {listed(addresses, nothing='an address')} on {ifname}"
         case steps.WaitNeighbour(ifname=ifname, address=address, timeout_s=seconds):
             return f"wait up to {seconds} s for {address} to answer on {ifname}"
+        case steps.ProveUntouched(ifname=ifname):
+            return f"prove that {ifname} is untouched"
         case _:
             assert_never(step)
 

@@ -9,7 +9,7 @@ export LC_ALL=C.UTF-8
 exec 9>>/run/vmnet.lock
 flock -n 9 || { echo 'another vmnet is changing this host' >&2; exit 5; }
 umask 077
-kept=/var/lib/vmnet/by-script/d7494dd16153
+kept=/var/lib/vmnet/by-script/56caa140fbc8
 mkdir -p "$kept/profiles" || exit 4
 cd "$kept" || exit 4
 document=$kept/document
@@ -17,7 +17,7 @@ failed=0
 checkpoint=
 begun=
 
-total=27
+total=28
 timeout=60
 try() {
     echo "+ $*"
@@ -116,6 +116,15 @@ address() {
         ip -o -4 address show dev "$link" scope global 2>/dev/null | grep -qF " $wanted" || return 1
     done
 }
+look() {
+    ip -br -4 address show dev "$1"
+    ip -4 route show dev "$1"
+    ip rule | grep -w -e "$1"
+    (cd "/sys/class/net/$1" && cat ifindex address mtu carrier_changes)
+}
+untouched() {
+    look "$1" | cmp -s - "before-$1"
+}
 neighbour() {
     ping -n -c 1 -W 1 -I "$1" "$2" >/dev/null 2>&1
     ip neigh show to "$2" dev "$1" | grep -qE 'REACHABLE|DELAY|PROBE|STALE|PERMANENT'
@@ -173,6 +182,7 @@ absent dcac265c-cd82-507c-9557-542fff8354f6
 absent 6243e9d0-0c61-5eb1-aacc-6b8e0d9a7cb6
 absent b14b948a-eb43-54fa-a5f2-915ad5249a7d
 trap 'go_back interrupted' INT TERM HUP
+look p2p1 >before-p2p1
 keep 20000000-0000-4000-8000-000000000001 /etc/NetworkManager/system-connections/lan.nmconnection
 keep 20000000-0000-4000-8000-000000000002 /etc/NetworkManager/system-connections/spare.nmconnection
 
@@ -290,8 +300,12 @@ run nmcli connection modify uuid 20000000-0000-4000-8000-000000000001 connection
 step 26 'change profile spare on disk'
 run nmcli connection modify uuid 20000000-0000-4000-8000-000000000002 connection.autoconnect no
 
+# the management link must be as it was, or all of this goes back
+step 27 'prove that p2p1 is untouched'
+run untouched p2p1
+
 # all of it holds: keep it
-step 27 'commit the checkpoint'
+step 28 'commit the checkpoint'
 run nm CheckpointDestroy o "$checkpoint"
 checkpoint=
 trap - INT TERM HUP
