@@ -31,7 +31,7 @@ def commands() -> list[list[str]]:
     return found
 
 
-@pytest.mark.lab_state("clean")
+@pytest.mark.lab_state("bridged")
 def test_the_commands_of_the_readme(lab: Lab) -> None:
     written = commands()
     assert [words[1] for words in written] == [

@@ -87,7 +87,7 @@ def test_saves_and_snapshots_come_back_on_the_bridge(lab: Lab) -> None:
 
 @pytest.mark.lab_state("bridged")
 def test_undo_of_a_domain_that_was_started_since(lab: Lab) -> None:
-    lab.run(["vmnet", "migrate-from-virbr0", "--yes"], timeout=300)
+    lab.run(["vmnet", "migrate-from-virbr0", "--no-bounce", "--yes"], timeout=300)
     lab.run(["virsh", "start", "old01"], timeout=120)
     lab.run(["virsh", "undefine", "db01"])
     lab.run(["virsh", "destroy", "db01"])

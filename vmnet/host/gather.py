@@ -68,13 +68,10 @@ def read_link_facts() -> Facts:
 
 def _with_network_manager(facts: Facts) -> Facts:
     try:
-        return replace(
-            facts,
-            nm_version=nmcli.read_version(),
-            devices=nmcli.read_devices(),
-            profiles=nmcli.read_profiles(),
-            checkpoints=nmcli.read_checkpoints(),
-        )
+        # The devices first: nmcli says plainly when the daemon does not run.
+        devices, profiles = nmcli.read_devices(), nmcli.read_profiles()
+        version, checkpoints = nmcli.read_daemon()
+        return replace(facts, nm_version=version, devices=devices, profiles=profiles, checkpoints=checkpoints)
     except ToolError as error:
         return replace(facts, nm_version=None, nm_problem=error.message)
 

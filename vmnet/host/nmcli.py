@@ -16,15 +16,6 @@ _NM = "org.freedesktop.NetworkManager"
 _NM_PATH = "/org/freedesktop/NetworkManager"
 
 
-def read_version() -> str:
-    """Return the running daemon's version.
-
-    Raises:
-        ToolError: nmcli is missing, or the daemon is not running (exit status 8).
-    """
-    return run(("nmcli", "-t", "-f", "VERSION,RUNNING", "general")).stdout.split(":", 1)[0].strip()
-
-
 def read_profiles() -> tuple[Profile, ...]:
     """Return all profiles with all their properties, secrets hidden."""
     listing = run(("nmcli", "-t", "-f", "UUID,FILENAME,DEVICE", "connection", "show")).stdout
@@ -38,15 +29,19 @@ def read_profiles() -> tuple[Profile, ...]:
 
 
 def read_devices() -> tuple[Device, ...]:
-    """Return all devices as NetworkManager sees them."""
+    """Return all devices as NetworkManager sees them.
+
+    Raises:
+        ToolError: nmcli is missing, or the daemon is not running (exit status 8).
+    """
     return nmcli_text.parse_devices(run(("nmcli", "-t", "-f", "GENERAL,IP4,IP6", "device", "show")).stdout)
 
 
-def read_checkpoints() -> tuple[str, ...]:
-    """Return the D-Bus paths of NetworkManager's open checkpoints."""
-    argv = ("busctl", "--json=short", "get-property", _NM, _NM_PATH, _NM, "Checkpoints")
-    reply = json.loads(run(argv).stdout)
-    return tuple(str(path) for path in reply["data"])
+def read_daemon() -> tuple[str, tuple[str, ...]]:
+    """Return the running daemon's version, and the D-Bus paths of its open checkpoints."""
+    argv = ("busctl", "--json=short", "get-property", _NM, _NM_PATH, _NM, "Version", "Checkpoints")
+    version, checkpoints = (json.loads(line)["data"] for line in run(argv).stdout.splitlines())
+    return str(version), tuple(str(path) for path in checkpoints)
 
 
 def open_checkpoint(argv: tuple[str, ...]) -> str:
