@@ -35,10 +35,11 @@ def commands() -> list[list[str]]:
 def test_the_commands_of_the_readme(lab: Lab) -> None:
     written = commands()
     assert [words[1] for words in written] == [
-        "host-setup", "host-setup", "host-setup", "attach-domain", "migrate-from-virbr0", "verify", "undo",
+        "host-setup", "host-setup", "host-setup", "attach-domain", "migrate-from-virbr0", "verify", "runs",
+        "undo",
     ]  # fmt: skip
     for words in written:
-        yes = [] if words[1] == "verify" or "--plan" in words else ["--yes"]
+        yes = [] if words[1] in ("verify", "runs") or "--plan" in words else ["--yes"]
         lab.run([*words, *yes], timeout=300)
 
 
