@@ -22,7 +22,7 @@ from vmnet.spec import HostSpec
 
 CASES = Path(__file__).parents[1] / "plan" / "cases"
 GOLDEN = Path(__file__).parent / "golden" / "script.sh"
-NAMES = ("bookworm-clean", "bookworm-primer")
+NAMES = ("bookworm-clean", "bookworm-primer", "trixie-clean", "trixie-primer")
 EMPTY = Plan(command="host-setup", kept=("br0 is as wanted",))
 
 
