@@ -7,11 +7,13 @@ and may be run again; what a script cannot do (it edits no saved states) it name
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmnet.apply.journal import UNDO_SCRIPT
 from vmnet.apply.undo import standing_runs
+from vmnet.errors import VmnetError
 from vmnet.plan import steps
 from vmnet.plan.shell import UNDO_FUNCTIONS, bounce_lines, undo_lines
 
@@ -47,9 +49,13 @@ def write_undo_script(plan: Plan, journal: Journal, copies: Iterable[ProfileCopy
 
 
 def point_to_undo_script(runs: Path) -> None:
-    """Have the link lead to the newest run that is left to undo; with none left, it goes."""
-    standing = [journal for journal in standing_runs(runs) if (journal.directory / UNDO_SCRIPT).exists()]
-    _lead_to(runs, standing[-1] if standing else None)
+    """Have the link lead to the newest run that is left to undo; with none left, it goes.
+
+    The link is a convenience: where an old journal cannot be read, it stays as it is, and what the run came to counts.
+    """
+    with suppress(OSError, VmnetError):
+        standing = [journal for journal in standing_runs(runs) if (journal.directory / UNDO_SCRIPT).exists()]
+        _lead_to(runs, standing[-1] if standing else None)
 
 
 def _lead_to(runs: Path, journal: Journal | None) -> None:
