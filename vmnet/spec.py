@@ -29,13 +29,15 @@ class BondMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BondSpec:
-    """The wanted bond. `miimon_ms` is the link check's interval in milliseconds."""
+    """The wanted bond. `miimon_ms` is the link check's interval in milliseconds; `arp_interval_ms`, that of ARP
+    monitoring, is there to be refused with the reason."""
 
     ifname: str = "bond0"
     mode: BondMode = BondMode.LACP
     miimon_ms: int = 100
     lacp_rate: str | None = None
     xmit_hash_policy: str | None = None
+    arp_interval_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

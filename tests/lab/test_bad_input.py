@@ -26,6 +26,7 @@ CASES = [
     (["host-setup", "em1", "p4p1", *STATIC, "--gateway", "10.9.9.1"], REQUEST, "outside"),
     (["host-setup", "em1", "p4p1", "--mode", "balance-rr"], REFUSED, "balance-rr"),
     (["host-setup", "em1", "p4p1", "--displace", "nothing"], REQUEST, "nothing"),
+    (["host-setup", "em1", "p4p1", "--arp-interval", "100"], REFUSED, "ARP monitoring"),
     (["host-setup", "em1", "p4p1", "--colour"], REQUEST, "colour"),
     (["attach-domain", "web02"], REQUEST, "web02"),
     (["attach-domain", "--", "-dash"], REQUEST, "-dash"),

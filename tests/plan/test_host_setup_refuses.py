@@ -65,6 +65,13 @@ def test_a_wrong_request(spec: HostSpec, said: str) -> None:
     assert said in error.message
 
 
+def test_arp_monitoring() -> None:
+    error = refusal(replace(SPEC, bond=BondSpec(arp_interval_ms=100)), bare_host())
+    assert isinstance(error, Refused)
+    assert "ARP monitoring" in error.message
+    assert "--miimon" in error.hint
+
+
 MODES = [BondMode.BALANCE_RR, BondMode.BROADCAST, BondMode.BALANCE_TLB, BondMode.BALANCE_ALB]
 
 

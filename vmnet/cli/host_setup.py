@@ -40,6 +40,7 @@ Examples:
 @click.option("--no-bond", is_flag=True, help="Put the bridge on one NIC, without a bond.")
 @click.option("--mode", default="802.3ad", show_default=True, help="802.3ad (LACP), active-backup or balance-xor.")
 @click.option("--miimon", metavar="MS", type=int, default=100, show_default=True, help="Interval of the link check.")
+@click.option("--arp-interval", metavar="MS", type=int, help="ARP monitoring: refused, a bridge's bond cannot use it.")
 @click.option("--lacp-rate", type=click.Choice(["slow", "fast"]), help="How often the switch sends LACP frames.")
 @click.option(
     "--xmit-hash-policy",
@@ -117,5 +118,6 @@ def _wanted_bond(words: dict[str, Any]) -> BondSpec:
         mode=options.parse_mode(words["mode"]),
         miimon_ms=words["miimon"],
         lacp_rate=words["lacp_rate"],
+        arp_interval_ms=words["arp_interval"],
         xmit_hash_policy=words["xmit_hash_policy"],
     )

@@ -45,6 +45,12 @@ def _check_bond_mode(spec: HostSpec) -> None:
             f"bond mode {spec.bond.mode.value} does not go with a bridge that carries guests: {reason}",
             "use 802.3ad where the switch speaks LACP, active-backup where it does not",
         )
+    if spec.bond.arp_interval_ms is not None:
+        raise Refused(
+            "ARP monitoring does not go with a bond below a bridge: the bond has no address to ask from, and the "
+            "answers are the bridge's, so it takes sound ports down",
+            "leave --arp-interval out: --miimon watches the links, and LACP the switch behind them",
+        )
     if not 10 <= spec.bond.miimon_ms <= 10000:
         raise SpecError(
             f"miimon {spec.bond.miimon_ms} ms is out of range", "use 10 to 10000 milliseconds; 100 is usual"
