@@ -69,6 +69,7 @@ Examples:
 )
 @click.option("--timeout", metavar="SECONDS", type=int, help="When NetworkManager goes back by itself. Default: fits.")
 @click.option("--script", is_flag=True, help="Print the plan as a shell script for this host, and change nothing.")
+@options.risk_options
 @options.connect_option
 @options.run_options
 @click.pass_obj
@@ -109,6 +110,7 @@ def _wanted(words: dict[str, Any]) -> HostSpec:
         network=None if words["no_network"] else options.check_name(words["network"], "network"),
         displace=words["displace"],
         timeout_s=words["timeout"],
+        **{name: words[name] for name in options.RISKS},
     )
 
 

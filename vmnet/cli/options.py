@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
 DHCP = "dhcp"
+RISKS = {
+    "allow_storage": "Go on where this host reaches storage or its cluster through the NICs.",
+}
+"""HostSpec's fields that accept a risk, and the help of their options."""
+
 _MODES_BY_NUMBER = tuple(BondMode)
 """The kernel's own numbers, 0 to 6, in the order of BondMode."""
 
@@ -79,6 +84,13 @@ def bounce_options(command: Command) -> Command:
     )
     off = click.option("--no-bounce", is_flag=True, help="Leave the links of running VMs alone.")
     return bounce(off(command))
+
+
+def risk_options(command: Command) -> Command:
+    """Add the options that accept one risk each."""
+    for name, text in reversed(RISKS.items()):
+        command = click.option(f"--{name.replace('_', '-')}", is_flag=True, help=text)(command)
+    return command
 
 
 def parse_mode(text: str) -> BondMode:

@@ -3,6 +3,7 @@
 Values are canonical: MACs in lower case, tuples sorted, units in the names. Nothing here touches the outside.
 """
 
+from vmnet.facts.dependents import Dependent
 from vmnet.facts.everything import Facts
 from vmnet.facts.host import (
     CONNECTED,
@@ -25,6 +26,7 @@ __all__ = [
     "Address",
     "BondState",
     "BridgeState",
+    "Dependent",
     "Device",
     "Domain",
     "DomainState",

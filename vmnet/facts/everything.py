@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from vmnet.facts.dependents import Dependent
 from vmnet.facts.host import Address, Device, Link, Profile, Route, SshSession
 from vmnet.facts.libvirt import Domain, GuestAddress, HypervisorLink, Network
 from vmnet.spec import IpAddress, IpInterface
@@ -36,6 +37,7 @@ class Facts:
     guest_addresses: tuple[GuestAddress, ...] = ()
     ssh: SshSession | None = None
     resolvers: tuple[IpAddress, ...] = field(default=())
+    dependents: tuple[Dependent, ...] = ()
 
     def link(self, ifname: str | None) -> Link | None:
         """Return the link called `ifname`."""
@@ -61,6 +63,20 @@ class Facts:
     def default_routes(self, ifname: str | None = None) -> tuple[Route, ...]:
         """Return the default routes, all or those of one link."""
         return tuple(r for r in self.routes if r.destination is None and ifname in (None, r.ifname))
+
+    def route_to(self, address: IpAddress) -> Route | None:
+        """Return the main table's route to `address`: the longest prefix, then the lowest metric.
+
+        Rules that choose another table are not looked at.
+        """
+        fits = [route for route in self.routes if route.leads_to(address)]
+        return max(fits, key=lambda r: (r.destination.prefixlen if r.destination else -1, -r.metric), default=None)
+
+    def links_to(self, address: IpAddress) -> tuple[str, ...]:
+        """Return the link that has `address` where it is our own, else the one that the route to it goes through."""
+        own = tuple(a.ifname for a in self.addresses if a.interface.ip == address)
+        route = None if own or address.is_loopback else self.route_to(address)
+        return (route.ifname,) if route else own
 
     def ports(self, controller: str) -> tuple[Link, ...]:
         """Return the links whose controller is `controller`, by name."""

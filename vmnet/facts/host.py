@@ -102,6 +102,12 @@ class Route:
     metric: int = 0
     protocol: int = 0
 
+    def leads_to(self, address: IpAddress) -> bool:
+        """Whether a packet to `address` may take it."""
+        if self.destination is not None:
+            return address in self.destination
+        return self.gateway is None or self.gateway.version == address.version
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
@@ -161,7 +167,9 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SshSession:
-    """The SSH connection that vmnet was called through: the peer's address and ours."""
+    """The SSH connection that vmnet was called through: the peer's address and port, and our address. Port 0: not
+    known (journals of an earlier vmnet)."""
 
     peer: IpAddress
     server: IpAddress
+    peer_port: int = 0

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import platform
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmnet.errors import HypervisorError, ToolError
-from vmnet.facts import Facts, SshSession
+from vmnet.facts import Facts
 from vmnet.host import netlink, nmcli, sysfs
+from vmnet.host.dependents import read_dependents
 from vmnet.host.hypervisor import Hypervisor
+from vmnet.host.ssh import own_session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from vmnet.spec import IpAddress
 
 MACHINE_ID = Path("/etc/machine-id")
@@ -41,8 +40,9 @@ def read_facts(*, uri: str, hypervisor: bool = True) -> Facts:
         addresses=netlink.read_addresses(),
         routes=netlink.read_routes(),
         rules=netlink.read_rules(),
-        ssh=parse_ssh_connection(os.environ),
+        ssh=own_session(),
         resolvers=_resolvers(sysfs.read_text(RESOLV_CONF) or ""),
+        dependents=read_dependents(),
     )
     facts = _with_network_manager(facts)
     return _with_hypervisor(facts, uri) if hypervisor else facts
@@ -90,17 +90,6 @@ def _with_hypervisor(facts: Facts, uri: str) -> Facts:
             )
     except HypervisorError as error:
         return replace(facts, libvirt_version=None, libvirt_problem=error.message)
-
-
-def parse_ssh_connection(environ: Mapping[str, str]) -> SshSession | None:
-    """Return the SSH session from sshd's SSH_CONNECTION ("peer port server port"); None without one."""
-    words = environ.get("SSH_CONNECTION", "").split()
-    if len(words) != 4:
-        return None
-    try:
-        return SshSession(peer=ipaddress.ip_address(words[0]), server=ipaddress.ip_address(words[2]))
-    except ValueError:
-        return None
 
 
 def _resolvers(text: str) -> tuple[IpAddress, ...]:

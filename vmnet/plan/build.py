@@ -37,6 +37,12 @@ class Build:
         return tuple(nic.ifname for nic in self.nics if nic.ifname != self.live)
 
     @property
+    def touched(self) -> tuple[str, ...]:
+        """The links whose configuration changes: the NICs, and what has the address now."""
+        holder = (self.layer3.holder,) if self.layer3.holder else ()
+        return (*(nic.ifname for nic in self.nics), *holder)
+
+    @property
     def lacp(self) -> bool:
         return self.spec.bond is not None and self.spec.bond.mode is BondMode.LACP
 

@@ -18,7 +18,7 @@ from vmnet.plan.libvirt_network import plan_network
 from vmnet.plan.mend import mend_stack, stack_stands
 from vmnet.plan.nics import choose_nics
 from vmnet.plan.profiles import PULLS_PORTS, wanted_profiles
-from vmnet.plan.safety import check_host, check_spec, warnings
+from vmnet.plan.safety import check_build, check_host, check_spec, warnings
 from vmnet.plan.steps import Plan, Planned
 
 if TYPE_CHECKING:
@@ -60,13 +60,14 @@ def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
         wanted=wanted,
         live=live,
     )
+    accepted = check_build(build)
     host, kept = _host_part(build)
     network, network_kept = plan_network(spec.network, spec.bridge.ifname, facts) if spec.network else ([], [])
     return Plan(
         command="host-setup",
         planned=_in_order(build, host, network),
         kept=(*kept, *network_kept),
-        warnings=warnings(spec, chosen.nics, chosen.management, facts),
+        warnings=(*warnings(spec, chosen.nics, chosen.management, facts), *accepted),
         choices=chosen.reasons,
         goal=goal_of(build, mac),
     )

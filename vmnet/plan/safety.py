@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 
 from vmnet.errors import Conflict, Refused, SpecError
 from vmnet.names import check_ifname
+from vmnet.plan.mend import stack_stands
+from vmnet.plan.risks import settle
+from vmnet.plan.storage import storage_risks, storage_warnings
 from vmnet.spec import BondMode
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts, Link
+    from vmnet.plan.build import Build
     from vmnet.spec import HostSpec
 
 _UNFIT_MODES = {
@@ -120,6 +124,19 @@ def _check_name(ifname: str, kind: str, facts: Facts) -> None:
             f"{kind} {ifname} is there already and was not made by NetworkManager",
             f"remove it (ip link delete {ifname}), or choose another name with --{kind}",
         )
+
+
+def check_build(build: Build) -> tuple[str, ...]:
+    """Return warnings of the risks that were accepted, and of what is not sure.
+
+    What stands already is only mended, which drops no port: then nothing is at risk.
+
+    Raises:
+        Refused: a risk was not accepted.
+    """
+    if stack_stands(build.wanted, build.facts):
+        return ()
+    return (*settle(storage_risks(build)), *storage_warnings(build.facts))
 
 
 def warnings(spec: HostSpec, nics: tuple[Link, ...], management: str | None, facts: Facts) -> tuple[str, ...]:
