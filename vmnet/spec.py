@@ -84,6 +84,7 @@ class HostSpec:
     displace: tuple[str, ...] = ()
     timeout_s: int | None = None
     allow_storage: bool = False
+    allow_new_address: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,3 +93,11 @@ def addressed_host(**settings: str) -> Facts:
         devices=(*devices, Device(ifname="em1", type="ethernet", state=100, profile=LAN_UUID, dns=(DNS,))),
         profiles=(*bare.profiles, profile("lan", LAN_UUID, "em1", active=True, **lan)),
     )
+
+
+def routed_host() -> Facts:
+    """The same with all its routes: em1 has the address and the default route, mgmt a network of its own."""
+    facts = addressed_host()
+    networks = [("em1", ADDRESS.network), ("mgmt", ipaddress.ip_network("198.51.100.0/24"))]
+    connected = (Route(destination=network, gateway=None, ifname=name) for name, network in networks)
+    return replace(facts, routes=(*facts.routes, *connected))

@@ -93,6 +93,8 @@ BRIDGE = Link(
     ("facts", "said"),
     [
         (replace(bare_host(), nm_version=None, nm_problem="not running"), "NetworkManager does not answer"),
+        (replace(bare_host(), nm_version="1.40.16"), "1.40.16 is too old"),
+        (replace(bare_host(), nm_version="1.9.0"), "1.9.0 is too old"),
         (replace(bare_host(), libvirt_version=None, libvirt_problem="no socket"), "libvirt does not answer"),
         (changed(bare_host(), "em1", wireless=True), "Wi-Fi"),
         (changed(bare_host(), "em1", hardware=False, kind="veth"), "not a NIC"),

@@ -8,23 +8,26 @@ from typing import Any
 
 import pytest
 
-from tests.plan.hosts import ADDRESS, GATEWAY, REQUESTED, addressed_host
+from tests.plan.hosts import ADDRESS, GATEWAY, REQUESTED, nic, routed_host
+from tests.plan.standing import as_set_up
 from vmnet.errors import Refused
-from vmnet.facts import Dependent, Facts, Route
+from vmnet.facts import (
+    Address,
+    Dependent,
+    Domain,
+    DomainState,
+    Facts,
+    Interface,
+    Link,
+    Source,
+    SshSession,
+)
 from vmnet.plan.host_setup import plan_host_setup
-from vmnet.spec import HostSpec
+from vmnet.spec import AddressSpec, HostSpec
 
 SPEC = HostSpec(nics=("em1", "em2"), address=REQUESTED)
 PEER = ipaddress.ip_address("192.0.2.9")
 ELSEWHERE = ipaddress.ip_address("198.51.100.9")
-
-
-def host() -> Facts:
-    """em1 has the address and the default route, mgmt a network of its own."""
-    facts = addressed_host()
-    networks = [("em1", ADDRESS.network), ("mgmt", ipaddress.ip_network("198.51.100.0/24"))]
-    connected = (Route(destination=network, gateway=None, ifname=name) for name, network in networks)
-    return replace(facts, routes=(*facts.routes, *connected))
 
 
 def accepted(facts: Facts, flag: str, said: str, *, spec: HostSpec = SPEC, way_out: str = "") -> None:
@@ -56,21 +59,113 @@ def nfs(**ends: Any) -> Dependent:
     ids=["beside us", "behind the gateway", "by our address", "our own end", "by another link"],
 )
 def test_storage_that_is_reached_through_the_nics(ends: dict[str, Any]) -> None:
-    facts = replace(host(), dependents=(nfs(**ends),))
+    facts = replace(routed_host(), dependents=(nfs(**ends),))
     accepted(facts, "allow_storage", "through em1: the NFS filesystem on /srv [/proc/self/mountinfo: files:/srv]")
 
 
 @pytest.mark.parametrize("peer", [ELSEWHERE, ipaddress.ip_address("127.0.0.1")])
 def test_storage_that_is_reached_elsewhere(peer: ipaddress.IPv4Address) -> None:
-    facts = replace(host(), dependents=(nfs(peer=peer),))
+    facts = replace(routed_host(), dependents=(nfs(peer=peer),))
     assert plan_host_setup(SPEC, facts).warnings == ()
 
 
 def test_storage_of_which_nobody_knows_the_way() -> None:
-    (warning,) = plan_host_setup(SPEC, replace(host(), dependents=(nfs(),))).warnings
+    (warning,) = plan_host_setup(SPEC, replace(routed_host(), dependents=(nfs(),))).warnings
     assert "cannot tell through which link" in warning
 
 
 def test_much_storage_is_named_shortly() -> None:
     many = tuple(Dependent(what=f"disk {n}", evidence="e", peer=GATEWAY) for n in range(9))
-    accepted(replace(host(), dependents=many), "allow_storage", "disk 2 [e] and 6 more", way_out="unmount")
+    accepted(replace(routed_host(), dependents=many), "allow_storage", "disk 2 [e] and 6 more", way_out="unmount")
+
+
+CLIENT = ipaddress.ip_address("192.0.2.7")
+
+
+def by_ssh(facts: Facts, server: str, peer: str = "192.0.2.7") -> Facts:
+    ends = {"peer": ipaddress.ip_address(peer), "server": ipaddress.ip_address(server)}
+    return replace(facts, ssh=SshSession(**ends, peer_port=40000))
+
+
+def test_a_session_that_runs_over_what_is_rebuilt() -> None:
+    (warning,) = plan_host_setup(SPEC, by_ssh(routed_host(), str(ADDRESS.ip))).warnings
+    assert "runs over em1" in warning
+    assert "goes back by itself" in warning
+
+
+def test_a_session_by_the_management_link() -> None:
+    facts = by_ssh(routed_host(), "198.51.100.3", "198.51.100.7")
+    assert plan_host_setup(SPEC, facts).warnings == ()
+    (warning,) = plan_host_setup(SPEC, by_ssh(routed_host(), "198.51.100.3")).warnings  # the answers go out of em1
+    assert "runs over em1" in warning
+
+
+@pytest.mark.parametrize("wanted", ["192.0.2.4/24", "dhcp"])
+def test_a_session_by_an_address_that_goes_away(wanted: str) -> None:
+    dhcp = AddressSpec(dhcp=True)
+    static = AddressSpec(addresses=(ipaddress.ip_interface("192.0.2.4/24"),), gateways=(GATEWAY,))
+    spec = replace(SPEC, address=dhcp if wanted == "dhcp" else static)
+    said = "came in by 192.0.2.3, which goes away"
+    accepted(
+        by_ssh(routed_host(), "192.0.2.3"), "allow_new_address", said, spec=spec, way_out="--address 192.0.2.3/PREFIX"
+    )
+
+
+def test_a_session_by_an_address_of_the_nic_that_gives_none_to_the_bridge() -> None:
+    second = Address(ifname="em2", interface=ipaddress.ip_interface("192.0.2.77/24"), dynamic=True)
+    facts = replace(routed_host(), addresses=(*routed_host().addresses, second))
+    spec = replace(SPEC, management="mgmt")
+    accepted(by_ssh(facts, "192.0.2.77"), "allow_new_address", "192.0.2.77, which goes away", spec=spec)
+
+
+def test_a_lease_comes_again_for_the_same_mac() -> None:
+    facts = by_ssh(routed_host(), "192.0.2.3")
+    leased = replace(facts, addresses=tuple(replace(a, dynamic=a.ifname == "em1") for a in facts.addresses))
+    plan_host_setup(replace(SPEC, address=AddressSpec(dhcp=True)), leased)
+
+
+def port(ifname: str, controller: str | None, kind: str = "", parent: str | None = None) -> Link:
+    return replace(nic(ifname, 20), kind=kind, controller=controller, parent=parent)
+
+
+def test_what_stands_is_at_no_risk() -> None:
+    standing = replace(as_set_up(SPEC), dependents=(nfs(peer=PEER),))
+    plan = plan_host_setup(replace(SPEC, network=None), by_ssh(standing, "192.0.2.3"))
+    assert (plan.planned, plan.warnings) == ((), ())
+
+
+def test_a_session_is_at_risk_where_what_stands_gets_another_address() -> None:
+    other = replace(REQUESTED, addresses=(ipaddress.ip_interface("192.0.2.4/24"),))
+    facts = by_ssh(as_set_up(SPEC), "192.0.2.3")
+    accepted(facts, "allow_new_address", "which goes away", spec=replace(SPEC, address=other))
+
+
+def test_a_second_way_out_of_what_stands() -> None:
+    facts = as_set_up(SPEC)
+    tap, second = port("vnet0", "br0", "tun"), port("em3", "br0")
+    assert plan_host_setup(SPEC, replace(facts, links=(*facts.links, tap))).warnings == ()
+    (warning,) = plan_host_setup(SPEC, replace(facts, links=(*facts.links, tap, second))).warnings
+    assert "br0 has ports that nobody asked for: em3;" in warning
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (port("vnet0", "br0", "tun"), "bridge br0 is there already and would be made anew, and vnet0 of domain web01"),
+        (port("em3", "br0"), "and em3 would be cut off"),
+        (port("br0.5", None, "vlan", "br0"), "and br0.5 would be cut off"),
+        (port("em3", "bond0"), "bond bond0 is there already and would be made anew, and em3"),
+        (port("bond0.5", None, "vlan", "bond0"), "and bond0.5 would be cut off"),
+    ],
+)
+def test_what_is_made_anew_must_be_empty(other: Link, said: str) -> None:
+    facts = as_set_up(SPEC)
+    tap = Interface(mac=None, source=Source(type="bridge"), document="", target="vnet0")
+    web = Domain(name="web01", uuid="", state=DomainState.RUNNING, stored=True, running=(tap,))
+    links = tuple(replace(link, controller=None) if link.ifname == "em2" else link for link in facts.links)
+    broken = replace(facts, links=links, domains=(web,))
+    assert plan_host_setup(SPEC, broken).planned
+    with pytest.raises(Refused) as caught:
+        plan_host_setup(SPEC, replace(broken, links=(*links, other)))
+    assert said in caught.value.message
+    assert "choose another name with --b" in caught.value.hint

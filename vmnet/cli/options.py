@@ -22,6 +22,7 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 DHCP = "dhcp"
 RISKS = {
     "allow_storage": "Go on where this host reaches storage or its cluster through the NICs.",
+    "allow_new_address": "Go on where the address that this SSH session came in by goes away.",
 }
 """HostSpec's fields that accept a risk, and the help of their options."""
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from vmnet.errors import Conflict, Refused, SpecError
 from vmnet.names import check_ifname
 from vmnet.plan.mend import stack_stands
 from vmnet.plan.risks import settle
+from vmnet.plan.ssh_session import ssh_risks, ssh_warnings
 from vmnet.plan.storage import storage_risks, storage_warnings
+from vmnet.plan.taken_names import check_contents, content_warnings
 from vmnet.spec import BondMode
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts, Link
     from vmnet.plan.build import Build
     from vmnet.spec import HostSpec
+
+LOWEST_NM = (1, 42)
+"""Debian 12's NetworkManager, the oldest that the lab runs."""
 
 _UNFIT_MODES = {
     BondMode.BALANCE_RR: "it sends one connection's frames over both NICs, out of order",
@@ -70,6 +76,13 @@ def check_host(spec: HostSpec, nics: tuple[Link, ...], facts: Facts) -> None:
             f"NetworkManager does not answer: {facts.nm_problem}",
             "vmnet configures the host through NetworkManager: systemctl start NetworkManager",
         )
+    if _version(facts.nm_version) < LOWEST_NM:
+        lowest = ".".join(map(str, LOWEST_NM))
+        raise Refused(
+            f"NetworkManager {facts.nm_version} is too old: vmnet is tested with {lowest} and newer, and relies on "
+            "what checkpoints and `nmcli device reapply` do there",
+            f"bring the host to a release that has {lowest} (Debian 12, RHEL 9.2, Ubuntu 23.04, or newer)",
+        )
     if facts.checkpoints:
         raise Conflict(
             "NetworkManager holds an open checkpoint: another change of the network is in progress",
@@ -85,6 +98,10 @@ def check_host(spec: HostSpec, nics: tuple[Link, ...], facts: Facts) -> None:
     _check_name(spec.bridge.ifname, "bridge", facts)
     if spec.bond is not None:
         _check_name(spec.bond.ifname, "bond", facts)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", text)[:2])
 
 
 def _check_nic(nic: Link, spec: HostSpec, facts: Facts) -> None:
@@ -129,14 +146,17 @@ def _check_name(ifname: str, kind: str, facts: Facts) -> None:
 def check_build(build: Build) -> tuple[str, ...]:
     """Return warnings of the risks that were accepted, and of what is not sure.
 
-    What stands already is only mended, which drops no port: then nothing is at risk.
+    What stands already is only mended, which drops no port: then only the address may be at risk.
 
     Raises:
-        Refused: a risk was not accepted.
+        Refused: a risk was not accepted, or what is there already would be lost.
     """
+    accepted = settle(ssh_risks(build))
     if stack_stands(build.wanted, build.facts):
-        return ()
-    return (*settle(storage_risks(build)), *storage_warnings(build.facts))
+        return (*accepted, *content_warnings(build))
+    check_contents(build)
+    accepted += settle(storage_risks(build))
+    return (*accepted, *ssh_warnings(build), *storage_warnings(build.facts))
 
 
 def warnings(spec: HostSpec, nics: tuple[Link, ...], management: str | None, facts: Facts) -> tuple[str, ...]:

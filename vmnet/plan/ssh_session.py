@@ -1,0 +1,56 @@
+"""The SSH session that vmnet was called through: what becomes of it when the address moves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.plan.risks import Risk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.plan.build import Build
+    from vmnet.spec import IpAddress
+
+FLAG = "--allow-new-address"
+
+
+def ssh_risks(build: Build) -> Iterator[Risk]:
+    """Yield the risk that the address by which this session came will not be there any more."""
+    ssh = build.facts.ssh
+    if ssh is None or not _on_touched(build.facts.links_to(ssh.server), build) or _stays(ssh.server, build):
+        return
+    wanted = ", ".join(str(address) for address in build.layer3.addresses) or "an address by DHCP"
+    yield Risk(
+        message=f"this SSH session from {ssh.peer} came in by {ssh.server}, which goes away: "
+        f"{build.bridge.ifname} is to have {wanted}",
+        hint=f"keep the address as well (--address {ssh.server}/PREFIX), or come in by another link or the console",
+        flag=FLAG,
+        accepted=build.spec.allow_new_address,
+    )
+
+
+def ssh_warnings(build: Build) -> list[str]:
+    """Return what to know where this session runs over what is rebuilt."""
+    ssh = build.facts.ssh
+    if ssh is None:
+        return []
+    links = dict.fromkeys((*build.facts.links_to(ssh.server), *build.facts.links_to(ssh.peer)))
+    on = _on_touched(tuple(links), build)
+    if not on:
+        return []
+    where = f"this SSH session from {ssh.peer} runs over {', '.join(on)}"
+    return [f"{where}, which is rebuilt: should it be lost, NetworkManager goes back by itself"]
+
+
+def _on_touched(links: tuple[str, ...], build: Build) -> tuple[str, ...]:
+    return tuple(link for link in links if {x.ifname for x in build.facts.carriers(link)} & set(build.touched))
+
+
+def _stays(server: IpAddress, build: Build) -> bool:
+    if server in {address.ip for address in build.layer3.addresses}:
+        return True
+    # The bridge has the holder's MAC: DHCP and router advertisements give it the same address again.
+    leased = [a for a in build.facts.addresses if a.interface.ip == server and a.dynamic and a.scope == "global"]
+    automatic = dict(build.layer3.settings).get(f"ipv{server.version}.method") == "auto"
+    return automatic and any(address.ifname == build.layer3.holder for address in leased)

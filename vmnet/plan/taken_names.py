@@ -1,0 +1,63 @@
+"""A bridge or bond of the wanted name that is there already, and what stands on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.errors import Refused
+from vmnet.plan.risks import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.facts import Facts, Link
+    from vmnet.plan.build import Build
+
+_GUESTS = ("tun", "veth", "macvtap")
+"""Kinds of links whose other end is a domain or a container."""
+
+
+def check_contents(build: Build) -> None:
+    """Raise Refused where a bridge or bond is to be made anew and has ports or VLANs besides the wanted ones.
+
+    NetworkManager takes all ports out when another profile is activated on a bridge, taps of running domains too, and
+    puts none back that is not its own.
+    """
+    for wanted in build.wanted:
+        if wanted.type == "ethernet" or build.facts.link(wanted.ifname) is None:
+            continue
+        others = _others(wanted.ifname, build)
+        if others:
+            raise Refused(
+                f"{wanted.type} {wanted.ifname} is there already and would be made anew, and "
+                f"{listed(_words(link, build.facts) for link in others)} would be cut off",
+                f"take them off {wanted.ifname} (shut domains down), or choose another name with --{wanted.type}",
+            )
+
+
+def content_warnings(build: Build) -> Iterator[str]:
+    """Yield a warning for each other way out of a bridge, or port of a bond, that stands and is kept."""
+    for wanted in build.wanted:
+        others = [link for link in _others(wanted.ifname, build) if link.kind not in _GUESTS and not link.parent]
+        if wanted.type != "ethernet" and others:
+            yield (
+                f"{wanted.type} {wanted.ifname} has ports that nobody asked for: "
+                f"{listed(link.ifname for link in others)}; without STP a second way out of a bridge is a loop"
+            )
+
+
+def _others(ifname: str, build: Build) -> list[Link]:
+    expected = {nic.ifname for nic in build.nics} | {wanted.ifname for wanted in build.wanted}
+    above = [link for link in build.facts.links if link.parent == ifname]
+    return [link for link in (*build.facts.ports(ifname), *above) if link.ifname not in expected]
+
+
+def _words(link: Link, facts: Facts) -> str:
+    domain = domain_of_tap(link.ifname, facts)
+    return f"{link.ifname} of domain {domain}" if domain else link.ifname
+
+
+def domain_of_tap(ifname: str, facts: Facts) -> str | None:
+    """Return the running domain whose interface ends in the link `ifname` on the host."""
+    taps = ((domain.name, interface.target) for domain in facts.domains for interface in domain.running)
+    return next((name for name, target in taps if target == ifname), None)
