@@ -85,6 +85,7 @@ class HostSpec:
     timeout_s: int | None = None
     allow_storage: bool = False
     allow_new_address: bool = False
+    allow_claimed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,6 +99,7 @@ BRIDGE = Link(
         (changed(bare_host(), "em1", wireless=True), "Wi-Fi"),
         (changed(bare_host(), "em1", hardware=False, kind="veth"), "not a NIC"),
         (changed(bare_host(), "em1", controller="team0"), "port of team0"),
+        (changed(bare_host(), "em1", controller="ovs-system"), "port of Open vSwitch"),
         (replace(bare_host(), devices=bare_host().devices[1:]), "does not manage em1"),
         (replace(bare_host(), links=(*bare_host().links, replace(BRIDGE, kind="bond"))), "not a bridge"),
         (replace(bare_host(), links=(*bare_host().links, BRIDGE)), "not made by NetworkManager"),

@@ -23,6 +23,7 @@ DHCP = "dhcp"
 RISKS = {
     "allow_storage": "Go on where this host reaches storage or its cluster through the NICs.",
     "allow_new_address": "Go on where the address that this SSH session came in by goes away.",
+    "allow_claimed": "Go on where a VM or a libvirt network is to use one of the NICs itself.",
 }
 """HostSpec's fields that accept a risk, and the help of their options."""
 

@@ -115,16 +115,22 @@ def states_link_up(interface_xml: str) -> bool:
     return attribute(parse_document(interface_xml), "link", "state") == "up"
 
 
+def pci_address(element: _Element) -> str | None:
+    """Return an `<address>` element's PCI address as lspci writes it, whatever the digits' padding; None of others."""
+    parts = {str(key): str(value) for key, value in element.attrib.items()}
+    if parts.get("type", "pci") != "pci" or not {"bus", "slot", "function"} <= set(parts):
+        return None
+    domain, bus, slot, function = (int(parts.get(key, "0"), 0) for key in ("domain", "bus", "slot", "function"))
+    return f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
+
+
 def _address(element: _Element | None) -> str | None:
-    """Return a guest address in one piece; for PCI as lspci writes it, whatever the digits' padding."""
+    """Return a guest address in one piece."""
     if element is None:
         return None
-    parts = {str(key): str(value) for key, value in element.attrib.items()}
-    kind = parts.pop("type", "")
-    if kind == "pci" and {"bus", "slot", "function"} <= set(parts):
-        domain, bus, slot, function = (int(parts.get(key, "0"), 0) for key in ("domain", "bus", "slot", "function"))
-        return f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
-    return " ".join((kind, *(f"{key}={value}" for key, value in sorted(parts.items())))) or None
+    pci = pci_address(element) if element.get("type") == "pci" else None
+    parts = sorted((str(key), str(value)) for key, value in element.attrib.items() if key != "type")
+    return pci or " ".join((element.get("type", ""), *(f"{key}={value}" for key, value in parts))) or None
 
 
 def _filter_address(interface: _Element) -> str | None:

@@ -57,7 +57,8 @@ class Link:
     """A kernel link. `kind` is rtnetlink's ("bridge", "bond", "tun", "vlan"), "" for hardware.
 
     `parent` is the link below a VLAN or macvtap; `bridge_port_state` is the port's STP state where it is in a
-    bridge ("forwarding", ...). `hardware` is true where a device stands behind it (sysfs `device`).
+    bridge ("forwarding", ...). `hardware` is true where a device stands behind it (sysfs `device`), `pci` is that
+    device's address ("0000:01:00.0").
     """
 
     ifname: str
@@ -80,6 +81,7 @@ class Link:
     bridge: BridgeState | None = None
     lacp: LacpPort | None = None
     bridge_port_state: str | None = None
+    pci: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,7 +100,8 @@ class Snapshot:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
     """A domain. `running` are the interfaces of its live document (empty when shut off), `persistent` those of
-    its stored one (empty for a transient domain), `saved` those of its managed save image."""
+    its stored one (empty for a transient domain), `saved` those of its managed save image.
+    `host_devices` are the PCI addresses of what one of its documents passes through."""
 
     name: str
     uuid: str
@@ -113,6 +114,7 @@ class Domain:
     snapshots: tuple[Snapshot, ...] = ()
     checkpoints: int = 0
     agent: bool = False
+    host_devices: tuple[str, ...] = ()
 
     @property
     def active(self) -> bool:

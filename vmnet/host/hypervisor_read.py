@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+from vmnet.documents.claims import parse_host_devices
 from vmnet.documents.domains import agent_connected, parse_domain_interfaces
 from vmnet.documents.networks import parse_network
 from vmnet.errors import HypervisorError
@@ -185,6 +186,7 @@ class _Listing:
             snapshots=_snapshots(handle) if uuid in self.snapshots else (),
             checkpoints=len(handle.listAllCheckpoints(0)) if uuid in self.checkpoints else 0,
             agent=agent_connected(live) if live else False,
+            host_devices=tuple(sorted({d for xml in (live, stored) if xml for d in parse_host_devices(xml)})),
         )
 
     def _state(self, uuid: str) -> DomainState:

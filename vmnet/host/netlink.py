@@ -114,6 +114,7 @@ def _link(message: _Message, names: dict[int, str]) -> Link:
         bridge=sysfs.read_bridge(ifname),
         lacp=sysfs.read_lacp(ifname),
         bridge_port_state=sysfs.read_bridge_port_state(ifname),
+        pci=sysfs.read_pci_address(ifname),
     )
 
 

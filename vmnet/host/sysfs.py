@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from vmnet.errors import SpecError
@@ -10,6 +11,7 @@ from vmnet.facts import BridgeState, LacpPort
 from vmnet.names import Mac, parse_mac
 
 NET = Path("/sys/class/net")
+_PCI = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 _PORT_STATES = ("disabled", "listening", "learning", "forwarding", "blocking")
 
 
@@ -114,6 +116,18 @@ def is_wireless(ifname: str) -> bool:
 def has_hardware(ifname: str) -> bool:
     """Return whether a device (PCI, virtio, USB) stands behind the link."""
     return (NET / ifname / "device").exists()
+
+
+def read_pci_address(ifname: str) -> str | None:
+    """Return the address of the PCI device behind the link ("0000:01:00.0"), for virtio that of the one below; None
+    for other buses."""
+    return parse_pci_address((NET / ifname / "device").resolve())
+
+
+def parse_pci_address(device: Path) -> str | None:
+    """Return the last PCI address in a device's path in sysfs: the bridges on the way come before it."""
+    found = [part for part in device.parts if _PCI.fullmatch(part)]
+    return found[-1] if found else None
 
 
 def is_root() -> bool:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from vmnet.errors import Conflict, Refused, SpecError
 from vmnet.names import check_ifname
+from vmnet.plan.claims import claim_risks
 from vmnet.plan.mend import stack_stands
 from vmnet.plan.risks import settle
 from vmnet.plan.ssh_session import ssh_risks, ssh_warnings
 from vmnet.plan.storage import storage_risks, storage_warnings
-from vmnet.plan.taken_names import check_contents, content_warnings
+from vmnet.plan.taken_names import check_contents, content_warnings, describe_link
 from vmnet.spec import BondMode
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 LOWEST_NM = (1, 42)
 """Debian 12's NetworkManager, the oldest that the lab runs."""
+
+OVS_DATAPATH = "ovs-system"
+"""The kernel's name for the controller of all ports of Open vSwitch."""
 
 _UNFIT_MODES = {
     BondMode.BALANCE_RR: "it sends one connection's frames over both NICs, out of order",
@@ -114,16 +118,39 @@ def _check_nic(nic: Link, spec: HostSpec, facts: Facts) -> None:
         )
     allowed = {spec.bridge.ifname, *((spec.bond.ifname,) if spec.bond else ())}
     if nic.controller is not None and nic.controller not in allowed:
-        raise Refused(
-            f"{nic.ifname} is a port of {nic.controller}",
-            f"take it out of {nic.controller} first, or name that with --bridge or --bond",
-        )
-    children = [x.ifname for x in facts.links if x.parent == nic.ifname and x.kind in _MOVED_WITH_NIC]
+        raise _busy(nic, nic.controller)
+    children = [x for x in facts.links if x.parent == nic.ifname and x.kind in _MOVED_WITH_NIC]
     if children:
+        names = ", ".join(describe_link(child, facts) for child in children)
         raise Refused(
-            f"{nic.ifname} carries {', '.join(children)}, which would go deaf when it becomes a port",
-            "move them onto the bond or the bridge first",
+            f"{nic.ifname} carries {names}, which would go deaf when it becomes a port",
+            _way_out_of_children(children, spec.bridge.ifname, facts),
         )
+
+
+def _busy(nic: Link, controller: str) -> Refused:
+    if controller == OVS_DATAPATH:
+        return Refused(
+            f"{nic.ifname} is a port of Open vSwitch",
+            f"take it out: ovs-vsctl del-port {nic.ifname} (ovs-vsctl show names the bridge), or name other NICs",
+        )
+    return Refused(
+        f"{nic.ifname} is a port of {controller}",
+        f"take it out of {controller} first, or name that with --bridge or --bond",
+    )
+
+
+def _way_out_of_children(children: list[Link], bridge: str, facts: Facts) -> str:
+    profiles = [profile for child in children if (profile := facts.active_profile(child.ifname))]
+    moves = [
+        f"nmcli connection modify uuid {p.uuid} vlan.parent {bridge} && nmcli connection down uuid {p.uuid}"
+        for p in profiles
+        if p.type == "vlan"
+    ]
+    if len(moves) == len(children):
+        ups = "; ".join(f"nmcli connection up uuid {profile.uuid}" for profile in profiles)
+        return f"put them onto {bridge}: {'; '.join(moves)}; then host-setup again, and {ups}"
+    return "take them down, or move them off first (shut domains down, stop containers)"
 
 
 def _check_name(ifname: str, kind: str, facts: Facts) -> None:
@@ -155,7 +182,7 @@ def check_build(build: Build) -> tuple[str, ...]:
     if stack_stands(build.wanted, build.facts):
         return (*accepted, *content_warnings(build))
     check_contents(build)
-    accepted += settle(storage_risks(build))
+    accepted += settle((*claim_risks(build), *storage_risks(build)))
     return (*accepted, *ssh_warnings(build), *storage_warnings(build.facts))
 
 

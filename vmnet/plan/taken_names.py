@@ -30,7 +30,7 @@ def check_contents(build: Build) -> None:
         if others:
             raise Refused(
                 f"{wanted.type} {wanted.ifname} is there already and would be made anew, and "
-                f"{listed(_words(link, build.facts) for link in others)} would be cut off",
+                f"{listed(describe_link(link, build.facts) for link in others)} would be cut off",
                 f"take them off {wanted.ifname} (shut domains down), or choose another name with --{wanted.type}",
             )
 
@@ -52,7 +52,8 @@ def _others(ifname: str, build: Build) -> list[Link]:
     return [link for link in (*build.facts.ports(ifname), *above) if link.ifname not in expected]
 
 
-def _words(link: Link, facts: Facts) -> str:
+def describe_link(link: Link, facts: Facts) -> str:
+    """Return the link's name, and the domain that it belongs to."""
     domain = domain_of_tap(link.ifname, facts)
     return f"{link.ifname} of domain {domain}" if domain else link.ifname
 

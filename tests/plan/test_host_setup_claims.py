@@ -1,0 +1,98 @@
+"""NICs that libvirt's documents ask for, and what sits on a NIC already."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.plan.guests import DEFAULT, domain, interface
+from tests.plan.hosts import REQUESTED, profile, routed_host
+from tests.plan.test_host_setup_risks import accepted, port
+from vmnet.errors import Refused
+from vmnet.facts import Domain, Facts, Network
+from vmnet.plan.host_setup import plan_host_setup
+from vmnet.spec import HostSpec
+
+SPEC = HostSpec(nics=("em1", "em2"), address=REQUESTED)
+DIRECT = interface(1, "dev='em1' mode='bridge'", kind="direct")
+PCI = "0000:03:00.1"
+
+
+def with_pci(facts: Facts) -> Facts:
+    return replace(facts, links=tuple(replace(x, pci=PCI) if x.ifname == "em2" else x for x in facts.links))
+
+
+@pytest.mark.parametrize(
+    ("claimant", "said", "way_out"),
+    [
+        (domain("web01", DIRECT), "domain web01 (shut off) has an interface directly on em1", "attach-domain web01"),
+        (domain("web01", saved=(DIRECT,)), "domain web01 (shut off) has an interface directly on em1", "attach-domain"),
+        (domain("web01", host_devices=(PCI,)), f"domain web01 (shut off) has em2 ({PCI}) passed through", "virsh edit"),
+    ],
+)
+def test_a_domain_that_asks_for_a_nic(claimant: Domain, said: str, way_out: str) -> None:
+    accepted(replace(with_pci(routed_host()), domains=(claimant,)), "allow_claimed", said, way_out=way_out)
+
+
+def network(mode: str, forward: str) -> Network:
+    document = f"<network><name>pool</name><forward mode='{mode}'{forward}</network>"
+    return replace(DEFAULT, name="pool", forward_mode=mode, bridge=None, document=document)
+
+
+@pytest.mark.parametrize(
+    ("claimant", "said"),
+    [
+        (network("nat", " dev='em1'/>"), "libvirt network pool (nat) uses em1 itself: its domains reach nobody"),
+        (
+            network("bridge", "><interface dev='em2'/></forward>"),
+            "pool (bridge) uses em2 itself: its domains cannot start",
+        ),
+        (
+            network("hostdev", "><address type='pci' bus='0x03' slot='0' function='1'/></forward>"),
+            "pool (hostdev) uses em2 itself",
+        ),
+    ],
+)
+def test_a_network_that_asks_for_a_nic(claimant: Network, said: str) -> None:
+    accepted(
+        replace(with_pci(routed_host()), networks=(claimant,)), "allow_claimed", said, way_out="virsh net-edit pool"
+    )
+
+
+def test_other_claims_are_no_matter() -> None:
+    other = interface(2, "dev='em7' mode='bridge'", kind="direct")
+    domains = (domain("web01", other, host_devices=("0000:09:00.0",)),)
+    networks = (DEFAULT, network("nat", " dev='em7'/>"))
+    facts = replace(with_pci(routed_host()), domains=domains, networks=networks)
+    assert plan_host_setup(SPEC, facts).warnings == ()
+
+
+def refused(facts: Facts) -> Refused:
+    with pytest.raises(Refused) as caught:
+        plan_host_setup(SPEC, facts)
+    return caught.value
+
+
+def test_a_macvtap_is_named_with_its_domain() -> None:
+    tap = interface(1, "dev='em1' mode='bridge'", kind="direct", more="<target dev='macvtap0'/>")
+    facts = routed_host()
+    links = (*facts.links, port("macvtap0", None, "macvtap", "em1"))
+    error = refused(replace(facts, links=links, domains=(domain("web01", running=(tap,)),)))
+    assert "em1 carries macvtap0 of domain web01" in error.message
+    assert "shut domains down" in error.hint
+
+
+def test_a_vlan_comes_with_the_commands_that_move_it() -> None:
+    vlan = profile("storage", "11111111-0000-0000-0000-000000000005", "em1.5", connection__type="vlan")
+    facts = routed_host()
+    device = replace(facts.devices[0], ifname="em1.5", state=100, profile=vlan.uuid)
+    error = refused(
+        replace(
+            facts,
+            links=(*facts.links, port("em1.5", None, "vlan", "em1")),
+            devices=(*facts.devices, device),
+            profiles=(*facts.profiles, vlan),
+        )
+    )
+    assert f"nmcli connection modify uuid {vlan.uuid} vlan.parent br0" in error.hint

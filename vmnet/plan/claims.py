@@ -1,0 +1,55 @@
+"""What libvirt's documents ask of the NICs, and would ask in vain once these are ports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.documents.claims import parse_network_claims
+from vmnet.plan.risks import Risk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.facts import Domain, Facts, Link, Network
+    from vmnet.plan.build import Build
+
+FLAG = "--allow-claimed"
+
+
+def claim_risks(build: Build) -> Iterator[Risk]:
+    """Yield a risk for each domain and each network that is to use one of the NICs for itself."""
+    for nic in build.nics:
+        for message, hint in (*_of_domains(nic, build.facts), *_of_networks(nic, build.facts)):
+            yield Risk(message=message, hint=hint, flag=FLAG, accepted=build.spec.allow_claimed)
+
+
+def _of_domains(nic: Link, facts: Facts) -> Iterator[tuple[str, str]]:
+    for domain in facts.domains:
+        who = f"domain {domain.name} ({domain.state.value})"
+        if nic.pci is not None and nic.pci in domain.host_devices:
+            message = f"{who} has {nic.ifname} ({nic.pci}) passed through: its start takes the NIC out of the host"
+            yield message, f"take the device out of it (virsh edit {domain.name}), or name other NICs"
+        if _on_macvtap(domain, nic.ifname):
+            why = "it cannot start any more, for the kernel puts no macvtap on a port"
+            way = f"move it to the bridge's network afterwards (vmnet attach-domain {domain.name}), or name other NICs"
+            yield f"{who} has an interface directly on {nic.ifname}: {why}", way
+
+
+def _on_macvtap(domain: Domain, ifname: str) -> bool:
+    interfaces = (*domain.running, *domain.persistent, *(domain.saved or ()))
+    return any(i.source.type == "direct" and ("dev", ifname) in i.source.attributes for i in interfaces)
+
+
+def _of_networks(nic: Link, facts: Facts) -> Iterator[tuple[str, str]]:
+    for network in facts.networks:
+        if {nic.ifname, nic.pci} & set(parse_network_claims(network.document)):
+            yield (
+                f"libvirt network {network.name} ({network.forward_mode}) uses {nic.ifname} itself: {_effect(network)}",
+                f"change or remove it (virsh net-edit {network.name}), or name other NICs",
+            )
+
+
+def _effect(network: Network) -> str:
+    if network.forward_mode in ("nat", "route"):
+        return "its domains reach nobody through a NIC that is a port"
+    return "its domains cannot start any more"
