@@ -19,6 +19,7 @@ from vmnet.facts.host import (
     SshSession,
 )
 from vmnet.facts.libvirt import Domain, DomainState, GuestAddress, HypervisorLink, Interface, Network, Snapshot, Source
+from vmnet.facts.owners import Owner, Tool
 
 __all__ = [
     "CONNECTED",
@@ -37,9 +38,11 @@ __all__ = [
     "LacpPort",
     "Link",
     "Network",
+    "Owner",
     "Profile",
     "Route",
     "Snapshot",
     "Source",
     "SshSession",
+    "Tool",
 ]

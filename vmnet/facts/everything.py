@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from vmnet.facts.dependents import Dependent
 from vmnet.facts.host import Address, Device, Link, Profile, Route, SshSession
 from vmnet.facts.libvirt import Domain, GuestAddress, HypervisorLink, Network
+from vmnet.facts.owners import Owner
 from vmnet.spec import IpAddress, IpInterface
 
 
@@ -38,6 +39,7 @@ class Facts:
     ssh: SshSession | None = None
     resolvers: tuple[IpAddress, ...] = field(default=())
     dependents: tuple[Dependent, ...] = ()
+    owners: tuple[Owner, ...] = ()
 
     def link(self, ifname: str | None) -> Link | None:
         """Return the link called `ifname`."""

@@ -13,6 +13,7 @@ from vmnet.facts import Facts
 from vmnet.host import netlink, nmcli, sysfs
 from vmnet.host.dependents import read_dependents
 from vmnet.host.hypervisor import Hypervisor
+from vmnet.host.owners import read_owners
 from vmnet.host.ssh import own_session
 
 if TYPE_CHECKING:
@@ -32,17 +33,19 @@ def read_facts(*, uri: str, hypervisor: bool = True) -> Facts:
         uri: the hypervisor's URI.
         hypervisor: whether to ask libvirt at all.
     """
+    links = netlink.read_links()
     facts = Facts(
         hostname=platform.node(),
         machine_id=sysfs.read_text(MACHINE_ID) or platform.node(),
         root=sysfs.is_root(),
-        links=netlink.read_links(),
+        links=links,
         addresses=netlink.read_addresses(),
         routes=netlink.read_routes(),
         rules=netlink.read_rules(),
         ssh=own_session(),
         resolvers=_resolvers(sysfs.read_text(RESOLV_CONF) or ""),
         dependents=read_dependents(),
+        owners=read_owners(links),
     )
     facts = _with_network_manager(facts)
     return _with_hypervisor(facts, uri) if hypervisor else facts

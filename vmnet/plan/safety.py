@@ -9,6 +9,7 @@ from vmnet.errors import Conflict, Refused, SpecError
 from vmnet.names import check_ifname
 from vmnet.plan.claims import claim_risks
 from vmnet.plan.mend import stack_stands
+from vmnet.plan.owners import check_owners, owner_warnings
 from vmnet.plan.risks import settle
 from vmnet.plan.ssh_session import ssh_risks, ssh_warnings
 from vmnet.plan.storage import storage_risks, storage_warnings
@@ -109,13 +110,7 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def _check_nic(nic: Link, spec: HostSpec, facts: Facts) -> None:
-    device = facts.device(nic.ifname)
-    if device is None or not device.managed:
-        raise Refused(
-            f"NetworkManager does not manage {nic.ifname}: another tool owns it",
-            "take it out of /etc/network/interfaces, netplan or systemd-networkd, and out of unmanaged-devices in "
-            "/etc/NetworkManager, then reload NetworkManager",
-        )
+    check_owners(nic, facts)
     allowed = {spec.bridge.ifname, *((spec.bond.ifname,) if spec.bond else ())}
     if nic.controller is not None and nic.controller not in allowed:
         raise _busy(nic, nic.controller)
@@ -197,6 +192,7 @@ def warnings(spec: HostSpec, nics: tuple[Link, ...], management: str | None, fac
         found.append(f"the bond has one port only ({nics[0].ifname}): it protects against nothing until another joins")
     if spec.bridge.stp:
         found.append("STP is on: each guest is without network for 30 s after its start")
+    found += owner_warnings(nics, facts)
     if management is not None:
         found += _management_warnings(management, spec.fix_management, facts)
     return tuple(found)

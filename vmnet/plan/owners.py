@@ -1,0 +1,82 @@
+"""NICs that another tool configures: who it is, in which file, and how to hand them over to NetworkManager."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.errors import Refused
+from vmnet.facts import Tool
+from vmnet.plan.risks import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.facts import Facts, Link, Owner, Profile
+
+_HAND_OVER = {
+    Tool.NETPLAN: "set `renderer: NetworkManager` for {nic} in {file}, then: netplan apply",
+    Tool.IFUPDOWN: "take {nic} out of {file}, then: systemctl restart NetworkManager",
+    Tool.NETWORKD: "take {nic} out of {file}, or put Unmanaged=yes under its [Link], then: networkctl reload",
+    Tool.IFCFG: "take NM_CONTROLLED out of {file}, then: nmcli connection reload",
+    Tool.UNMANAGED: "take {nic} out of unmanaged-devices in {file}, then: nmcli general reload",
+    Tool.UDEV: "find the rule (grep -r NM_UNMANAGED /etc/udev /usr/lib/udev), change it, then: udevadm trigger "
+    "/sys/class/net/{nic}",
+}
+_NETPLAN_PROFILE = "/netplan-"
+"""What netplan calls the profiles that it writes for NetworkManager, in /run."""
+
+
+def check_owners(nic: Link, facts: Facts) -> None:
+    """Raise Refused where NetworkManager does not manage the NIC, or not alone."""
+    device = facts.device(nic.ifname)
+    owners = [owner for owner in facts.owners if owner.ifname == nic.ifname]
+    if device is None or not device.managed:
+        raise _not_managed(nic, owners, device.reason if device else "")
+    for owner in owners:
+        if owner.tool is Tool.NETWORKD:
+            raise Refused(
+                f"systemd-networkd configures {nic.ifname} as well as NetworkManager ({owner.file}), and would put its "
+                "address back on a port",
+                _hand_over(owner),
+            )
+
+
+def _not_managed(nic: Link, owners: list[Owner], reason: str) -> Refused:
+    if not owners:
+        # The reason is NMDeviceStateReason; 0 and 2, 3 say no more than that it is unmanaged.
+        told = f" (reason {reason})" if reason and reason.split(" ", maxsplit=1)[0] not in ("0", "2", "3") else ""
+        return Refused(
+            f"NetworkManager does not manage {nic.ifname}: another tool owns it{told}",
+            "take it out of /etc/network/interfaces, netplan or systemd-networkd, and out of unmanaged-devices in "
+            "/etc/NetworkManager, then reload NetworkManager",
+        )
+    who = listed(f"{owner.tool} ({owner.file})" for owner in owners)
+    return Refused(f"NetworkManager does not manage {nic.ifname}: it belongs to {who}", _hand_over(owners[0]))
+
+
+def _hand_over(owner: Owner) -> str:
+    return _HAND_OVER[owner.tool].format(nic=owner.ifname, file=owner.file)
+
+
+def owner_warnings(nics: tuple[Link, ...], facts: Facts) -> Iterator[str]:
+    """Yield a warning for each tool that will write the old configuration anew."""
+    names = {nic.ifname for nic in nics}
+    for owner in facts.owners:
+        if owner.tool is Tool.CLOUD_INIT:
+            yield (
+                f"cloud-init wrote {owner.file} and may write it anew at boot; to keep it from that, put "
+                "`network: {config: disabled}` into /etc/cloud/cloud.cfg.d/99-disable-network.cfg"
+            )
+        if owner.tool is Tool.IFUPDOWN and owner.ifname in names:
+            yield f"ifupdown configures {owner.ifname} as well, at boot: take it out of {owner.file}"
+    written = [p.name for p in facts.profiles if _NETPLAN_PROFILE in p.filename and _meant(p, names)]
+    files = [owner.file for owner in facts.owners if owner.tool is Tool.NETPLAN and owner.ifname in names]
+    if written or files:
+        yield (
+            f"netplan configures these NICs ({listed(files or written)}) and writes its profiles anew at boot and at "
+            "`netplan apply`: take them out of /etc/netplan once the bridge stands"
+        )
+
+
+def _meant(profile: Profile, names: set[str]) -> bool:
+    return bool({profile.device, profile.ifname} & names)
