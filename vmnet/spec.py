@@ -70,7 +70,7 @@ class HostSpec:
     `nics` empty: propose them. `bond` None: the bridge sits on one NIC. `address` None: adopt what the NIC has.
     `management` None: work it out. `network` None: leave libvirt alone. `displace` names profiles to set aside
     besides those that compete. `mtu` None: adopt. `timeout_s`: NetworkManager's checkpoint rolls back after
-    so many seconds without us. Each `allow_` accepts one risk, which is refused without it and a warning with it.
+    so many seconds without us. Each of the last accepts one risk, which is refused without it and a warning with it.
     """
 
     nics: tuple[str, ...] = ()
@@ -86,6 +86,7 @@ class HostSpec:
     allow_storage: bool = False
     allow_new_address: bool = False
     allow_claimed: bool = False
+    different_switches: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

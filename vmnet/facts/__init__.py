@@ -17,6 +17,7 @@ from vmnet.facts.host import (
     Profile,
     Route,
     SshSession,
+    SwitchPort,
 )
 from vmnet.facts.libvirt import Domain, DomainState, GuestAddress, HypervisorLink, Interface, Network, Snapshot, Source
 from vmnet.facts.owners import Owner, Tool
@@ -44,5 +45,6 @@ __all__ = [
     "Snapshot",
     "Source",
     "SshSession",
+    "SwitchPort",
     "Tool",
 ]

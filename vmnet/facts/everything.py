@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from vmnet.facts.dependents import Dependent
-from vmnet.facts.host import Address, Device, Link, Profile, Route, SshSession
+from vmnet.facts.host import Address, Device, Link, Profile, Route, SshSession, SwitchPort
 from vmnet.facts.libvirt import Domain, GuestAddress, HypervisorLink, Network
 from vmnet.facts.owners import Owner
 from vmnet.spec import IpAddress, IpInterface
@@ -40,6 +40,7 @@ class Facts:
     resolvers: tuple[IpAddress, ...] = field(default=())
     dependents: tuple[Dependent, ...] = ()
     owners: tuple[Owner, ...] = ()
+    switch_ports: tuple[SwitchPort, ...] = ()
 
     def link(self, ifname: str | None) -> Link | None:
         """Return the link called `ifname`."""

@@ -168,6 +168,16 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchPort:
+    """What LLDP says is at the other end of a link: the switch's chassis id and name, and its port."""
+
+    ifname: str
+    chassis: str
+    port: str = ""
+    system: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SshSession:
     """The SSH connection that vmnet was called through: the peer's address and port, and our address. Port 0: not
     known (journals of an earlier vmnet)."""

@@ -13,6 +13,7 @@ from vmnet.facts import Facts
 from vmnet.host import netlink, nmcli, sysfs
 from vmnet.host.dependents import read_dependents
 from vmnet.host.hypervisor import Hypervisor
+from vmnet.host.lldp import read_switch_ports
 from vmnet.host.owners import read_owners
 from vmnet.host.ssh import own_session
 
@@ -48,6 +49,7 @@ def read_facts(*, uri: str, hypervisor: bool = True) -> Facts:
         owners=read_owners(links),
     )
     facts = _with_network_manager(facts)
+    facts = replace(facts, switch_ports=read_switch_ports(facts.profiles))
     return _with_hypervisor(facts, uri) if hypervisor else facts
 
 

@@ -13,6 +13,7 @@ from vmnet.plan.owners import check_owners, owner_warnings
 from vmnet.plan.risks import settle
 from vmnet.plan.ssh_session import ssh_risks, ssh_warnings
 from vmnet.plan.storage import storage_risks, storage_warnings
+from vmnet.plan.switches import switch_risks
 from vmnet.plan.taken_names import check_contents, content_warnings, describe_link
 from vmnet.spec import BondMode
 
@@ -177,7 +178,7 @@ def check_build(build: Build) -> tuple[str, ...]:
     if stack_stands(build.wanted, build.facts):
         return (*accepted, *content_warnings(build))
     check_contents(build)
-    accepted += settle((*claim_risks(build), *storage_risks(build)))
+    accepted += settle((*claim_risks(build), *switch_risks(build), *storage_risks(build)))
     return (*accepted, *ssh_warnings(build), *storage_warnings(build.facts))
 
 

@@ -1,0 +1,46 @@
+"""What lldpd and NetworkManager have heard of the switches -> records."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from vmnet.facts import SwitchPort
+from vmnet.host.lldp import parse_lldpctl, parse_nmcli, read_switch_ports
+
+HEARD = SwitchPort(ifname="em1", chassis="00:00:5e:00:53:ff", port="Gi1/0/3", system="sw1")
+# The shape is that of lldpd 1.0.16.
+LLDPCTL = {
+    "lldp": [
+        {
+            "interface": [
+                {
+                    "name": "em1",
+                    "via": "LLDP",
+                    "chassis": [{"id": [{"type": "mac", "value": "00:00:5E:00:53:FF"}], "name": [{"value": "sw1"}]}],
+                    "port": [{"id": [{"type": "ifname", "value": "Gi1/0/3"}], "descr": [{"value": "to host"}]}],
+                },
+                {"name": "em2", "chassis": []},
+            ]
+        }
+    ]
+}
+
+
+def test_lldpd() -> None:
+    assert parse_lldpctl(json.dumps(LLDPCTL)) == (HEARD,)
+
+
+@pytest.mark.parametrize("text", ["", "no json", "[]", "{}", '{"lldp": [{"interface": [null, 7]}]}', '{"lldp": {}}'])
+def test_lldpd_with_nothing_to_say(text: str) -> None:
+    assert parse_lldpctl(text) == ()
+
+
+def test_networkmanager() -> None:
+    text = "em1:00\\:00\\:5E\\:00\\:53\\:FF:Gi1/0/3:sw1\nem2:::\nsomething else\n"
+    assert parse_nmcli(text) == (HEARD,)
+
+
+def test_nobody_who_listens_is_asked() -> None:
+    assert read_switch_ports((), ()) == ()  # and no process was started, which the tests' guard would not let pass
