@@ -43,6 +43,7 @@ __all__ = [
     "plan_host_setup",
     "plan_migration",
     "plan_undo",
+    "probe_addresses",
     "read_facts",
     "read_runs",
     "undo",
@@ -76,6 +77,19 @@ def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
     """
     plan: Plan = import_module("vmnet.plan.host_setup").plan_host_setup(spec, facts)
     return plan
+
+
+def probe_addresses(plan: Plan, facts: Facts) -> Facts:
+    """Ask the LAN by ARP who has the static addresses that are new to this host; takes a second, and root.
+
+    Args:
+        plan: of `plan_host_setup`; where the facts that come back have `duplicates`, plan again with them.
+
+    Returns:
+        The facts with `duplicates`; unchanged where there is nothing to ask for, or without root.
+    """
+    found: Facts = import_module("vmnet.apply.duplicates").probe_addresses(plan, facts)
+    return found
 
 
 def plan_attach_domain(spec: AttachSpec, facts: Facts) -> Plan:

@@ -87,6 +87,7 @@ class HostSpec:
     allow_new_address: bool = False
     allow_claimed: bool = False
     different_switches: bool = False
+    allow_duplicate_address: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

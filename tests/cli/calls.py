@@ -13,7 +13,7 @@ from vmnet.checks.goal import deduce_goal
 from vmnet.checks.verify import check_host
 from vmnet.cli import main
 from vmnet.cli.session import Session
-from vmnet.facts import Facts
+from vmnet.facts import Duplicate, Facts
 from vmnet.plan import steps
 from vmnet.plan.steps import HostGoal, Plan, Planned
 
@@ -48,6 +48,7 @@ class MadeUpHost:
     specs: list[Any] = field(default_factory=list)
     applied: list[Plan] = field(default_factory=list)
     runs: tuple[RunRecord, ...] = ()
+    duplicates: tuple[Duplicate, ...] = ()
     reads: list[dict[str, Any]] = field(default_factory=list)
 
     def read_facts(self, *, uri: str = "", hypervisor: bool = True) -> Facts:
@@ -60,6 +61,9 @@ class MadeUpHost:
 
     def plan_host_setup(self, spec: HostSpec, facts: Facts) -> Plan:
         return self._plan("host-setup", spec)
+
+    def probe_addresses(self, plan: Plan, facts: Facts) -> Facts:
+        return replace(facts, duplicates=self.duplicates)
 
     def plan_attach_domain(self, spec: AttachSpec, facts: Facts) -> Plan:
         return self._plan("attach-domain", spec)

@@ -7,6 +7,7 @@ import json
 import signal
 from contextlib import contextmanager
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,6 +27,8 @@ from vmnet.errors import (
     VerifyError,
     VmnetError,
 )
+from vmnet.facts import Duplicate
+from vmnet.names import Mac
 from vmnet.plan.steps import Plan
 
 if TYPE_CHECKING:
@@ -80,6 +83,12 @@ def test_without_root_it_is_refused(words: str) -> None:
 
 def test_without_root_one_may_look() -> None:
     assert call("host-setup", "--plan", host=MadeUpHost(facts=NOT_ROOT)).code == 0
+
+
+def test_host_setup_is_planned_anew_with_who_answered() -> None:
+    answer = Duplicate(address=ip_address("192.0.2.3"), mac=Mac("00:00:5e:00:53:99"), ifname="em1")
+    assert len(call("host-setup", "--plan").host.specs) == 1
+    assert len(call("host-setup", "--plan", host=MadeUpHost(duplicates=(answer,))).host.specs) == 2
 
 
 @pytest.mark.parametrize(

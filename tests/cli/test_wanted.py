@@ -38,6 +38,7 @@ HOST_SETUP: list[tuple[str, HostSpec]] = [
     ("--management p2p1 --fix-management", HostSpec(management="p2p1", fix_management=True)),
     ("--allow-storage --allow-new-address", HostSpec(allow_storage=True, allow_new_address=True)),
     ("--allow-claimed --different-switches", HostSpec(allow_claimed=True, different_switches=True)),
+    ("--allow-duplicate-address", HostSpec(allow_duplicate_address=True)),
     ("--network lan --displace old --displace older", HostSpec(network="lan", displace=("old", "older"))),
 ]
 ATTACH: list[tuple[str, AttachSpec]] = [

@@ -16,12 +16,14 @@ from vmnet.facts import (
     Dependent,
     Domain,
     DomainState,
+    Duplicate,
     Facts,
     Interface,
     Link,
     Source,
     SshSession,
 )
+from vmnet.names import Mac
 from vmnet.plan.host_setup import plan_host_setup
 from vmnet.spec import AddressSpec, HostSpec
 
@@ -169,3 +171,12 @@ def test_what_is_made_anew_must_be_empty(other: Link, said: str) -> None:
         plan_host_setup(SPEC, replace(broken, links=(*links, other)))
     assert said in caught.value.message
     assert "choose another name with --b" in caught.value.hint
+
+
+def test_an_address_that_another_host_has() -> None:
+    mac = Mac("00:00:5e:00:53:99")
+    facts = replace(routed_host(), duplicates=(Duplicate(address=ADDRESS.ip, mac=mac, ifname="em2"),))
+    said = "another host has 192.0.2.3: 00:00:5e:00:53:99 answers for it on em2"
+    accepted(facts, "allow_duplicate_address", said, way_out="choose another --address")
+    other = replace(facts, duplicates=(Duplicate(address=GATEWAY, mac=mac, ifname="em2"),))
+    assert plan_host_setup(SPEC, other).warnings == ()

@@ -81,6 +81,9 @@ def command(session: Session, *, uri: str, script: bool, **words: Any) -> None:
     spec = _wanted(words)
     facts = api.read_facts(uri=uri, hypervisor=spec.network is not None)
     plan = api.plan_host_setup(spec, facts)
+    asked = api.probe_addresses(plan, facts)
+    if asked.duplicates:
+        plan = api.plan_host_setup(spec, asked)
     if script:
         session.stdout.write(load("vmnet.report.host_script").host_script(plan, facts))
         return

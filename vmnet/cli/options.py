@@ -25,6 +25,7 @@ RISKS = {
     "allow_new_address": "Go on where the address that this SSH session came in by goes away.",
     "allow_claimed": "Go on where a VM or a libvirt network is to use one of the NICs itself.",
     "different_switches": "Build an LACP bond over two switches, which are one to LACP (MLAG).",
+    "allow_duplicate_address": "Go on where another host answers for the address.",
 }
 """HostSpec's fields that accept a risk, and the help of their options."""
 

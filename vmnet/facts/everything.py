@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from vmnet.facts.dependents import Dependent
-from vmnet.facts.host import Address, Device, Link, Profile, Route, SshSession, SwitchPort
+from vmnet.facts.host import Address, Device, Duplicate, Link, Profile, Route, SshSession, SwitchPort
 from vmnet.facts.libvirt import Domain, GuestAddress, HypervisorLink, Network
 from vmnet.facts.owners import Owner
 from vmnet.spec import IpAddress, IpInterface
@@ -41,6 +41,8 @@ class Facts:
     dependents: tuple[Dependent, ...] = ()
     owners: tuple[Owner, ...] = ()
     switch_ports: tuple[SwitchPort, ...] = ()
+    duplicates: tuple[Duplicate, ...] = ()
+    """Who answered for wanted addresses, after `probe_addresses`; reading facts sends nothing."""
 
     def link(self, ifname: str | None) -> Link | None:
         """Return the link called `ifname`."""

@@ -178,6 +178,15 @@ class SwitchPort:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Duplicate:
+    """Another host that answered for an address by ARP, and the link on which it did."""
+
+    address: IpAddress
+    mac: Mac
+    ifname: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SshSession:
     """The SSH connection that vmnet was called through: the peer's address and port, and our address. Port 0: not
     known (journals of an earlier vmnet)."""

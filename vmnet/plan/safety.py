@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vmnet.errors import Conflict, Refused, SpecError
 from vmnet.names import check_ifname
 from vmnet.plan.claims import claim_risks
+from vmnet.plan.duplicates import duplicate_risks
 from vmnet.plan.mend import stack_stands
 from vmnet.plan.owners import check_owners, owner_warnings
 from vmnet.plan.risks import settle
@@ -174,7 +175,7 @@ def check_build(build: Build) -> tuple[str, ...]:
     Raises:
         Refused: a risk was not accepted, or what is there already would be lost.
     """
-    accepted = settle(ssh_risks(build))
+    accepted = settle((*ssh_risks(build), *duplicate_risks(build)))
     if stack_stands(build.wanted, build.facts):
         return (*accepted, *content_warnings(build))
     check_contents(build)
