@@ -7,8 +7,9 @@ The flow, as the command line uses it:
     result = vmnet.apply(plan, facts)
     findings = vmnet.verify(vmnet.last_goal(), vmnet.read_facts())
 
-Planning is pure and changes nothing; `apply` journals each step and takes all of it back when one fails; `undo` takes
-a finished run back, days later too. Every error is a `vmnet.errors.VmnetError` with a message and a hint.
+Planning is pure and changes nothing; `apply` has a worker process carry the plan out, which journals each step and
+takes all of it back when one fails, whatever becomes of its caller; `undo` takes a finished run back, days later too.
+Every error is a `vmnet.errors.VmnetError` with a message and a hint.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ import_module("vmnet.apply")
 __all__ = [
     "apply",
     "deduce_goal",
+    "follow",
     "last_goal",
     "plan_attach_domain",
     "plan_host_setup",
@@ -132,7 +134,7 @@ def apply(
     progress: Callable[[Progress], None] | None = None,
     uri: str = SYSTEM_URI,
 ) -> RunResult:
-    """Carry out a plan, journalled; when a step fails, everything before it is taken back.
+    """Have a worker process carry out a plan, and wait for its end; when a step fails, everything before is taken back.
 
     Args:
         plan: what a `plan_` function returned.
@@ -140,12 +142,13 @@ def apply(
         progress: called as each step begins and ends.
 
     Raises:
+        KeyboardInterrupt: by SIGINT, as usual; the run is taken back by then.
         Refused: not root.
         Conflict: another change is in progress.
         ToolError, LinkError, HypervisorError: a step failed; the state before is back.
         UndoIncomplete: a step failed, and `left` holds the commands to finish by hand.
     """
-    result: RunResult = import_module("vmnet.apply.run").apply(plan, facts, progress=progress, uri=uri)
+    result: RunResult = import_module("vmnet.apply.follow").apply(plan, facts, progress=progress, uri=uri)
     return result
 
 
@@ -159,6 +162,21 @@ def undo(
     """
     facts = read_facts(uri=uri)
     return apply(plan_undo(facts, run), facts, progress=progress, uri=uri)
+
+
+def follow(run: str | None = None, *, progress: Callable[[Progress], None] | None = None) -> RunResult:
+    """Follow a run from its first step to its end, as `apply` does with its own.
+
+    Args:
+        run: its id; None: the one that goes on now.
+
+    Raises:
+        SpecError: there is no such run, or none goes on.
+        PermissionError: only root may read the journals.
+        As `apply`.
+    """
+    result: RunResult = import_module("vmnet.apply.follow").follow(run, progress)
+    return result
 
 
 def read_runs(run: str | None = None) -> tuple[RunRecord, ...]:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from vmnet.apply.follow import apply
 from vmnet.apply.journal import Journal, RunState, find_run, list_runs
 from vmnet.apply.lock import locked
 from vmnet.apply.progress import Event, Progress
-from vmnet.apply.run import apply, carry_out
+from vmnet.apply.run import carry_out
 from vmnet.errors import Conflict, LinkError, Refused, SpecError, UndoIncomplete
 from vmnet.facts import Facts
 from vmnet.plan import steps
@@ -47,6 +48,7 @@ class RecordingExecutor:
     checkpoint: str | None = None
     done: list[str] = field(default_factory=list)
     undone: list[str] = field(default_factory=list)
+    waited: int = 0
 
     def execute(self, step: steps.Step, *, undoing: bool = False) -> None:
         name = getattr(step, "name", type(step).__name__)
@@ -62,6 +64,9 @@ class RecordingExecutor:
         if isinstance(step, steps.CommitCheckpoint):
             self.checkpoint = None
         self.done.append(name)
+
+    def wait_ready(self) -> None:
+        self.waited += 1
 
 
 def journal_in(path: Path) -> Journal:

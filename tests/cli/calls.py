@@ -89,6 +89,11 @@ class MadeUpHost:
         self.applied.append(plan)
         return RunResult(run="run1", directory="/var/lib/vmnet/runs/run1", plan=plan, done=len(plan.planned))
 
+    def follow(self, run: str | None = None, *, progress: Callable[[Progress], None] | None = None) -> RunResult:
+        if not self.facts.root:
+            raise PermissionError(13, "Permission denied")
+        return self.apply(self._plan("follow", run), self.facts, progress=progress)
+
     def read_runs(self, run: str | None = None) -> tuple[RunRecord, ...]:
         if not self.facts.root:
             raise PermissionError(13, "Permission denied")

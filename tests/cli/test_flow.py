@@ -15,7 +15,8 @@ import pytest
 from tests import facts_samples
 from tests.cli.calls import MadeUpHost, Terminal, call, some_plan
 from tests.report import samples
-from vmnet.cli.signals import one_interrupt
+from vmnet.apply.signals import one_interrupt
+from vmnet.cli.flow import WORKER_NOTE
 from vmnet.errors import (
     Conflict,
     HypervisorError,
@@ -53,7 +54,7 @@ def test_with_yes_it_is_done(words: str) -> None:
     ended = call(*words.split(), "--yes")
     assert ended.code == 0
     assert len(ended.host.applied) == 1
-    assert ended.err == "[1/2] activate br0 ... 1.2 s\n[2/2] set bond0 down and up ... 1.2 s\n"
+    assert ended.err == f"{WORKER_NOTE}[1/2] activate br0 ... 1.2 s\n[2/2] set bond0 down and up ... 1.2 s\n"
     assert "ip link set dev bond0 down" in ended.out
     assert f"{words.split(maxsplit=1)[0]}: done, 2 steps, run run1\n" in ended.out
 
@@ -125,7 +126,7 @@ def test_every_error_has_its_exit_code(kind: Callable[[str], VmnetError]) -> Non
     error = kind("it failed")
     ended = call("host-setup", "--yes", host=MadeUpHost(error=error))
     assert ended.code == error.exit_code
-    assert ended.err == "[1/2] activate br0 ...\nerror: it failed\n"
+    assert ended.err == f"{WORKER_NOTE}[1/2] activate br0 ...\nerror: it failed\n"
 
 
 def test_an_interrupt_says_what_became_of_the_run() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _RE_ARM_EVERY_S = 5.0
+_DAEMON_S = 60.0
+_PAUSE_S = 0.5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,7 +32,7 @@ class Executor:
 
     uri: str
     copies: Path
-    note_checkpoint: Callable[[str], None]
+    note_checkpoint: Callable[[str], object]
     checkpoint: str | None = None
     checkpoint_timeout_s: int = 0
     _re_armed: float = 0.0
@@ -121,6 +124,23 @@ class Executor:
                 "NetworkManager was restarted, or another tool removed the checkpoint, during the change",
             ) from None
         self._re_armed = now
+
+    def find_checkpoint(self, path: str | None) -> None:
+        """Take over a checkpoint that a process before this one opened, if NetworkManager still has it."""
+        with suppress(ToolError):
+            if path in nmcli.read_daemon()[1]:
+                self.checkpoint = path
+
+    def wait_ready(self) -> None:
+        """Wait until NetworkManager answers; after a minute, what needs it will say that it does not."""
+        deadline = time.monotonic() + _DAEMON_S
+        while True:
+            time.sleep(_PAUSE_S)
+            with suppress(ToolError):
+                nmcli.read_daemon()
+                return
+            if time.monotonic() > deadline:
+                return
 
     def _libvirt(self) -> Hypervisor:
         if self._hypervisor is None:

@@ -30,8 +30,10 @@ leads to that of the newest run that is left to undo."""
 
 
 class RunState(StrEnum):
-    """What became of a run. `STANDS`: finished and in force; `OPEN`: it never finished (power loss, kill -9)."""
+    """What became of a run. `UNUSED`: no step was begun. `OPEN`: it goes on, or was cut off (power loss, kill -9).
+    `STANDS`: finished and in force."""
 
+    UNUSED = "not begun"
     OPEN = "open"
     STANDS = "stands"
     ROLLED_BACK = "rolled back"
@@ -49,12 +51,15 @@ _FINAL = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A line of the journal. `step` counts from 0 in the plan, -1 for the run as a whole."""
+    """A line of the journal. `step` counts from 0 in the plan, -1 for the run as a whole; `undo` is the place of an
+    undo among those of its step; `seconds` is how long what ended here has taken."""
 
     event: str
     step: int = -1
     text: str = ""
     time: str = ""
+    undo: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,31 +102,39 @@ class Journal:
         sync_directory(path.parent)
         return path
 
-    def note(self, event: str, step: int = -1, text: str = "") -> None:
-        """Append a line and wait until it is on the disk."""
+    def note(self, event: str, step: int = -1, text: str = "", *, undo: int = 0, seconds: float = 0.0) -> Entry:
+        """Append a line, wait until it is on the disk, and return it."""
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        line = json.dumps(fields.encode(Entry(event=event, step=step, text=text, time=stamp)))
+        entry = Entry(event=event, step=step, text=text, time=stamp, undo=undo, seconds=seconds)
+        line = json.dumps(fields.encode(entry))
         handle = os.open(self.directory / "journal.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             os.write(handle, line.encode() + b"\n")
             os.fsync(handle)
         finally:
             os.close(handle)
+        return entry
 
     def entries(self) -> Iterator[Entry]:
         """Yield the journal's lines; a last line that a crash cut short is passed over."""
         text = (self.directory / "journal.jsonl").read_text("utf-8")
         for line in text.splitlines():
-            try:
-                raw = json.loads(line)
-            except ValueError:
-                continue
-            yield fields.decode(Entry, raw, "journal")
+            entry = parse_entry(line)
+            if entry is not None:
+                yield entry
 
     def state(self) -> RunState:
         """Return what became of the run."""
-        finals = [_FINAL[entry.event] for entry in self.entries() if entry.event in _FINAL]
-        return finals[-1] if finals else RunState.OPEN
+        events = [entry.event for entry in self.entries()]
+        finals = [_FINAL[event] for event in events if event in _FINAL]
+        if finals:
+            return finals[-1]
+        return RunState.OPEN if "begin" in events else RunState.UNUSED
+
+    def checkpoint(self) -> str | None:
+        """Return the D-Bus path of the run's last checkpoint; it may be gone."""
+        paths = [entry.text for entry in self.entries() if entry.event == "checkpoint"]
+        return paths[-1] if paths else None
 
     def plan(self) -> Plan:
         """Return the run's plan."""
@@ -136,6 +149,19 @@ class Journal:
         planned = self.plan().planned
         indexes = sorted({entry.step for entry in self.entries() if entry.event == "begin"})
         return tuple(planned[index] for index in indexes if 0 <= index < len(planned))
+
+
+def parse_entry(line: str) -> Entry | None:
+    """Return a line of a journal; None where a crash cut it short.
+
+    Raises:
+        SpecError: it is whole, and no line of a journal.
+    """
+    try:
+        raw = json.loads(line)
+    except ValueError:
+        return None
+    return fields.decode(Entry, raw, "journal")
 
 
 def _new_directory(runs: Path, name: str) -> Path:

@@ -1,91 +1,88 @@
-"""Apply a plan: lock, write down, step by step; on any failure everything goes back."""
+"""Carry a run out: step by step, each written down before it is taken; on any failure everything goes back."""
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from vmnet.apply import guests
 from vmnet.apply.execute import Executor
-from vmnet.apply.journal import RUNS, Journal, find_run
-from vmnet.apply.lock import LOCK, locked
-from vmnet.apply.progress import Event, Progress
+from vmnet.apply.handover import read_request
+from vmnet.apply.journal import Journal, RunState, find_run
+from vmnet.apply.progress import Watcher
 from vmnet.apply.result import RunResult
+from vmnet.apply.roll_back import StepExecutor, roll_back
+from vmnet.apply.signals import uninterrupted
 from vmnet.apply.undo_script import point_to_undo_script, write_undo_script
-from vmnet.errors import Refused, UndoIncomplete, VmnetError
+from vmnet.errors import ToolError, VmnetError
 from vmnet.host.profile_files import copy_profiles
 from vmnet.plan import steps
-from vmnet.plan.commands import commands_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable
 
-    from vmnet.facts import Facts
+    from vmnet.apply.journal import Entry
+    from vmnet.apply.progress import Progress
     from vmnet.plan.steps import Plan, Planned
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    Report = Callable[[Progress], None]
 
 
-class StepExecutor(Protocol):
-    """What carries out steps. `checkpoint` is None when no checkpoint of NetworkManager's is open."""
+def conclude(journal: Journal, report: Report) -> RunResult:
+    """Bring a run to its end, wherever it stands: carry it out, or take up one that was cut off.
 
-    checkpoint: str | None
-
-    def execute(self, step: steps.Step, *, undoing: bool = False) -> None:
-        """Carry out one step."""
-        ...
-
-
-def apply(
-    plan: Plan,
-    facts: Facts,
-    *,
-    uri: str,
-    progress: Callable[[Progress], None] | None = None,
-    runs: Path = RUNS,
-    lock: Path = LOCK,
-) -> RunResult:
-    """Carry out `plan`; on a failure or an interrupt, bring back the state before and raise.
+    One that was cut off is taken back; the undo of another is done again instead, for each of its steps may be.
 
     Args:
-        facts: what the plan was made from; kept with the run.
-        progress: told of each step as it begins and ends.
+        journal: a run that was opened, or was begun by a process that is no more.
+        report: told of each step as it begins and ends.
 
     Raises:
-        Refused: not root.
-        Conflict: another vmnet, or another checkpoint, is at work.
-        ToolError, LinkError, HypervisorError: a step failed, and all before it was taken back.
-        UndoIncomplete: a step failed and not everything could be taken back.
+        ToolError, LinkError, HypervisorError, Conflict: a step failed, and all before it was taken back; or the run
+            was cut off, and is taken back now.
+        UndoIncomplete: not everything could be taken back.
     """
-    if plan.empty:
-        return RunResult(run="", directory="", plan=plan, done=0)
-    if not facts.root:
-        raise Refused("changing the host needs root", "run it again with sudo; --plan and verify work without")
-    with locked(lock):
-        journal = Journal.create(plan, facts, runs)
-        copies = copy_profiles(facts.profiles, journal.write)
-        if plan.undoes is None:
-            write_undo_script(plan, journal, copies)
-        undone = find_run(plan.undoes, runs) if plan.undoes else None
-        executor = Executor(
-            uri=uri,
-            copies=(undone or journal).directory / "profiles",
-            note_checkpoint=lambda path: journal.note("checkpoint", text=path),
-        )
-        try:
-            _keep_documents(plan, executor, journal)
-            with guests.listening(plan, facts) as listener:
-                carry_out(plan, executor, journal, progress or (lambda _: None))
-                rows = guests.rows_now(plan, facts, listener, uri)
-            if undone is not None:
-                undone.note("undone", text=journal.run)
-        finally:
-            executor.close()
-            point_to_undo_script(runs)
+    plan, state = journal.plan(), journal.state()
+    if state in (RunState.STANDS, RunState.UNDONE):
+        return _result(journal, plan)
+    if state not in (RunState.UNUSED, RunState.OPEN):
+        raise ToolError(f"run {journal.run} is {state} already", "run the command again; vmnet verify shows the state")
+    runs = journal.directory.parent
+    undone = find_run(plan.undoes, runs) if plan.undoes else None
+    executor = Executor(
+        uri=read_request(journal).uri,
+        copies=(undone or journal).directory / "profiles",
+        note_checkpoint=lambda path: journal.note("checkpoint", text=path),
+    )
+    try:
+        if state is RunState.OPEN:
+            take_up(plan, executor, journal, report)
+            result = _result(journal, plan)
+        else:
+            result = _carry_out_whole(plan, executor, journal, report)
+        if undone is not None:
+            undone.note("undone", text=journal.run)
+    finally:
+        executor.close()
+        point_to_undo_script(runs)
+    return result
+
+
+def _result(journal: Journal, plan: Plan) -> RunResult:
+    return RunResult(run=journal.run, directory=str(journal.directory), plan=plan, done=len(plan.planned))
+
+
+def _carry_out_whole(plan: Plan, executor: Executor, journal: Journal, report: Report) -> RunResult:
+    """Keep copies of what will be changed, and take the steps; with domains, listen to what becomes of the guests."""
+    facts = journal.facts()
+    copies = copy_profiles(facts.profiles, journal.write)
+    if plan.undoes is None:
+        write_undo_script(plan, journal, copies)
+    _keep_documents(plan, executor, journal)
+    with guests.listening(plan, facts) as listener:
+        carry_out(plan, executor, journal, report)
+        rows = guests.rows_now(plan, facts, listener, executor.uri)
     return RunResult(run=journal.run, directory=str(journal.directory), plan=plan, done=len(plan.planned), rows=rows)
 
 
@@ -97,98 +94,78 @@ def _keep_documents(plan: Plan, executor: Executor, journal: Journal) -> None:
         journal.write(f"domains/{name}", document.encode())
 
 
-def carry_out(plan: Plan, executor: StepExecutor, journal: Journal, report: Callable[[Progress], None]) -> None:
+class _Teller:
+    """Writes to the journal and tells whoever listens."""
+
+    def __init__(self, plan: Plan, journal: Journal, report: Report) -> None:
+        self._journal = journal
+        self._watcher = Watcher(plan)
+        self._report = report
+        for entry in journal.entries():
+            self._watcher.feed(entry)
+
+    def __call__(self, event: str, step: int = -1, text: str = "", *, undo: int = 0, seconds: float = 0.0) -> Entry:
+        entry = self._journal.note(event, step, text, undo=undo, seconds=seconds)
+        progress = self._watcher.feed(entry)
+        if progress is not None:
+            self._report(progress)
+        return entry
+
+
+def carry_out(plan: Plan, executor: StepExecutor, journal: Journal, report: Report) -> None:
     """Take the plan's steps in order, each written down before it is taken; on any exception, take all of it back."""
+    note = _Teller(plan, journal, report)
     begun: list[tuple[int, Planned]] = []
     finished = False
     try:
         for index, planned in enumerate(plan.planned):
             begun.append((index, planned))
-            _one_step(index, plan, executor, journal, report)
-        journal.note("committed")
+            _one_step(index, plan, executor, note)
+        note("committed")
         finished = True
     finally:
         if not finished:
-            with _uninterrupted():
-                roll_back(begun, executor, journal, report)
+            with uninterrupted():
+                roll_back(begun, executor, note)
             if error := sys.exception():
                 error.add_note(f"all that was done is taken back; the journal is in {journal.directory}")
 
 
-def _one_step(
-    index: int, plan: Plan, executor: StepExecutor, journal: Journal, report: Callable[[Progress], None]
-) -> None:
-    planned = plan.planned[index]
+def _one_step(index: int, plan: Plan, executor: StepExecutor, note: _Teller) -> None:
     started = time.monotonic()
-
-    def tell(event: Event) -> None:
-        report(
-            Progress(
-                index=index + 1,
-                total=len(plan.planned),
-                step=planned.step,
-                why=planned.why,
-                event=event,
-                seconds=time.monotonic() - started,
-            )
-        )
-
-    journal.note("begin", index)
-    tell(Event.BEGIN)
+    note("begin", index)
     try:
         # What an undo would take back may be gone already: the run may have been cut off half-way.
-        executor.execute(planned.step, undoing=plan.undoes is not None)
+        executor.execute(plan.planned[index].step, undoing=plan.undoes is not None)
     except VmnetError as error:
-        journal.note("failed", index, error.message)
-        tell(Event.FAILED)
+        note("failed", index, error.message, seconds=time.monotonic() - started)
         raise
-    journal.note("done", index)
-    tell(Event.DONE)
+    note("done", index, seconds=time.monotonic() - started)
 
 
-def roll_back(
-    begun: Sequence[tuple[int, Planned]],
-    executor: StepExecutor,
-    journal: Journal,
-    report: Callable[[Progress], None],
-) -> None:
-    """Take back the steps that were begun, newest first.
-
-    NetworkManager's checkpoint goes first: one call restores every device at once, with the shortest cut; the
-    planned undos after it then find their work done, or do what the checkpoint does not cover.
+def take_up(plan: Plan, executor: Executor, journal: Journal, report: Report) -> None:
+    """Bring a run to its end that was cut off: by kill -9, by a loss of power.
 
     Raises:
-        UndoIncomplete: some step could not be taken back.
+        ToolError: it is taken back.
+        UndoIncomplete: not all of it.
     """
-    todo: list[tuple[int, steps.Step]] = [(0, steps.RollBackCheckpoint())] if executor.checkpoint else []
-    todo += [(index, step) for index, planned in reversed(begun) for step in planned.undo]
-    left: list[str] = []
-    for number, (index, step) in enumerate(todo, 1):
-        report(Progress(index=number, total=len(todo), step=step, why="taking it back", event=Event.UNDO))
-        journal.note("undo", index)
-        try:
-            executor.execute(step, undoing=True)
-        except VmnetError as error:
-            journal.note("undo-failed", index, error.message)
-            left.append(f"{_by_hand(step)}    # {error.message}")
-    if left:
-        journal.note("incomplete", text="; ".join(left))
-        raise UndoIncomplete(
-            "the change failed, and not all of it could be taken back", "finish by hand:", left=tuple(left)
-        )
-    journal.note("rolled-back")
-
-
-def _by_hand(step: steps.Step) -> str:
-    commands = commands_of(step)
-    return "; ".join(" ".join(argv) for argv in commands) if commands else f"# {step}"
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C, SIGTERM and a lost terminal back until what is being taken back is back."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    note = _Teller(plan, journal, report)
+    note("recovering")
+    events = {(entry.event, entry.step) for entry in journal.entries()}
+    if all(("done", index) in events for index in range(len(plan.planned))):
+        note("committed")
+        return
+    executor.find_checkpoint(journal.checkpoint())
+    if plan.undoes is not None:
+        executor.wait_ready()
+        executor.execute(steps.RollBackCheckpoint(), undoing=True)
+        carry_out(plan, executor, journal, report)
+        return
+    begun = [(index, planned) for index, planned in enumerate(plan.planned) if ("begin", index) in events]
+    with uninterrupted():
+        roll_back(begun, executor, note)
+    raise ToolError(
+        f"run {journal.run} was cut off, by a kill or a loss of power, and all that it had done is taken back",
+        "run the command again; vmnet verify shows the state",
+    )

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import vmnet
+from vmnet.apply.signals import TerminalGone, one_interrupt
 from vmnet.cli.commands import COMPLETE_VARIABLE, Commands, load
 from vmnet.cli.session import Session
-from vmnet.cli.signals import one_interrupt
 from vmnet.errors import SpecError, VmnetError
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 READER_GONE = 141
 """As for a program that SIGPIPE ended: whoever read our output went away."""
+TERMINAL_GONE = 129
+"""As for a program that SIGHUP ended. A run that was begun goes on."""
 
 HELP = """Move a libvirt host and its VMs from NAT to a bonded bridge on the LAN, and back.
 
@@ -81,6 +83,8 @@ def _guarded(session: Session, words: Sequence[str]) -> int:
         session.stdout.flush()
     except VmnetError as error:
         code = _outcome().fail(session, error)
+    except TerminalGone:
+        code = TERMINAL_GONE
     except (KeyboardInterrupt, click.Abort) as interrupt:
         code = _outcome().interrupted(session, interrupt)
     except BrokenPipeError:

@@ -19,6 +19,7 @@ COMMANDS = {
     "migrate-from-virbr0": "Move all VMs from libvirt's NAT network onto the bridge.",
     "verify": "Compare what is wanted with what nmcli, the kernel and libvirt say.",
     "undo": "Take the last run back.",
+    "follow": "Watch the run that goes on now.",
     "runs": "List the runs on this host, or show one of them.",
     "completion": "Print the completion script of a shell.",
 }

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     Verify = Callable[[], tuple[Finding, ...]]
 
 
+WORKER_NOTE = "a worker carries it out; should this terminal go, sudo vmnet follow shows the rest\n"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mode:
     """How far to go, and how to say it: the --plan, --yes and --output of a command."""
@@ -61,6 +64,7 @@ def carry_out(session: Session, mode: Mode, plan: Plan, facts: Facts, apply: App
     if not mode.yes:
         confirm(session, plan, mode)
     progress = ProgressLines(session)
+    progress.say(WORKER_NOTE)
     try:
         result = apply(progress)
     finally:

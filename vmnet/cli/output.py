@@ -47,14 +47,15 @@ class ProgressLines:
         text = progress_text(progress)
         if self._open and text.startswith("["):
             text = f"\n{text}"
-        self._write(text)
+        self.say(text)
 
     def close(self) -> None:
         """End a line that a step left unfinished."""
         if self._open:
-            self._write("\n")
+            self.say("\n")
 
-    def _write(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Write text of another kind."""
         self._open = not text.endswith("\n")
         with suppress(OSError, ValueError):
             self._stream.write(text)

@@ -67,6 +67,25 @@ def run(argv: tuple[str, ...], *, timeout_s: float = DEFAULT_TIMEOUT_S, accept: 
     return out
 
 
+def start_detached(argv: tuple[str, ...]) -> None:
+    """Start `argv` in a session of its own, without terminal, and leave it to itself.
+
+    Raises:
+        ToolError: it is not there.
+    """
+    try:
+        subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise ToolError(f"{argv[0]} is not installed", f"install the package that has {argv[0]}", argv=argv) from None
+
+
 def has_tool(name: str) -> bool:
     """Return whether `name` is found on the PATH."""
     return shutil.which(name) is not None

@@ -42,6 +42,12 @@ def _commands(plan: Plan) -> Iterator[Json]:
 
 def run_form(result: RunResult, findings: tuple[Finding, ...]) -> Json:
     """Return a finished run: the plan's keys, `result`, and `verify`."""
+    verify = {"ok": all(finding.ok for finding in findings), "findings": encode(findings)}
+    return {**result_form(result), "verify": verify}
+
+
+def result_form(result: RunResult) -> Json:
+    """Return a finished run without what verify found: the plan's keys, and `result`."""
     return {
         **plan_form(result.plan),
         "result": {
@@ -51,7 +57,6 @@ def run_form(result: RunResult, findings: tuple[Finding, ...]) -> Json:
             "undone": result.undone,
             "rows": encode(result.rows),
         },
-        "verify": {"ok": all(finding.ok for finding in findings), "findings": encode(findings)},
     }
 
 

@@ -1,0 +1,181 @@
+"""Open a run, hand it to a worker of its own, and follow it: the terminal watches, it does not carry."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmnet.apply import unit
+from vmnet.apply.handover import Request, error_of, read_ending, write_cancelled, write_request
+from vmnet.apply.journal import RUNS, Journal, find_run, list_runs, parse_entry
+from vmnet.apply.lock import LOCK, locked
+from vmnet.apply.progress import Watcher
+from vmnet.apply.result import RunResult
+from vmnet.apply.signals import TerminalGone, uninterrupted
+from vmnet.errors import Refused, SpecError, ToolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from vmnet.apply.handover import Ending
+    from vmnet.apply.journal import Entry
+    from vmnet.apply.progress import Progress
+    from vmnet.facts import Facts
+    from vmnet.plan.steps import Plan
+
+    Report = Callable[[Progress], None]
+
+POLL_S = 0.1
+GIVE_UP_S = 60.0
+"""A worker that was killed is started anew within seconds, and by a slow host within many."""
+
+
+def apply(
+    plan: Plan,
+    facts: Facts,
+    *,
+    uri: str,
+    progress: Report | None = None,
+    runs: Path = RUNS,
+    lock: Path = LOCK,
+    start: Callable[[Journal], None] = unit.start,
+) -> RunResult:
+    """Have `plan` carried out by a worker and wait for its end; a failure or an interrupt brings the state before back.
+
+    Args:
+        facts: what the plan was made from; kept with the run.
+        progress: told of each step as it begins and ends.
+        start: starts the worker.
+
+    Raises:
+        Refused: not root.
+        Conflict: another vmnet, or another checkpoint, is at work.
+        ToolError, LinkError, HypervisorError: a step failed, and all before it was taken back.
+        UndoIncomplete: a step failed and not everything could be taken back.
+        KeyboardInterrupt: it was interrupted and taken back, or (TerminalGone) nobody watches it any more.
+    """
+    if plan.empty:
+        return RunResult(run="", directory="", plan=plan, done=0)
+    if not facts.root:
+        raise Refused("changing the host needs root", "run it again with sudo; --plan and verify work without")
+    with locked(lock):
+        journal = Journal.create(plan, facts, runs)
+        write_request(journal, Request(uri=uri))
+    interrupted = False
+    try:
+        with uninterrupted():
+            start(journal)
+    except TerminalGone:
+        raise
+    except KeyboardInterrupt:
+        # It was held back until the worker was there to be told.
+        interrupted = True
+        _cancel(journal)
+    return watch(journal, progress or (lambda _: None), cancelled=interrupted)
+
+
+def follow(run: str | None = None, progress: Report | None = None, *, runs: Path = RUNS) -> RunResult:
+    """Follow a run from its first step to its end, as `apply` does.
+
+    Args:
+        run: its id; None: the newest one, if it goes on.
+
+    Raises:
+        SpecError: there is no such run, or none goes on.
+        As `apply`.
+    """
+    if run is not None:
+        journal = find_run(run, runs)
+    else:
+        newest = list_runs(runs)[-1:]
+        if not newest or read_ending(newest[0]) is not None:
+            raise SpecError("no run goes on", "vmnet runs lists those that have ended; vmnet follow RUN shows one")
+        journal = newest[0]
+    return watch(journal, progress or (lambda _: None))
+
+
+def watch(journal: Journal, report: Report, *, cancelled: bool = False, give_up_s: float = GIVE_UP_S) -> RunResult:
+    """Report a run's progress until it has ended; an interrupt cancels it, the loss of the terminal does not."""
+    tail = _Tail(journal)
+    while True:
+        try:
+            ending = _until_ended(journal, tail, report, give_up_s)
+            break
+        except TerminalGone as gone:
+            gone.add_note(f"run {journal.run} goes on: sudo vmnet follow takes it up again")
+            raise
+        except KeyboardInterrupt:
+            cancelled = True
+            _cancel(journal)
+    if ending.error is not None:
+        raise error_of(ending.error)
+    assert ending.result is not None
+    if cancelled:
+        late = KeyboardInterrupt()
+        late.add_note(f"run {journal.run} was done by then and stands: sudo vmnet undo {journal.run} takes it back")
+        raise late
+    return ending.result
+
+
+class _Tail:
+    """Reads a journal as it grows, from its first line."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._path = journal.directory / "journal.jsonl"
+        self._offset = 0
+        self._watcher = Watcher(journal.plan())
+
+    def new(self) -> Iterator[tuple[Entry, Progress | None]]:
+        """Yield the lines that are whole and were not read yet, each with what it tells of a step."""
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                self._offset += len(line)
+                entry = parse_entry(line.decode("utf-8", "replace"))
+                if entry is not None:
+                    yield entry, self._watcher.feed(entry)
+
+
+def _until_ended(journal: Journal, tail: _Tail, report: Report, give_up_s: float) -> Ending:
+    worker, quiet_since = 0, time.monotonic()
+    while True:
+        for entry, progress in tail.new():
+            quiet_since = time.monotonic()
+            if entry.event == "worker":
+                worker = int(entry.text)
+            if progress is not None:
+                report(progress)
+            ending = read_ending(journal) if entry.event == "ended" else None
+            if ending is not None:
+                return ending
+        if _lives(worker, journal):
+            quiet_since = time.monotonic()
+        if time.monotonic() - quiet_since > give_up_s:
+            raise ToolError(
+                f"the worker of run {journal.run} is gone, and nothing has taken the run up for {give_up_s:.0f} s",
+                f"sudo vmnet undo {journal.run} takes back what it did; journalctl -u {unit.name_of(journal.run)}",
+            )
+        time.sleep(POLL_S)
+
+
+def _lives(worker: int, journal: Journal) -> bool:
+    """Return whether the process is there and is this run's worker: the number may be another's by now."""
+    try:
+        return str(journal.directory).encode() in Path(f"/proc/{worker}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _cancel(journal: Journal) -> None:
+    """Have the worker take back what it has done; one that has not begun is told not to."""
+    write_cancelled(journal)
+    workers = [int(entry.text) for entry in journal.entries() if entry.event == "worker"]
+    if workers and _lives(workers[-1], journal):
+        with suppress(ProcessLookupError):
+            os.kill(workers[-1], signal.SIGTERM)

@@ -1,0 +1,148 @@
+"""What a run's worker is given, and what it leaves: two files beside the journal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmnet import errors, fields
+from vmnet.apply.result import RunResult
+
+if TYPE_CHECKING:
+    from vmnet.apply.journal import Journal
+
+_REQUEST = "request.json"
+_ENDING = "ending.json"
+_CANCELLED = "cancelled"
+_KINDS: dict[str, type[errors.VmnetError]] = {
+    kind.__name__: kind
+    for kind in (
+        errors.VmnetError,
+        errors.SpecError,
+        errors.Refused,
+        errors.ToolError,
+        errors.HypervisorError,
+        errors.LinkError,
+        errors.Conflict,
+        errors.VerifyError,
+        errors.UndoIncomplete,
+    )
+}
+_INTERRUPT = "KeyboardInterrupt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the worker needs besides plan and facts: the hypervisor's URI."""
+
+    uri: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorRecord:
+    """An error as a record: its class's name, and all that the classes of `vmnet.errors` hold."""
+
+    type: str
+    message: str
+    hint: str = ""
+    notes: tuple[str, ...] = ()
+    argv: tuple[str, ...] = ()
+    exit_status: int | None = None
+    stderr: str = ""
+    code: int = 0
+    left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a run ended: the result of one that holds, or the error of one that does not."""
+
+    result: RunResult | None = None
+    error: ErrorRecord | None = None
+
+
+def write_request(journal: Journal, request: Request) -> None:
+    """Leave the request for the worker."""
+    journal.write(_REQUEST, json.dumps(fields.encode(request)).encode())
+
+
+def read_request(journal: Journal) -> Request:
+    """Return what the worker is given.
+
+    Raises:
+        OSError, SpecError: it cannot be read.
+    """
+    return fields.decode(Request, json.loads((journal.directory / _REQUEST).read_text("utf-8")), "request")
+
+
+def write_ending(journal: Journal, ending: Ending) -> None:
+    """Leave the ending for whoever follows, and say in the journal that it is there."""
+    journal.write(_ENDING, json.dumps(fields.encode(ending)).encode())
+    journal.note("ended")
+
+
+def read_ending(journal: Journal) -> Ending | None:
+    """Return how the run ended; None while it has not."""
+    path = journal.directory / _ENDING
+    if not path.exists():
+        return None
+    return fields.decode(Ending, json.loads(path.read_text("utf-8")), "ending")
+
+
+def write_cancelled(journal: Journal) -> None:
+    """Leave word that the run is not to be begun."""
+    journal.write(_CANCELLED, b"")
+
+
+def is_cancelled(journal: Journal) -> bool:
+    """Return whether there is such word."""
+    return (journal.directory / _CANCELLED).exists()
+
+
+def record_of(error: BaseException, unit: str) -> ErrorRecord:
+    """Return an error as a record; what nobody foresaw becomes a VmnetError that names the `unit` of its log."""
+    notes = tuple(getattr(error, "__notes__", ()))
+    match error:
+        case errors.VmnetError():
+            return ErrorRecord(
+                type=type(error).__name__,
+                message=error.message,
+                hint=error.hint,
+                notes=notes,
+                argv=getattr(error, "argv", ()),
+                exit_status=getattr(error, "exit_status", None),
+                stderr=getattr(error, "stderr", ""),
+                code=getattr(error, "code", 0),
+                left=getattr(error, "left", ()),
+            )
+        case KeyboardInterrupt():
+            return ErrorRecord(type=_INTERRUPT, message="interrupted", notes=notes)
+        case OSError():
+            hint = "df -h and ls -l may tell more"
+            return ErrorRecord(type="ToolError", message=f"the system refused: {error}", hint=hint, notes=notes)
+        case _:
+            message = f"a bug in vmnet: {type(error).__name__}: {error}"
+            hint = f"please report it with the output of: journalctl -u {unit}"
+            return ErrorRecord(type="VmnetError", message=message, hint=hint, notes=notes)
+
+
+def error_of(record: ErrorRecord) -> BaseException:
+    """Return the error that a record tells of, to be raised again."""
+    error: BaseException
+    kind = _KINDS.get(record.type, errors.VmnetError)
+    if record.type == _INTERRUPT:
+        error = KeyboardInterrupt()
+    elif kind is errors.ToolError:
+        error = errors.ToolError(
+            record.message, record.hint, argv=record.argv, exit_status=record.exit_status, stderr=record.stderr
+        )
+    elif kind is errors.HypervisorError:
+        error = errors.HypervisorError(record.message, record.hint, code=record.code)
+    elif kind is errors.UndoIncomplete:
+        error = errors.UndoIncomplete(record.message, record.hint, left=record.left)
+    else:
+        error = kind(record.message, record.hint)
+    for note in record.notes:
+        error.add_note(note)
+    return error

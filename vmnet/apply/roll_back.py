@@ -1,0 +1,96 @@
+"""Take back what a run has begun: at a failure, or when it was cut off and is taken up again."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
+
+from vmnet.errors import UndoIncomplete, VmnetError
+from vmnet.plan import steps
+from vmnet.plan.commands import commands_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from vmnet.plan.steps import Planned
+
+PASSES = 3
+"""How often an undo is tried: NetworkManager, or libvirt, may be on its way up after a death of its own."""
+
+
+class StepExecutor(Protocol):
+    """What carries out steps. `checkpoint` is None when no checkpoint of NetworkManager's is open."""
+
+    checkpoint: str | None
+
+    def execute(self, step: steps.Step, *, undoing: bool = False) -> None:
+        """Carry out one step."""
+        ...
+
+    def wait_ready(self) -> None:
+        """Wait until NetworkManager answers."""
+        ...
+
+
+class Notes(Protocol):
+    """Where it is written down; see `Journal.note`."""
+
+    def __call__(self, event: str, step: int = -1, text: str = "", *, undo: int = 0) -> object: ...
+
+
+def roll_back(begun: Sequence[tuple[int, Planned]], executor: StepExecutor, note: Notes) -> None:
+    """Take back the steps that were begun, newest first.
+
+    NetworkManager's checkpoint goes first: one call restores every device at once, with the shortest cut; the
+    planned undos after it then find their work done, or do what the checkpoint does not cover.
+
+    Raises:
+        UndoIncomplete: some step could not be taken back.
+    """
+    if any(isinstance(planned.step, steps.HostStep) for _, planned in begun):
+        executor.wait_ready()
+    todo: list[tuple[int, int, steps.Step]] = []
+    if executor.checkpoint:
+        todo.append((-1, 0, steps.RollBackCheckpoint()))
+    todo += [(index, place, step) for index, p in reversed(begun) for place, step in enumerate(p.undo)]
+    left: dict[int, str] = {}
+    for number, (index, place, step) in enumerate(todo):
+        _write(note, "undo", index, undo=place)
+        _try(number, step, executor, left)
+    for _ in range(PASSES - 1):
+        if not left:
+            break
+        executor.wait_ready()
+        for number in sorted(left):
+            _try(number, todo[number][2], executor, left)
+    if left:
+        for number, text in left.items():
+            _write(note, "undo-failed", todo[number][0], text)
+        raise _incomplete(note, (todo[number][2] for number in left), left.values())
+    _write(note, "rolled-back")
+
+
+def _try(number: int, step: steps.Step, executor: StepExecutor, left: dict[int, str]) -> None:
+    try:
+        executor.execute(step, undoing=True)
+        left.pop(number, None)
+    except VmnetError as error:
+        left[number] = error.message
+
+
+def _write(note: Notes, event: str, step: int = -1, text: str = "", *, undo: int = 0) -> None:
+    """Write it down if that can be: a full disk, which may be why we are here, must not end the way back."""
+    with suppress(OSError):
+        note(event, step, text, undo=undo)
+
+
+def _incomplete(note: Notes, failed: Iterable[steps.Step], messages: Iterable[str]) -> UndoIncomplete:
+    left = tuple(f"{_by_hand(step)}    # {message}" for step, message in zip(failed, messages, strict=True))
+    _write(note, "incomplete", text="; ".join(left))
+    message = "the change failed, and not all of it could be taken back"
+    return UndoIncomplete(message, "finish by hand:", left=left)
+
+
+def _by_hand(step: steps.Step) -> str:
+    commands = commands_of(step)
+    return "; ".join(" ".join(argv) for argv in commands) if commands else f"# {step}"

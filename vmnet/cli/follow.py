@@ -1,0 +1,43 @@
+"""vmnet follow: watch the run that goes on, or one that has ended."""
+
+from __future__ import annotations
+
+import click
+
+from vmnet.cli import complete, flow, options
+from vmnet.cli.output import ProgressLines, show
+from vmnet.cli.session import Session
+from vmnet.errors import Refused
+from vmnet.report.json_forms import result_form
+from vmnet.report.run import render_run
+
+HELP = """Watch the run that goes on now, from its first step to its end.
+
+A run is carried out by a worker process of its own, so that a closed terminal or a lost connection changes nothing;
+this takes it up again. RUN shows one that has ended as it went. Ctrl-C takes the run back, as in the terminal it came
+from; the exit code is the run's own.
+
+\b
+Examples:
+  sudo vmnet follow
+  sudo vmnet follow 20260102T030405Z-host-setup
+"""
+
+
+@click.command("follow", help=HELP, short_help="Watch the run that goes on.")
+@click.argument("run", metavar="[RUN]", required=False, shell_complete=complete.runs)
+@options.output_option
+@click.pass_obj
+def command(session: Session, *, run: str | None, output: str) -> None:
+    """Follow, report."""
+    progress = ProgressLines(session)
+    try:
+        result = session.api.follow(run, progress=progress)
+    except PermissionError:
+        raise Refused("the journal of runs can be read by root only", flow.with_sudo(session)) from None
+    finally:
+        progress.close()
+    if output == "json":
+        flow.write_json(session, result_form(result))
+    else:
+        show(session, render_run(result, ()))
