@@ -38,6 +38,7 @@ import_module("vmnet.apply")
 
 __all__ = [
     "apply",
+    "confirm",
     "deduce_goal",
     "follow",
     "last_goal",
@@ -55,17 +56,22 @@ __all__ = [
 SYSTEM_URI = "qemu:///system"
 
 
-def read_facts(*, uri: str = SYSTEM_URI, hypervisor: bool = True) -> Facts:
+def read_facts(*, uri: str = SYSTEM_URI, hypervisor: bool = True, probes: tuple[str, ...] | None = None) -> Facts:
     """Read the kernel's links, NetworkManager's profiles and libvirt's networks and domains.
 
     Args:
         uri: the hypervisor's URI.
         hypervisor: False leaves libvirt out.
+        probes: for host-setup: ask gateways, name servers and the SSH peer whether they answer, and run these commands
+            of your own; None: do not.
 
     Returns:
         The facts; a daemon that does not answer is noted in them (`nm_problem`, `libvirt_problem`).
+
+    Raises:
+        SpecError: a command cannot be read.
     """
-    facts: Facts = import_module("vmnet.host.gather").read_facts(uri=uri, hypervisor=hypervisor)
+    facts: Facts = import_module("vmnet.host.gather").read_facts(uri=uri, hypervisor=hypervisor, probes=probes)
     return facts
 
 
@@ -177,6 +183,21 @@ def follow(run: str | None = None, *, progress: Callable[[Progress], None] | Non
     """
     result: RunResult = import_module("vmnet.apply.follow").follow(run, progress)
     return result
+
+
+def confirm(run: str | None = None) -> str:
+    """Confirm a run that waits for it (host-setup with `confirm_s`), from a connection made anew; return its id.
+
+    Args:
+        run: its id; None: the one that goes on now.
+
+    Raises:
+        SpecError: there is no such run, or none waits.
+        Refused: this is the connection that the run was started from: that it lives proves nothing.
+        PermissionError: only root may.
+    """
+    confirmed: str = import_module("vmnet.apply.confirm").confirm(run)
+    return confirmed
 
 
 def read_runs(run: str | None = None) -> tuple[RunRecord, ...]:

@@ -70,7 +70,8 @@ class HostSpec:
     `nics` empty: propose them. `bond` None: the bridge sits on one NIC. `address` None: adopt what the NIC has.
     `management` None: work it out. `network` None: leave libvirt alone. `displace` names profiles to set aside
     besides those that compete. `mtu` None: adopt. `timeout_s`: NetworkManager's checkpoint rolls back after
-    so many seconds without us. Each of the last accepts one risk, which is refused without it and a warning with it.
+    so many seconds without us. `confirm_s`: all goes back unless the admin confirms within so many seconds.
+    Each of the last accepts one risk, which is refused without it and a warning with it.
     """
 
     nics: tuple[str, ...] = ()
@@ -83,6 +84,7 @@ class HostSpec:
     network: str | None = "host-bridge"
     displace: tuple[str, ...] = ()
     timeout_s: int | None = None
+    confirm_s: int | None = None
     allow_storage: bool = False
     allow_new_address: bool = False
     allow_claimed: bool = False

@@ -51,7 +51,7 @@ class MadeUpHost:
     duplicates: tuple[Duplicate, ...] = ()
     reads: list[dict[str, Any]] = field(default_factory=list)
 
-    def read_facts(self, *, uri: str = "", hypervisor: bool = True) -> Facts:
+    def read_facts(self, *, uri: str = "", hypervisor: bool = True, probes: tuple[str, ...] | None = None) -> Facts:
         self.reads.append({"uri": uri, "hypervisor": hypervisor})
         return self.facts
 
@@ -93,6 +93,11 @@ class MadeUpHost:
         if not self.facts.root:
             raise PermissionError(13, "Permission denied")
         return self.apply(self._plan("follow", run), self.facts, progress=progress)
+
+    def confirm(self, run: str | None = None) -> str:
+        if not self.facts.root:
+            raise PermissionError(13, "Permission denied")
+        return run or "run1"
 
     def read_runs(self, run: str | None = None) -> tuple[RunRecord, ...]:
         if not self.facts.root:

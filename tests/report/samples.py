@@ -9,7 +9,7 @@ from tests import facts_samples as facts
 from vmnet.apply.history import RunRecord, RunStep, StepState
 from vmnet.apply.journal import RunState
 from vmnet.apply.result import RunResult
-from vmnet.facts import Source
+from vmnet.facts import Probe, ProbeKind, Source
 from vmnet.plan import steps
 from vmnet.plan.steps import MovedInterface, Plan, Planned
 
@@ -63,6 +63,9 @@ HOST_STEPS: tuple[steps.Step, ...] = (
     steps.WaitAddress(ifname="br0", addresses=(), timeout_s=60),
     steps.WaitPorts(controller="bond0", ports=("em1", "p4p1"), timeout_s=30),
     steps.WaitNeighbour(ifname="br0", address=ip_address("192.0.2.1"), timeout_s=30),
+    steps.WaitAnswer(probe=Probe(kind=ProbeKind.DNS, target="192.0.2.53"), timeout_s=30),
+    steps.WaitAnswer(probe=Probe(kind=ProbeKind.COMMAND, target="curl -sf 'https://a b'"), timeout_s=30),
+    steps.WaitConfirmation(timeout_s=120),
     steps.ProveUntouched(ifname="p2p1", proof=(("MTU", "1500"),), profile=facts.UUIDS["p2p1"]),
     steps.ModifyProfile(uuid=OLD_UUID, name="it's old", settings=(("connection.autoconnect", "no"),), save=True),
     steps.DeactivateProfile(uuid=OLD_UUID, name="it's old"),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _RE_ARM_EVERY_S = 5.0
+_TELL_EVERY_S = 10.0
 _DAEMON_S = 60.0
 _PAUSE_S = 0.5
 
@@ -28,14 +29,18 @@ _PAUSE_S = 0.5
 @dataclass(slots=True, kw_only=True)
 class Executor:
     """Carries out steps. `copies` is where the byte copies of profiles are; `note_checkpoint` writes the D-Bus path of
-    the checkpoint down, so that another process can find it."""
+    the checkpoint down, so that another process can find it; `is_confirmed` says whether the admin has confirmed the
+    run, and `note_waiting` is told now and then how many seconds a step waits on."""
 
     uri: str
     copies: Path
     note_checkpoint: Callable[[str], object]
+    is_confirmed: Callable[[], bool]
+    note_waiting: Callable[[float], object]
     checkpoint: str | None = None
     checkpoint_timeout_s: int = 0
     _re_armed: float = 0.0
+    _told: float = 0.0
     _hypervisor: Hypervisor | None = field(default=None)
 
     def execute(self, step: steps.Step, *, undoing: bool = False) -> None:
@@ -52,9 +57,15 @@ class Executor:
             case steps.OpenCheckpoint() | steps.CommitCheckpoint() | steps.RollBackCheckpoint():
                 self._execute_checkpoint(step)
             case (
-                steps.WaitCarrier() | steps.WaitLacp() | steps.WaitPorts() | steps.WaitAddress() | steps.WaitNeighbour()
+                steps.WaitCarrier()
+                | steps.WaitLacp()
+                | steps.WaitPorts()
+                | steps.WaitAddress()
+                | steps.WaitNeighbour()
+                | steps.WaitAnswer()
+                | steps.WaitConfirmation()
             ):
-                wait(step, self.keep_checkpoint)
+                wait(step, self._waiting, self.is_confirmed)
             case steps.ProveUntouched():
                 prove_untouched(step, self.copies)
             case steps.FlapLink(ifname=ifname):
@@ -105,6 +116,13 @@ class Executor:
                 pass
         for argv in commands_of(step):
             process.run(argv, accept=accept)
+
+    def _waiting(self, left_s: float) -> None:
+        self.keep_checkpoint()
+        now = time.monotonic()
+        if now - self._told >= _TELL_EVERY_S:
+            self._told = now
+            self.note_waiting(left_s)
 
     def keep_checkpoint(self) -> None:
         """Let the checkpoint's timer start afresh, every few seconds while this process lives.

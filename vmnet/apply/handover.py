@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _REQUEST = "request.json"
 _ENDING = "ending.json"
 _CANCELLED = "cancelled"
+_CONFIRMED = "confirmed"
 _KINDS: dict[str, type[errors.VmnetError]] = {
     kind.__name__: kind
     for kind in (
@@ -98,6 +99,16 @@ def write_cancelled(journal: Journal) -> None:
 def is_cancelled(journal: Journal) -> bool:
     """Return whether there is such word."""
     return (journal.directory / _CANCELLED).exists()
+
+
+def write_confirmed(journal: Journal) -> None:
+    """Leave word that the admin has confirmed the run."""
+    journal.write(_CONFIRMED, b"")
+
+
+def is_confirmed(journal: Journal) -> bool:
+    """Return whether there is such word."""
+    return (journal.directory / _CONFIRMED).exists()
 
 
 def record_of(error: BaseException, unit: str) -> ErrorRecord:

@@ -15,17 +15,19 @@ if TYPE_CHECKING:
 
 
 class Event(StrEnum):
-    """What happened to a step: it began, it is done, it failed, or it is being undone."""
+    """What happened to a step: it began, waits on, is done, failed, or is being undone."""
 
     BEGIN = "begin"
     DONE = "done"
     FAILED = "failed"
     UNDO = "undo"
+    WAIT = "wait"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """One step of a run: `index` counts from 1, `seconds` is how long the step has taken so far."""
+    """One step of a run: `index` counts from 1, `seconds` is how long the step has taken so far, or (WAIT) how long it
+    waits on."""
 
     index: int
     total: int

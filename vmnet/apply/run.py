@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.apply import guests
 from vmnet.apply.execute import Executor
-from vmnet.apply.handover import read_request
+from vmnet.apply.handover import is_confirmed, read_request
 from vmnet.apply.journal import Journal, RunState, find_run
 from vmnet.apply.progress import Watcher
 from vmnet.apply.result import RunResult
@@ -54,6 +54,8 @@ def conclude(journal: Journal, report: Report) -> RunResult:
         uri=read_request(journal).uri,
         copies=(undone or journal).directory / "profiles",
         note_checkpoint=lambda path: journal.note("checkpoint", text=path),
+        is_confirmed=lambda: is_confirmed(journal),
+        note_waiting=lambda left_s: _tell_waiting(journal, left_s, report),
     )
     try:
         if state is RunState.OPEN:
@@ -67,6 +69,12 @@ def conclude(journal: Journal, report: Report) -> RunResult:
         executor.close()
         point_to_undo_script(runs)
     return result
+
+
+def _tell_waiting(journal: Journal, left_s: float, report: Report) -> None:
+    """Say how long the step that was begun last waits on."""
+    step = [entry.step for entry in journal.entries() if entry.event == "begin"][-1]
+    _Teller(journal.plan(), journal, report)("wait", step, seconds=left_s)
 
 
 def _result(journal: Journal, plan: Plan) -> RunResult:

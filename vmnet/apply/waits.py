@@ -2,48 +2,55 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from typing import TYPE_CHECKING, assert_never
 
 from vmnet.errors import LinkError
 from vmnet.host import netlink, sysfs
+from vmnet.host.probes import provoke, try_probe
 from vmnet.plan import steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vmnet.spec import IpAddress
-
 POLL_S = 0.2
 _DEFAULTED = 0x40
 """Bit 6 of a LACP port state: the partner's values are defaults, nobody has spoken."""
-_DISCARD_PORT = 9
 
-WaitStep = steps.WaitCarrier | steps.WaitLacp | steps.WaitPorts | steps.WaitAddress | steps.WaitNeighbour
+WaitStep = (
+    steps.WaitCarrier
+    | steps.WaitLacp
+    | steps.WaitPorts
+    | steps.WaitAddress
+    | steps.WaitNeighbour
+    | steps.WaitAnswer
+    | steps.WaitConfirmation
+)
 
 
-def wait(step: WaitStep, alive: Callable[[], None]) -> None:
+def wait(step: WaitStep, alive: Callable[[float], None], is_confirmed: Callable[[], bool]) -> None:
     """Wait until what the step says holds.
 
     Args:
-        alive: called at each look, so that a longer timer elsewhere can be kept from running out.
+        alive: called at each look with the seconds that are left, so that a longer timer elsewhere can be kept from
+            running out.
+        is_confirmed: whether the admin has confirmed the run.
 
     Raises:
         LinkError: it did not come within the step's time; the message says what is missing.
     """
     deadline = time.monotonic() + step.timeout_s
     while True:
-        missing = _missing(step)
+        missing = _missing(step, is_confirmed)
         if not missing:
             return
         if time.monotonic() > deadline:
             raise LinkError(f"{missing} (waited {step.timeout_s} s)", _hint(step))
-        alive()
+        alive(deadline - time.monotonic())
         time.sleep(POLL_S)
 
 
-def _missing(step: WaitStep) -> str:
+def _missing(step: WaitStep, is_confirmed: Callable[[], bool]) -> str:
     """Return what is not yet as wanted, "" when all is."""
     match step:
         case steps.WaitCarrier(ifname=ifname):
@@ -55,8 +62,12 @@ def _missing(step: WaitStep) -> str:
         case steps.WaitAddress():
             return _address_missing(step)
         case steps.WaitNeighbour(ifname=ifname, address=address):
-            _provoke(ifname, address)
-            return "" if netlink.read_neighbour(ifname, address) else f"{address} does not answer on {ifname}"
+            provoke(address, ifname)
+            return "" if netlink.read_neighbour(address, ifname) else f"{address} does not answer on {ifname}"
+        case steps.WaitAnswer(probe=probe):
+            return try_probe(probe)
+        case steps.WaitConfirmation():
+            return "" if is_confirmed() else "nobody has confirmed the change"
     assert_never(step)
 
 
@@ -87,19 +98,6 @@ def _address_missing(step: steps.WaitAddress) -> str:
     return f"{step.ifname} has not got {', '.join(missing)}" if missing else ""
 
 
-def _provoke(ifname: str, address: IpAddress) -> None:
-    """Send one datagram to the discard port, so that the kernel looks the neighbour up. What becomes of it is seen
-    in the neighbour table, so a failure to send is no news."""
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    with socket.socket(family, socket.SOCK_DGRAM) as sock:
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, ifname.encode() + b"\0")
-        try:
-            sock.sendto(b"", (str(address), _DISCARD_PORT))
-        except OSError:
-            return
-
-
 def _hint(step: WaitStep) -> str:
     match step:
         case steps.WaitLacp():
@@ -111,6 +109,10 @@ def _hint(step: WaitStep) -> str:
             return "check the cables and the switch ports"
         case steps.WaitNeighbour():
             return "check --gateway, and that the switch ports are in the VLAN of this address"
+        case steps.WaitAnswer():
+            return "it answered before the change: check that the switch ports are in the VLAN of this address"
+        case steps.WaitConfirmation():
+            return "run it again, and then sudo vmnet confirm from a connection made anew"
         case steps.WaitAddress() | steps.WaitPorts():
             return "journalctl -u NetworkManager says why"
     assert_never(step)

@@ -20,6 +20,7 @@ COMMANDS = {
     "verify": "Compare what is wanted with what nmcli, the kernel and libvirt say.",
     "undo": "Take the last run back.",
     "follow": "Watch the run that goes on now.",
+    "confirm": "Confirm a change that waits for it.",
     "runs": "List the runs on this host, or show one of them.",
     "completion": "Print the completion script of a shell.",
 }

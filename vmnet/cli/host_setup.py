@@ -29,6 +29,7 @@ Examples:
   sudo vmnet host-setup em1 p4p1 --address 172.16.4.3/24 --gateway 172.16.4.1 --dns 172.16.4.2 --management p2p1
   sudo vmnet host-setup em1 p4p1 --mode active-backup      the switch does not speak LACP
   sudo vmnet host-setup em1 --no-bond
+  sudo vmnet host-setup em1 p4p1 --probe 'curl -sf https://intra.example.org' --confirm 120
   vmnet host-setup em1 p4p1 --script > setup.sh            to be read, and run where vmnet may not be installed
 """
 
@@ -68,6 +69,10 @@ Examples:
     "--displace", metavar="PROFILE", multiple=True, help="Another profile to set aside, by name or UUID; repeatable."
 )
 @click.option("--timeout", metavar="SECONDS", type=int, help="When NetworkManager goes back by itself. Default: fits.")
+@click.option(
+    "--probe", metavar="COMMAND", multiple=True, help="A command that succeeds now and must succeed after; repeatable."
+)
+@click.option("--confirm", metavar="SECONDS", type=int, help="All goes back unless vmnet confirm comes in this time.")
 @click.option("--script", is_flag=True, help="Print the plan as a shell script for this host, and change nothing.")
 @options.risk_options
 @options.connect_option
@@ -79,7 +84,7 @@ def command(session: Session, *, uri: str, script: bool, **words: Any) -> None:
     if script and words["output"] == "json":
         raise SpecError("--script prints a shell script, which is no JSON", "leave --output json out")
     spec = _wanted(words)
-    facts = api.read_facts(uri=uri, hypervisor=spec.network is not None)
+    facts = api.read_facts(uri=uri, hypervisor=spec.network is not None, probes=words["probe"])
     plan = api.plan_host_setup(spec, facts)
     asked = api.probe_addresses(plan, facts)
     if asked.duplicates:
@@ -113,6 +118,7 @@ def _wanted(words: dict[str, Any]) -> HostSpec:
         network=None if words["no_network"] else options.check_name(words["network"], "network"),
         displace=words["displace"],
         timeout_s=words["timeout"],
+        confirm_s=words["confirm"],
         **{name: words[name] for name in options.RISKS},
     )
 

@@ -22,11 +22,13 @@ from vmnet.facts.host import (
 )
 from vmnet.facts.libvirt import Domain, DomainState, GuestAddress, HypervisorLink, Interface, Network, Snapshot, Source
 from vmnet.facts.owners import Owner, Tool
+from vmnet.facts.probes import Answer, Probe, ProbeKind
 
 __all__ = [
     "CONNECTED",
     "LACP_COLLECTING_DISTRIBUTING",
     "Address",
+    "Answer",
     "BondState",
     "BridgeState",
     "Dependent",
@@ -42,6 +44,8 @@ __all__ = [
     "Link",
     "Network",
     "Owner",
+    "Probe",
+    "ProbeKind",
     "Profile",
     "Route",
     "Snapshot",

@@ -9,6 +9,7 @@ from vmnet.facts.dependents import Dependent
 from vmnet.facts.host import Address, Device, Duplicate, Link, Profile, Route, SshSession, SwitchPort
 from vmnet.facts.libvirt import Domain, GuestAddress, HypervisorLink, Network
 from vmnet.facts.owners import Owner
+from vmnet.facts.probes import Answer
 from vmnet.spec import IpAddress, IpInterface
 
 
@@ -43,6 +44,8 @@ class Facts:
     switch_ports: tuple[SwitchPort, ...] = ()
     duplicates: tuple[Duplicate, ...] = ()
     """Who answered for wanted addresses, after `probe_addresses`; reading facts sends nothing."""
+    answers: tuple[Answer, ...] = ()
+    """What came of the probes, where they were asked for."""
 
     def link(self, ifname: str | None) -> Link | None:
         """Return the link called `ifname`."""

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmnet.errors import HypervisorError, ToolError
-from vmnet.facts import Facts
+from vmnet.facts import Facts, Probe, ProbeKind
 from vmnet.host import netlink, nmcli, sysfs
 from vmnet.host.dependents import read_dependents
 from vmnet.host.hypervisor import Hypervisor
 from vmnet.host.lldp import read_switch_ports
 from vmnet.host.owners import read_owners
+from vmnet.host.probes import try_probes
 from vmnet.host.ssh import own_session
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ MACHINE_ID = Path("/etc/machine-id")
 RESOLV_CONF = Path("/etc/resolv.conf")
 
 
-def read_facts(*, uri: str, hypervisor: bool = True) -> Facts:
+def read_facts(*, uri: str, hypervisor: bool = True, probes: tuple[str, ...] | None = None) -> Facts:
     """Read the kernel's links, NetworkManager's profiles and libvirt's objects.
 
     A daemon that is not there is noted in the record (`nm_problem`, `libvirt_problem`), not raised: what then may
@@ -33,6 +34,10 @@ def read_facts(*, uri: str, hypervisor: bool = True) -> Facts:
     Args:
         uri: the hypervisor's URI.
         hypervisor: whether to ask libvirt at all.
+        probes: ask gateways, name servers and the SSH peer whether they answer, and run these commands; None: do not.
+
+    Raises:
+        SpecError: a command cannot be read.
     """
     links = netlink.read_links()
     facts = Facts(
@@ -50,6 +55,8 @@ def read_facts(*, uri: str, hypervisor: bool = True) -> Facts:
     )
     facts = _with_network_manager(facts)
     facts = replace(facts, switch_ports=read_switch_ports(facts.profiles))
+    if probes is not None:
+        facts = replace(facts, answers=try_probes(_probes_of(facts, probes)))
     return _with_hypervisor(facts, uri) if hypervisor else facts
 
 
@@ -69,6 +76,18 @@ def read_link_facts() -> Facts:
         rules=netlink.read_rules(),
         devices=nmcli.read_devices(),
     )
+
+
+def _probes_of(facts: Facts, commands: tuple[str, ...]) -> tuple[Probe, ...]:
+    """Return what there is to ask: each gateway, each name server that is no stub of this host's, the SSH peer."""
+    gateways = [route.gateway for route in facts.default_routes() if route.gateway is not None]
+    servers = [server for device in facts.devices for server in device.dns] or list(facts.resolvers)
+    probes = [Probe(kind=ProbeKind.GATEWAY, target=str(gateway)) for gateway in gateways]
+    probes += [Probe(kind=ProbeKind.DNS, target=str(server)) for server in servers if not server.is_loopback]
+    if facts.ssh is not None:
+        probes.append(Probe(kind=ProbeKind.SSH_PEER, target=str(facts.ssh.peer)))
+    probes += [Probe(kind=ProbeKind.COMMAND, target=command) for command in commands]
+    return tuple(dict.fromkeys(probes))
 
 
 def _with_network_manager(facts: Facts) -> Facts:

@@ -200,12 +200,13 @@ def _rule(message: _Message) -> str:
     return " ".join([*words, f"lookup {_number(message.get_attr('FRA_TABLE')) or message['table']}"])
 
 
-def read_neighbour(ifname: str, address: IpAddress) -> Mac | None:
-    """Return the link-layer address that answered for `address` on the link; None when none did (yet)."""
+def read_neighbour(address: IpAddress, ifname: str | None = None) -> Mac | None:
+    """Return the MAC that answered for `address`, on the link or (None) on any; None when none did (yet)."""
+    index = None if ifname is None else _index(ifname)
     with _iproute() as ipr:
         for message in ipr.get_neighbours():
-            same = _text(message.get_attr("NDA_DST")) == str(address)
-            if same and message["ifindex"] == _index(ifname) and not message["state"] & _NEIGHBOUR_FAILED:
+            same = _text(message.get_attr("NDA_DST")) == str(address) and index in (None, message["ifindex"])
+            if same and not message["state"] & _NEIGHBOUR_FAILED:
                 return _mac(message.get_attr("NDA_LLADDR"))
     return None
 

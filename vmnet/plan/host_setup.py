@@ -17,6 +17,7 @@ from vmnet.plan.displace import find_displaced, fix_management, set_aside
 from vmnet.plan.libvirt_network import plan_network
 from vmnet.plan.mend import mend_stack, stack_stands
 from vmnet.plan.nics import choose_nics
+from vmnet.plan.probes import check_probes, probe_words, prove_answers, silent_gateways
 from vmnet.plan.profiles import PULLS_PORTS, wanted_profiles
 from vmnet.plan.safety import check_build, check_host, check_spec, warnings
 from vmnet.plan.steps import Plan, Planned
@@ -43,6 +44,7 @@ def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
         Conflict: another change of the network is in progress.
     """
     check_spec(spec)
+    check_probes(spec, facts)
     chosen = choose_nics(spec, facts)
     check_host(spec, chosen.nics, facts)
     holder = find_holder(chosen.nics, spec.bridge.ifname, facts)
@@ -68,7 +70,7 @@ def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
         planned=_in_order(build, host, network),
         kept=(*kept, *network_kept),
         warnings=(*warnings(spec, chosen.nics, chosen.management, facts), *accepted),
-        choices=chosen.reasons,
+        choices=(*chosen.reasons, *probe_words(facts)),
         goal=goal_of(build, mac),
     )
 
@@ -77,7 +79,8 @@ def _host_part(build: Build) -> tuple[list[Planned], list[str]]:
     displaced = find_displaced(build)
     if stack_stands(build.wanted, build.facts):
         changes, kept = mend_stack(build.wanted, build.layer3, build.facts)
-        return [*changes, *set_aside(build, displaced), *fix_management(build)], kept
+        changes += [*set_aside(build, displaced), *fix_management(build)]
+        return [*changes, *(prove_answers(build) if changes else [])], kept
     return [
         *_clear_stale(build),
         *_add_profiles(build),
@@ -224,9 +227,11 @@ def _prove(build: Build) -> list[Planned]:
     ports = steps.WaitPorts(controller=build.bridge.ifname, ports=build.uplinks, timeout_s=PORTS_S)
     planned.append(Planned(step=ports, why="the bridge forwards"))
     for gateway in build.layer3.gateways:
+        if str(gateway) in silent_gateways(build):
+            continue
         wait = steps.WaitNeighbour(ifname=build.bridge.ifname, address=gateway, timeout_s=NEIGHBOUR_S)
         planned.append(Planned(step=wait, why="the gateway answers through the bridge"))
-    return planned
+    return [*planned, *prove_answers(build)]
 
 
 def _save_profiles(build: Build) -> list[Planned]:

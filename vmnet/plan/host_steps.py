@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vmnet.facts.probes import Probe
 from vmnet.facts.proof import Proof
 from vmnet.spec import IpAddress, IpInterface
 
@@ -149,4 +150,19 @@ class WaitNeighbour:
 
     ifname: str
     address: IpAddress
+    timeout_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitAnswer:
+    """Wait until what answered before the change answers again; asked over and over until then."""
+
+    probe: Probe
+    timeout_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitConfirmation:
+    """Wait until the admin says `vmnet confirm`, from a connection made anew."""
+
     timeout_s: int

@@ -23,7 +23,9 @@ from vmnet.plan.host_steps import (
     RollBackCheckpoint,
     Settings,
     WaitAddress,
+    WaitAnswer,
     WaitCarrier,
+    WaitConfirmation,
     WaitLacp,
     WaitNeighbour,
     WaitPorts,
@@ -61,6 +63,8 @@ HostStep = (
     | WaitPorts
     | WaitAddress
     | WaitNeighbour
+    | WaitAnswer
+    | WaitConfirmation
     | ProveUntouched
 )
 LibvirtStep = (
@@ -194,7 +198,9 @@ __all__ = [
     "StopNetwork",
     "UndefineNetwork",
     "WaitAddress",
+    "WaitAnswer",
     "WaitCarrier",
+    "WaitConfirmation",
     "WaitLacp",
     "WaitNeighbour",
     "WaitPorts",

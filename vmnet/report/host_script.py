@@ -11,6 +11,7 @@ import json
 import shlex
 from typing import TYPE_CHECKING
 
+from vmnet.facts import ProbeKind
 from vmnet.fields import encode
 from vmnet.plan import steps
 from vmnet.plan.commands import commands_of
@@ -21,7 +22,7 @@ from vmnet.report.words import describe
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from vmnet.facts import Facts
+    from vmnet.facts import Facts, Probe
     from vmnet.plan.steps import Plan, Planned
 
 _HEAD = """\
@@ -127,6 +128,13 @@ look() {
     ip rule | grep -w -e "$1"
     (cd "/sys/class/net/$1" && cat ifindex address mtu carrier_changes)
 }
+name_server() {
+    command -v dig >/dev/null || { echo "$1 is not asked: there is no dig"; return 0; }
+    dig +time=2 +tries=1 "@$1" . NS >/dev/null 2>&1
+}
+confirmed() {
+    [ -e confirmed ] || { echo "from a new connection: touch $kept/confirmed"; sleep 3; false; }
+}
 untouched() {
     look "$1" | cmp -s - "before-$1"
 }
@@ -212,7 +220,15 @@ def _step_lines(planned: Planned) -> Iterable[str]:
             return (shlex.join(("run", "untouched", ifname)),)
         case steps.CommitCheckpoint():
             return ('run nm CheckpointDestroy o "$checkpoint"', "checkpoint=", "trap - INT TERM HUP")
-        case steps.WaitCarrier() | steps.WaitLacp() | steps.WaitPorts() | steps.WaitAddress() | steps.WaitNeighbour():
+        case (
+            steps.WaitCarrier()
+            | steps.WaitLacp()
+            | steps.WaitPorts()
+            | steps.WaitAddress()
+            | steps.WaitNeighbour()
+            | steps.WaitAnswer()
+            | steps.WaitConfirmation()
+        ):
             return (_wait_line(step),)
         case _ if isinstance(step, NetworkStep):
             return network_lines(step, "run")
@@ -221,7 +237,13 @@ def _step_lines(planned: Planned) -> Iterable[str]:
 
 
 def _wait_line(
-    step: steps.WaitCarrier | steps.WaitLacp | steps.WaitPorts | steps.WaitAddress | steps.WaitNeighbour,
+    step: steps.WaitCarrier
+    | steps.WaitLacp
+    | steps.WaitPorts
+    | steps.WaitAddress
+    | steps.WaitNeighbour
+    | steps.WaitAnswer
+    | steps.WaitConfirmation,
 ) -> str:
     match step:
         case steps.WaitCarrier(ifname=ifname):
@@ -234,4 +256,18 @@ def _wait_line(
             words = ["address", ifname, *(f"{address} " for address in addresses)]
         case steps.WaitNeighbour(ifname=ifname, address=neighbour):
             words = ["neighbour", ifname, str(neighbour)]
+        case steps.WaitAnswer(probe=probe):
+            words = _probe_words(probe)
+        case steps.WaitConfirmation():
+            words = ["confirmed"]
     return shlex.join(("wait_for", str(step.timeout_s), describe(step), *words))
+
+
+def _probe_words(probe: Probe) -> list[str]:
+    match probe.kind:
+        case ProbeKind.COMMAND:
+            return shlex.split(probe.target)
+        case ProbeKind.DNS:
+            return ["name_server", probe.target]
+        case ProbeKind.SSH_PEER | ProbeKind.GATEWAY:
+            return ["ping", "-n", "-q", "-c", "1", "-W", "1", probe.target]

@@ -26,6 +26,8 @@ def progress_text(progress: Progress) -> str:
         case Event.DONE:
             seconds = f" {progress.seconds:.1f} s" if progress.seconds >= SHOWN_FROM_S else " done"
             return f"{seconds}\n"
+        case Event.WAIT:
+            return f" {progress.seconds:.0f} s left ..."
         case Event.FAILED:
             return f" FAILED after {progress.seconds:.1f} s\n"
         case Event.UNDO:

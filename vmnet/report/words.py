@@ -18,15 +18,15 @@ _ProfileStep = (
     | steps.ActivateProfile
     | steps.DeactivateProfile
 )
-_LinkStep = (
-    steps.ReapplyDevice
-    | steps.FlapLink
-    | steps.WaitCarrier
+_LinkStep = steps.ReapplyDevice | steps.FlapLink | steps.ProveUntouched
+_WaitStep = (
+    steps.WaitCarrier
     | steps.WaitLacp
     | steps.WaitPorts
     | steps.WaitAddress
     | steps.WaitNeighbour
-    | steps.ProveUntouched
+    | steps.WaitAnswer
+    | steps.WaitConfirmation
 )
 _NetworkStep = (
     steps.DefineNetwork | steps.StartNetwork | steps.StopNetwork | steps.UndefineNetwork | steps.SetNetworkAutostart
@@ -90,8 +90,10 @@ def _describe(step: steps.Step) -> str:
             | steps.RaiseLinks()
         ):
             return _domain(step)
-        case _:
+        case steps.ReapplyDevice() | steps.FlapLink() | steps.ProveUntouched():
             return _link(step)
+        case _:
+            return _wait(step)
 
 
 def _profile(step: _ProfileStep) -> str:
@@ -118,6 +120,14 @@ def _link(step: _LinkStep) -> str:
             return f"reapply {ifname}"
         case steps.FlapLink(ifname=ifname):
             return f"set {ifname} down and up"
+        case steps.ProveUntouched(ifname=ifname):
+            return f"prove that {ifname} is untouched"
+        case _:
+            assert_never(step)
+
+
+def _wait(step: _WaitStep) -> str:
+    match step:
         case steps.WaitCarrier(ifname=ifname, timeout_s=seconds):
             return f"wait up to {seconds} s for carrier on {ifname}"
         case steps.WaitLacp(ports=ports, timeout_s=seconds):
@@ -128,8 +138,10 @@ def _link(step: _LinkStep) -> str:
             return f"wait up to {seconds} s for {listed(addresses, nothing='an address')} on {ifname}"
         case steps.WaitNeighbour(ifname=ifname, address=address, timeout_s=seconds):
             return f"wait up to {seconds} s for {address} to answer on {ifname}"
-        case steps.ProveUntouched(ifname=ifname):
-            return f"prove that {ifname} is untouched"
+        case steps.WaitAnswer(probe=probe, timeout_s=seconds):
+            return f"wait up to {seconds} s for {probe} to answer"
+        case steps.WaitConfirmation(timeout_s=seconds):
+            return f"wait up to {seconds} s for sudo vmnet confirm, from a new connection"
         case _:
             assert_never(step)
 

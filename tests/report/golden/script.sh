@@ -122,6 +122,13 @@ look() {
     ip rule | grep -w -e "$1"
     (cd "/sys/class/net/$1" && cat ifindex address mtu carrier_changes)
 }
+name_server() {
+    command -v dig >/dev/null || { echo "$1 is not asked: there is no dig"; return 0; }
+    dig +time=2 +tries=1 "@$1" . NS >/dev/null 2>&1
+}
+confirmed() {
+    [ -e confirmed ] || { echo "from a new connection: touch $kept/confirmed"; sleep 3; false; }
+}
 untouched() {
     look "$1" | cmp -s - "before-$1"
 }

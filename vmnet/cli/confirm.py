@@ -1,0 +1,35 @@
+"""vmnet confirm: the admin's word that the host can still be reached."""
+
+from __future__ import annotations
+
+import click
+
+from vmnet.cli import complete, flow, options
+from vmnet.cli.session import Session
+from vmnet.errors import Refused
+
+HELP = """Confirm a change that waits for it: host-setup --confirm SECONDS.
+
+Say it from a connection made anew, after the address has moved: that the old one lives proves little. Without it, all
+goes back when the time is over.
+
+\b
+Examples:
+  sudo vmnet confirm
+"""
+
+
+@click.command("confirm", help=HELP, short_help="Confirm a change that waits for it.")
+@click.argument("run", metavar="[RUN]", required=False, shell_complete=complete.runs)
+@options.output_option
+@click.pass_obj
+def command(session: Session, *, run: str | None, output: str) -> None:
+    """Confirm, report."""
+    try:
+        confirmed = session.api.confirm(run)
+    except PermissionError:
+        raise Refused("runs can be confirmed by root only", flow.with_sudo(session)) from None
+    if output == "json":
+        flow.write_json(session, {"command": "confirm", "run": confirmed})
+    else:
+        session.stdout.write(f"confirm: run {confirmed} is confirmed; sudo vmnet follow shows the rest\n")

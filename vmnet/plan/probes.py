@@ -1,0 +1,69 @@
+"""Probes: what answers before a change must answer after it; what does not proves nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.errors import Refused, SpecError
+from vmnet.facts import ProbeKind
+from vmnet.plan import steps
+from vmnet.plan.steps import Planned
+
+if TYPE_CHECKING:
+    from vmnet.facts import Facts
+    from vmnet.plan.build import Build
+    from vmnet.spec import HostSpec
+
+ANSWER_S = 30
+STP_S = 30
+"""Listening and learning, 15 s each, before a port of a bridge with STP forwards (IEEE 802.1D 8.4)."""
+_MAX_CONFIRM_S = 3600
+
+
+def check_probes(spec: HostSpec, facts: Facts) -> None:
+    """Raise Refused where a probe of the admin's own fails before anything is changed."""
+    for answer in facts.answers:
+        if answer.probe.kind is ProbeKind.COMMAND and not answer.ok:
+            raise Refused(
+                f"the probe {answer.probe.target!r} fails before anything is changed: {answer.problem}",
+                "mend the command, or leave that --probe out",
+            )
+    if spec.confirm_s is not None and not 10 <= spec.confirm_s <= _MAX_CONFIRM_S:
+        raise SpecError(f"{spec.confirm_s} s to confirm is out of range", f"--confirm takes 10 to {_MAX_CONFIRM_S}")
+
+
+def prove_answers(build: Build) -> list[Planned]:
+    """Return the steps that wait for what answered before, and for the admin's word where that is asked for.
+
+    The gateway has a step of its own, which asks it through the bridge.
+    """
+    seconds = ANSWER_S + (STP_S if build.spec.bridge.stp else 0)
+    planned = [
+        Planned(step=steps.WaitAnswer(probe=answer.probe, timeout_s=seconds), why=_why(answer.probe.kind))
+        for answer in build.facts.answers
+        if answer.ok and answer.probe.kind is not ProbeKind.GATEWAY
+    ]
+    if build.spec.confirm_s is not None:
+        step = steps.WaitConfirmation(timeout_s=build.spec.confirm_s)
+        planned.append(Planned(step=step, why="vmnet confirm from a connection made anew keeps all this"))
+    return planned
+
+
+def _why(kind: ProbeKind) -> str:
+    return "it answered before the change" if kind is not ProbeKind.COMMAND else "the admin's own probe"
+
+
+def silent_gateways(build: Build) -> set[str]:
+    """Return the adopted gateways that do not answer now: to wait for them would be to refuse a working change."""
+    if build.spec.address is not None:
+        return set()
+    answers = build.facts.answers
+    return {a.probe.target for a in answers if a.probe.kind is ProbeKind.GATEWAY and not a.ok}
+
+
+def probe_words(facts: Facts) -> tuple[str, ...]:
+    """Return a line for each probe: what it is, and whether it counts."""
+    return tuple(
+        f"{answer.probe}: {'answers now, and must answer after' if answer.ok else f'proves nothing, {answer.problem}'}"
+        for answer in facts.answers
+    )
