@@ -40,13 +40,13 @@ __all__ = [
     "apply",
     "confirm",
     "deduce_goal",
+    "find_duplicates",
     "follow",
     "last_goal",
     "plan_attach_domain",
     "plan_host_setup",
     "plan_migration",
     "plan_undo",
-    "probe_addresses",
     "read_facts",
     "read_runs",
     "undo",
@@ -87,7 +87,7 @@ def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
     return plan
 
 
-def probe_addresses(plan: Plan, facts: Facts) -> Facts:
+def find_duplicates(plan: Plan, facts: Facts) -> Facts:
     """Ask the LAN by ARP who has the static addresses that are new to this host; takes a second, and root.
 
     Args:
@@ -96,7 +96,7 @@ def probe_addresses(plan: Plan, facts: Facts) -> Facts:
     Returns:
         The facts with `duplicates`; unchanged where there is nothing to ask for, or without root.
     """
-    found: Facts = import_module("vmnet.apply.duplicates").probe_addresses(plan, facts)
+    found: Facts = import_module("vmnet.apply.duplicates").find_duplicates(plan, facts)
     return found
 
 

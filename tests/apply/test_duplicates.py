@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tests.facts_samples import end_state, goal
 from tests.plan.hosts import ADDRESS, REQUESTED, bare_host, routed_host
-from vmnet.apply.duplicates import new_addresses, probe_addresses, ways_out
+from vmnet.apply.duplicates import find_duplicates, new_addresses, ways_out
 from vmnet.facts import Facts
 from vmnet.plan.host_setup import plan_host_setup
 from vmnet.plan.steps import HostGoal
@@ -36,6 +36,6 @@ def test_on_nics_with_carrier_or_on_the_bridge() -> None:
 
 def test_nothing_is_sent_for_nothing_new_or_without_root() -> None:
     facts = routed_host()
-    assert probe_addresses(plan_host_setup(SPEC, facts), facts) is facts
+    assert find_duplicates(plan_host_setup(SPEC, facts), facts) is facts
     nobody = replace(bare_host(), root=False)
-    assert probe_addresses(plan_host_setup(SPEC, nobody), nobody) is nobody
+    assert find_duplicates(plan_host_setup(SPEC, nobody), nobody) is nobody

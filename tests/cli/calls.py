@@ -62,7 +62,7 @@ class MadeUpHost:
     def plan_host_setup(self, spec: HostSpec, facts: Facts) -> Plan:
         return self._plan("host-setup", spec)
 
-    def probe_addresses(self, plan: Plan, facts: Facts) -> Facts:
+    def find_duplicates(self, plan: Plan, facts: Facts) -> Facts:
         return replace(facts, duplicates=self.duplicates)
 
     def plan_attach_domain(self, spec: AttachSpec, facts: Facts) -> Plan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vmnet.host.arp_probe import find_duplicates
+from vmnet.host.arp_probe import ask_links
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts, Link
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vmnet.spec import IpAddress
 
 
-def probe_addresses(plan: Plan, facts: Facts) -> Facts:
+def find_duplicates(plan: Plan, facts: Facts) -> Facts:
     """Return the facts with who answered for the plan's new addresses; unchanged where none is new, or without root."""
     if plan.empty or plan.goal is None or not facts.root:
         return facts
@@ -21,7 +21,7 @@ def probe_addresses(plan: Plan, facts: Facts) -> Facts:
     if not addresses or not links:
         return facts
     own = {mac for link in facts.links for mac in (link.mac, link.permanent_mac) if mac}
-    return replace(facts, duplicates=find_duplicates(links, addresses, own))
+    return replace(facts, duplicates=ask_links(links, addresses, own))
 
 
 def new_addresses(goal: HostGoal, facts: Facts) -> tuple[IpAddress, ...]:

@@ -86,7 +86,7 @@ def command(session: Session, *, uri: str, script: bool, **words: Any) -> None:
     spec = _wanted(words)
     facts = api.read_facts(uri=uri, hypervisor=spec.network is not None, probes=words["probe"])
     plan = api.plan_host_setup(spec, facts)
-    asked = api.probe_addresses(plan, facts)
+    asked = api.find_duplicates(plan, facts)
     if asked.duplicates:
         plan = api.plan_host_setup(spec, asked)
     if script:

@@ -43,7 +43,7 @@ class Facts:
     owners: tuple[Owner, ...] = ()
     switch_ports: tuple[SwitchPort, ...] = ()
     duplicates: tuple[Duplicate, ...] = ()
-    """Who answered for wanted addresses, after `probe_addresses`; reading facts sends nothing."""
+    """Who answered for wanted addresses, after `find_duplicates`; reading facts sends nothing."""
     answers: tuple[Answer, ...] = ()
     """What came of the probes, where they were asked for."""
 

@@ -28,9 +28,7 @@ _IPV4_OVER_ETHERNET = b"\x00\x01\x08\x00\x06\x04"
 _REQUEST = b"\x00\x01"
 
 
-def find_duplicates(
-    links: Sequence[Link], addresses: Sequence[IpAddress], own: Collection[Mac]
-) -> tuple[Duplicate, ...]:
+def ask_links(links: Sequence[Link], addresses: Sequence[IpAddress], own: Collection[Mac]) -> tuple[Duplicate, ...]:
     """Probe for `addresses` on `links`, and return who answered.
 
     A probe has no sender's address: nobody's ARP table changes, whoever has the address answers.
