@@ -48,6 +48,12 @@ while not any(wanted in open(path, "rb").read() for path in glob.glob("/var/lib/
 time.sleep(float(sys.argv[2]))
 os.execvp("sh", ["sh", "-c", sys.argv[3]])
 """
+_PROFILES = """\
+for file in /etc/NetworkManager/system-connections/*; do
+    stat -c '%n %a %u %g' "$file"
+    grep -v '^timestamp=' "$file"
+done
+"""
 _SETTLED = """\
 tail -qn 1 /var/lib/vmnet/runs/*/journal.jsonl | grep -q '"ended"' || exit 1
 [ -z "$(find /etc/systemd/system -name 'vmnet-*')" ] || exit 1
@@ -88,14 +94,13 @@ class Outcome:
         return self.seen != "between" and not self.detail
 
 
-def comparable(observed: dict[str, Any]) -> dict[str, Any]:
+def look(lab: Lab) -> dict[str, Any]:
     """Return what must be equal: profiles, links, routes, networks, without what NetworkManager and libvirt make up
-    anew each time they start."""
-    kept = {key: observed[key] for key in ("profiles", "active", "addresses", "routes", "resolv", "networks")}
-    for key in ("profiles", "active"):
-        hashes = {line.split()[0] for line in kept[key].splitlines() if re.search(r"/run/.*/(virbr0|lo)", line)}
-        lines = (line for line in kept[key].splitlines() if not re.search(r"virbr0|:lo$|/run/.*/lo\b", line))
-        kept[key] = sorted(line for line in lines if line.split()[:1] != hashes)
+    anew each time they start, and without the time at which a profile was up last, which NetworkManager saves, too."""
+    observed = observe(lab)
+    kept = {key: observed[key] for key in ("active", "addresses", "routes", "resolv", "networks")}
+    kept["active"] = sorted(line for line in kept["active"].splitlines() if not re.search(":virbr0$|:lo$", line))
+    kept["profiles"] = lab.run(["sh", "-c", _PROFILES]).stdout
     kept["networks"] = re.sub(r"<uuid>.*?</uuid>|<mac address=.*?/>|UUID: .*|portid='.*?'", "", kept["networks"])
     return kept
 
@@ -116,11 +121,11 @@ class Matrix:
         lab.run("cat >/root/settled", stdin=_SETTLED)
         lab.save(STATE)
         lab.reset(STATE)
-        self.start = comparable(observe(lab))
+        self.start = look(lab)
         plan = json.loads(lab.run([*ADOPT, "--plan", "--output", "json"]).stdout)
         self.steps = len(plan["plan"]["planned"])
         lab.run(ADOPT, timeout=300)
-        self.goal = comparable(observe(lab))
+        self.goal = look(lab)
 
     def cells(self) -> tuple[Cell, ...]:
         """Return all cells, fault by fault."""
@@ -161,12 +166,12 @@ class Matrix:
         return False
 
     def _judge(self, settled: bool, seconds: float) -> Outcome:
-        seen = comparable(observe(self.lab))
+        seen = look(self.lab)
         end = time.monotonic() + 30
         # Carrier and routes of what was just activated come within seconds.
         while seen not in (self.start, self.goal) and time.monotonic() < end:
             time.sleep(2)
-            seen = comparable(observe(self.lab))
+            seen = look(self.lab)
         runs = json.loads(self.lab.run(["vmnet", "runs", "--output", "json"]).stdout)["runs"]
         state = runs[-1]["state"] if runs else "none"
         log = self.lab.run("tail -n 5 /root/caller.log; journalctl -u 'vmnet-*' -n 15 -o cat --no-pager").stdout

@@ -116,6 +116,10 @@ class Executor:
                 pass
         for argv in commands_of(step):
             process.run(argv, accept=accept)
+        if isinstance(step, steps.ModifyProfile) and step.save:
+            profile_files.sync_profiles()
+        if isinstance(step, steps.DeleteProfile) and undoing:
+            profile_files.remove_leftover(step.uuid, step.name)
 
     def _waiting(self, left_s: float) -> None:
         self.keep_checkpoint()

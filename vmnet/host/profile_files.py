@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from vmnet.facts import Profile
 
 
+SAVED = Path("/etc/NetworkManager/system-connections")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileCopy:
     """Where a profile's file stood, with its mode and owner."""
@@ -79,11 +82,38 @@ def restore_profile(uuid: str, copies: Path) -> None:
     os.chown(temporary, copy.uid, copy.gid)
     temporary.chmod(copy.mode)
     temporary.replace(path)
+    _sync(path.parent)
     if now and now != copy.filename:
         # A profile of /run moved to /etc when it was modified; the copy in /etc would hide the one put back.
         Path(now).unlink(missing_ok=True)
         run(("nmcli", "connection", "reload"))
     run(("nmcli", "connection", "load", copy.filename))
+
+
+def sync_profiles(directory: Path = SAVED) -> None:
+    """Wait until the saved profiles are on the disk: NetworkManager renames a new file into place without fsync, and
+    after a loss of power such a file may be there and empty."""
+    if not directory.is_dir():
+        return
+    for path in (*directory.iterdir(), directory):
+        if path.is_file() or path is directory:
+            _sync(path)
+
+
+def remove_leftover(uuid: str, name: str, directory: Path = SAVED) -> None:
+    """Remove the file of a profile that NetworkManager does not know, because a loss of power left it empty."""
+    for path in (directory / f"{name}.nmconnection", directory / f"{name}-{uuid}.nmconnection"):
+        if path.is_file() and (not path.read_bytes().strip(b"\0") or f"uuid={uuid}\n".encode() in path.read_bytes()):
+            path.unlink()
+            _sync(directory)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def is_as_copied(uuid: str, copies: Path) -> bool:

@@ -1,0 +1,39 @@
+"""Profile files after a loss of power."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vmnet.host.profile_files import remove_leftover, sync_profiles
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UUID = "fce40a8f-ab4f-5958-acde-d372715b546d"
+OURS = f"[connection]\nid=br0\nuuid={UUID}\ntype=bridge\n".encode()
+
+
+@pytest.mark.parametrize("name", ["br0.nmconnection", f"br0-{UUID}.nmconnection"])
+@pytest.mark.parametrize("content", [b"", bytes(512), OURS])
+def test_what_a_loss_of_power_left_is_removed(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    remove_leftover(UUID, "br0", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_profiles_of_others_stay(tmp_path: Path) -> None:
+    other = OURS.replace(b"fce40a8f", b"00000000")
+    (tmp_path / "br0.nmconnection").write_bytes(other)
+    (tmp_path / "lan.nmconnection").write_bytes(b"")
+    remove_leftover(UUID, "br0", tmp_path)
+    assert (tmp_path / "br0.nmconnection").read_bytes() == other
+    assert (tmp_path / "lan.nmconnection").exists()
+
+
+def test_to_sync_is_to_change_nothing(tmp_path: Path) -> None:
+    (tmp_path / "lan.nmconnection").write_bytes(OURS)
+    sync_profiles(tmp_path)
+    sync_profiles(tmp_path / "none")
+    assert (tmp_path / "lan.nmconnection").read_bytes() == OURS
