@@ -9,15 +9,14 @@ import pytest
 
 from .base import lock
 from .machine import Lab
-from .observe import ADOPT, SETUP, Before, management, observe
+from .matrix import Matrix
 from .recipe import RELEASES
+from .starts import Starts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent
-MADE = {"bridged": ("clean", ADOPT), "mended": ("primer", SETUP)}
-"""state -> the saved state that it is made of, and how."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,28 +47,16 @@ def started_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
                 lab.down()
 
 
-class Starts:
-    """The states that tests start from: saved ones, and those that vmnet makes of them, once a session."""
-
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
-        self.before: dict[str, Before] = {}
-        """What the host was like before vmnet made the state."""
-
-    def reach(self, state: str) -> None:
-        if state in MADE and state not in self.before:
-            base, command = MADE[state]
-            self._lab.reset(base)
-            self.before[state] = Before(observed=observe(self._lab), management=management(self._lab))
-            self._lab.run(command, timeout=300)
-            self._lab.save(state)
-        self._lab.reset(state)
-
-
 @pytest.fixture(scope="session")
 def starts(started_lab: Lab) -> Starts:
     """See `Starts`."""
     return Starts(started_lab)
+
+
+@pytest.fixture(scope="session")
+def matrix(started_lab: Lab, starts: Starts) -> Matrix:
+    """The kill matrix in the lab of this session."""
+    return Matrix(started_lab, starts)
 
 
 @pytest.fixture

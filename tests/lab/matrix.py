@@ -20,6 +20,7 @@ from .progress import step
 
 if TYPE_CHECKING:
     from .machine import Lab
+    from .starts import Starts
 
 STATE = "faults"
 """`clean` with the guests paused, saved once a session."""
@@ -113,23 +114,26 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> str:
 class Matrix:
     """A lab in which cells are tried."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, starts: Starts) -> None:
         self.lab = lab
-        lab.reset("clean")
+        starts.reach("bridged")
+        self.goal = look(lab)
+        run = json.loads(lab.run(["vmnet", "runs", "--output", "json"]).stdout)["runs"][-1]
+        self.steps: int = run["done"]
+        starts.reach("clean")
         lab.run("for d in $(virsh list --name); do virsh suspend $d; done")
         lab.run("cat >/root/fault.py", stdin=_AGENT)
         lab.run("cat >/root/settled", stdin=_SETTLED)
-        lab.save(STATE)
-        lab.reset(STATE)
         self.start = look(lab)
-        plan = json.loads(lab.run([*ADOPT, "--plan", "--output", "json"]).stdout)
-        self.steps = len(plan["plan"]["planned"])
-        lab.run(ADOPT, timeout=300)
-        self.goal = look(lab)
+        lab.save(STATE)
 
     def cells(self) -> tuple[Cell, ...]:
         """Return all cells, fault by fault."""
         return tuple(Cell(fault, number) for fault in FAULTS for number in range(1, self.steps + 1))
+
+    def cell(self, fault: str, place: float) -> Cell:
+        """Return the cell at a place between 0 (the first step) and 1 (the last)."""
+        return Cell(fault, 1 + min(int(place * self.steps), self.steps - 1))
 
     def try_cell(self, cell: Cell) -> Outcome:
         """Make the fault and say what the host is like after it."""

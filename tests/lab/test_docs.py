@@ -13,8 +13,8 @@ from .guests import assert_back
 from .observe import management, observe
 
 if TYPE_CHECKING:
-    from .conftest import Starts
     from .machine import Lab
+    from .starts import Starts
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -13,8 +13,8 @@ from .guests import assert_back
 from .observe import ADOPT, SETUP, links, management, observe
 
 if TYPE_CHECKING:
-    from .conftest import Starts
     from .machine import Lab
+    from .starts import Starts
 
 MAC = "00:23:ae:ab:20:54"
 

@@ -1,0 +1,130 @@
+"""``scripts/test --matrix``: every cell of the kill matrix, one release after the other or side by side.
+
+    python -m tests.lab.matrix_cli try RELEASE    every cell that was not tried yet on this very vmnet
+    python -m tests.lab.matrix_cli table          what came of them; exit code 1 unless all were tried and all hold
+
+Each cell's outcome is a line in logs/matrix-RELEASE.jsonl, so that it can be interrupted and taken up again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import LabError
+from .machine import Lab
+from .matrix import FAULTS, Cell, Matrix, Outcome
+from .progress import say
+from .recipe import RELEASES
+from .starts import Starts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ROOT = Path(__file__).parents[2]
+_MARKS = {"start": "s", "goal": "g"}
+
+
+def package_hash() -> str:
+    """Return what tells one vmnet from another: a hash of its modules and documents."""
+    files = [path for top in ("vmnet", "xml") for path in sorted((ROOT / top).rglob("*.*")) if path.suffix != ".pyc"]
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def log_of(release: str) -> Path:
+    """Return the file that holds a release's outcomes."""
+    return ROOT / "logs" / f"matrix-{release}.jsonl"
+
+
+def read_log(release: str) -> list[dict[str, Any]]:
+    """Return the outcomes of this very vmnet, oldest first."""
+    path = log_of(release)
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    return [record for record in map(json.loads, lines) if record["vmnet"] == package_hash()]
+
+
+def try_all(release: str) -> None:
+    """Try every cell that has no outcome yet."""
+    log_of(release).parent.mkdir(exist_ok=True)
+    tried = {record["cell"] for record in read_log(release)}
+    lab = Lab(f"matrix-{release}", release)
+    lab.up()
+    try:
+        matrix = Matrix(lab, Starts(lab))
+        versions = lab.run("nmcli --version; virsh --version; uname -r").stdout.split("\n")
+        # Step by step through all faults: what is interrupted has seen all of them.
+        todo = sorted((cell for cell in matrix.cells() if cell.name not in tried), key=lambda cell: cell.step)
+        say(f"{release}: {len(todo)} of {len(matrix.cells())} cells are left")
+        for cell in todo:
+            _write(release, cell, _try(matrix, cell), matrix.steps, versions)
+    finally:
+        lab.down()
+
+
+def _try(matrix: Matrix, cell: Cell) -> Outcome:
+    try:
+        return matrix.try_cell(cell)
+    except LabError as error:
+        return Outcome(seen="lost", seconds=0, detail=f"{error.message} {error.hint}")
+
+
+def _write(release: str, cell: Cell, outcome: Outcome, steps: int, versions: Iterable[str]) -> None:
+    record = {
+        "cell": cell.name,
+        "seen": outcome.seen,
+        "holds": outcome.holds,
+        "seconds": round(outcome.seconds),
+        "detail": outcome.detail,
+        "steps": steps,
+        "vmnet": package_hash(),
+        "date": time.strftime("%Y-%m-%d"),
+        "versions": [version for version in versions if version],
+    }
+    with log_of(release).open("a") as file:
+        file.write(json.dumps(record) + "\n")
+    say(f"{release}: {cell.name}: {outcome.seen}{'' if outcome.holds else f' FAILED: {outcome.detail}'}")
+
+
+def table() -> bool:
+    """Print what came of the cells, a row for each fault; return whether all were tried and all hold."""
+    whole = True
+    for release in RELEASES:
+        records = {record["cell"]: record for record in read_log(release)}
+        steps = max((record["steps"] for record in records.values()), default=0)
+        last = next(reversed(records.values()), None)
+        about = f", {', '.join(last['versions'])}, last tried {last['date']}" if last else ""
+        print(f"{release}: {len(records)} of {steps * len(FAULTS)} cells{about}")
+        for fault in FAULTS:
+            row = [_mark(records.get(Cell(fault, step).name)) for step in range(1, steps + 1)]
+            whole = whole and bool(row) and set(row) <= set(_MARKS.values())
+            print(f"  {fault:<11} {''.join(row)}")
+    print("each letter is a step: s as at the start, g at the goal, X between, . not tried")
+    return whole
+
+
+def _mark(record: dict[str, Any] | None) -> str:
+    if record is None:
+        return "."
+    return _MARKS.get(record["seen"], "X") if record["holds"] else "X"
+
+
+def main(argv: list[str]) -> int:
+    """Do what the words say and return the exit code."""
+    if argv[:1] == ["try"] and len(argv) == 2:
+        try_all(argv[1])
+        return 0
+    if argv == ["table"]:
+        return 0 if table() else 1
+    print(__doc__)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
