@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,9 +15,12 @@ from vmnet.apply.lock import locked
 from vmnet.apply.progress import Event, Progress
 from vmnet.apply.run import carry_out
 from vmnet.errors import Conflict, LinkError, Refused, SpecError, UndoIncomplete
-from vmnet.facts import Facts
+from vmnet.facts import Answer, Facts, Probe, ProbeKind
 from vmnet.plan import steps
 from vmnet.plan.steps import Plan, Planned
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FACTS = Facts(hostname="host", machine_id="0" * 32, root=True)
 
@@ -49,6 +53,7 @@ class RecordingExecutor:
     done: list[str] = field(default_factory=list)
     undone: list[str] = field(default_factory=list)
     waited: int = 0
+    silent_after: str = ""
 
     def execute(self, step: steps.Step, *, undoing: bool = False) -> None:
         name = getattr(step, "name", type(step).__name__)
@@ -67,6 +72,9 @@ class RecordingExecutor:
 
     def wait_ready(self) -> None:
         self.waited += 1
+
+    def silent(self, probes: Sequence[Probe]) -> tuple[Probe, ...]:
+        return tuple(probe for probe in probes if probe.target == self.silent_after)
 
 
 def journal_in(path: Path) -> Journal:
@@ -95,6 +103,21 @@ def test_a_failure_anywhere_takes_everything_back(tmp_path: Path, at: int, error
     assert executor.undone == (["RollBackCheckpoint"] if at > 0 else []) + expected
     assert journal.state() is RunState.ROLLED_BACK
     assert "taken back" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize(
+    ("silent", "said"), [("", "answering as before: DNS server 192.0.2.53"), ("192.0.2.53", "NOT answering as before")]
+)
+def test_after_the_way_back_it_is_asked_what_answered_before(tmp_path: Path, silent: str, said: str) -> None:
+    answers = tuple(
+        Answer(probe=Probe(kind=ProbeKind.DNS, target=f"192.0.2.{n}"), problem="" if n == 53 else "no")
+        for n in (53, 54)
+    )
+    journal = Journal.create(PLAN, replace(FACTS, answers=answers), tmp_path / "runs")
+    with pytest.raises(LinkError) as caught:
+        carry_out(PLAN, RecordingExecutor(fail_at=3, silent_after=silent), journal, lambda _: None)
+    assert caught.value.__notes__[1].startswith(said)
+    assert "192.0.2.54" not in caught.value.__notes__[1]
 
 
 def test_what_cannot_be_taken_back_is_said_with_its_command(tmp_path: Path) -> None:

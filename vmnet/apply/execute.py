@@ -14,14 +14,18 @@ from vmnet.apply.waits import wait
 from vmnet.errors import ToolError
 from vmnet.host import netlink, nmcli, process, profile_files
 from vmnet.host.hypervisor import Hypervisor
+from vmnet.host.probes import try_probes
 from vmnet.plan import steps
 from vmnet.plan.commands import commands_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from vmnet.facts import Probe
 
 _RE_ARM_EVERY_S = 5.0
 _TELL_EVERY_S = 10.0
+_ANSWER_S = 20.0
 _DAEMON_S = 60.0
 _PAUSE_S = 0.5
 
@@ -163,6 +167,17 @@ class Executor:
                 return
             if time.monotonic() > deadline:
                 return
+
+    def silent(self, probes: Sequence[Probe]) -> tuple[Probe, ...]:
+        """Return those of the probes that do not answer within some seconds."""
+        deadline = time.monotonic() + _ANSWER_S
+        left = tuple(probes)
+        while left:
+            left = tuple(answer.probe for answer in try_probes(left) if not answer.ok)
+            if time.monotonic() > deadline:
+                break
+            time.sleep(_PAUSE_S)
+        return left
 
     def _libvirt(self) -> Hypervisor:
         if self._hypervisor is None:

@@ -12,6 +12,7 @@ from vmnet.plan.commands import commands_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from vmnet.facts import Facts, Probe
     from vmnet.plan.steps import Planned
 
 PASSES = 3
@@ -29,6 +30,10 @@ class StepExecutor(Protocol):
 
     def wait_ready(self) -> None:
         """Wait until NetworkManager answers."""
+        ...
+
+    def silent(self, probes: Sequence[Probe]) -> tuple[Probe, ...]:
+        """Return those that do not answer, after some patience."""
         ...
 
 
@@ -68,6 +73,15 @@ def roll_back(begun: Sequence[tuple[int, Planned]], executor: StepExecutor, note
             _write(note, "undo-failed", todo[number][0], text)
         raise _incomplete(note, (todo[number][2] for number in left), left.values())
     _write(note, "rolled-back")
+
+
+def answers_after(facts: Facts, executor: StepExecutor) -> str:
+    """Return whether what answered before a run answers now that it is taken back; "" where nothing did."""
+    probes = [answer.probe for answer in facts.answers if answer.ok]
+    silent = executor.silent(probes)
+    if silent:
+        return f"NOT answering as before: {', '.join(map(str, silent))}"
+    return f"answering as before: {', '.join(map(str, probes))}" if probes else ""
 
 
 def _try(number: int, step: steps.Step, executor: StepExecutor, left: dict[int, str]) -> None:

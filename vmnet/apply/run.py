@@ -12,7 +12,7 @@ from vmnet.apply.handover import is_confirmed, read_request
 from vmnet.apply.journal import Journal, RunState, find_run
 from vmnet.apply.progress import Watcher
 from vmnet.apply.result import RunResult
-from vmnet.apply.roll_back import StepExecutor, roll_back
+from vmnet.apply.roll_back import StepExecutor, answers_after, roll_back
 from vmnet.apply.signals import uninterrupted
 from vmnet.apply.undo_script import point_to_undo_script, write_undo_script
 from vmnet.errors import ToolError, VmnetError
@@ -133,10 +133,21 @@ def carry_out(plan: Plan, executor: StepExecutor, journal: Journal, report: Repo
         finished = True
     finally:
         if not finished:
-            with uninterrupted():
-                roll_back(begun, executor, note)
-            if error := sys.exception():
-                error.add_note(f"all that was done is taken back; the journal is in {journal.directory}")
+            said = _take_back(begun, executor, journal, note)
+            _add_notes(sys.exception(), f"all that was done is taken back; the journal is in {journal.directory}", said)
+
+
+def _take_back(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Journal, note: _Teller) -> str:
+    """Take back what was begun, and return what then answers as before."""
+    with uninterrupted():
+        roll_back(begun, executor, note)
+        return answers_after(journal.facts(), executor)
+
+
+def _add_notes(error: BaseException | None, *notes: str) -> None:
+    for text in notes:
+        if error is not None and text:
+            error.add_note(text)
 
 
 def _one_step(index: int, plan: Plan, executor: StepExecutor, note: _Teller) -> None:
@@ -171,9 +182,10 @@ def take_up(plan: Plan, executor: Executor, journal: Journal, report: Report) ->
         carry_out(plan, executor, journal, report)
         return
     begun = [(index, planned) for index, planned in enumerate(plan.planned) if ("begin", index) in events]
-    with uninterrupted():
-        roll_back(begun, executor, note)
-    raise ToolError(
+    said = _take_back(begun, executor, journal, note)
+    cut_off = ToolError(
         f"run {journal.run} was cut off, by a kill or a loss of power, and all that it had done is taken back",
         "run the command again; vmnet verify shows the state",
     )
+    _add_notes(cut_off, said)
+    raise cut_off
