@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .base import wait_booted
+from .faults import BREAK_EVERY, BREAKS, FAULTS, KILLS, POWER, SSH, Fault
 from .monitor import Monitor
 from .observe import ADOPT, observe
 from .progress import step
@@ -22,21 +23,9 @@ if TYPE_CHECKING:
     from .machine import Lab
     from .starts import Starts
 
-STATE = "faults"
-"""`clean` with the guests paused, saved once a session."""
 DEADLINE_S = 180.0
 """The plan's own deadline is 60 s; an emulated host takes several times as long for the same work."""
-ADDRESS = "172.16.4.3"
-
-_VMNET = "pkill -KILL -f '[v]mnet.apply.worker|[b]in/vmnet host-setup'"
-FAULTS = {
-    "kill-vmnet": _VMNET,
-    "kill-nm": "kill -KILL $(pidof NetworkManager)",
-    "restart-nm": "systemctl restart NetworkManager",
-    "power": "echo b >/proc/sysrq-trigger",
-    "cut-ssh": "pkill -KILL -f '^ssh .*host-setup'",
-}
-"""Each kind of fault, as the command that makes it on the lab host."""
+HEAL_S = 90.0
 
 _AGENT = """\
 import glob, os, sys, time
@@ -55,10 +44,14 @@ for file in /etc/NetworkManager/system-connections/*; do
     grep -v '^timestamp=' "$file"
 done
 """
-_SETTLED = """\
-tail -qn 1 /var/lib/vmnet/runs/*/journal.jsonl | grep -q '"ended"' || exit 1
-[ -z "$(find /etc/systemd/system -name 'vmnet-*')" ] || exit 1
-nmcli -t general status >/dev/null && ip netns exec lan ping -c 1 -W 1 172.16.4.3 >/dev/null
+_CONCLUDED = """\
+tail -qn 1 /var/lib/vmnet/runs/*/journal.jsonl | grep -q '"ended"' &&
+    [ -z "$(find /etc/systemd/system -name 'vmnet-*')" ] && nmcli -t general status >/dev/null
+"""
+_REACHABLE = "ip netns exec lan ping -c 1 -W 1 {address} >/dev/null"
+_BY_DHCP = """\
+nmcli connection modify lan ipv4.method auto ipv4.addresses '' ipv4.gateway '' ipv4.dns ''
+nmcli connection up lan
 """
 
 
@@ -111,48 +104,92 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> str:
     return "\n".join(f"{key}: {one[key]!r}\n  !=  {other[key]!r}" for key in one if one[key] != other[key])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """A start, saved as `state`, and where host-setup leads from it when nothing goes wrong."""
+
+    state: str
+    address: str
+    start: dict[str, Any]
+    goal: dict[str, Any]
+    steps: int
+
+
 class Matrix:
     """A lab in which cells are tried."""
 
     def __init__(self, lab: Lab, starts: Starts) -> None:
         self.lab = lab
         starts.reach("bridged")
-        self.goal = look(lab)
-        run = json.loads(lab.run(["vmnet", "runs", "--output", "json"]).stdout)["runs"][-1]
-        self.steps: int = run["done"]
-        starts.reach("clean")
-        lab.run("for d in $(virsh list --name); do virsh suspend $d; done")
-        lab.run("cat >/root/fault.py", stdin=_AGENT)
-        lab.run("cat >/root/settled", stdin=_SETTLED)
-        self.start = look(lab)
-        lab.save(STATE)
+        goal, steps = look(lab), self._last_run()["done"]
+        self._begin("")
+        self.static = self._course("faults", goal, steps)
+        self._dhcp: Course | None = None
+
+    def _begin(self, prepare: str) -> None:
+        self.lab.reset("clean")
+        self.lab.run("for d in $(virsh list --name); do virsh suspend $d; done")
+        self.lab.run("cat >/root/fault.py", stdin=_AGENT)
+        self.lab.run(["sh", "-c", prepare])
+
+    def _course(self, state: str, goal: dict[str, Any], steps: int) -> Course:
+        address = self.lab.run("ip -4 -br address show em1").stdout.split()[2].split("/")[0]
+        start = look(self.lab)
+        self.lab.save(state)
+        return Course(state=state, address=address, start=start, goal=goal, steps=steps)
+
+    def _course_of(self, fault: Fault) -> Course:
+        if not fault.dhcp:
+            return self.static
+        if self._dhcp is None:
+            self._begin(_BY_DHCP)
+            self.lab.run(ADOPT, timeout=300)
+            goal, steps = look(self.lab), self._last_run()["done"]
+            self._begin(_BY_DHCP)
+            self._dhcp = self._course("faults-dhcp", goal, steps)
+        return self._dhcp
+
+    def _last_run(self) -> dict[str, Any]:
+        runs = json.loads(self.lab.run(["vmnet", "runs", "--output", "json"]).stdout)["runs"]
+        found: dict[str, Any] = runs[-1] if runs else {"state": "none", "done": 0}
+        return found
 
     def cells(self) -> tuple[Cell, ...]:
         """Return all cells, fault by fault."""
-        return tuple(Cell(fault, number) for fault in FAULTS for number in range(1, self.steps + 1))
+        steps = range(1, self.static.steps + 1)
+        kills = [Cell(fault, number) for fault in KILLS for number in steps]
+        breaks = [Cell(fault, number) for fault in BREAKS for number in steps if number % BREAK_EVERY == 1]
+        return (*kills, *breaks)
 
     def cell(self, fault: str, place: float) -> Cell:
         """Return the cell at a place between 0 (the first step) and 1 (the last)."""
-        return Cell(fault, 1 + min(int(place * self.steps), self.steps - 1))
+        return Cell(fault, 1 + min(int(place * self.static.steps), self.static.steps - 1))
 
     def try_cell(self, cell: Cell) -> Outcome:
         """Make the fault and say what the host is like after it."""
-        self.lab.reset(STATE)
+        fault = FAULTS[cell.fault]
+        course = self._course_of(fault)
+        self.lab.reset(course.state)
         with step(f"{self.lab.name}: {cell.name}"):
-            self._strike(cell)
+            self._strike(cell, fault, course)
             struck = time.monotonic()
-            settled = self._settle()
+            settled = self._wait(_CONCLUDED, DEADLINE_S)
+            self._heal(fault)
+            reachable = self._wait(_REACHABLE.format(address=course.address), HEAL_S if fault.of_network else 20)
             seconds = time.monotonic() - struck
-            return self._judge(settled, seconds)
+            problems = [*([] if settled else ["the run is not concluded"]), *([] if reachable else ["unreachable"])]
+            return self._judge(course, problems, seconds)
 
-    def _strike(self, cell: Cell) -> None:
+    def _strike(self, cell: Cell, fault: Fault, course: Course) -> None:
         command = " ".join(ADOPT)
-        if cell.fault == "cut-ssh":
-            command = f"ip netns exec lan ssh -tt root@{ADDRESS} {command}"
+        if cell.fault == SSH:
+            command = f"ip netns exec lan ssh -tt root@{course.address} {command}"
         script = f'setsid {command} >/root/caller.log 2>&1 </dev/null & exec python3 -IS /root/fault.py "$@"'
-        words = ["sh", "-c", script, "sh", str(cell.step - 1), str(cell.delay_s), FAULTS[cell.fault]]
-        if cell.fault != "power":
+        words = ["sh", "-c", script, "sh", str(cell.step - 1), str(cell.delay_s), fault.command]
+        if cell.fault != POWER:
             self.lab.run(words, timeout=300)
+            if fault.cable:
+                self.lab.cable(fault.cable, on=False)
             return
         with Monitor(self.lab.directory / "qmp.sock", timeout=300) as monitor, self.lab.popen(words) as agent:
             monitor.wait_event("RESET")
@@ -161,33 +198,31 @@ class Matrix:
         self.lab.ssh.forget()
         wait_booted(self.lab.ssh)
 
-    def _settle(self) -> bool:
-        end = time.monotonic() + DEADLINE_S
-        while time.monotonic() < end:
-            if not self.lab.run(["sh", "/root/settled"], check=False).returncode:
-                return True
-            time.sleep(1)
-        return False
+    def _heal(self, fault: Fault) -> None:
+        if fault.cable:
+            self.lab.cable(fault.cable, on=True)
+        if fault.heal:
+            self.lab.run(["sh", "-c", fault.heal])
 
-    def _judge(self, settled: bool, seconds: float) -> Outcome:
-        seen = look(self.lab)
-        end = time.monotonic() + 30
-        # Carrier and routes of what was just activated come within seconds.
-        while seen not in (self.start, self.goal) and time.monotonic() < end:
+    def _wait(self, condition: str, seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while self.lab.run(["sh", "-c", condition], check=False).returncode:
+            if time.monotonic() > end:
+                return False
+            time.sleep(1)
+        return True
+
+    def _judge(self, course: Course, problems: list[str], seconds: float) -> Outcome:
+        end = time.monotonic() + 40
+        # Carrier, LACP and routes of what was just activated come within seconds.
+        while (seen := look(self.lab)) not in (course.start, course.goal) and time.monotonic() < end:
             time.sleep(2)
-            seen = look(self.lab)
-        runs = json.loads(self.lab.run(["vmnet", "runs", "--output", "json"]).stdout)["runs"]
-        state = runs[-1]["state"] if runs else "none"
+        state = self._last_run()["state"]
+        where = "start" if seen == course.start else "goal" if seen == course.goal else "between"
+        if where == "between":
+            problems.append(f"from the start:\n{differences(seen, course.start)}")
+            problems.append(f"from the goal:\n{differences(seen, course.goal)}")
+        elif state not in {"start": ("rolled back", "not begun"), "goal": ("stands",)}[where]:
+            problems.append(f"the run is said to be {state}")
         log = self.lab.run("tail -n 5 /root/caller.log; journalctl -u 'vmnet-*' -n 15 -o cat --no-pager").stdout
-        if seen == self.start:
-            detail = "" if state in ("rolled back", "not begun") else f"the run is said to be {state}"
-            where = "start"
-        elif seen == self.goal:
-            detail = "" if state == "stands" else f"the run is said to be {state}"
-            where = "goal"
-        else:
-            where = "between"
-            detail = f"from the start:\n{differences(seen, self.start)}\nfrom the goal:\n{differences(seen, self.goal)}"
-        if not settled:
-            detail += f"\nnot settled within {DEADLINE_S:.0f} s"
-        return Outcome(seen=where, seconds=seconds, detail=f"{detail}\n{log}" if detail else "")
+        return Outcome(seen=where, seconds=seconds, detail="\n".join([*problems, log]) if problems else "")

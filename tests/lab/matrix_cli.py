@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import LabError
+from .faults import BREAK_EVERY, FAULTS, KILLS
 from .machine import Lab
-from .matrix import FAULTS, Cell, Matrix, Outcome
+from .matrix import Cell, Matrix, Outcome
 from .progress import say
 from .recipe import RELEASES
 from .starts import Starts
@@ -63,7 +64,7 @@ def try_all(release: str) -> None:
         todo = sorted((cell for cell in matrix.cells() if cell.name not in tried), key=lambda cell: cell.step)
         say(f"{release}: {len(todo)} of {len(matrix.cells())} cells are left")
         for cell in todo:
-            _write(release, cell, _try(matrix, cell), matrix.steps, versions)
+            _write(release, cell, _try(matrix, cell), matrix.static.steps, versions)
     finally:
         lab.down()
 
@@ -100,16 +101,20 @@ def table() -> bool:
         steps = max((record["steps"] for record in records.values()), default=0)
         last = next(reversed(records.values()), None)
         about = f", {', '.join(last['versions'])}, last tried {last['date']}" if last else ""
-        print(f"{release}: {len(records)} of {steps * len(FAULTS)} cells{about}")
-        for fault in FAULTS:
-            row = [_mark(records.get(Cell(fault, step).name)) for step in range(1, steps + 1)]
-            whole = whole and bool(row) and set(row) <= set(_MARKS.values())
-            print(f"  {fault:<11} {''.join(row)}")
-    print("each letter is a step: s as at the start, g at the goal, X between, . not tried")
+        rows = {fault: [_mark(fault, number, records) for number in range(1, steps + 1)] for fault in FAULTS}
+        planned = [mark for row in rows.values() for mark in row if mark != " "]
+        whole = whole and bool(planned) and set(planned) <= set(_MARKS.values())
+        print(f"{release}: {len(records)} of {len(planned)} cells{about}")
+        for fault, row in rows.items():
+            print(f"  {fault:<13} {''.join(row)}")
+    print("each letter is a step: s as at the start afterwards, g as at the goal, X neither, . not tried yet")
     return whole
 
 
-def _mark(record: dict[str, Any] | None) -> str:
+def _mark(fault: str, number: int, records: dict[str, dict[str, Any]]) -> str:
+    if fault not in KILLS and number % BREAK_EVERY != 1:
+        return " "
+    record = records.get(Cell(fault, number).name)
     if record is None:
         return "."
     return _MARKS.get(record["seen"], "X") if record["holds"] else "X"

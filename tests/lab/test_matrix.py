@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from . import process
-from .matrix import FAULTS
+from .faults import KILLS
 
 if TYPE_CHECKING:
     from .machine import Lab
@@ -23,11 +23,11 @@ def place(commit: str, *about: str) -> float:
     return int.from_bytes(digest[:4], "big") / 2**32
 
 
-@pytest.mark.parametrize("which", [*FAULTS, ONE_MORE])
+@pytest.mark.parametrize("which", [*KILLS, ONE_MORE])
 def test_a_fault_at_any_step_leaves_the_start_or_the_goal(which: str, matrix: Matrix, started_lab: Lab) -> None:
     commit = process.run(["git", "rev-parse", "HEAD"], timeout=30, check=False).stdout.strip()
     about = (started_lab.release.suite, which)
-    fault = sorted(FAULTS)[int(place(commit, *about, "which") * len(FAULTS))] if which == ONE_MORE else which
+    fault = sorted(KILLS)[int(place(commit, *about, "which") * len(KILLS))] if which == ONE_MORE else which
     cell = matrix.cell(fault, place(commit, *about))
     outcome = matrix.try_cell(cell)
     assert outcome.holds, f"{cell.name}: {outcome.seen}\n{outcome.detail}"
