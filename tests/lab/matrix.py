@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .base import wait_booted
+from .base import BOOT_S
 from .faults import BREAK_EVERY, BREAKS, FAULTS, KILLS, POWER, SSH, Fault
 from .monitor import Monitor
 from .observe import ADOPT, observe
@@ -128,7 +128,8 @@ class Matrix:
 
     def _begin(self, prepare: str) -> None:
         self.lab.reset("clean")
-        self.lab.run("for d in $(virsh list --name); do virsh suspend $d; done")
+        # Guests would only take time, twice emulated as they are, and most of it after a loss of power.
+        self.lab.run("for d in $(virsh list --name); do virsh destroy $d; virsh autostart --disable $d; done")
         self.lab.run("cat >/root/fault.py", stdin=_AGENT)
         self.lab.run(["sh", "-c", prepare])
 
@@ -196,7 +197,7 @@ class Matrix:
             # The far end is gone without a word.
             agent.kill()
         self.lab.ssh.forget()
-        wait_booted(self.lab.ssh)
+        self.lab.ssh.wait(BOOT_S)
 
     def _heal(self, fault: Fault) -> None:
         if fault.cable:

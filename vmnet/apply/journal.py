@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RUNS = Path("/var/lib/vmnet/runs")
+_AFTER = "after.json"
 UNDO_SCRIPT = "undo.sh"
 """In a run's directory: what takes the run back without vmnet. A link of that name, beside the directory of all runs,
 leads to that of the newest run that is left to undo."""
@@ -135,6 +136,20 @@ class Journal:
         """Return the D-Bus path of the run's last checkpoint; it may be gone."""
         paths = [entry.text for entry in self.entries() if entry.event == "checkpoint"]
         return paths[-1] if paths else None
+
+    def keep_after(self, profiles: dict[str, str]) -> None:
+        """Keep the text of each profile as the run left it."""
+        self.write(_AFTER, json.dumps(profiles).encode())
+
+    def after(self) -> dict[str, str]:
+        """Return the text of each profile, by its uuid, as the run left it; empty when that was not kept.
+
+        Raises:
+            SpecError: it cannot be read.
+        """
+        path = self.directory / _AFTER
+        raw = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        return dict(fields.decode(tuple[tuple[str, str], ...], [list(pair) for pair in raw.items()], "after"))
 
     def plan(self) -> Plan:
         """Return the run's plan."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vmnet.apply import guests
@@ -16,7 +17,7 @@ from vmnet.apply.roll_back import StepExecutor, answers_after, roll_back
 from vmnet.apply.signals import uninterrupted
 from vmnet.apply.undo_script import point_to_undo_script, write_undo_script
 from vmnet.errors import ToolError, VmnetError
-from vmnet.host.profile_files import copy_profiles
+from vmnet.host.profile_files import copy_profiles, read_saved
 from vmnet.plan import steps
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ def conclude(journal: Journal, report: Report) -> RunResult:
             result = _carry_out_whole(plan, executor, journal, report)
         if undone is not None:
             undone.note("undone", text=journal.run)
+        with suppress(OSError):
+            # Without it an undo just cannot tell who changed what since; the run itself is done.
+            journal.keep_after(_touched(plan))
     finally:
         executor.close()
         point_to_undo_script(runs)
@@ -92,6 +96,13 @@ def _carry_out_whole(plan: Plan, executor: Executor, journal: Journal, report: R
         carry_out(plan, executor, journal, report)
         rows = guests.rows_now(plan, facts, listener, executor.uri)
     return RunResult(run=journal.run, directory=str(journal.directory), plan=plan, done=len(plan.planned), rows=rows)
+
+
+def _touched(plan: Plan) -> dict[str, str]:
+    """Return the profiles that the plan has made or changed, as they are now."""
+    changing = (steps.AddProfile, steps.ModifyProfile)
+    ours = {planned.step.uuid for planned in plan.planned if isinstance(planned.step, changing)}
+    return {uuid: text for uuid, text in read_saved().items() if uuid in ours}
 
 
 def _keep_documents(plan: Plan, executor: Executor, journal: Journal) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vmnet.apply.journal import RUNS, Journal, RunState, find_run, list_runs
+from vmnet.apply.journal import RUNS, UNDO_SCRIPT, Journal, RunState, find_run, list_runs
 from vmnet.errors import Refused
+from vmnet.host.profile_files import read_saved
 from vmnet.plan import steps
 from vmnet.plan.host_setup import ADDRESS_S
 from vmnet.plan.steps import Plan, Planned
@@ -47,12 +48,15 @@ def last_goal(runs: Path = RUNS) -> HostGoal | None:
     return next((goal for goal in reversed(goals) if goal is not None), None)
 
 
-def plan_undo(facts: Facts, run: str | None = None, *, runs: Path = RUNS) -> Plan:
+def plan_undo(facts: Facts, run: str | None = None, *, runs: Path = RUNS, saved: dict[str, str] | None = None) -> Plan:
     """Plan to take back `run`; None: the last one that stands.
+
+    Args:
+        saved: the saved profiles by uuid, as `read_saved` returns them; None: read them.
 
     Raises:
         SpecError: there is no such run.
-        Refused: the run does not stand any more, or something that came later rests on it.
+        Refused: something that came later rests on the run, or others have changed since what it made.
     """
     journal = _journal(run, runs)
     if journal is None:
@@ -63,6 +67,7 @@ def plan_undo(facts: Facts, run: str | None = None, *, runs: Path = RUNS) -> Pla
     done = journal.begun()
     host = [planned for planned in done if not isinstance(planned.step, _DOMAIN_STEPS)]
     _check_nothing_rests_on(host, journal, facts, runs)
+    _check_unchanged(journal, read_saved() if saved is None else saved)
     domains = plan_domain_undo(done, facts)
     undone = (*domains.planned, *_host_undo(host, journal))
     kept = () if undone else (f"nothing of run {journal.run} is left to undo",)
@@ -104,6 +109,21 @@ def _check_nothing_rests_on(host: Sequence[Planned], journal: Journal, facts: Fa
         raise Refused(
             f"run {later[-1].run} came later and rests on {journal.run}", f"first: vmnet undo {later[-1].run}"
         )
+
+
+def _check_unchanged(journal: Journal, saved: dict[str, str]) -> None:
+    """Refuse to lose what others have changed in a profile since the run; one that is gone is nothing to lose."""
+    for uuid, after in journal.after().items():
+        now = saved.get(uuid, after)
+        lines = set(after.splitlines()) ^ set(now.splitlines())
+        # The names alone: a value may be a secret.
+        changed = sorted({line.partition("=")[0] for line in lines})
+        if changed:
+            raise Refused(
+                f"profile {uuid} was changed since run {journal.run}: {', '.join(changed)}",
+                "the way back would lose that: change it back first, or take the run back all the same by\n"
+                f"sudo sh {journal.directory / UNDO_SCRIPT}",
+            )
 
 
 def _host_undo(host: Sequence[Planned], journal: Journal) -> tuple[Planned, ...]:

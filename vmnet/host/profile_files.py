@@ -90,6 +90,18 @@ def restore_profile(uuid: str, copies: Path) -> None:
     run(("nmcli", "connection", "load", copy.filename))
 
 
+def read_saved(directory: Path = SAVED) -> dict[str, str]:
+    """Return the text of each saved profile by its uuid, without the line that tells when it was up last: that one
+    NetworkManager changes by itself (keyfile format, nm-settings-keyfile(5))."""
+    found = {}
+    for path in sorted(directory.iterdir()) if directory.is_dir() else ():
+        lines = path.read_text("utf-8", "replace").splitlines() if path.is_file() else []
+        uuid = next((line.removeprefix("uuid=") for line in lines if line.startswith("uuid=")), "")
+        if uuid:
+            found[uuid] = "\n".join(line for line in lines if not line.startswith("timestamp="))
+    return found
+
+
 def sync_profiles(directory: Path = SAVED) -> None:
     """Wait until the saved profiles are on the disk: NetworkManager renames a new file into place without fsync, and
     after a loss of power such a file may be there and empty."""

@@ -1,0 +1,56 @@
+"""The way back, planned days later: what others have changed since is not lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.apply.test_run import FACTS, PLAN, RecordingExecutor
+from vmnet.apply.journal import Journal
+from vmnet.apply.run import carry_out
+from vmnet.apply.undo import plan_undo
+from vmnet.errors import Refused
+from vmnet.host.profile_files import read_saved
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+AFTER = "[connection]\nid=a\nuuid=a\n\n[ipv4]\nmethod=auto"
+
+
+def finished(runs: Path) -> Journal:
+    journal = Journal.create(PLAN, FACTS, runs)
+    carry_out(PLAN, RecordingExecutor(), journal, lambda _: None)
+    journal.keep_after({"a": AFTER})
+    return journal
+
+
+@pytest.mark.parametrize("saved", [{"a": AFTER}, {}, {"a": AFTER, "other": "x"}])
+def test_what_the_run_left_is_taken_back(tmp_path: Path, saved: dict[str, str]) -> None:
+    journal = finished(tmp_path)
+    plan = plan_undo(FACTS, runs=tmp_path, saved=saved)
+    assert plan.undoes == journal.run
+    assert len(plan.planned) == 5
+
+
+def test_what_others_have_changed_since_is_refused_without_its_values(tmp_path: Path) -> None:
+    journal = finished(tmp_path)
+    changed = AFTER.replace("auto", "manual") + "\npassword=secret"
+    with pytest.raises(Refused, match=r"profile a was changed since run .*: method, password$") as caught:
+        plan_undo(FACTS, runs=tmp_path, saved={"a": changed})
+    assert f"sh {journal.directory}/undo.sh" in caught.value.hint
+    assert "secret" not in caught.value.message + caught.value.hint
+
+
+def test_a_run_of_an_earlier_vmnet_kept_nothing_to_compare(tmp_path: Path) -> None:
+    journal = finished(tmp_path)
+    (journal.directory / "after.json").unlink()
+    assert plan_undo(FACTS, runs=tmp_path, saved={"a": "all else"}).planned
+
+
+def test_saved_profiles_are_read_without_what_changes_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.nmconnection").write_text(f"{AFTER}\n".replace("id=a\n", "id=a\ntimestamp=1795378959\n"))
+    (tmp_path / "empty.nmconnection").write_text("")
+    assert read_saved(tmp_path) == {"a": AFTER}
+    assert read_saved(tmp_path / "none") == {}
