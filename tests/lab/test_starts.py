@@ -1,0 +1,90 @@
+"""Starts that nobody thought of: profiles that compete, strange names, links that are there already, in any mixture.
+
+Each reaches the goal and comes back, or is refused with a reason; the management link is untouched in all.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from .guests import assert_back
+from .observe import ADOPT, management, observe
+
+if TYPE_CHECKING:
+    from .machine import Lab
+
+_ADD = "nmcli connection add save yes autoconnect"
+QUIRKS = {
+    "a second profile of the same name": f"{_ADD} no type ethernet con-name lan ifname em1 ipv4.method disabled",
+    "three of the same name": "; ".join([f"{_ADD} no type ethernet con-name spare ifname p4p1"] * 2),
+    "a nameless one for any NIC": f"{_ADD} no type ethernet con-name anything",
+    "one by MAC that wants to win": (
+        f"{_ADD} no type ethernet con-name by-mac 802-3-ethernet.mac-address 00:1b:21:ab:d6:a1 "
+        "connection.autoconnect-priority 900 && nmcli connection modify by-mac connection.autoconnect yes"
+    ),
+    "a priority above ours": "nmcli connection modify spare connection.autoconnect-priority 999",
+    "a stray bond0": f"{_ADD} no type bond con-name 'System bond0' ifname bond0 bond.options mode=active-backup",
+    "a stray br0": f"{_ADD} no type bridge con-name 'Bridge br0' ifname br0 ipv4.method disabled",
+    "a stray port of it": f"{_ADD} no type ethernet con-name port ifname p4p1 master br0 slave-type bridge",
+    "a br0 that is up": (
+        f"{_ADD} no type bridge con-name old-br0 ifname br0 bridge.stp no ipv4.method manual "
+        "ipv4.addresses 192.0.2.9/24 && nmcli connection up old-br0"
+    ),
+    "a bond0 that is up": (
+        f"{_ADD} no type bond con-name old-bond0 ifname bond0 bond.options mode=active-backup ipv4.method manual "
+        "ipv4.addresses 192.0.2.10/24 && nmcli connection up old-bond0"
+    ),
+    "a br0 of somebody else's": "ip link add br0 type bridge && ip link set br0 up",
+    "p4p1 unmanaged": "nmcli device set p4p1 managed no",
+    "em1 with two addresses": "nmcli connection modify lan +ipv4.addresses 172.16.4.33/24 && nmcli connection up lan",
+    "em1 with a route": "nmcli connection modify lan +ipv4.routes '192.0.2.0/24 172.16.4.1' && nmcli connection up lan",
+    "em1 with a small MTU": "nmcli connection modify lan 802-3-ethernet.mtu 1400 && nmcli connection up lan",
+    "em1 by DHCP": (
+        "nmcli connection modify lan ipv4.method auto ipv4.addresses '' ipv4.gateway '' ipv4.dns '' && "
+        "nmcli connection up lan"
+    ),
+    "em1 known by a name with a dash": "nmcli connection modify lan connection.id -lan",
+    "em1 known by a strange name": 'nmcli connection modify lan connection.id "l\'an: ü\\\\ \\$x"',
+    "a profile that NetworkManager made": "nmcli connection delete spare",
+    "p4p1 down": "nmcli device disconnect p4p1",
+    "p4p1 with an address": (
+        "nmcli connection modify spare ipv4.method manual ipv4.addresses 192.0.2.77/24 && nmcli connection up spare"
+    ),
+}
+"""What is odd about a start -> how it comes to be on the lab host."""
+
+
+@pytest.mark.long
+@settings(
+    max_examples=25,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(quirks=st.lists(st.sampled_from(sorted(QUIRKS)), min_size=1, max_size=4, unique=True))
+def test_any_start_reaches_the_goal_or_is_refused_and_comes_back(started_lab: Lab, quirks: list[str]) -> None:
+    lab = started_lab
+    lab.reset("clean")
+    lab.run("for d in $(virsh list --name); do virsh destroy $d; done")
+    for quirk in quirks:
+        # Some do not go together: then what came of it is a start, too.
+        lab.run(["sh", "-c", QUIRKS[quirk]], timeout=90, check=False)
+    before, kept = observe(lab), management(lab)
+    done = lab.run(ADOPT, timeout=400, check=False)
+    assert management(lab) == kept
+    if done.returncode in (2, 3, 5):
+        assert "hint:" in done.stderr
+        assert observe(lab) == before
+        return
+    assert done.returncode == 0, f"{quirks}: {done.describe()}"
+    assert json.loads(lab.run(["vmnet", "verify", "--output", "json"]).stdout)["ok"], quirks
+    lab.run(["vmnet", "undo", "--yes"], timeout=400)
+    assert_back(lab, before)
+    assert management(lab) == kept
