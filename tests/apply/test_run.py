@@ -105,6 +105,14 @@ def test_a_failure_anywhere_takes_everything_back(tmp_path: Path, at: int, error
     assert "taken back" in caught.value.__notes__[0]
 
 
+def test_what_is_marked_goes_back_before_the_checkpoint(tmp_path: Path) -> None:
+    planned = [replace(p, back_first=True) if p.undo and p.undo[0] == add("b").undo[0] else p for p in PLAN.planned]
+    plan, executor = replace(PLAN, planned=tuple(planned)), RecordingExecutor(fail_at=4)
+    with pytest.raises(LinkError):
+        carry_out(plan, executor, Journal.create(plan, FACTS, tmp_path / "runs"), lambda _: None)
+    assert executor.undone == ["b", "RollBackCheckpoint", "c", "a"]
+
+
 @pytest.mark.parametrize(
     ("silent", "said"), [("", "answering as before: DNS server 192.0.2.53"), ("192.0.2.53", "NOT answering as before")]
 )

@@ -72,6 +72,7 @@ HOST_STEPS: tuple[steps.Step, ...] = (
     steps.CommitCheckpoint(),
 )
 UNDO_STEPS: tuple[steps.Step, ...] = (
+    steps.LetSettle(seconds=2),
     steps.RollBackCheckpoint(),
     steps.RestoreProfile(uuid=OLD_UUID, name="it's old", filename="/etc/NetworkManager/system-connections/it's old"),
     steps.DeleteProfile(uuid=BRIDGE_UUID, name="br0"),

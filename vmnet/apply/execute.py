@@ -75,6 +75,8 @@ class Executor:
             case steps.FlapLink(ifname=ifname):
                 netlink.set_up(ifname, up=False)
                 netlink.set_up(ifname, up=True)
+            case steps.LetSettle(seconds=seconds):
+                time.sleep(seconds)
             case (
                 steps.AddProfile()
                 | steps.ModifyProfile()
@@ -151,11 +153,12 @@ class Executor:
             ) from None
         self._re_armed = now
 
-    def find_checkpoint(self, path: str | None) -> None:
-        """Take over a checkpoint that a process before this one opened, if NetworkManager still has it."""
+    def find_checkpoint(self, path: str | None) -> bool:
+        """Take over a checkpoint that a process before this one opened; return whether NetworkManager still has it."""
         with suppress(ToolError):
             if path in nmcli.read_daemon()[1]:
                 self.checkpoint = path
+        return self.checkpoint is not None
 
     def wait_ready(self) -> None:
         """Wait until NetworkManager answers; after a minute, what needs it will say that it does not."""

@@ -44,12 +44,14 @@ class Watcher:
         self._planned = plan.planned
         self._begun: set[int] = set()
         self._undone = 0
-        self._undo_total = 0
+        self._checkpoint = 0
 
     def feed(self, entry: Entry) -> Progress | None:
         """Return what the next line tells of a step; None where it tells of the run as a whole."""
         if entry.event == "recovering":
             self._undone = 0
+        if entry.event == "checkpoint":
+            self._checkpoint = 1 if entry.text else 0
         if entry.event not in tuple(Event) or not -1 <= entry.step < len(self._planned):
             return None
         if entry.event == Event.UNDO:
@@ -69,8 +71,8 @@ class Watcher:
         step: Step = steps.RollBackCheckpoint()
         if entry.step >= 0:
             step = self._planned[entry.step].undo[entry.undo]
-        if self._undone == 0:
-            planned = sum(len(self._planned[index].undo) for index in self._begun)
-            self._undo_total = planned + (entry.step < 0)
+        else:
+            self._checkpoint = 1
         self._undone += 1
-        return Progress(index=self._undone, total=self._undo_total, step=step, why="taking it back", event=Event.UNDO)
+        total = sum(len(self._planned[index].undo) for index in self._begun) + self._checkpoint
+        return Progress(index=self._undone, total=total, step=step, why="taking it back", event=Event.UNDO)

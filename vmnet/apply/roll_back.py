@@ -46,18 +46,21 @@ class Notes(Protocol):
 def roll_back(begun: Sequence[tuple[int, Planned]], executor: StepExecutor, note: Notes) -> None:
     """Take back the steps that were begun, newest first.
 
-    NetworkManager's checkpoint goes first: one call restores every device at once, with the shortest cut; the
-    planned undos after it then find their work done, or do what the checkpoint does not cover.
+    NetworkManager's checkpoint goes first, but for what is marked to go before it: one call restores every device at
+    once, with the shortest cut; the planned undos after it then find their work done, or do what the checkpoint does
+    not cover.
 
     Raises:
         UndoIncomplete: some step could not be taken back.
     """
     if any(isinstance(planned.step, steps.HostStep) for _, planned in begun):
         executor.wait_ready()
-    todo: list[tuple[int, int, steps.Step]] = []
+    undos = [(index, place, step) for index, p in reversed(begun) for place, step in enumerate(p.undo)]
+    before = {index for index, planned in begun if planned.back_first}
+    todo = [undo for undo in undos if undo[0] in before]
     if executor.checkpoint:
         todo.append((-1, 0, steps.RollBackCheckpoint()))
-    todo += [(index, place, step) for index, p in reversed(begun) for place, step in enumerate(p.undo)]
+    todo += [undo for undo in undos if undo[0] not in before]
     left: dict[int, str] = {}
     for number, (index, place, step) in enumerate(todo):
         _write(note, "undo", index, undo=place)

@@ -186,7 +186,8 @@ def take_up(plan: Plan, executor: Executor, journal: Journal, report: Report) ->
     if all(("done", index) in events for index in range(len(plan.planned))):
         note("committed")
         return
-    executor.find_checkpoint(journal.checkpoint())
+    if not executor.find_checkpoint(journal.checkpoint()):
+        note("checkpoint")
     if plan.undoes is not None:
         executor.wait_ready()
         executor.execute(steps.RollBackCheckpoint(), undoing=True)

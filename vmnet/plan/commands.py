@@ -36,6 +36,8 @@ def commands_of(step: steps.Step) -> tuple[Argv, ...]:
             return (_checkpoint_call("CheckpointRollback", "o", "$CHECKPOINT"),)
         case steps.FlapLink(ifname=ifname):
             return ("ip", "link", "set", "dev", ifname, "down"), ("ip", "link", "set", "dev", ifname, "up")
+        case steps.LetSettle(seconds=seconds):
+            return (("sleep", str(seconds)),)
         case _:
             return _profile_commands(step)
 

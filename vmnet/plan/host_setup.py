@@ -7,6 +7,7 @@ joins. Only when all of that is proven are the profiles saved; until then a rebo
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmnet.facts.proof import proof_of
@@ -33,6 +34,8 @@ ADDRESS_S = 15
 DHCP_S = 60
 NEIGHBOUR_S = 30
 PORTS_S = 30
+SETTLE_S = 2
+"""A port at the fast rate is forgotten 3 s after its last frame, and frames come every second (802.1AX 6.4.4)."""
 
 
 def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
@@ -215,7 +218,11 @@ def _join_last(build: Build) -> list[Planned]:
     if build.live is None or not build.idle:
         return []
     why = f"{build.live} leaves its old profile and joins in one step"
-    return [_activate_port(build, build.live, why), *_agree_with_switch(build, tuple(n.ifname for n in build.nics))]
+    joining = _activate_port(build, build.live, why)
+    if build.lacp and joining.undo:
+        # Going back, it must be the first that leaves, or a strict switch may go on with another port than its.
+        joining = replace(joining, undo=(*joining.undo, steps.LetSettle(seconds=SETTLE_S)), back_first=True)
+    return [joining, *_agree_with_switch(build, tuple(n.ifname for n in build.nics))]
 
 
 def _prove(build: Build) -> list[Planned]:

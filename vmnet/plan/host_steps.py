@@ -101,6 +101,17 @@ class FlapLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LetSettle:
+    """Do nothing for so long that the switch forgets LACP on the link that left first before it does so on the others.
+
+    A switch that takes one port of a group without LACP (Linux bonding with ad_select stable does) takes the one that
+    it forgot first.
+    """
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaitCarrier:
     """Wait until the link has carrier."""
 

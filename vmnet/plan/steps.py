@@ -15,6 +15,7 @@ from vmnet.plan.host_steps import (
     DeactivateProfile,
     DeleteProfile,
     FlapLink,
+    LetSettle,
     ModifyProfile,
     OpenCheckpoint,
     ProveUntouched,
@@ -58,6 +59,7 @@ HostStep = (
     | DeactivateProfile
     | ReapplyDevice
     | FlapLink
+    | LetSettle
     | WaitCarrier
     | WaitLacp
     | WaitPorts
@@ -85,11 +87,15 @@ Step = HostStep | LibvirtStep
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A step, why it is taken, and the steps that undo it, in the order in which they are to run."""
+    """A step, why it is taken, and the steps that undo it, in the order in which they are to run.
+
+    `back_first`: when a run is taken back, this is undone before NetworkManager's checkpoint restores the rest.
+    """
 
     step: Step
     why: str
     undo: tuple[Step, ...] = ()
+    back_first: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +183,7 @@ __all__ = [
     "FlapLink",
     "HostGoal",
     "HostStep",
+    "LetSettle",
     "LibvirtStep",
     "ModifyProfile",
     "MoveInterface",

@@ -18,7 +18,7 @@ _ProfileStep = (
     | steps.ActivateProfile
     | steps.DeactivateProfile
 )
-_LinkStep = steps.ReapplyDevice | steps.FlapLink | steps.ProveUntouched
+_LinkStep = steps.ReapplyDevice | steps.FlapLink | steps.LetSettle | steps.ProveUntouched
 _WaitStep = (
     steps.WaitCarrier
     | steps.WaitLacp
@@ -90,7 +90,7 @@ def _describe(step: steps.Step) -> str:
             | steps.RaiseLinks()
         ):
             return _domain(step)
-        case steps.ReapplyDevice() | steps.FlapLink() | steps.ProveUntouched():
+        case steps.ReapplyDevice() | steps.FlapLink() | steps.LetSettle() | steps.ProveUntouched():
             return _link(step)
         case _:
             return _wait(step)
@@ -120,6 +120,8 @@ def _link(step: _LinkStep) -> str:
             return f"reapply {ifname}"
         case steps.FlapLink(ifname=ifname):
             return f"set {ifname} down and up"
+        case steps.LetSettle(seconds=seconds):
+            return f"let the switch settle for {seconds} s"
         case steps.ProveUntouched(ifname=ifname):
             return f"prove that {ifname} is untouched"
         case _:

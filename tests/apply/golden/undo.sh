@@ -90,6 +90,9 @@ failed=$((failed + 1))
 # undoes: all of it
 
 # undoes: 
+try sleep 2
+
+# undoes: 
 
 # undoes: 
 restore 00000000-0000-4000-8000-0000000000aa '/etc/NetworkManager/system-connections/it'"'"'s lan.nmconnection' 0600 0 0

@@ -9,7 +9,7 @@ export LC_ALL=C.UTF-8
 exec 9>>/run/vmnet.lock
 flock -n 9 || { echo 'another vmnet is changing this host' >&2; exit 5; }
 umask 077
-kept=/var/lib/vmnet/by-script/56caa140fbc8
+kept=/var/lib/vmnet/by-script/701ae2fb65f2
 mkdir -p "$kept/profiles" || exit 4
 cd "$kept" || exit 4
 document=$kept/document
@@ -155,6 +155,7 @@ activate 20000000-0000-4000-8000-000000000002
         ;;
     13)
 activate 20000000-0000-4000-8000-000000000001
+try sleep 2
         ;;
     18)
 network host-bridge 'Persistent: *yes' && try virsh net-undefine -- host-bridge
