@@ -54,15 +54,6 @@ def test_all_of_it_is_between_checkpoint_and_commit() -> None:
     assert (names[0], names[-1]) == ("OpenCheckpoint", "CommitCheckpoint")
 
 
-def test_the_live_nic_joins_after_the_bridge_has_the_address() -> None:
-    plan = plan_host_setup(ADOPT, addressed_host())
-    assert activated(plan) == ["em2", "em1"]
-    names = kinds(plan)
-    first, last = (i for i, name in enumerate(names) if name == "ActivateProfile")
-    assert first < names.index("FlapLink") < names.index("WaitLacp") < names.index("ReapplyDevice")
-    assert names.index("ReapplyDevice") < names.index("WaitAddress") < last
-
-
 def test_nothing_is_saved_before_the_gateway_has_answered() -> None:
     plan = plan_host_setup(ADOPT, addressed_host())
     proof = place(plan, steps.WaitNeighbour(ifname="br0", address=GATEWAY, timeout_s=30))
@@ -112,9 +103,13 @@ def test_controllers_pull_their_ports_in_only_once_they_are_saved() -> None:
         assert saved[name]["connection.autoconnect-slaves"] == "1"
 
 
+def layer3_in_memory(plan: steps.Plan) -> list[dict[str, str]]:
+    mods = [s for s in taken(plan, steps.ModifyProfile) if isinstance(s, steps.ModifyProfile) and not s.save]
+    return [dict(step.settings) for step in mods]
+
+
 def bridge_settings(plan: steps.Plan) -> dict[str, str]:
-    step = next(s for s in taken(plan, steps.ModifyProfile) if isinstance(s, steps.ModifyProfile) and not s.save)
-    return dict(step.settings)
+    return layer3_in_memory(plan)[-1]
 
 
 def test_layer_3_is_adopted_whole() -> None:
@@ -134,10 +129,6 @@ def test_layer_3_is_adopted_whole() -> None:
     assert settings["connection.zone"] == "internal"
     assert settings["ipv6.method"] == "auto"
     assert settings["ipv6.addr-gen-mode"] == "eui64"
-
-
-def test_the_bridges_routes_win_while_both_have_the_address() -> None:
-    assert bridge_settings(plan_host_setup(ADOPT, addressed_host()))["ipv4.route-metric"] == "99"
 
 
 def test_a_dhcp_client_keeps_its_identity() -> None:

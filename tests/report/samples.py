@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_address, ip_interface
+from ipaddress import ip_address, ip_interface, ip_network
 
 from tests import facts_samples as facts
 from vmnet.apply.history import RunRecord, RunStep, StepState
 from vmnet.apply.journal import RunState
 from vmnet.apply.result import RunResult
-from vmnet.facts import Probe, ProbeKind, Source
+from vmnet.facts import Probe, ProbeKind, Route, Source
 from vmnet.plan import steps
 from vmnet.plan.steps import MovedInterface, Plan, Planned
 
@@ -49,6 +49,11 @@ def move(scope: str) -> steps.MoveInterface:
     )  # fmt: skip
 
 
+SOURCE = ip_address("192.0.2.3")
+ROUTES = (
+    Route(destination=ip_network("192.0.2.0/24"), gateway=None, ifname="br0", metric=98, source=SOURCE),
+    Route(destination=None, gateway=ip_address("192.0.2.1"), ifname="br0", metric=98, source=SOURCE),
+)
 HOST_STEPS: tuple[steps.Step, ...] = (
     steps.OpenCheckpoint(timeout_s=60),
     steps.ActivateProfile(uuid=facts.UUIDS["em1"], name="em1", ifname="em1"),
@@ -58,9 +63,11 @@ HOST_STEPS: tuple[steps.Step, ...] = (
     steps.ModifyProfile(
         uuid=BRIDGE_UUID, name="br0", settings=(("ipv4.addresses", "192.0.2.3/24"), ("ipv4.dns", "")), save=False
     ),
+    steps.AddRoutes(routes=ROUTES),
     steps.ReapplyDevice(ifname="br0"),
+    steps.RemoveRoutes(routes=ROUTES),
     steps.WaitAddress(ifname="br0", addresses=(ip_interface("192.0.2.3/24"),), timeout_s=15),
-    steps.WaitAddress(ifname="br0", addresses=(), timeout_s=60),
+    steps.WaitAddress(ifname="br0", addresses=(), timeout_s=60, leased=True),
     steps.WaitPorts(controller="bond0", ports=("em1", "p4p1"), timeout_s=30),
     steps.WaitNeighbour(ifname="br0", address=ip_address("192.0.2.1"), timeout_s=30),
     steps.WaitAnswer(probe=Probe(kind=ProbeKind.DNS, target="192.0.2.53"), timeout_s=30),

@@ -77,6 +77,10 @@ class Executor:
                 netlink.set_up(ifname, up=True)
             case steps.LetSettle(seconds=seconds):
                 time.sleep(seconds)
+            case steps.AddRoutes(routes=routes):
+                netlink.add_routes(routes)
+            case steps.RemoveRoutes(routes=routes):
+                netlink.remove_routes(routes)
             case (
                 steps.AddProfile()
                 | steps.ModifyProfile()

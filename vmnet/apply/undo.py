@@ -9,7 +9,7 @@ from vmnet.apply.journal import RUNS, UNDO_SCRIPT, Journal, RunState, find_run, 
 from vmnet.errors import Refused
 from vmnet.host.profile_files import read_saved
 from vmnet.plan import steps
-from vmnet.plan.host_setup import ADDRESS_S
+from vmnet.plan.address import ADDRESS_S
 from vmnet.plan.steps import Plan, Planned
 from vmnet.plan.undo_domains import plan_domain_undo
 

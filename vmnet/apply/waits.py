@@ -13,7 +13,7 @@ from vmnet.plan import steps
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-POLL_S = 0.2
+POLL_S = 0.05
 _DEFAULTED = 0x40
 """Bit 6 of a LACP port state: the partner's values are defaults, nobody has spoken."""
 
@@ -75,7 +75,7 @@ def _lacp_missing(port: str) -> str:
     lacp = sysfs.read_lacp(port)
     if lacp is None:
         return f"{port} is not a port of an 802.3ad bond"
-    if lacp.actor_state & _DEFAULTED or not lacp.forwarding:
+    if lacp.actor_state & _DEFAULTED or not lacp.both_forwarding:
         return f"the switch has not agreed LACP with {port} (port state {lacp.actor_state})"
     return ""
 
@@ -91,7 +91,11 @@ def _port_missing(port: str, controller: str) -> str:
 
 
 def _address_missing(step: steps.WaitAddress) -> str:
-    there = [a.interface for a in netlink.read_addresses() if a.ifname == step.ifname and a.scope == "global"]
+    there = [
+        a.interface
+        for a in netlink.read_addresses()
+        if a.ifname == step.ifname and a.scope == "global" and a.dynamic >= step.leased
+    ]
     if not step.addresses:
         return "" if any(a.version == 4 for a in there) else f"{step.ifname} has got no address"
     missing = [str(a) for a in step.addresses if a not in there]

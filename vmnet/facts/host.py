@@ -51,6 +51,12 @@ class LacpPort:
         """Whether the port collects and distributes frames."""
         return self.actor_state & LACP_COLLECTING_DISTRIBUTING == LACP_COLLECTING_DISTRIBUTING
 
+    @property
+    def both_forwarding(self) -> bool:
+        """Whether the switch says the same of its end: until then it drops what the port sends."""
+        both = self.actor_state & self.partner_state
+        return both & LACP_COLLECTING_DISTRIBUTING == LACP_COLLECTING_DISTRIBUTING
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
@@ -96,13 +102,15 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A route of the main table. `destination` None is the default route."""
+    """A route of the main table. `destination` None is the default route; `source` is the address that the kernel
+    prefers for what it sends there."""
 
     destination: IPv4Network | IPv6Network | None
     gateway: IpAddress | None
     ifname: str
     metric: int = 0
     protocol: int = 0
+    source: IpAddress | None = None
 
     def leads_to(self, address: IpAddress) -> bool:
         """Whether a packet to `address` may take it."""

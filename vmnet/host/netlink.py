@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from vmnet.errors import LinkError
@@ -13,7 +13,7 @@ from vmnet.host import sysfs
 from vmnet.names import Mac, parse_mac
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from vmnet.spec import IpAddress
 
@@ -22,6 +22,8 @@ _IFF_LOWER_UP = 0x10000
 _IFA_F_PERMANENT = 0x80
 _MAIN_TABLE = 254
 _UNICAST = 1
+_STATIC = 4
+_LINK_SCOPE = 253
 _SCOPES = {0: "global", 200: "site", 253: "link", 254: "host"}
 _BOND_MODES = (
     "balance-rr",
@@ -50,6 +52,7 @@ class _IPRoute(Protocol):
     def get_rules(self, **match: int) -> Iterator[_Message]: ...
     def get_neighbours(self, **match: int) -> Iterator[_Message]: ...
     def link(self, command: str, **values: object) -> object: ...
+    def route(self, command: str, **values: object) -> object: ...
 
 
 @contextmanager
@@ -169,6 +172,7 @@ def read_routes() -> tuple[Route, ...]:
             continue
         destination = _text(message.get_attr("RTA_DST"))
         gateway = _text(message.get_attr("RTA_GATEWAY"))
+        source = _text(message.get_attr("RTA_PREFSRC"))
         routes.append(
             Route(
                 destination=ipaddress.ip_network(f"{destination}/{message['dst_len']}") if destination else None,
@@ -176,6 +180,7 @@ def read_routes() -> tuple[Route, ...]:
                 ifname=names.get(_number(message.get_attr("RTA_OIF")) or 0, ""),
                 metric=_number(message.get_attr("RTA_PRIORITY")) or 0,
                 protocol=message["proto"],
+                source=ipaddress.ip_address(source) if source else None,
             )
         )
     return tuple(routes)
@@ -246,3 +251,35 @@ def set_mtu(ifname: str, mtu: int) -> None:
     """
     with _iproute() as ipr:
         ipr.link("set", index=_index(ifname), mtu=mtu)
+
+
+def add_routes(routes: Iterable[Route]) -> None:
+    """Add routes to the main table; one with the same destination and metric is replaced.
+
+    Raises:
+        LinkError: a link is not there, or the kernel refused.
+    """
+    with _iproute() as ipr:
+        for route in routes:
+            ipr.route("replace", **_spelt(route))
+
+
+def remove_routes(routes: Iterable[Route]) -> None:
+    """Remove routes from the main table; those that are gone, with their link or without, are no failure."""
+    for route in routes:
+        with suppress(LinkError), _iproute() as ipr:
+            ipr.route("del", **_spelt(route))
+
+
+def _spelt(route: Route) -> dict[str, object]:
+    said = {
+        "dst": str(route.destination or "default"),
+        "oif": _index(route.ifname),
+        "priority": route.metric,
+        "gateway": str(route.gateway) if route.gateway is not None else None,
+        "prefsrc": str(route.source) if route.source is not None else None,
+        "table": _MAIN_TABLE,
+        "proto": _STATIC,
+        "scope": _LINK_SCOPE if route.gateway is None else 0,
+    }
+    return {key: value for key, value in said.items() if value is not None}

@@ -5,15 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from vmnet.facts import Route
 from vmnet.plan.adopt import Layer3
 from vmnet.plan.profiles import WantedProfile
 from vmnet.plan.steps import HostGoal
 from vmnet.spec import BondMode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vmnet.facts import Facts, Link
     from vmnet.names import Mac
-    from vmnet.spec import HostSpec
+    from vmnet.spec import HostSpec, IpAddress, IpInterface
+
+
+LOSING = 1000
+"""How much worse than those of now the metric of the bridge's routes is while it is built."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +70,41 @@ def winning_metric(layer3: Layer3, spec: HostSpec, facts: Facts) -> Layer3:
     if not metrics:
         return layer3
     return replace(layer3, settings=(*layer3.settings, ("ipv4.route-metric", str(min(metrics) - 1))))
+
+
+def losing_metric(build: Build) -> int | None:
+    """While it is built, the bridge's routes must lose to those of the link that has the address now; None when no
+    other link has it."""
+    metrics = _metrics_now(build)
+    return max(metrics) + LOSING if metrics else None
+
+
+def first_routes(build: Build) -> tuple[Route, ...]:
+    """What the bridge's static IPv4 needs to win at once: routes better than those of the link that has the address
+    now and than those that NetworkManager makes next. Empty where the metrics leave no room."""
+    best = min(_metrics_now(build), default=0) - 2
+    mine = [address for address in build.layer3.addresses if address.version == 4]
+    if best < 1 or not mine:
+        return ()
+    bridge = build.bridge.ifname
+    networks = {a.network: a.ip for a in reversed(mine) if a.network.prefixlen < 32}
+    gateways = {gateway: _source(gateway, mine) for gateway in build.layer3.gateways if gateway.version == 4}
+    return (
+        *(Route(destination=n, gateway=None, ifname=bridge, metric=best, source=ip) for n, ip in networks.items()),
+        *(Route(destination=None, gateway=g, ifname=bridge, metric=best, source=ip) for g, ip in gateways.items()),
+    )
+
+
+def _source(gateway: IpAddress, addresses: Sequence[IpInterface]) -> IpAddress:
+    return next((address.ip for address in addresses if gateway in address.network), addresses[0].ip)
+
+
+def _metrics_now(build: Build) -> list[int]:
+    holder = build.layer3.holder
+    if holder in (None, build.bridge.ifname):
+        return []
+    ends = ((r.destination or r.gateway, r.metric) for r in build.facts.routes if r.ifname == holder)
+    return [metric for end, metric in ends if end is not None and end.version == 4]
 
 
 def bridge_mac(spec: HostSpec, nics: tuple[Link, ...], holder: str | None, facts: Facts) -> Mac:

@@ -12,6 +12,8 @@ from vmnet.plan import steps
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from vmnet.facts import Route
+
 Argv = tuple[str, ...]
 
 _NM = "org.freedesktop.NetworkManager"
@@ -38,8 +40,19 @@ def commands_of(step: steps.Step) -> tuple[Argv, ...]:
             return ("ip", "link", "set", "dev", ifname, "down"), ("ip", "link", "set", "dev", ifname, "up")
         case steps.LetSettle(seconds=seconds):
             return (("sleep", str(seconds)),)
+        case steps.AddRoutes(routes=routes):
+            return tuple(_route("replace", route) for route in routes)
+        case steps.RemoveRoutes(routes=routes):
+            return tuple(_route("delete", route) for route in routes)
         case _:
             return _profile_commands(step)
+
+
+def _route(verb: str, route: Route) -> Argv:
+    via = ("via", str(route.gateway)) if route.gateway is not None else ()
+    source = ("src", str(route.source)) if route.source is not None else ()
+    end = ("dev", route.ifname, *source, "metric", str(route.metric))
+    return ("ip", "route", verb, str(route.destination or "default"), *via, *end)
 
 
 def _checkpoint_call(method: str, *args: str) -> Argv:
@@ -57,8 +70,9 @@ def _profile_commands(step: steps.Step) -> tuple[Argv, ...]:
             return (("nmcli", "connection", "delete", "uuid", uuid),)
         case steps.RestoreProfile(filename=filename):
             return (("nmcli", "connection", "load", filename),)
-        case steps.ActivateProfile(uuid=uuid):
-            return (("nmcli", "--wait", str(ACTIVATION_TIMEOUT_S), "connection", "up", "uuid", uuid),)
+        case steps.ActivateProfile(uuid=uuid, wait=wait):
+            seconds = str(ACTIVATION_TIMEOUT_S if wait else 0)
+            return (("nmcli", "--wait", seconds, "connection", "up", "uuid", uuid),)
         case steps.DeactivateProfile(uuid=uuid):
             return (("nmcli", "connection", "down", "uuid", uuid),)
         case steps.ReapplyDevice(ifname=ifname):

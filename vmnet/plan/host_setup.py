@@ -1,8 +1,9 @@
 """host-setup: bond and bridge built beside the running configuration, the address moved last.
 
-The order is the one that loses no packet where the switch allows it: everything is added in memory, the idle NICs
-join the bond and agree with the switch, the bridge gets the address while the old NIC still has it, then the old NIC
-joins. Only when all of that is proven are the profiles saved; until then a reboot boots the old configuration.
+The order is the one that loses no packet where the switch allows it: everything is added in memory, the bridge gets the
+address while the old NIC still has it, the idle NICs join the bond and agree with the switch, the bridge's routes take
+over, then the old NIC joins. Only when all of that is proven are the profiles saved; until then a reboot boots the old
+configuration. docs/benchmarks.md has what it costs.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from vmnet.facts.proof import proof_of
 from vmnet.plan import steps
+from vmnet.plan.address import DHCP_S, ask_gateways, move_address, prepare
 from vmnet.plan.adopt import find_holder, wanted_layer3
 from vmnet.plan.build import Build, bridge_mac, goal_of, winning_metric
 from vmnet.plan.displace import find_displaced, fix_management, set_aside
 from vmnet.plan.libvirt_network import plan_network
 from vmnet.plan.mend import mend_stack, stack_stands
 from vmnet.plan.nics import choose_nics
-from vmnet.plan.probes import check_probes, probe_words, prove_answers, silent_gateways
+from vmnet.plan.probes import check_probes, probe_words, prove_answers
 from vmnet.plan.profiles import PULLS_PORTS, wanted_profiles
 from vmnet.plan.safety import check_build, check_host, check_spec, warnings
 from vmnet.plan.steps import Plan, Planned
@@ -30,9 +32,6 @@ if TYPE_CHECKING:
 CARRIER_S = 20
 LACP_S = 40
 """A partner at the slow rate speaks every 30 s (IEEE 802.1AX 6.4.4); the kernel's aggregator timer adds up to 9 s."""
-ADDRESS_S = 15
-DHCP_S = 60
-NEIGHBOUR_S = 30
 PORTS_S = 30
 SETTLE_S = 2
 """A port at the fast rate is forgotten 3 s after its last frame, and frames come every second (802.1AX 6.4.4)."""
@@ -87,8 +86,9 @@ def _host_part(build: Build) -> tuple[list[Planned], list[str]]:
     return [
         *_clear_stale(build),
         *_add_profiles(build),
+        *prepare(build),
         *_join_first(build),
-        *_move_address(build),
+        *move_address(build),
         *_join_last(build),
         *_prove(build),
         *_save_profiles(build),
@@ -163,14 +163,15 @@ def _add_profiles(build: Build) -> list[Planned]:
     return planned
 
 
-def _activate_port(build: Build, nic: str, why: str) -> Planned:
+def _activate_port(build: Build, nic: str, why: str, *, wait: bool = True) -> Planned:
     profile = build.port(nic)
     before = build.facts.active_profile(nic)
     device = build.facts.device(nic)
     undo: tuple[steps.Step, ...] = ()
     if before is not None and device is not None and not device.external:
         undo = (steps.ActivateProfile(uuid=before.uuid, name=before.name, ifname=nic),)
-    return Planned(step=steps.ActivateProfile(uuid=profile.uuid, name=nic, ifname=nic), why=why, undo=undo)
+    step = steps.ActivateProfile(uuid=profile.uuid, name=nic, ifname=nic, wait=wait)
+    return Planned(step=step, why=why, undo=undo)
 
 
 def _agree_with_switch(build: Build, ports: tuple[str, ...]) -> list[Planned]:
@@ -182,36 +183,19 @@ def _agree_with_switch(build: Build, ports: tuple[str, ...]) -> list[Planned]:
 
 
 def _join_first(build: Build) -> list[Planned]:
-    """Bring bridge and bond up with the idle NICs; with none idle, with the live one."""
+    """Let the idle NICs join; with none idle, the live one."""
     first = build.idle or tuple(nic.ifname for nic in build.nics)
-    planned = [_activate_port(build, nic, f"{nic} joins; what is above it comes up with it") for nic in first]
-    bond = build.spec.bond
-    if bond is not None and build.lacp:
-        why = f"{bond.ifname} chooses its aggregator at once, instead of 9 s later (802.3ad selection timer)"
-        planned.append(Planned(step=steps.FlapLink(ifname=bond.ifname), why=why))
+    flap = build.spec.bond.ifname if build.spec.bond and build.lacp else None
+    planned = [_activate_port(build, nic, f"{nic} joins", wait=flap is None) for nic in first]
+    if flap is not None:
+        # A strict switch drops the live NIC as soon as it hears LACP from another: from here on time counts.
+        joined = steps.WaitPorts(controller=flap, ports=tuple(sorted(first)), timeout_s=PORTS_S)
+        planned.append(Planned(step=joined, why="the moment it is in the bond"))
+        why = f"{flap} chooses its aggregator at once, instead of 9 s later (802.3ad selection timer)"
+        planned.append(Planned(step=steps.FlapLink(ifname=flap), why=why))
     planned += _agree_with_switch(build, first)
     wait = steps.WaitCarrier(ifname=build.bridge.ifname, timeout_s=CARRIER_S)
     return [*planned, Planned(step=wait, why="the bridge has a way out")]
-
-
-def _move_address(build: Build) -> list[Planned]:
-    bridge = build.bridge
-    # The old NIC still has the address: looking for a duplicate would find it.
-    settings = (*bridge.layer3, ("ipv4.dad-timeout", "0"))
-    set_address = steps.ModifyProfile(uuid=bridge.uuid, name=bridge.ifname, settings=settings, save=False)
-    addresses = ", ".join(str(a) for a in build.layer3.addresses) or "an address by DHCP"
-    return [
-        Planned(step=set_address, why=f"{bridge.ifname} is to have {addresses}"),
-        Planned(step=steps.ReapplyDevice(ifname=bridge.ifname), why="takes effect without dropping a port"),
-        Planned(
-            step=steps.WaitAddress(
-                ifname=bridge.ifname,
-                addresses=tuple(a for a in build.layer3.addresses if a.version == 4),
-                timeout_s=DHCP_S if build.layer3.dhcp else ADDRESS_S,
-            ),
-            why="the address must be there before the old NIC gives it up",
-        ),
-    ]
 
 
 def _join_last(build: Build) -> list[Planned]:
@@ -233,12 +217,8 @@ def _prove(build: Build) -> list[Planned]:
         planned.append(Planned(step=ports, why="every NIC is in the bond"))
     ports = steps.WaitPorts(controller=build.bridge.ifname, ports=build.uplinks, timeout_s=PORTS_S)
     planned.append(Planned(step=ports, why="the bridge forwards"))
-    for gateway in build.layer3.gateways:
-        if str(gateway) in silent_gateways(build):
-            continue
-        wait = steps.WaitNeighbour(ifname=build.bridge.ifname, address=gateway, timeout_s=NEIGHBOUR_S)
-        planned.append(Planned(step=wait, why="the gateway answers through the bridge"))
-    return [*planned, *prove_answers(build)]
+    answers = ask_gateways(build, "the gateway answers through the bridge")
+    return [*planned, *answers, *prove_answers(build)]
 
 
 def _save_profiles(build: Build) -> list[Planned]:

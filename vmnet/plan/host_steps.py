@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vmnet.facts import Route
 from vmnet.facts.probes import Probe
 from vmnet.facts.proof import Proof
 from vmnet.spec import IpAddress, IpInterface
@@ -71,11 +72,12 @@ class RestoreProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivateProfile:
-    """Bring a profile up on its link."""
+    """Bring a profile up on its link; without `wait` a later step has to look what became of it."""
 
     uuid: str
     name: str
     ifname: str
+    wait: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,20 @@ class LetSettle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddRoutes:
+    """Add routes to the main table beside NetworkManager's own, through netlink: at once."""
+
+    routes: tuple[Route, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveRoutes:
+    """Remove what `AddRoutes` added; a route that is gone is no failure."""
+
+    routes: tuple[Route, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaitCarrier:
     """Wait until the link has carrier."""
 
@@ -139,11 +155,12 @@ class WaitPorts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitAddress:
-    """Wait until the link has these addresses; none named: until it has a global IPv4 address."""
+    """Wait until the link has these addresses; none named: until it has a global IPv4 address. `leased`: by DHCP."""
 
     ifname: str
     addresses: tuple[IpInterface, ...]
     timeout_s: int
+    leased: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

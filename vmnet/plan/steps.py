@@ -11,6 +11,7 @@ from vmnet.names import Mac
 from vmnet.plan.host_steps import (
     ActivateProfile,
     AddProfile,
+    AddRoutes,
     CommitCheckpoint,
     DeactivateProfile,
     DeleteProfile,
@@ -20,6 +21,7 @@ from vmnet.plan.host_steps import (
     OpenCheckpoint,
     ProveUntouched,
     ReapplyDevice,
+    RemoveRoutes,
     RestoreProfile,
     RollBackCheckpoint,
     Settings,
@@ -60,6 +62,8 @@ HostStep = (
     | ReapplyDevice
     | FlapLink
     | LetSettle
+    | AddRoutes
+    | RemoveRoutes
     | WaitCarrier
     | WaitLacp
     | WaitPorts
@@ -174,6 +178,7 @@ __all__ = [
     "ActivateProfile",
     "AddInterface",
     "AddProfile",
+    "AddRoutes",
     "BounceLinks",
     "BouncedLink",
     "CommitCheckpoint",
@@ -195,6 +200,7 @@ __all__ = [
     "RaiseLinks",
     "ReapplyDevice",
     "RemoveInterface",
+    "RemoveRoutes",
     "RestoreProfile",
     "RewriteSavedState",
     "RollBackCheckpoint",

@@ -98,11 +98,12 @@ wait_for() {
 carrier() {
     [ "$(cat "/sys/class/net/$1/carrier" 2>/dev/null)" = 1 ]
 }
-# Collecting and distributing (48), and the partner's values not defaulted (64).
+# Collecting and distributing (48) at both ends, and the partner's values not defaulted (64).
 lacp() {
     for port; do
         state=$(cat "/sys/class/net/$port/bonding_slave/ad_actor_oper_port_state" 2>/dev/null) || return 1
-        [ $((state & 112)) = 48 ] || return 1
+        partner=$(cat "/sys/class/net/$port/bonding_slave/ad_partner_oper_port_state") || return 1
+        [ $((state & 112)) = 48 ] && [ $((partner & 48)) = 48 ] || return 1
     done
 }
 ports() {
@@ -114,12 +115,14 @@ ports() {
         [ ! -e "/sys/class/net/$port/brport" ] || [ "$(cat "/sys/class/net/$port/brport/state")" = 3 ] || return 1
     done
 }
+# link, dynamic or nothing, and the addresses
 address() {
-    link=$1
-    shift
+    link=$1 leased=$2
+    shift 2
     [ $# != 0 ] || set -- ''
     for wanted; do
-        ip -o -4 address show dev "$link" scope global 2>/dev/null | grep -qF " $wanted" || return 1
+        ip -o -4 address show dev "$link" scope global ${leased:+dynamic} 2>/dev/null | grep -qF " $wanted" ||
+            return 1
     done
 }
 look() {
@@ -230,6 +233,8 @@ def _step_lines(planned: Planned) -> Iterable[str]:
             | steps.WaitConfirmation()
         ):
             return (_wait_line(step),)
+        case steps.RemoveRoutes():
+            return (f"{shlex.join(argv)} 2>/dev/null" for argv in commands_of(step))
         case _ if isinstance(step, NetworkStep):
             return network_lines(step, "run")
         case _:
@@ -252,8 +257,8 @@ def _wait_line(
             words = ["lacp", *ports]
         case steps.WaitPorts(controller=controller, ports=ports):
             words = ["ports", controller, *ports]
-        case steps.WaitAddress(ifname=ifname, addresses=addresses):
-            words = ["address", ifname, *(f"{address} " for address in addresses)]
+        case steps.WaitAddress(ifname=ifname, addresses=addresses, leased=leased):
+            words = ["address", ifname, "dynamic" if leased else "", *(f"{address} " for address in addresses)]
         case steps.WaitNeighbour(ifname=ifname, address=neighbour):
             words = ["neighbour", ifname, str(neighbour)]
         case steps.WaitAnswer(probe=probe):

@@ -10,6 +10,8 @@ from vmnet.plan.destination import describe as source_words
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from vmnet.facts import Route
+
 _ProfileStep = (
     steps.AddProfile
     | steps.ModifyProfile
@@ -18,7 +20,9 @@ _ProfileStep = (
     | steps.ActivateProfile
     | steps.DeactivateProfile
 )
-_LinkStep = steps.ReapplyDevice | steps.FlapLink | steps.LetSettle | steps.ProveUntouched
+_LinkStep = (
+    steps.ReapplyDevice | steps.FlapLink | steps.AddRoutes | steps.RemoveRoutes | steps.LetSettle | steps.ProveUntouched
+)
 _WaitStep = (
     steps.WaitCarrier
     | steps.WaitLacp
@@ -57,6 +61,16 @@ def describe(step: steps.Step) -> str:
 
 
 def _describe(step: steps.Step) -> str:
+    if isinstance(step, _ProfileStep):
+        return _profile(step)
+    if isinstance(step, _NetworkStep):
+        return _network(step)
+    if isinstance(step, _DomainStep):
+        return _domain(step)
+    if isinstance(step, _LinkStep):
+        return _link(step)
+    if isinstance(step, _WaitStep):
+        return _wait(step)
     match step:
         case steps.OpenCheckpoint(timeout_s=seconds):
             return f"open a checkpoint of {seconds} s"
@@ -64,36 +78,8 @@ def _describe(step: steps.Step) -> str:
             return "commit the checkpoint"
         case steps.RollBackCheckpoint():
             return "roll back to the checkpoint"
-        case (
-            steps.AddProfile()
-            | steps.ModifyProfile()
-            | steps.DeleteProfile()
-            | steps.RestoreProfile()
-            | steps.ActivateProfile()
-            | steps.DeactivateProfile()
-        ):
-            return _profile(step)
-        case (
-            steps.DefineNetwork()
-            | steps.StartNetwork()
-            | steps.StopNetwork()
-            | steps.UndefineNetwork()
-            | steps.SetNetworkAutostart()
-        ):
-            return _network(step)
-        case (
-            steps.MoveInterface()
-            | steps.RewriteSavedState()
-            | steps.AddInterface()
-            | steps.RemoveInterface()
-            | steps.BounceLinks()
-            | steps.RaiseLinks()
-        ):
-            return _domain(step)
-        case steps.ReapplyDevice() | steps.FlapLink() | steps.LetSettle() | steps.ProveUntouched():
-            return _link(step)
         case _:
-            return _wait(step)
+            assert_never(step)
 
 
 def _profile(step: _ProfileStep) -> str:
@@ -120,6 +106,8 @@ def _link(step: _LinkStep) -> str:
             return f"reapply {ifname}"
         case steps.FlapLink(ifname=ifname):
             return f"set {ifname} down and up"
+        case steps.AddRoutes(routes=routes) | steps.RemoveRoutes(routes=routes):
+            return f"{'add' if isinstance(step, steps.AddRoutes) else 'remove'} {_routes(routes)}"
         case steps.LetSettle(seconds=seconds):
             return f"let the switch settle for {seconds} s"
         case steps.ProveUntouched(ifname=ifname):
@@ -136,8 +124,9 @@ def _wait(step: _WaitStep) -> str:
             return f"wait up to {seconds} s for LACP on {listed(ports)}"
         case steps.WaitPorts(controller=controller, ports=ports, timeout_s=seconds):
             return f"wait up to {seconds} s for {listed(ports)} in {controller}"
-        case steps.WaitAddress(ifname=ifname, addresses=addresses, timeout_s=seconds):
-            return f"wait up to {seconds} s for {listed(addresses, nothing='an address')} on {ifname}"
+        case steps.WaitAddress(ifname=ifname, addresses=addresses, timeout_s=seconds, leased=leased):
+            by = " by DHCP" if leased else ""
+            return f"wait up to {seconds} s for {listed(addresses, nothing='an address')} on {ifname}{by}"
         case steps.WaitNeighbour(ifname=ifname, address=address, timeout_s=seconds):
             return f"wait up to {seconds} s for {address} to answer on {ifname}"
         case steps.WaitAnswer(probe=probe, timeout_s=seconds):
@@ -146,6 +135,11 @@ def _wait(step: _WaitStep) -> str:
             return f"wait up to {seconds} s for sudo vmnet confirm, from a new connection"
         case _:
             assert_never(step)
+
+
+def _routes(routes: tuple[Route, ...]) -> str:
+    links = listed(dict.fromkeys(route.ifname for route in routes))
+    return f"routes through {links}: {listed(route.destination or 'default' for route in routes)}"
 
 
 def _network(step: _NetworkStep) -> str:

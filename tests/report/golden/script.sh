@@ -9,7 +9,7 @@ export LC_ALL=C.UTF-8
 exec 9>>/run/vmnet.lock
 flock -n 9 || { echo 'another vmnet is changing this host' >&2; exit 5; }
 umask 077
-kept=/var/lib/vmnet/by-script/701ae2fb65f2
+kept=/var/lib/vmnet/by-script/2ac47d1c2c82
 mkdir -p "$kept/profiles" || exit 4
 cd "$kept" || exit 4
 document=$kept/document
@@ -17,7 +17,7 @@ failed=0
 checkpoint=
 begun=
 
-total=28
+total=35
 timeout=60
 try() {
     echo "+ $*"
@@ -92,11 +92,12 @@ wait_for() {
 carrier() {
     [ "$(cat "/sys/class/net/$1/carrier" 2>/dev/null)" = 1 ]
 }
-# Collecting and distributing (48), and the partner's values not defaulted (64).
+# Collecting and distributing (48) at both ends, and the partner's values not defaulted (64).
 lacp() {
     for port; do
         state=$(cat "/sys/class/net/$port/bonding_slave/ad_actor_oper_port_state" 2>/dev/null) || return 1
-        [ $((state & 112)) = 48 ] || return 1
+        partner=$(cat "/sys/class/net/$port/bonding_slave/ad_partner_oper_port_state") || return 1
+        [ $((state & 112)) = 48 ] && [ $((partner & 48)) = 48 ] || return 1
     done
 }
 ports() {
@@ -108,12 +109,14 @@ ports() {
         [ ! -e "/sys/class/net/$port/brport" ] || [ "$(cat "/sys/class/net/$port/brport/state")" = 3 ] || return 1
     done
 }
+# link, dynamic or nothing, and the addresses
 address() {
-    link=$1
-    shift
+    link=$1 leased=$2
+    shift 2
     [ $# != 0 ] || set -- ''
     for wanted; do
-        ip -o -4 address show dev "$link" scope global 2>/dev/null | grep -qF " $wanted" || return 1
+        ip -o -4 address show dev "$link" scope global ${leased:+dynamic} 2>/dev/null | grep -qF " $wanted" ||
+            return 1
     done
 }
 look() {
@@ -150,26 +153,26 @@ delete 6243e9d0-0c61-5eb1-aacc-6b8e0d9a7cb6
     5)
 delete b14b948a-eb43-54fa-a5f2-915ad5249a7d
         ;;
-    6)
+    10)
 activate 20000000-0000-4000-8000-000000000002
         ;;
-    13)
+    20)
 activate 20000000-0000-4000-8000-000000000001
 try sleep 2
         ;;
-    18)
+    25)
 network host-bridge 'Persistent: *yes' && try virsh net-undefine -- host-bridge
         ;;
-    19)
+    26)
 network host-bridge 'Active: *yes' && try virsh net-destroy -- host-bridge
         ;;
-    20)
+    27)
 network host-bridge 'Persistent: *yes' && try virsh net-autostart --disable -- host-bridge
         ;;
-    25)
+    32)
 give_back 20000000-0000-4000-8000-000000000001 /etc/NetworkManager/system-connections/lan.nmconnection
         ;;
-    26)
+    33)
 give_back 20000000-0000-4000-8000-000000000002 /etc/NetworkManager/system-connections/spare.nmconnection
         ;;
     *) ;;
@@ -215,57 +218,87 @@ run nmcli connection add save no type ethernet con-name em1 ifname em1 connectio
 step 5 'add profile p4p1 for p4p1'
 run nmcli connection add save no type ethernet con-name p4p1 ifname p4p1 connection.uuid b14b948a-eb43-54fa-a5f2-915ad5249a7d connection.autoconnect no connection.master dcac265c-cd82-507c-9557-542fff8354f6 connection.slave-type bond
 
-# p4p1 joins; what is above it comes up with it
-step 6 'activate p4p1'
-run nmcli --wait 45 connection up uuid b14b948a-eb43-54fa-a5f2-915ad5249a7d
+# what the NICs are to join comes up without them
+step 6 'activate bond0'
+run nmcli --wait 45 connection up uuid dcac265c-cd82-507c-9557-542fff8354f6
+
+# br0 is to have 172.16.4.3/24
+step 7 'change profile br0 in memory'
+run nmcli connection modify --temporary uuid fce40a8f-ab4f-5958-acde-d372715b546d ipv4.method manual ipv4.addresses 172.16.4.3/24 ipv4.gateway 172.16.4.1 ipv6.method link-local ipv4.dns 172.16.4.2 ipv6.addr-gen-mode default-or-eui64 ipv4.route-metric 1100 ipv4.dad-timeout 0
+
+# takes effect without dropping a port
+step 8 'reapply br0'
+run nmcli device reapply br0
+
+# the address is there before a port joins
+step 9 'wait up to 15 s for 172.16.4.3/24 on br0'
+wait_for 15 'wait up to 15 s for 172.16.4.3/24 on br0' address br0 '' '172.16.4.3/24 '
+
+# p4p1 joins
+step 10 'activate p4p1'
+run nmcli --wait 0 connection up uuid b14b948a-eb43-54fa-a5f2-915ad5249a7d
+
+# the moment it is in the bond
+step 11 'wait up to 30 s for p4p1 in bond0'
+wait_for 30 'wait up to 30 s for p4p1 in bond0' ports bond0 p4p1
 
 # bond0 chooses its aggregator at once, instead of 9 s later (802.3ad selection timer)
-step 7 'set bond0 down and up'
+step 12 'set bond0 down and up'
 run ip link set dev bond0 down
 run ip link set dev bond0 up
 
 # the switch must answer LACP
-step 8 'wait up to 40 s for LACP on p4p1'
+step 13 'wait up to 40 s for LACP on p4p1'
 wait_for 40 'wait up to 40 s for LACP on p4p1' lacp p4p1
 
 # the bridge has a way out
-step 9 'wait up to 20 s for carrier on br0'
+step 14 'wait up to 20 s for carrier on br0'
 wait_for 20 'wait up to 20 s for carrier on br0' carrier br0
 
-# br0 is to have 172.16.4.3/24
-step 10 'change profile br0 in memory'
+# before anything is moved, the gateway answers on the new way
+step 15 'wait up to 30 s for 172.16.4.1 to answer on br0'
+wait_for 30 'wait up to 30 s for 172.16.4.1 to answer on br0' neighbour br0 172.16.4.1
+
+# the way is through br0 from now on
+step 16 'add routes through br0: 172.16.4.0/24, default'
+run ip route replace 172.16.4.0/24 dev br0 src 172.16.4.3 metric 98
+run ip route replace default via 172.16.4.1 dev br0 src 172.16.4.3 metric 98
+
+# the routes of br0 win
+step 17 'change profile br0 in memory'
 run nmcli connection modify --temporary uuid fce40a8f-ab4f-5958-acde-d372715b546d ipv4.method manual ipv4.addresses 172.16.4.3/24 ipv4.gateway 172.16.4.1 ipv6.method link-local ipv4.dns 172.16.4.2 ipv6.addr-gen-mode default-or-eui64 ipv4.route-metric 99 ipv4.dad-timeout 0
 
 # takes effect without dropping a port
-step 11 'reapply br0'
+step 18 'reapply br0'
 run nmcli device reapply br0
 
-# the address must be there before the old NIC gives it up
-step 12 'wait up to 15 s for 172.16.4.3/24 on br0'
-wait_for 15 'wait up to 15 s for 172.16.4.3/24 on br0' address br0 '172.16.4.3/24 '
+# NetworkManager has made its own
+step 19 'remove routes through br0: 172.16.4.0/24, default'
+ip route delete 172.16.4.0/24 dev br0 src 172.16.4.3 metric 98 2>/dev/null
+ip route delete default via 172.16.4.1 dev br0 src 172.16.4.3 metric 98 2>/dev/null
 
 # em1 leaves its old profile and joins in one step
-step 13 'activate em1'
+step 20 'activate em1'
 run nmcli --wait 45 connection up uuid 6243e9d0-0c61-5eb1-aacc-6b8e0d9a7cb6
 
 # the switch must answer LACP
-step 14 'wait up to 40 s for LACP on em1, p4p1'
+step 21 'wait up to 40 s for LACP on em1, p4p1'
 wait_for 40 'wait up to 40 s for LACP on em1, p4p1' lacp em1 p4p1
 
 # every NIC is in the bond
-step 15 'wait up to 30 s for em1, p4p1 in bond0'
+step 22 'wait up to 30 s for em1, p4p1 in bond0'
 wait_for 30 'wait up to 30 s for em1, p4p1 in bond0' ports bond0 em1 p4p1
 
 # the bridge forwards
-step 16 'wait up to 30 s for bond0 in br0'
+step 23 'wait up to 30 s for bond0 in br0'
 wait_for 30 'wait up to 30 s for bond0 in br0' ports br0 bond0
 
 # the gateway answers through the bridge
-step 17 'wait up to 30 s for 172.16.4.1 to answer on br0'
+step 24 'wait up to 30 s for 172.16.4.1 to answer on br0'
 wait_for 30 'wait up to 30 s for 172.16.4.1 to answer on br0' neighbour br0 172.16.4.1
 
 # there is no network host-bridge
-step 18 'define network host-bridge'
+step 25 'define network host-bridge'
 cat >"$document" <<'END'
 <network>
   <name>host-bridge</name>
@@ -277,43 +310,43 @@ END
 run virsh net-define "$document"
 
 # network host-bridge is not active
-step 19 'start network host-bridge'
+step 26 'start network host-bridge'
 network host-bridge 'Active: *yes' || run virsh net-start -- host-bridge
 
 # domains on network host-bridge could not start after a reboot
-step 20 'set network host-bridge to start by itself'
+step 27 'set network host-bridge to start by itself'
 network host-bridge 'Persistent: *yes' && run virsh net-autostart -- host-bridge
 
 # bond0 is saved and starts at boot
-step 21 'change profile bond0 on disk'
+step 28 'change profile bond0 on disk'
 run nmcli connection modify uuid dcac265c-cd82-507c-9557-542fff8354f6 connection.autoconnect yes connection.autoconnect-slaves 1
 
 # p4p1 is saved and starts at boot
-step 22 'change profile p4p1 on disk'
+step 29 'change profile p4p1 on disk'
 run nmcli connection modify uuid b14b948a-eb43-54fa-a5f2-915ad5249a7d connection.autoconnect yes connection.autoconnect-priority 100
 
 # br0 is saved and starts at boot
-step 23 'change profile br0 on disk'
+step 30 'change profile br0 on disk'
 run nmcli connection modify uuid fce40a8f-ab4f-5958-acde-d372715b546d ipv4.dad-timeout -1 connection.autoconnect yes connection.autoconnect-slaves 1
 
 # em1 is saved and starts at boot
-step 24 'change profile em1 on disk'
+step 31 'change profile em1 on disk'
 run nmcli connection modify uuid 6243e9d0-0c61-5eb1-aacc-6b8e0d9a7cb6 connection.autoconnect yes connection.autoconnect-priority 100
 
 # 'lan' is set aside (it is for em1); it is kept, and undo gives it back
-step 25 'change profile lan on disk'
+step 32 'change profile lan on disk'
 run nmcli connection modify uuid 20000000-0000-4000-8000-000000000001 connection.autoconnect no
 
 # 'spare' is set aside (it is for p4p1); it is kept, and undo gives it back
-step 26 'change profile spare on disk'
+step 33 'change profile spare on disk'
 run nmcli connection modify uuid 20000000-0000-4000-8000-000000000002 connection.autoconnect no
 
 # the management link must be as it was, or all of this goes back
-step 27 'prove that p2p1 is untouched'
+step 34 'prove that p2p1 is untouched'
 run untouched p2p1
 
 # all of it holds: keep it
-step 28 'commit the checkpoint'
+step 35 'commit the checkpoint'
 run nm CheckpointDestroy o "$checkpoint"
 checkpoint=
 trap - INT TERM HUP

@@ -1,0 +1,75 @@
+"""When the bridge gets its address, and when its routes win."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.plan.hosts import ADDRESS, GATEWAY, addressed_host, bare_host
+from tests.plan.test_host_setup import ADOPT, REQUEST, activated, kinds, layer3_in_memory, place, taken
+from vmnet.facts import Route
+from vmnet.plan import steps
+from vmnet.plan.host_setup import plan_host_setup
+from vmnet.spec import AddressSpec
+
+
+def test_the_bridge_has_the_address_before_the_first_port_joins_and_the_way_before_the_last() -> None:
+    plan = plan_host_setup(ADOPT, addressed_host())
+    assert activated(plan) == ["bond0", "em2", "em1"]
+    names = kinds(plan)
+    _, first, last = (i for i, name in enumerate(names) if name == "ActivateProfile")
+    assert names.index("ReapplyDevice") < names.index("WaitAddress") < first
+    assert first < names.index("FlapLink") < names.index("WaitLacp") < names.index("WaitNeighbour")
+    assert names.index("WaitNeighbour") < names.index("AddRoutes") < names.index("RemoveRoutes") < last
+
+
+def test_a_flap_follows_the_first_port_at_once() -> None:
+    """NetworkManager calls it active a second later, and the aggregator's timer runs all the while."""
+    plan = plan_host_setup(ADOPT, addressed_host())
+    flap = place(plan, steps.FlapLink(ifname="bond0"))
+    joined, activation = plan.planned[flap - 1].step, plan.planned[flap - 2].step
+    assert joined == steps.WaitPorts(controller="bond0", ports=("em2",), timeout_s=30)
+    assert isinstance(activation, steps.ActivateProfile)
+    assert not activation.wait
+
+
+def test_a_lease_is_held_until_it_is_renewed_on_the_bridge() -> None:
+    plan = plan_host_setup(ADOPT, addressed_host(ipv4__method="auto", ipv4__addresses="", ipv4__gateway=""))
+    early, final = layer3_in_memory(plan)
+    assert (early["ipv4.method"], early["ipv4.addresses"]) == ("manual", str(ADDRESS))
+    assert (final["ipv4.method"], final["ipv4.addresses"], final["ipv4.gateway"]) == ("auto", "", "")
+    waits = [step for step in taken(plan, steps.WaitAddress) if isinstance(step, steps.WaitAddress)]
+    assert [(wait.addresses, wait.leased) for wait in waits] == [((ADDRESS,), False), ((ADDRESS,), True)]
+    names = kinds(plan)
+    last_wait = len(names) - 1 - names[::-1].index("WaitAddress")
+    assert names.index("AddRoutes") < last_wait < names.index("RemoveRoutes")
+
+
+def test_with_a_new_lease_the_address_comes_after_the_first_port() -> None:
+    plan = plan_host_setup(replace(ADOPT, address=AddressSpec(dhcp=True)), addressed_host())
+    names = kinds(plan)
+    assert names.index("ModifyProfile") < names.index("WaitLacp") < names.index("ReapplyDevice")
+    assert {"AddRoutes", "RemoveRoutes"}.isdisjoint(names)
+
+
+def test_the_bridges_routes_lose_until_they_are_to_win() -> None:
+    plan = plan_host_setup(ADOPT, addressed_host())
+    assert [settings["ipv4.route-metric"] for settings in layer3_in_memory(plan)] == ["1100", "99"]
+    (at_once,) = taken(plan, steps.AddRoutes)
+    assert at_once == steps.AddRoutes(
+        routes=(
+            Route(destination=ADDRESS.network, gateway=None, ifname="br0", metric=98, source=ADDRESS.ip),
+            Route(destination=None, gateway=GATEWAY, ifname="br0", metric=98, source=ADDRESS.ip),
+        )
+    )
+
+
+def test_no_room_below_the_metrics_of_now_leaves_the_routes_to_networkmanager() -> None:
+    facts = addressed_host()
+    routes = tuple(replace(route, metric=2) for route in facts.routes)
+    assert not taken(plan_host_setup(ADOPT, replace(facts, routes=routes)), steps.AddRoutes)
+
+
+def test_nothing_has_to_win_where_no_link_has_an_address() -> None:
+    plan = plan_host_setup(REQUEST, bare_host())
+    assert [settings.get("ipv4.route-metric") for settings in layer3_in_memory(plan)] == [None]
+    assert not taken(plan, steps.AddRoutes)

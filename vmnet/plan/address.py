@@ -1,0 +1,128 @@
+"""The address of the bridge: prepared while the old NIC works, and moved at a time of our choosing.
+
+A strict LACP switch drops the old NIC as soon as it hears LACP from another. So all that takes time is done before a
+port joins, and what is left for after it is two routes through netlink.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.plan import steps
+from vmnet.plan.build import first_routes, losing_metric
+from vmnet.plan.probes import silent_gateways
+from vmnet.plan.steps import Planned
+
+if TYPE_CHECKING:
+    from vmnet.plan.build import Build
+    from vmnet.plan.steps import Settings
+
+ADDRESS_S = 15
+DHCP_S = 60
+NEIGHBOUR_S = 30
+
+
+def prepare(build: Build) -> list[Planned]:
+    """Bring bridge and bond up without ports, and give the bridge its address: out of the way of what comes.
+
+    The routes of now win until the new way is proven. A lease of now is held as a static address until then.
+    """
+    top = build.port(build.spec.bond.ifname) if build.spec.bond else build.bridge
+    bridge = build.bridge.ifname
+    up = steps.ActivateProfile(uuid=top.uuid, name=top.ifname, ifname=top.ifname)
+    planned = [Planned(step=up, why="what the NICs are to join comes up without them")]
+    early = _early(build)
+    if early is None:
+        return [*planned, _set_layer3(build, build.bridge.layer3, f"{bridge} is to have an address by DHCP")]
+    addresses = ", ".join(str(address) for address in build.layer3.addresses)
+    return [
+        *planned,
+        _set_layer3(build, early, f"{bridge} is to have {addresses}"),
+        _reapply(build),
+        _wait_address(build, "the address is there before a port joins"),
+    ]
+
+
+def move_address(build: Build) -> list[Planned]:
+    """Let the bridge's routes win: at once through the kernel, then in NetworkManager's own way.
+
+    From then on all that the host sends goes the new way, so that a switch without LACP sends the answers there too:
+    else those to a DHCP client on the bridge would end at the old NIC.
+    """
+    leased = [_wait_address(build, "the address must be there before the old NIC gives it up", leased=True)]
+    if _early(build) is None:
+        return [_reapply(build), *leased]
+    if losing_metric(build) is None:
+        return []
+    routes = first_routes(build)
+    bridge = build.bridge.ifname
+    at_once = Planned(step=steps.AddRoutes(routes=routes), why=f"the way is through {bridge} from now on")
+    again = Planned(step=steps.AddRoutes(routes=routes), why="until the lease is there; reapplying took them away")
+    no_more = Planned(step=steps.RemoveRoutes(routes=routes), why="NetworkManager has made its own")
+    return [
+        *ask_gateways(build, "before anything is moved, the gateway answers on the new way"),
+        *([at_once] if routes else []),
+        _set_layer3(build, _final(build), f"the routes of {bridge} win"),
+        _reapply(build),
+        *([again] if routes and build.layer3.dhcp else []),
+        *(leased if build.layer3.dhcp else []),
+        *([no_more] if routes else []),
+    ]
+
+
+def ask_gateways(build: Build, why: str) -> list[Planned]:
+    """Wait until each gateway answers on the bridge; not for an adopted one that does not answer now either."""
+    waits = [
+        steps.WaitNeighbour(ifname=build.bridge.ifname, address=gateway, timeout_s=NEIGHBOUR_S)
+        for gateway in build.layer3.gateways
+        if str(gateway) not in silent_gateways(build)
+    ]
+    return [Planned(step=wait, why=why) for wait in waits]
+
+
+def _early(build: Build) -> Settings | None:
+    """Return layer 3 as the bridge has it before the way is proven; None where the address is yet unknown."""
+    early = dict(build.bridge.layer3)
+    if build.layer3.dhcp:
+        addresses = [str(address) for address in build.layer3.addresses if address.version == 4]
+        if not addresses:
+            return None
+        gateways = [str(gateway) for gateway in build.layer3.gateways if gateway.version == 4]
+        early |= {
+            "ipv4.method": "manual",
+            "ipv4.addresses": ",".join(addresses),
+            "ipv4.gateway": ",".join(gateways[:1]),
+        }
+    if (metric := losing_metric(build)) is not None:
+        early["ipv4.route-metric"] = str(metric)
+    return tuple(early.items())
+
+
+def _final(build: Build) -> Settings:
+    none = (("ipv4.addresses", ""), ("ipv4.gateway", "")) if build.layer3.dhcp else ()
+    return tuple({**dict(none), **dict(build.bridge.layer3)}.items())
+
+
+def _set_layer3(build: Build, settings: Settings, why: str) -> Planned:
+    # The old NIC still has the address: looking for a duplicate would find it.
+    step = steps.ModifyProfile(
+        uuid=build.bridge.uuid,
+        name=build.bridge.ifname,
+        settings=(*settings, ("ipv4.dad-timeout", "0")),
+        save=False,
+    )
+    return Planned(step=step, why=why)
+
+
+def _reapply(build: Build) -> Planned:
+    return Planned(step=steps.ReapplyDevice(ifname=build.bridge.ifname), why="takes effect without dropping a port")
+
+
+def _wait_address(build: Build, why: str, *, leased: bool = False) -> Planned:
+    step = steps.WaitAddress(
+        ifname=build.bridge.ifname,
+        addresses=tuple(address for address in build.layer3.addresses if address.version == 4),
+        timeout_s=DHCP_S if leased else ADDRESS_S,
+        leased=leased,
+    )
+    return Planned(step=step, why=why)
