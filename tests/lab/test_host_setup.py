@@ -170,22 +170,6 @@ def test_ctrl_c_takes_all_back(lab: Lab) -> None:
 
 
 @pytest.mark.lab_state("clean", guests=False)
-def test_after_kill_9_networkmanager_goes_back_by_itself(lab: Lab) -> None:
-    before = observe(lab)
-    script = """
-        vmnet host-setup em1 p4p1 --timeout 20 --yes & p=$!
-        until ip link show bond0; do sleep 0.2; done >/dev/null 2>&1
-        sleep 1; kill -KILL $p; wait $p
-    """
-    assert lab.run(["bash", "-c", script], timeout=200, check=False).returncode == 128 + 9
-    assert_back(lab, before)
-    assert "open" in lab.run(["vmnet", "runs"]).stdout.split()
-    lab.run(["vmnet", "undo", "--yes"], timeout=200)
-    assert observe(lab) == before
-    assert "undone" in lab.run(["vmnet", "runs"]).stdout.split()
-
-
-@pytest.mark.lab_state("clean", guests=False)
 def test_a_change_of_the_management_link_takes_all_back(lab: Lab) -> None:
     before, kept = observe(lab), management(lab)
     script = """
