@@ -25,7 +25,6 @@ _WANTED_BY = "multi-user.target.wants"
 _UNIT = """\
 [Unit]
 Description=vmnet run {run}
-Documentation=file://{directory}
 After=NetworkManager.service dbus.service libvirtd.service virtqemud.service virtnetworkd.service
 RequiresMountsFor={package} {directory}
 CollectMode=inactive-or-failed
