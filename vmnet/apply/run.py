@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmnet.apply import guests
@@ -45,12 +46,13 @@ def conclude(journal: Journal, report: Report) -> RunResult:
         UndoIncomplete: not everything could be taken back.
     """
     plan, state = journal.plan(), journal.state()
+    runs = journal.directory.parent
+    undone = find_run(plan.undoes, runs) if plan.undoes else None
     if state in (RunState.STANDS, RunState.UNDONE):
+        _note_undone(undone, journal)
         return _result(journal, plan)
     if state not in (RunState.UNUSED, RunState.OPEN):
         raise ToolError(f"run {journal.run} is {state} already", "run the command again; vmnet verify shows the state")
-    runs = journal.directory.parent
-    undone = find_run(plan.undoes, runs) if plan.undoes else None
     executor = Executor(
         uri=read_request(journal).uri,
         copies=(undone or journal).directory / "profiles",
@@ -64,8 +66,7 @@ def conclude(journal: Journal, report: Report) -> RunResult:
             result = _result(journal, plan)
         else:
             result = _carry_out_whole(plan, executor, journal, report)
-        if undone is not None:
-            undone.note("undone", text=journal.run)
+        _note_undone(undone, journal)
         with suppress(OSError):
             # Without it an undo just cannot tell who changed what since; the run itself is done.
             journal.keep_after(_touched(plan))
@@ -73,6 +74,12 @@ def conclude(journal: Journal, report: Report) -> RunResult:
         executor.close()
         point_to_undo_script(runs)
     return result
+
+
+def _note_undone(undone: Journal | None, journal: Journal) -> None:
+    """Write into the run that was undone which run did it."""
+    if undone is not None and undone.state() is not RunState.UNDONE:
+        undone.note("undone", text=journal.run)
 
 
 def _tell_waiting(journal: Journal, left_s: float, report: Report) -> None:
@@ -94,8 +101,17 @@ def _carry_out_whole(plan: Plan, executor: Executor, journal: Journal, report: R
     _keep_documents(plan, executor, journal)
     with guests.listening(plan, facts) as listener:
         carry_out(plan, executor, journal, report)
-        rows = guests.rows_now(plan, facts, listener, executor.uri)
-    return RunResult(run=journal.run, directory=str(journal.directory), plan=plan, done=len(plan.planned), rows=rows)
+        try:
+            rows = guests.rows_now(plan, facts, listener, executor.uri)
+        except KeyboardInterrupt:
+            # Too late: it stands. Who interrupted is told so by whoever follows.
+            rows = ()
+        except VmnetError as error:
+            error.add_note(
+                f"run {journal.run} was done by then and stands: sudo vmnet undo {journal.run} takes it back"
+            )
+            raise
+    return replace(_result(journal, plan), rows=rows)
 
 
 def _touched(plan: Plan) -> dict[str, str]:
