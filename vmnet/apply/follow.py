@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
     Report = Callable[[Progress], None]
 
-POLL_S = 0.1
+POLL_S = 0.2
+_LOOK_S = 5.0
+"""So long without news, and one looks whether the worker is there."""
 GIVE_UP_S = 60.0
 """A worker that was killed is started anew within seconds, and by a slow host within many."""
 
@@ -131,6 +133,8 @@ class _Tail:
 
     def new(self) -> Iterator[tuple[Entry, Progress | None]]:
         """Yield the lines that are whole and were not read yet, each with what it tells of a step."""
+        if self._path.stat().st_size == self._offset:
+            return
         with self._path.open("rb") as file:
             file.seek(self._offset)
             for line in file:
@@ -154,9 +158,10 @@ def _until_ended(journal: Journal, tail: _Tail, report: Report, give_up_s: float
             ending = read_ending(journal) if entry.event == "ended" else None
             if ending is not None:
                 return ending
-        if _lives(worker, journal):
+        quiet_s = time.monotonic() - quiet_since
+        if quiet_s > min(_LOOK_S, give_up_s) and _lives(worker, journal):
             quiet_since = time.monotonic()
-        if time.monotonic() - quiet_since > give_up_s:
+        elif quiet_s > give_up_s:
             raise ToolError(
                 f"the worker of run {journal.run} is gone, and nothing has taken the run up for {give_up_s:.0f} s",
                 f"sudo vmnet undo {journal.run} takes back what it did; journalctl -u {unit.name_of(journal.run)}",
