@@ -32,6 +32,7 @@ wait $client && wait $server && exit $code
 """
 
 
+@pytest.mark.long
 @pytest.mark.lab_state("clean", guests=False)
 def test_pings_a_stream_and_a_session_go_through_the_move(lab: Lab) -> None:
     lab.switch("individual")
