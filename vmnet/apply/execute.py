@@ -57,6 +57,7 @@ class Executor:
             ToolError, LinkError, HypervisorError, Conflict: it failed.
         """
         self.keep_checkpoint()
+        self._told = time.monotonic()
         match step:
             case steps.OpenCheckpoint() | steps.CommitCheckpoint() | steps.RollBackCheckpoint():
                 self._execute_checkpoint(step)

@@ -18,6 +18,7 @@ from vmnet.apply.roll_back import StepExecutor, answers_after, roll_back
 from vmnet.apply.signals import uninterrupted
 from vmnet.apply.undo_script import point_to_undo_script, write_undo_script
 from vmnet.errors import ToolError, VmnetError
+from vmnet.host import netlink
 from vmnet.host.profile_files import copy_profiles, read_saved
 from vmnet.plan import steps
 
@@ -53,6 +54,8 @@ def conclude(journal: Journal, report: Report) -> RunResult:
         return _result(journal, plan)
     if state not in (RunState.UNUSED, RunState.OPEN):
         raise ToolError(f"run {journal.run} is {state} already", "run the command again; vmnet verify shows the state")
+    if any(isinstance(planned.step, steps.HostStep) for planned in plan.planned):
+        netlink.load()
     executor = Executor(
         uri=read_request(journal).uri,
         copies=(undone or journal).directory / "profiles",

@@ -81,6 +81,16 @@ def _mac(value: object) -> Mac | None:
     return parse_mac(text) if text and len(text) == 17 else None
 
 
+def load() -> None:
+    """Import pyroute2 now: it takes seconds on a slow host, and is not to take them in the middle of a change.
+
+    Raises:
+        LinkError: the kernel does not answer.
+    """
+    with _iproute():
+        return
+
+
 def read_links() -> tuple[Link, ...]:
     """Return all links of this network namespace, by ifindex, with what sysfs adds to them."""
     with _iproute() as ipr:
