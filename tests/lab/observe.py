@@ -48,7 +48,7 @@ def observe(lab: Lab) -> dict[str, Any]:
     parts = lab.run(["sh", "-c", script], timeout=180).stdout.split(_MARK)[1:]
     seen: dict[str, Any] = dict(part.split("\n", 1) for part in parts)
     seen["addresses"] = _links(json.loads(seen["addresses"]))
-    seen["taps"] = {tap["ifname"]: tap.get("master") for tap in json.loads(seen["taps"])}
+    seen["taps"] = {tap["ifname"]: tap.get("master") for tap in json.loads(seen["taps"]) if tap}
     # libvirt makes a new port, and writes down where it put the tap, each time an interface joins a network.
     seen["domains"] = re.sub(r" portid='[^']*'", "", seen["domains"])
     seen["networks"] = re.sub(r" connections='\d+'", "", seen["networks"])
@@ -64,7 +64,8 @@ def _links(raw: list[dict[str, Any]]) -> dict[str, Any]:
             "addresses": sorted(f"{a['local']}/{a['prefixlen']}" for a in link["addr_info"] if a["scope"] == "global"),
         }
         for link in raw
-        if not link["ifname"].startswith("vnet")
+        # ip prints an empty object for a link that its filter leaves out.
+        if link and not link["ifname"].startswith("vnet")
     }
 
 
