@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from vmnet.apply.execute_libvirt import execute_libvirt
 from vmnet.apply.untouched import prove_untouched
@@ -45,6 +45,7 @@ class Executor:
     checkpoint_timeout_s: int = 0
     _re_armed: float = 0.0
     _told: float = 0.0
+    _undoing: bool = False
     _hypervisor: Hypervisor | None = field(default=None)
 
     def execute(self, step: steps.Step, *, undoing: bool = False) -> None:
@@ -56,23 +57,24 @@ class Executor:
         Raises:
             ToolError, LinkError, HypervisorError, Conflict: it failed.
         """
+        self._undoing = undoing
         self.keep_checkpoint()
         self._told = time.monotonic()
+        if isinstance(step, steps.CheckpointStep):
+            self._execute_checkpoint(step)
+        elif isinstance(step, steps.WaitStep):
+            wait(step, self._waiting, self.is_confirmed)
+        elif isinstance(step, steps.ProfileStep):
+            self._execute_profile(step, undoing=undoing)
+        elif isinstance(step, steps.LinkStep):
+            self._execute_link(step, undoing=undoing)
+        else:
+            execute_libvirt(step, self._libvirt(), undoing=undoing)
+
+    def _execute_link(self, step: steps.LinkStep, *, undoing: bool) -> None:
         match step:
-            case steps.OpenCheckpoint() | steps.CommitCheckpoint() | steps.RollBackCheckpoint():
-                self._execute_checkpoint(step)
-            case (
-                steps.WaitCarrier()
-                | steps.WaitLacp()
-                | steps.WaitPorts()
-                | steps.WaitAddress()
-                | steps.WaitNeighbour()
-                | steps.WaitAnswer()
-                | steps.WaitConfirmation()
-            ):
-                wait(step, self._waiting, self.is_confirmed)
-            case steps.ProveUntouched():
-                prove_untouched(step, self.copies)
+            case steps.ReapplyDevice():
+                _run(step, may_be_gone=undoing)
             case steps.FlapLink(ifname=ifname):
                 netlink.set_up(ifname, up=False)
                 netlink.set_up(ifname, up=True)
@@ -82,22 +84,12 @@ class Executor:
                 netlink.add_routes(routes)
             case steps.RemoveRoutes(routes=routes):
                 netlink.remove_routes(routes)
-            case (
-                steps.AddProfile()
-                | steps.ModifyProfile()
-                | steps.DeleteProfile()
-                | steps.RestoreProfile()
-                | steps.ActivateProfile()
-                | steps.DeactivateProfile()
-                | steps.ReapplyDevice()
-            ):
-                self._execute_profile(step, undoing=undoing)
+            case steps.ProveUntouched():
+                prove_untouched(step, self.copies)
             case _:
-                execute_libvirt(step, self._libvirt(), undoing=undoing)
+                assert_never(step)
 
-    def _execute_checkpoint(
-        self, step: steps.OpenCheckpoint | steps.CommitCheckpoint | steps.RollBackCheckpoint
-    ) -> None:
+    def _execute_checkpoint(self, step: steps.CheckpointStep) -> None:
         if isinstance(step, steps.OpenCheckpoint):
             self.checkpoint = nmcli.open_checkpoint(commands_of(step)[0])
             self.checkpoint_timeout_s = step.timeout_s
@@ -112,21 +104,14 @@ class Executor:
         else:
             nmcli.roll_back_checkpoint(path)
 
-    def _execute_profile(self, step: steps.Step, *, undoing: bool) -> None:
-        accept = (0, nmcli.NOT_FOUND) if undoing else (0,)
-        match step:
-            case steps.RestoreProfile(uuid=uuid):
-                profile_files.restore_profile(uuid, self.copies)
-                return
-            case steps.ActivateProfile(uuid=uuid, ifname=ifname) if profile_files.active_uuid(ifname) == uuid:
-                # Activating it again would take its ports down.
-                return
-            case steps.DeactivateProfile():
-                accept = (0, nmcli.NOT_FOUND)
-            case _:
-                pass
-        for argv in commands_of(step):
-            process.run(argv, accept=accept)
+    def _execute_profile(self, step: steps.ProfileStep, *, undoing: bool) -> None:
+        if isinstance(step, steps.RestoreProfile):
+            profile_files.restore_profile(step.uuid, self.copies)
+            return
+        if isinstance(step, steps.ActivateProfile) and profile_files.active_uuid(step.ifname) == step.uuid:
+            # Activating it again would take its ports down.
+            return
+        _run(step, may_be_gone=undoing or isinstance(step, steps.DeactivateProfile))
         if isinstance(step, steps.ModifyProfile) and step.save:
             profile_files.sync_profiles()
         if isinstance(step, steps.DeleteProfile) and undoing:
@@ -143,7 +128,8 @@ class Executor:
         """Let the checkpoint's timer start afresh, every few seconds while this process lives.
 
         Raises:
-            ToolError: the checkpoint is gone: NetworkManager was restarted, or another tool removed it.
+            ToolError: the checkpoint is gone, and this is no way back: NetworkManager was restarted, or another tool
+                removed it.
         """
         now = time.monotonic()
         if self.checkpoint is None or now - self._re_armed < _RE_ARM_EVERY_S:
@@ -152,6 +138,9 @@ class Executor:
             nmcli.extend_checkpoint(self.checkpoint, self.checkpoint_timeout_s)
         except ToolError as error:
             self.checkpoint = None
+            if self._undoing:
+                # What it would have restored is undone step by step, in an order that matters.
+                return
             raise ToolError(
                 f"NetworkManager's checkpoint is gone: {error.stderr or error.message}",
                 "NetworkManager was restarted, or another tool removed the checkpoint, during the change",
@@ -201,3 +190,9 @@ class Executor:
         if self._hypervisor is not None:
             self._hypervisor.close()
             self._hypervisor = None
+
+
+def _run(step: steps.Step, *, may_be_gone: bool) -> None:
+    """Run the step's commands; a profile or device that is gone is no failure where that is said."""
+    for argv in commands_of(step):
+        process.run(argv, accept=(0, nmcli.NOT_FOUND) if may_be_gone else (0,))

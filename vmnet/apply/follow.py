@@ -67,17 +67,21 @@ def apply(
     with locked(lock):
         journal = Journal.create(plan, facts, runs)
         write_request(journal, Request(uri=uri))
-    interrupted = False
+    cancelled = _start(journal, start)
+    return watch(journal, progress or (lambda _: None), cancelled=cancelled)
+
+
+def _start(journal: Journal, start: Callable[[Journal], None]) -> bool:
+    """Start the worker; return whether an interrupt came meanwhile, held back until there was a worker to be told."""
     try:
         with uninterrupted():
             start(journal)
     except TerminalGone:
         raise
     except KeyboardInterrupt:
-        # It was held back until the worker was there to be told.
-        interrupted = True
         _cancel(journal)
-    return watch(journal, progress or (lambda _: None), cancelled=interrupted)
+        return True
+    return False
 
 
 def follow(run: str | None = None, progress: Report | None = None, *, runs: Path = RUNS) -> RunResult:

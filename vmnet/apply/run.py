@@ -56,13 +56,7 @@ def conclude(journal: Journal, report: Report) -> RunResult:
         raise ToolError(f"run {journal.run} is {state} already", "run the command again; vmnet verify shows the state")
     if any(isinstance(planned.step, steps.HostStep) for planned in plan.planned):
         netlink.load()
-    executor = Executor(
-        uri=read_request(journal).uri,
-        copies=(undone or journal).directory / "profiles",
-        note_checkpoint=lambda path: journal.note("checkpoint", text=path),
-        is_confirmed=lambda: is_confirmed(journal),
-        note_waiting=lambda left_s: _tell_waiting(journal, left_s, report),
-    )
+    executor = _executor(journal, undone, report)
     try:
         if state is RunState.OPEN:
             take_up(plan, executor, journal, report)
@@ -77,6 +71,16 @@ def conclude(journal: Journal, report: Report) -> RunResult:
         executor.close()
         point_to_undo_script(runs)
     return result
+
+
+def _executor(journal: Journal, undone: Journal | None, report: Report) -> Executor:
+    return Executor(
+        uri=read_request(journal).uri,
+        copies=(undone or journal).directory / "profiles",
+        note_checkpoint=lambda path: journal.note("checkpoint", text=path),
+        is_confirmed=lambda: is_confirmed(journal),
+        note_waiting=lambda left_s: _tell_waiting(journal, left_s, report),
+    )
 
 
 def _note_undone(undone: Journal | None, journal: Journal) -> None:

@@ -21,14 +21,6 @@ if TYPE_CHECKING:
     from vmnet.plan.steps import HostGoal
 
 _STANDING = (RunState.STANDS, RunState.OPEN, RunState.INCOMPLETE)
-_DOMAIN_STEPS = (
-    steps.MoveInterface,
-    steps.RewriteSavedState,
-    steps.AddInterface,
-    steps.RemoveInterface,
-    steps.BounceLinks,
-    steps.RaiseLinks,
-)
 UNDO_TIMEOUT_S = 90
 
 
@@ -65,7 +57,7 @@ def plan_undo(facts: Facts, run: str | None = None, *, runs: Path = RUNS, saved:
     if state not in _STANDING:
         return Plan(command="undo", kept=(f"run {journal.run} is {state} already",))
     done = journal.begun()
-    host = [planned for planned in done if not isinstance(planned.step, _DOMAIN_STEPS)]
+    host = [planned for planned in done if not isinstance(planned.step, steps.DomainStep)]
     _check_nothing_rests_on(host, journal, facts, runs)
     _check_unchanged(journal, read_saved() if saved is None else saved)
     domains = plan_domain_undo(done, facts)

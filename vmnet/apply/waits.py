@@ -17,18 +17,8 @@ POLL_S = 0.05
 _DEFAULTED = 0x40
 """Bit 6 of a LACP port state: the partner's values are defaults, nobody has spoken."""
 
-WaitStep = (
-    steps.WaitCarrier
-    | steps.WaitLacp
-    | steps.WaitPorts
-    | steps.WaitAddress
-    | steps.WaitNeighbour
-    | steps.WaitAnswer
-    | steps.WaitConfirmation
-)
 
-
-def wait(step: WaitStep, alive: Callable[[float], None], is_confirmed: Callable[[], bool]) -> None:
+def wait(step: steps.WaitStep, alive: Callable[[float], None], is_confirmed: Callable[[], bool]) -> None:
     """Wait until what the step says holds.
 
     Args:
@@ -50,7 +40,7 @@ def wait(step: WaitStep, alive: Callable[[float], None], is_confirmed: Callable[
         time.sleep(POLL_S)
 
 
-def _missing(step: WaitStep, is_confirmed: Callable[[], bool]) -> str:
+def _missing(step: steps.WaitStep, is_confirmed: Callable[[], bool]) -> str:
     """Return what is not yet as wanted, "" when all is."""
     match step:
         case steps.WaitCarrier(ifname=ifname):
@@ -102,7 +92,7 @@ def _address_missing(step: steps.WaitAddress) -> str:
     return f"{step.ifname} has not got {', '.join(missing)}" if missing else ""
 
 
-def _hint(step: WaitStep) -> str:
+def _hint(step: steps.WaitStep) -> str:
     match step:
         case steps.WaitLacp():
             return (

@@ -11,10 +11,6 @@ from vmnet.plan.commands import commands_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-NetworkStep = (
-    steps.DefineNetwork | steps.StartNetwork | steps.StopNetwork | steps.UndefineNetwork | steps.SetNetworkAutostart
-)
-
 UNDO_FUNCTIONS = """\
 try() {
     echo "+ $*"
@@ -54,24 +50,18 @@ def undo_lines(step: steps.Step, restore: Callable[[steps.RestoreProfile], Itera
             yield shlex.join(("delete", uuid))
         case steps.ActivateProfile(uuid=uuid):
             yield shlex.join(("activate", uuid))
-        case (
-            steps.DefineNetwork()
-            | steps.StartNetwork()
-            | steps.StopNetwork()
-            | steps.UndefineNetwork()
-            | steps.SetNetworkAutostart()
-        ):
+        case _ if isinstance(step, steps.NetworkStep):
             yield from network_lines(step, "try")
         case steps.MoveInterface() | steps.RemoveInterface() | steps.RewriteSavedState() | steps.RaiseLinks():
             yield from _domain(step)
-        case steps.OpenCheckpoint() | steps.CommitCheckpoint() | steps.RollBackCheckpoint():
+        case _ if isinstance(step, steps.CheckpointStep):
             # By the time that somebody runs this, NetworkManager has forgotten or used it.
             return
         case _:
             yield from (shlex.join(("try", *argv)) for argv in commands_of(step))
 
 
-def network_lines(step: NetworkStep, run: str) -> Iterator[str]:
+def network_lines(step: steps.NetworkStep, run: str) -> Iterator[str]:
     """Yield the lines that carry out a step on a libvirt network; `run` is the function that runs its commands."""
     name = shlex.quote(step.name)
     active, stored = f"network {name} 'Active: *yes'", f"network {name} 'Persistent: *yes'"

@@ -49,43 +49,14 @@ from vmnet.plan.libvirt_steps import (
 )
 from vmnet.spec import IpAddress, IpInterface
 
-HostStep = (
-    OpenCheckpoint
-    | CommitCheckpoint
-    | RollBackCheckpoint
-    | AddProfile
-    | ModifyProfile
-    | DeleteProfile
-    | RestoreProfile
-    | ActivateProfile
-    | DeactivateProfile
-    | ReapplyDevice
-    | FlapLink
-    | LetSettle
-    | AddRoutes
-    | RemoveRoutes
-    | WaitCarrier
-    | WaitLacp
-    | WaitPorts
-    | WaitAddress
-    | WaitNeighbour
-    | WaitAnswer
-    | WaitConfirmation
-    | ProveUntouched
-)
-LibvirtStep = (
-    DefineNetwork
-    | StartNetwork
-    | StopNetwork
-    | UndefineNetwork
-    | SetNetworkAutostart
-    | MoveInterface
-    | RewriteSavedState
-    | AddInterface
-    | RemoveInterface
-    | BounceLinks
-    | RaiseLinks
-)
+CheckpointStep = OpenCheckpoint | CommitCheckpoint | RollBackCheckpoint
+ProfileStep = AddProfile | ModifyProfile | DeleteProfile | RestoreProfile | ActivateProfile | DeactivateProfile
+LinkStep = ReapplyDevice | FlapLink | LetSettle | AddRoutes | RemoveRoutes | ProveUntouched
+WaitStep = WaitCarrier | WaitLacp | WaitPorts | WaitAddress | WaitNeighbour | WaitAnswer | WaitConfirmation
+NetworkStep = DefineNetwork | StartNetwork | StopNetwork | UndefineNetwork | SetNetworkAutostart
+DomainStep = MoveInterface | RewriteSavedState | AddInterface | RemoveInterface | BounceLinks | RaiseLinks
+HostStep = CheckpointStep | ProfileStep | LinkStep | WaitStep
+LibvirtStep = NetworkStep | DomainStep
 Step = HostStep | LibvirtStep
 
 
@@ -181,21 +152,26 @@ __all__ = [
     "AddRoutes",
     "BounceLinks",
     "BouncedLink",
+    "CheckpointStep",
     "CommitCheckpoint",
     "DeactivateProfile",
     "DefineNetwork",
     "DeleteProfile",
+    "DomainStep",
     "FlapLink",
     "HostGoal",
     "HostStep",
     "LetSettle",
     "LibvirtStep",
+    "LinkStep",
     "ModifyProfile",
     "MoveInterface",
     "MovedInterface",
+    "NetworkStep",
     "OpenCheckpoint",
     "Plan",
     "Planned",
+    "ProfileStep",
     "ProveUntouched",
     "RaiseLinks",
     "ReapplyDevice",
@@ -217,4 +193,5 @@ __all__ = [
     "WaitLacp",
     "WaitNeighbour",
     "WaitPorts",
+    "WaitStep",
 ]

@@ -15,7 +15,7 @@ from vmnet.facts import ProbeKind
 from vmnet.fields import encode
 from vmnet.plan import steps
 from vmnet.plan.commands import commands_of
-from vmnet.plan.shell import UNDO_FUNCTIONS, NetworkStep, network_lines, undo_lines
+from vmnet.plan.shell import UNDO_FUNCTIONS, network_lines, undo_lines
 from vmnet.report.calls import shell_lines
 from vmnet.report.words import describe
 
@@ -223,33 +223,17 @@ def _step_lines(planned: Planned) -> Iterable[str]:
             return (shlex.join(("run", "untouched", ifname)),)
         case steps.CommitCheckpoint():
             return ('run nm CheckpointDestroy o "$checkpoint"', "checkpoint=", "trap - INT TERM HUP")
-        case (
-            steps.WaitCarrier()
-            | steps.WaitLacp()
-            | steps.WaitPorts()
-            | steps.WaitAddress()
-            | steps.WaitNeighbour()
-            | steps.WaitAnswer()
-            | steps.WaitConfirmation()
-        ):
+        case _ if isinstance(step, steps.WaitStep):
             return (_wait_line(step),)
         case steps.RemoveRoutes():
             return (f"{shlex.join(argv)} 2>/dev/null" for argv in commands_of(step))
-        case _ if isinstance(step, NetworkStep):
+        case _ if isinstance(step, steps.NetworkStep):
             return network_lines(step, "run")
         case _:
             return (shlex.join(("run", *argv)) for argv in commands_of(step))
 
 
-def _wait_line(
-    step: steps.WaitCarrier
-    | steps.WaitLacp
-    | steps.WaitPorts
-    | steps.WaitAddress
-    | steps.WaitNeighbour
-    | steps.WaitAnswer
-    | steps.WaitConfirmation,
-) -> str:
+def _wait_line(step: steps.WaitStep) -> str:
     match step:
         case steps.WaitCarrier(ifname=ifname):
             words = ["carrier", ifname]

@@ -12,38 +12,6 @@ if TYPE_CHECKING:
 
     from vmnet.facts import Route
 
-_ProfileStep = (
-    steps.AddProfile
-    | steps.ModifyProfile
-    | steps.DeleteProfile
-    | steps.RestoreProfile
-    | steps.ActivateProfile
-    | steps.DeactivateProfile
-)
-_LinkStep = (
-    steps.ReapplyDevice | steps.FlapLink | steps.AddRoutes | steps.RemoveRoutes | steps.LetSettle | steps.ProveUntouched
-)
-_WaitStep = (
-    steps.WaitCarrier
-    | steps.WaitLacp
-    | steps.WaitPorts
-    | steps.WaitAddress
-    | steps.WaitNeighbour
-    | steps.WaitAnswer
-    | steps.WaitConfirmation
-)
-_NetworkStep = (
-    steps.DefineNetwork | steps.StartNetwork | steps.StopNetwork | steps.UndefineNetwork | steps.SetNetworkAutostart
-)
-_DomainStep = (
-    steps.MoveInterface
-    | steps.RewriteSavedState
-    | steps.AddInterface
-    | steps.RemoveInterface
-    | steps.BounceLinks
-    | steps.RaiseLinks
-)
-
 
 def printable(text: str) -> str:
     """Return `text` with control characters spelt out, so that no name can steer the terminal."""
@@ -61,15 +29,15 @@ def describe(step: steps.Step) -> str:
 
 
 def _describe(step: steps.Step) -> str:
-    if isinstance(step, _ProfileStep):
+    if isinstance(step, steps.ProfileStep):
         return _profile(step)
-    if isinstance(step, _NetworkStep):
+    if isinstance(step, steps.NetworkStep):
         return _network(step)
-    if isinstance(step, _DomainStep):
+    if isinstance(step, steps.DomainStep):
         return _domain(step)
-    if isinstance(step, _LinkStep):
+    if isinstance(step, steps.LinkStep):
         return _link(step)
-    if isinstance(step, _WaitStep):
+    if isinstance(step, steps.WaitStep):
         return _wait(step)
     match step:
         case steps.OpenCheckpoint(timeout_s=seconds):
@@ -82,7 +50,7 @@ def _describe(step: steps.Step) -> str:
             assert_never(step)
 
 
-def _profile(step: _ProfileStep) -> str:
+def _profile(step: steps.ProfileStep) -> str:
     match step:
         case steps.AddProfile(name=name, ifname=ifname):
             return f"add profile {name} for {ifname}"
@@ -100,7 +68,7 @@ def _profile(step: _ProfileStep) -> str:
             assert_never(step)
 
 
-def _link(step: _LinkStep) -> str:
+def _link(step: steps.LinkStep) -> str:
     match step:
         case steps.ReapplyDevice(ifname=ifname):
             return f"reapply {ifname}"
@@ -116,7 +84,7 @@ def _link(step: _LinkStep) -> str:
             assert_never(step)
 
 
-def _wait(step: _WaitStep) -> str:
+def _wait(step: steps.WaitStep) -> str:
     match step:
         case steps.WaitCarrier(ifname=ifname, timeout_s=seconds):
             return f"wait up to {seconds} s for carrier on {ifname}"
@@ -142,7 +110,7 @@ def _routes(routes: tuple[Route, ...]) -> str:
     return f"routes through {links}: {listed(route.destination or 'default' for route in routes)}"
 
 
-def _network(step: _NetworkStep) -> str:
+def _network(step: steps.NetworkStep) -> str:
     match step:
         case steps.DefineNetwork(name=name, was=was):
             return f"{'redefine' if was else 'define'} network {name}"
@@ -158,7 +126,7 @@ def _network(step: _NetworkStep) -> str:
             assert_never(step)
 
 
-def _domain(step: _DomainStep) -> str:
+def _domain(step: steps.DomainStep) -> str:
     match step:
         case steps.MoveInterface(domain=domain, mac=mac, wanted=wanted, scope=scope):
             return f"move {domain} {mac} to {source_words(wanted)} ({scope})"
