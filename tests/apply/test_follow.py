@@ -203,6 +203,26 @@ def test_a_worker_that_finds_the_lock_taken_says_so(tmp_path: Path) -> None:
     assert ending.error.type == "Conflict"
 
 
+def test_an_ending_that_a_loss_of_power_cut_off_is_said_again(tmp_path: Path) -> None:
+    journal = Journal.create(PLAN, FACTS, tmp_path)
+    carries_out(journal)
+    lines = (journal.directory / "journal.jsonl").read_text("utf-8").splitlines(keepends=True)
+    assert '"ended"' in lines[-1]
+    (journal.directory / "journal.jsonl").write_text("".join(lines[:-1]), "utf-8")
+    for _ in range(2):
+        work(journal, lock=tmp_path / "lock")
+        assert [entry.event for entry in journal.entries()].count("ended") == 1
+    following.watch(journal, lambda _: None, give_up_s=1)
+
+
+def test_a_line_that_a_loss_of_power_cut_short_stays_apart(tmp_path: Path) -> None:
+    journal = Journal.create(PLAN, FACTS, tmp_path)
+    with (journal.directory / "journal.jsonl").open("ab") as file:
+        file.write('{"event": "begin", "step": 0, "text": "é'.encode()[:-1])
+    journal.note("begin", 1)
+    assert [(entry.event, entry.step) for entry in journal.entries()] == [("opened", -1), ("begin", 1)]
+
+
 def test_the_unit_is_quoted_for_systemd(tmp_path: Path) -> None:
     journal = Journal(tmp_path / 'a "b" 100% $x')
     text = unit.unit_text(journal, ("/opt/my venv/bin/python", "-m", "vmnet", str(journal.directory)), "/a b")

@@ -80,7 +80,13 @@ def read_request(journal: Journal) -> Request:
 def write_ending(journal: Journal, ending: Ending) -> None:
     """Leave the ending for whoever follows, and say in the journal that it is there."""
     journal.write(_ENDING, json.dumps(fields.encode(ending)).encode())
-    journal.note("ended")
+    note_ended(journal)
+
+
+def note_ended(journal: Journal) -> None:
+    """Say in the journal that the ending is there, as its last line; once is enough."""
+    if [entry.event for entry in journal.entries()][-1:] != ["ended"]:
+        journal.note("ended")
 
 
 def read_ending(journal: Journal) -> Ending | None:

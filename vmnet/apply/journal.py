@@ -92,33 +92,37 @@ class Journal:
         return journal
 
     def write(self, name: str, content: bytes) -> Path:
-        """Write a file of the run so that it survives a loss of power; return its path."""
+        """Write a file of the run, whole or not at all, so that it survives a loss of power; return its path."""
         path = self.directory / name
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        begun = path.with_name(f".{path.name}.new")
+        handle = os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(handle, "wb") as file:  # noqa: PTH123 - the descriptor carries the mode
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        begun.rename(path)
         sync_directory(path.parent)
         return path
 
     def note(self, event: str, step: int = -1, text: str = "", *, undo: int = 0, seconds: float = 0.0) -> Entry:
-        """Append a line, wait until it is on the disk, and return it."""
+        """Append a line, wait until it is on the disk, and return it; one that a crash cut short stays apart."""
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         entry = Entry(event=event, step=step, text=text, time=stamp, undo=undo, seconds=seconds)
         line = json.dumps(fields.encode(entry))
-        handle = os.open(self.directory / "journal.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        handle = os.open(self.directory / "journal.jsonl", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            os.write(handle, line.encode() + b"\n")
+            size = os.fstat(handle).st_size
+            cut_short = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+            os.write(handle, b"\n" * cut_short + line.encode() + b"\n")
             os.fsync(handle)
         finally:
             os.close(handle)
         return entry
 
     def entries(self) -> Iterator[Entry]:
-        """Yield the journal's lines; a last line that a crash cut short is passed over."""
-        text = (self.directory / "journal.jsonl").read_text("utf-8")
+        """Yield the journal's lines; one that a crash cut short is passed over."""
+        text = (self.directory / "journal.jsonl").read_text("utf-8", "replace")
         for line in text.splitlines():
             entry = parse_entry(line)
             if entry is not None:

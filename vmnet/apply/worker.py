@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmnet.apply import unit
-from vmnet.apply.handover import Ending, is_cancelled, read_ending, record_of, write_ending
+from vmnet.apply.handover import Ending, is_cancelled, note_ended, read_ending, record_of, write_ending
 from vmnet.apply.journal import Journal, RunState
 from vmnet.apply.lock import LOCK, locked
 from vmnet.apply.run import conclude
@@ -46,6 +46,9 @@ def work(journal: Journal, *, lock: Path = LOCK, patience_s: float = LOCK_S) -> 
     """Bring a run to its end, and leave word of how it ended; what went wrong is raised as well."""
     if read_ending(journal) is None or journal.state() is RunState.OPEN:
         _work(journal, lock, patience_s)
+    else:
+        # A loss of power may have come between the two, and whoever follows waits for this line.
+        note_ended(journal)
     unit.remove(journal.run)
 
 
