@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.apply.test_run import FACTS, PLAN, RecordingExecutor
+from tests.plan.hosts import ADDRESS, addressed_host
+from tests.plan.test_host_setup import ADOPT
 from vmnet.apply.journal import Journal
 from vmnet.apply.run import carry_out
 from vmnet.apply.undo import plan_undo
+from vmnet.apply.undo_script import undo_script
 from vmnet.errors import Refused
 from vmnet.host.profile_files import read_saved
+from vmnet.plan import steps
+from vmnet.plan.host_setup import plan_host_setup
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,3 +59,22 @@ def test_saved_profiles_are_read_without_what_changes_by_itself(tmp_path: Path) 
     (tmp_path / "empty.nmconnection").write_text("")
     assert read_saved(tmp_path) == {"a": AFTER}
     assert read_saved(tmp_path / "none") == {}
+
+
+def test_the_old_nic_has_address_and_way_again_before_any_other_leaves_the_bridge(tmp_path: Path) -> None:
+    facts = addressed_host()
+    plan = plan_host_setup(ADOPT, facts)
+    carry_out(plan, RecordingExecutor(), Journal.create(plan, facts, tmp_path), lambda _: None)
+    back = [planned.step for planned in plan_undo(facts, runs=tmp_path, saved={}).planned]
+    (first,) = (i for i, step in enumerate(back) if isinstance(step, steps.ActivateProfile))
+    (wait,) = (i for i, step in enumerate(back) if isinstance(step, steps.WaitAddress))
+    (win,) = (i for i, step in enumerate(back) if isinstance(step, steps.AddRoutes))
+    waited, won = back[wait], back[win]
+    assert isinstance(waited, steps.WaitAddress)
+    assert isinstance(won, steps.AddRoutes)
+    assert (waited.ifname, waited.addresses) == ("em1", (ADDRESS,))
+    assert {(route.ifname, route.metric) for route in won.routes} == {("em1", 98)}
+    assert first < wait < win < min(i for i, step in enumerate(back) if isinstance(step, steps.DeleteProfile))
+    assert back[-2:] == [steps.RemoveRoutes(routes=won.routes), steps.CommitCheckpoint()]
+    script = undo_script(plan, "run", ())
+    assert script.index("try ip route replace default") < script.index("\ndelete ") < script.index("\nip route delete")

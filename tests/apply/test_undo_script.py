@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -53,7 +52,6 @@ def test_a_shell_takes_it(shell: str) -> None:
 
 
 @pytest.mark.process
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
 def test_shellcheck_finds_nothing() -> None:
     done = subprocess.run(
         # SC2317: no script needs all of the functions.

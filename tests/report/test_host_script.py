@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -45,7 +44,6 @@ def test_golden(regenerate: bool) -> None:
 
 
 @pytest.mark.process
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
 @pytest.mark.parametrize("name", [*NAMES, "empty"])
 def test_shellcheck_finds_nothing(name: str) -> None:
     # SC2317, SC2329, SC2034: no script needs all that is in its head.

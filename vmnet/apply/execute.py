@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 from vmnet.apply.execute_libvirt import execute_libvirt
 from vmnet.apply.untouched import prove_untouched
 from vmnet.apply.waits import wait
-from vmnet.errors import ToolError
+from vmnet.errors import LinkError, ToolError
 from vmnet.host import netlink, nmcli, process, profile_files
 from vmnet.host.hypervisor import Hypervisor
 from vmnet.host.probes import try_probes
@@ -81,7 +81,9 @@ class Executor:
             case steps.LetSettle(seconds=seconds):
                 time.sleep(seconds)
             case steps.AddRoutes(routes=routes):
-                netlink.add_routes(routes)
+                # On a way back they only shorten the cut.
+                with suppress(LinkError) if undoing else nullcontext():
+                    netlink.add_routes(routes)
             case steps.RemoveRoutes(routes=routes):
                 netlink.remove_routes(routes)
             case steps.ProveUntouched():

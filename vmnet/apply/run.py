@@ -53,7 +53,7 @@ def conclude(journal: Journal, report: Report) -> RunResult:
         _note_undone(undone, journal)
         return _result(journal, plan)
     if state not in (RunState.UNUSED, RunState.OPEN):
-        raise ToolError(f"run {journal.run} is {state} already", "run the command again; vmnet verify shows the state")
+        raise ToolError(f"run {journal.run} is over: {state}", "run the command again; vmnet verify shows the state")
     if any(isinstance(planned.step, steps.HostStep) for planned in plan.planned):
         netlink.load()
     executor = _executor(journal, undone, report)

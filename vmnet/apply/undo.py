@@ -55,7 +55,7 @@ def plan_undo(facts: Facts, run: str | None = None, *, runs: Path = RUNS, saved:
         return Plan(command="undo", kept=("no run stands: there is nothing to undo",))
     state = journal.state()
     if state not in _STANDING:
-        return Plan(command="undo", kept=(f"run {journal.run} is {state} already",))
+        return Plan(command="undo", kept=(f"nothing to undo: run {journal.run} is {state}",))
     done = journal.begun()
     host = [planned for planned in done if not isinstance(planned.step, steps.DomainStep)]
     _check_nothing_rests_on(host, journal, facts, runs)
@@ -120,16 +120,21 @@ def _check_unchanged(journal: Journal, saved: dict[str, str]) -> None:
 
 def _host_undo(host: Sequence[Planned], journal: Journal) -> tuple[Planned, ...]:
     """Return the undos newest first, under a checkpoint of their own where they touch NetworkManager."""
-    back = [Planned(step=step, why=f"undoes: {p.why}", undo=_redo(p.step)) for p in reversed(host) for step in p.undo]
+    before = journal.facts()
+    back: list[Planned] = []
+    for planned in reversed(host):
+        for step in planned.undo:
+            back.append(Planned(step=step, why=f"undoes: {planned.why}", undo=_redo(planned.step)))
+            if isinstance(step, steps.ActivateProfile):
+                back += _old_addresses(step.ifname, before)
     if not any(isinstance(planned.step, steps.HostStep) for planned in back):
         return tuple(back)
-    removing = next((i for i, p in enumerate(back) if isinstance(p.step, steps.DeleteProfile)), len(back))
     opening = Planned(
         step=steps.OpenCheckpoint(timeout_s=UNDO_TIMEOUT_S),
         why="if the way back fails, NetworkManager keeps what is there now",
     )
     closing = Planned(step=steps.CommitCheckpoint(), why="the state before is back: keep it")
-    return (opening, *back[:removing], *_old_addresses(back, journal), *back[removing:], closing)
+    return (opening, *back, closing)
 
 
 def _redo(step: steps.Step) -> tuple[steps.Step, ...]:
@@ -137,15 +142,10 @@ def _redo(step: steps.Step) -> tuple[steps.Step, ...]:
     return (step,) if isinstance(step, steps.LibvirtStep) else ()
 
 
-def _old_addresses(back: Sequence[Planned], journal: Journal) -> list[Planned]:
-    """Wait for the old addresses on the NICs before the bridge that carries them goes."""
-    before = journal.facts()
-    planned = []
-    for item in back:
-        if not isinstance(item.step, steps.ActivateProfile):
-            continue
-        addresses = tuple(a for a in before.addresses_of(item.step.ifname) if a.version == 4)
-        if addresses:
-            step = steps.WaitAddress(ifname=item.step.ifname, addresses=addresses, timeout_s=4 * ADDRESS_S)
-            planned.append(Planned(step=step, why="the old address must be back before the bridge goes"))
-    return planned
+def _old_addresses(ifname: str, before: Facts) -> list[Planned]:
+    """Wait for the old addresses on a NIC: the bridge that carries them goes later."""
+    addresses = tuple(address for address in before.addresses_of(ifname) if address.version == 4)
+    if not addresses:
+        return []
+    step = steps.WaitAddress(ifname=ifname, addresses=addresses, timeout_s=4 * ADDRESS_S)
+    return [Planned(step=step, why="the old address must be back before the bridge goes")]

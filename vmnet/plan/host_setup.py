@@ -15,7 +15,7 @@ from vmnet.facts.proof import proof_of
 from vmnet.plan import steps
 from vmnet.plan.address import DHCP_S, ask_gateways, move_address, prepare
 from vmnet.plan.adopt import find_holder, wanted_layer3
-from vmnet.plan.build import Build, bridge_mac, goal_of, winning_metric
+from vmnet.plan.build import Build, bridge_mac, first_routes, goal_of, winning_metric
 from vmnet.plan.displace import find_displaced, fix_management, set_aside
 from vmnet.plan.libvirt_network import plan_network
 from vmnet.plan.mend import mend_stack, stack_stands
@@ -26,7 +26,7 @@ from vmnet.plan.safety import check_build, check_host, check_spec, warnings
 from vmnet.plan.steps import Plan, Planned
 
 if TYPE_CHECKING:
-    from vmnet.facts import Facts
+    from vmnet.facts import Facts, Route
     from vmnet.spec import HostSpec
 
 CARRIER_S = 20
@@ -157,9 +157,11 @@ def _add_profiles(build: Build) -> list[Planned]:
             ifname=wanted.ifname,
             settings=(*wanted.shape, *alone, *no_address),
         )
-        undo = steps.DeleteProfile(uuid=wanted.uuid, name=wanted.ifname)
+        undo: tuple[steps.Step, ...] = (steps.DeleteProfile(uuid=wanted.uuid, name=wanted.ifname),)
+        if wanted is build.bridge and (routes := _routes_back(build)):
+            undo = (*undo, steps.RemoveRoutes(routes=routes))
         why = f"profile for {wanted.ifname}, in memory: a reboot forgets it"
-        planned.append(Planned(step=step, why=why, undo=(undo,)))
+        planned.append(Planned(step=step, why=why, undo=undo))
     return planned
 
 
@@ -203,10 +205,20 @@ def _join_last(build: Build) -> list[Planned]:
         return []
     why = f"{build.live} leaves its old profile and joins in one step"
     joining = _activate_port(build, build.live, why)
-    if build.lacp and joining.undo:
+    if joining.undo:
         # Going back, it must be the first that leaves, or a strict switch may go on with another port than its.
-        joining = replace(joining, undo=(*joining.undo, steps.LetSettle(seconds=SETTLE_S)), back_first=True)
+        settle = (steps.LetSettle(seconds=SETTLE_S),) if build.lacp else ()
+        routes = _routes_back(build)
+        win = (steps.AddRoutes(routes=routes),) if routes else ()
+        joining = replace(joining, undo=(*joining.undo, *settle, *win), back_first=build.lacp)
     return [joining, *_agree_with_switch(build, tuple(n.ifname for n in build.nics))]
+
+
+def _routes_back(build: Build) -> tuple[Route, ...]:
+    """Going back, the routes of the live NIC must win before the other NICs leave the bridge, which still stands."""
+    if build.live is None or not build.idle:
+        return ()
+    return tuple(replace(route, ifname=build.live) for route in first_routes(build))
 
 
 def _prove(build: Build) -> list[Planned]:

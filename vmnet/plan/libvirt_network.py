@@ -39,6 +39,11 @@ def plan_network(name: str, bridge: str, facts: Facts) -> tuple[list[Planned], l
     if seen is None:
         document = network_document(name, bridge, network_uuid(facts.machine_id, name))
         return [_define(name, document), _start(name), _set_autostart(name)], []
+    return _mend(seen, bridge, facts)
+
+
+def _mend(seen: Network, bridge: str, facts: Facts) -> tuple[list[Planned], list[str]]:
+    name = seen.name
     if seen.forward_mode != "bridge":
         raise Refused(
             f"network {name} is there already and is of another kind ({seen.forward_mode or 'isolated'})",

@@ -9,7 +9,7 @@ export LC_ALL=C.UTF-8
 exec 9>>/run/vmnet.lock
 flock -n 9 || { echo 'another vmnet is changing this host' >&2; exit 5; }
 umask 077
-kept=/var/lib/vmnet/by-script/2ac47d1c2c82
+kept=/var/lib/vmnet/by-script/c0241251bd8e
 mkdir -p "$kept/profiles" || exit 4
 cd "$kept" || exit 4
 document=$kept/document
@@ -143,6 +143,8 @@ undo() {
     case $1 in
     2)
 delete fce40a8f-ab4f-5958-acde-d372715b546d
+ip route delete 172.16.4.0/24 dev em1 src 172.16.4.3 metric 98 2>/dev/null || :
+ip route delete default via 172.16.4.1 dev em1 src 172.16.4.3 metric 98 2>/dev/null || :
         ;;
     3)
 delete dcac265c-cd82-507c-9557-542fff8354f6
@@ -159,6 +161,8 @@ activate 20000000-0000-4000-8000-000000000002
     20)
 activate 20000000-0000-4000-8000-000000000001
 try sleep 2
+try ip route replace 172.16.4.0/24 dev em1 src 172.16.4.3 metric 98
+try ip route replace default via 172.16.4.1 dev em1 src 172.16.4.3 metric 98
         ;;
     25)
 network host-bridge 'Persistent: *yes' && try virsh net-undefine -- host-bridge
