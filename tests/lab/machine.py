@@ -181,9 +181,6 @@ class Lab:
                 monitor.snapshot("delvm", HERE)
 
     def _install(self, last: str) -> None:
-        if not payload.digest():
-            say("there is no vmnet/ in this checkout yet: nothing to install")
-            return self._load(last)
         with self.monitor() as monitor:
             states = [name for name in monitor.snapshots() if name not in {last, HERE}]
         for state in (*states, last):
@@ -192,11 +189,10 @@ class Lab:
                 self._push_package()
                 save(self.directory, self.ssh, state)
         self._write(dataclasses.replace(self._running(), payload=payload.digest()))
-        return None
 
     def _push_package(self) -> None:
         with step(f"{self.name}: installing vmnet"):
-            script = payload.INSTALL.format(python=self.release.python)
+            script = payload.INSTALL.format(python=self.release.python, warm=payload.WARM)
             done = self.ssh.run(["sh", "-c", script], stdin=payload.package_archive(self.release), timeout=200)
         if done.stdout:
             say(done.stdout.strip())
@@ -209,6 +205,10 @@ class Lab:
         """Run on the lab host; ``check`` raises LabError on an exit code other than 0."""
         given = None if stdin is None else stdin.encode()
         return self.ssh.run(_words(command), timeout=timeout, stdin=given, check=check)
+
+    def vmnet(self, *words: str, timeout: float = 120, check: bool = True) -> process.Completed:
+        """Run vmnet on the lab host, without the wait for Python to read its modules (see `warm`)."""
+        return self.run(["python3", "-IS", payload.WARM, *words], timeout=timeout, check=check)
 
     def lan(
         self, command: Sequence[str] | str, *, stdin: str | None = None, timeout: float = 120, check: bool = True

@@ -144,14 +144,14 @@ class Matrix:
             return self.static
         if self._dhcp is None:
             self._begin(_BY_DHCP)
-            self.lab.run(ADOPT, timeout=300)
+            self.lab.vmnet(*ADOPT, timeout=300)
             goal, steps = look(self.lab), self._last_run()["done"]
             self._begin(_BY_DHCP)
             self._dhcp = self._course("faults-dhcp", goal, steps)
         return self._dhcp
 
     def _last_run(self) -> dict[str, Any]:
-        runs = json.loads(self.lab.run(["vmnet", "runs", "--output", "json"]).stdout)["runs"]
+        runs = json.loads(self.lab.vmnet("runs", "--output", "json").stdout)["runs"]
         found: dict[str, Any] = runs[-1] if runs else {"state": "none", "done": 0}
         return found
 
@@ -182,7 +182,7 @@ class Matrix:
             return self._judge(course, problems, seconds)
 
     def _strike(self, cell: Cell, fault: Fault, course: Course) -> None:
-        command = " ".join(ADOPT)
+        command = " ".join(["vmnet", *ADOPT])
         if cell.fault == SSH:
             command = f"ip netns exec lan ssh -tt root@{course.address} {command}"
         script = f'setsid {command} >/root/caller.log 2>&1 </dev/null & exec python3 -IS /root/fault.py "$@"'

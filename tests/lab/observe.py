@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 # The two ways into the end state: from a host whose network is broken, and from one that works.
 SETUP = [
-    "vmnet", "host-setup", "em1", "p4p1", "--address", "172.16.4.3/24", "--gateway", "172.16.4.1",
+    "host-setup", "em1", "p4p1", "--address", "172.16.4.3/24", "--gateway", "172.16.4.1",
     "--dns", "172.16.4.2", "--management", "p2p1", "--displace", "kvm-br0", "--yes",
 ]  # fmt: skip
-ADOPT = ["vmnet", "host-setup", "em1", "p4p1", "--yes"]
+ADOPT = ["host-setup", "em1", "p4p1", "--yes"]
 
 _MARK = "-----8<----- "
 # NetworkManager writes down each tap that it sees come and go as a volatile profile: that is no configuration.

@@ -22,6 +22,7 @@ from vmnet.cli import main
 if __name__ == "__main__":
     sys.exit(main())
 """
+WARM = "/usr/local/lib/lab/warm.py"
 # Bytecode is compiled and read once, so that the first command of a test is as quick as the second.
 INSTALL = """\
 set -e
@@ -31,6 +32,9 @@ mkdir -p "$packages"
 tar -C / -x
 python3 -m compileall -q "$packages/vmnet" || :
 timeout 60 vmnet --version > /dev/null 2>&1 || echo 'vmnet --version does not work yet'
+systemctl stop lab-warm.service 2>/dev/null || :
+systemd-run --quiet --collect --unit lab-warm {python} -P {warm} serve
+timeout 60 sh -c 'until grep -q @vmnet-warm /proc/net/unix; do sleep 0.2; done' || echo 'lab-warm does not start'
 """
 
 
@@ -45,9 +49,9 @@ def package_files() -> list[Path]:
 
 
 def digest() -> str:
-    """A hash of what would be installed; empty while there is no package."""
-    files = package_files()
-    return recipe.file_digest(files, recipe.CHECKOUT) if files else ""
+    """A hash of what would be installed."""
+    files = [*package_files(), recipe.HERE / "warm.py"]
+    return recipe.file_digest(files, recipe.CHECKOUT)
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
@@ -66,6 +70,7 @@ def package_archive(release: recipe.Release) -> bytes:
         for path in package_files():
             _add(archive, f"{place}/{path.relative_to(recipe.CHECKOUT)}", path.read_bytes(), 0o644)
         _add(archive, "usr/local/bin/vmnet", SCRIPT.encode(), 0o755)
+        _add(archive, WARM.removeprefix("/"), (recipe.HERE / "warm.py").read_bytes(), 0o644)
     return buffer.getvalue()
 
 

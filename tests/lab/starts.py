@@ -26,6 +26,6 @@ class Starts:
             base, command = MADE[state]
             self._lab.reset(base)
             self.before[state] = Before(observed=observe(self._lab), management=management(self._lab))
-            self._lab.run(command, timeout=300)
+            self._lab.vmnet(*command, timeout=300)
             self._lab.save(state)
         self._lab.reset(state)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def test_a_running_domain_moves_and_loses_nothing(lab: Lab) -> None:
     before, state = documents(lab, "web01"), observe(lab)
     heard = len(links_log(lab, "web01"))
-    done = lab.run(["vmnet", "attach-domain", "web01", "--yes", "--output", "json"], timeout=300)
+    done = lab.vmnet("attach-domain", "web01", "--yes", "--output", "json", timeout=300)
     (row,) = json.loads(done.stdout)["result"]["rows"]
     after = documents(lab, "web01")
     assert changed_lines(before, after) <= {"<source>", "<interface>"}
@@ -33,10 +33,10 @@ def test_a_running_domain_moves_and_loses_nothing(lab: Lab) -> None:
     # The guest saw its link go down and up, once, and never another or no interface.
     assert links_log(lab, "web01")[heard:] == ["eth0 carrier 0", "eth0 carrier 1"]
     moved = observe(lab)
-    again = lab.run(["vmnet", "attach-domain", "web01", "--yes", "--output", "json"], timeout=120)
+    again = lab.vmnet("attach-domain", "web01", "--yes", "--output", "json", timeout=120)
     assert json.loads(again.stdout)["plan"]["planned"] == []
     assert observe(lab) == moved
-    lab.run(["vmnet", "undo", "--yes"], timeout=300)
+    lab.vmnet("undo", "--yes", timeout=300)
     assert_back(lab, state)
     assert taps(lab, "web01") == ["virbr0"]
 
@@ -44,24 +44,24 @@ def test_a_running_domain_moves_and_loses_nothing(lab: Lab) -> None:
 @pytest.mark.lab_state("bridged")
 def test_one_of_two_interfaces_keeps_filter_and_boot_order(lab: Lab) -> None:
     before = observe(lab)
-    unclear = lab.run(["vmnet", "attach-domain", "db01", "--yes"], check=False)
+    unclear = lab.vmnet("attach-domain", "db01", "--yes", check=False)
     assert unclear.returncode == 2
     assert "52:54:00:0a:00:21" in unclear.stderr
     assert observe(lab) == before
-    lab.run(["vmnet", "attach-domain", "db01", "--index", "2", "--no-bounce", "--yes"], timeout=200)
+    lab.vmnet("attach-domain", "db01", "--index", "2", "--no-bounce", "--yes", timeout=200)
     assert taps(lab, "db01") == ["virbr0", "br0"]
     persistent = documents(lab, "db01")["persistent"]
     for kept in ('filter="no-mac-spoofing"', 'order="1"', 'order="2"', 'state="up"'):
         assert kept in persistent
-    lab.run(["vmnet", "undo", "--yes"], timeout=300)
+    lab.vmnet("undo", "--yes", timeout=300)
     assert_back(lab, before)
 
 
 @pytest.mark.lab_state("bridged")
 def test_a_new_interface_comes_and_goes(lab: Lab) -> None:
     before = documents(lab, "web01")
-    lab.run(["vmnet", "attach-domain", "web01", "--add", "--yes"], timeout=200)
+    lab.vmnet("attach-domain", "web01", "--add", "--yes", timeout=200)
     assert taps(lab, "web01") == ["virbr0", "br0"]
     assert documents(lab, "web01")["persistent"].count("<interface ") == 2
-    lab.run(["vmnet", "undo", "--yes"], timeout=200)
+    lab.vmnet("undo", "--yes", timeout=200)
     assert documents(lab, "web01") == before

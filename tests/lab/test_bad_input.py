@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
 
-from .observe import observe
+from .observe import ADOPT, observe
 
 if TYPE_CHECKING:
     from .machine import Lab
@@ -37,41 +36,16 @@ CASES = [
 ]
 
 
-# Two thirds of what a command takes in an emulated host is Python reading its modules: here it does so once.
-ALL_OF_THEM = """
-import json, os, sys, tempfile
-import libvirt, lxml.etree, pyroute2, rich.console, rich.table
-import vmnet.apply.run, vmnet.host.gather, vmnet.plan.host_setup, vmnet.report.plan
-from vmnet.cli import main
-
-def run(words):
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        child = os.fork()
-        if not child:
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-            os.dup2(out.fileno(), 1)
-            os.dup2(err.fileno(), 2)
-            code = main(words)
-            sys.stderr.flush()
-            os._exit(code)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        return [code, *(file.seek(0) or file.read() for file in (out, err))]
-
-json.dump([run(words) for words in json.loads(sys.argv[1])], sys.stdout)
-"""
-
-
 @pytest.mark.lab_state("clean", guests=False)
 def test_bad_input_changes_nothing(lab: Lab) -> None:
     lab.run("modprobe mac80211_hwsim radios=1; timeout 9 sh -c 'until ip link show wlan0; do sleep 1; done'")
     before = observe(lab)
-    commands = [[words[0], "--yes", *words[1:]] for words, _, _ in CASES]
-    told = json.loads(lab.run(["python3", "-c", ALL_OF_THEM, json.dumps(commands)], timeout=300).stdout)
-    for (words, code, said), (exit_code, stdout, stderr) in zip(CASES, told, strict=True):
-        assert (exit_code, stdout) == (code, ""), (words, stderr)
-        assert said in stderr, words
+    for words, code, said in CASES:
+        done = lab.vmnet(words[0], "--yes", *words[1:], check=False)
+        assert (done.returncode, done.stdout) == (code, ""), (words, done.stderr)
+        assert said in done.stderr, words
         # click's own usage errors point to --help, ours carry a hint.
-        assert "hint:" in stderr or "--help" in stderr, words
+        assert "hint:" in done.stderr or "--help" in done.stderr, words
     assert observe(lab) == before
 
 
@@ -87,14 +61,14 @@ def test_without_root_without_libvirt_without_networkmanager(lab: Lab) -> None:
     assert observe(lab) == before
     lab.run("systemctl stop libvirtd.service libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket")
     for words in (["host-setup", "em1", "p4p1"], ["attach-domain", "web01"], ["migrate-from-virbr0"]):
-        done = lab.run(["vmnet", *words, "--yes"], check=False)
+        done = lab.vmnet(*words, "--yes", check=False)
         assert done.returncode in (REFUSED, TOOL), done
         assert "libvirt" in done.stderr
         assert "hint:" in done.stderr
     lab.run("systemctl start libvirtd.socket libvirtd-ro.socket libvirtd.service")
     assert observe(lab) == before
     lab.run("systemctl stop NetworkManager")
-    done = lab.run(["vmnet", "host-setup", "em1", "p4p1", "--yes"], check=False)
+    done = lab.vmnet(*ADOPT, check=False)
     assert done.returncode == REFUSED, done
     assert "NetworkManager" in done.stderr
     assert "systemctl start" in done.stderr

@@ -66,12 +66,12 @@ def test_from_the_broken_start_to_the_end_state_and_back(lab: Lab, starts: Start
     assert_end_state(lab)
     assert_reachable(lab)
     assert management(lab) == kept
-    lab.run(["vmnet", "verify"])
+    lab.vmnet("verify")
     after = observe(lab)
-    again = lab.run([*SETUP, "--output", "json"], timeout=120)
+    again = lab.vmnet(*SETUP, "--output", "json", timeout=120)
     assert json.loads(again.stdout)["plan"]["planned"] == []
     assert observe(lab) == after
-    lab.run(["vmnet", "undo", "--yes"], timeout=300)
+    lab.vmnet("undo", "--yes", timeout=300)
     # It was seen with its guests running.
     lab.run("for d in $(virsh list --name); do virsh resume $d; done")
     assert_back(lab, before)
@@ -80,7 +80,7 @@ def test_from_the_broken_start_to_the_end_state_and_back(lab: Lab, starts: Start
 
 @pytest.mark.lab_state("mended")
 def test_a_reboot_keeps_it_with_nothing_run_by_hand(lab: Lab) -> None:
-    lab.run(["vmnet", "attach-domain", "web01", "--no-bounce", "--yes"], timeout=200)
+    lab.vmnet("attach-domain", "web01", "--no-bounce", "--yes", timeout=200)
     lab.reboot()
     deadline = time.monotonic() + 120
     while "web01" not in lab.run(["virsh", "list", "--name"]).stdout and time.monotonic() < deadline:
@@ -90,7 +90,7 @@ def test_a_reboot_keeps_it_with_nothing_run_by_hand(lab: Lab) -> None:
     assert_reachable(lab)
     tap = lab.run(["virsh", "domiflist", "web01"]).stdout.splitlines()[2].split()[0]
     assert links(lab)[tap]["master"] == "br0"
-    lab.run(["vmnet", "verify"])
+    lab.vmnet("verify")
 
 
 def wait_lacp(lab: Lab) -> None:
@@ -106,7 +106,7 @@ def wait_lacp(lab: Lab) -> None:
 @pytest.mark.lab_state("clean", guests=False)
 def test_over_ssh_on_the_very_address_that_moves(lab: Lab) -> None:
     before, kept = observe(lab), management(lab)
-    command = " ".join(ADOPT) + " && echo the session lives"
+    command = " ".join(["vmnet", *ADOPT]) + " && echo the session lives"
     done = lab.lan(["ssh", "root@172.16.4.3", command], timeout=300)
     assert "the session lives" in done.stdout
     assert_end_state(lab)
@@ -127,10 +127,10 @@ def test_a_cut_cable_leaves_the_host_reachable(lab: Lab) -> None:
         lab.cable(nic, on=False)
         time.sleep(1)
         assert_reachable(lab)
-        assert lab.run(["vmnet", "verify"], check=False).returncode == 6
+        assert lab.vmnet("verify", check=False).returncode == 6
         lab.cable(nic, on=True)
         wait_lacp(lab)
-    assert lab.run(["vmnet", "verify"], check=False).returncode == 0
+    assert lab.vmnet("verify", check=False).returncode == 0
 
 
 @pytest.mark.lab_state("clean", guests=False)
@@ -139,7 +139,7 @@ def test_a_switch_without_lacp_is_left_before_the_live_nic_is_touched(lab: Lab) 
     lab.lan("until ping -c 1 -W 1 172.16.4.3; do :; done")
     before = observe(lab)
     with lab.popen(["ping", "-i", "0.2", "-w", "600", "172.16.4.3"], on_lan=True) as pings:
-        done = lab.run(ADOPT, timeout=300, check=False)
+        done = lab.vmnet(*ADOPT, timeout=300, check=False)
         lab.run(["pkill", "-INT", "-x", "ping"])
         said, _ = pings.communicate(timeout=30)
     sent, received = map(int, re.findall(r"(\d+) packets transmitted, (\d+) received", said)[0])
@@ -149,9 +149,9 @@ def test_a_switch_without_lacp_is_left_before_the_live_nic_is_touched(lab: Lab) 
     assert "active-backup" in done.stderr
     assert observe(lab) == before
     assert_reachable(lab)
-    lab.run([*ADOPT, "--mode", "active-backup"], timeout=300)
+    lab.vmnet(*ADOPT, "--mode", "active-backup", timeout=300)
     assert_reachable(lab)
-    lab.run(["vmnet", "verify"])
+    lab.vmnet("verify")
 
 
 @pytest.mark.lab_state("clean", guests=False)
@@ -211,7 +211,7 @@ def test_the_same_by_a_script_without_vmnet(lab: Lab) -> None:
 @pytest.mark.lab_state("clean", guests=False)
 def test_plan_shows_all_and_changes_nothing(lab: Lab) -> None:
     before = observe(lab)
-    shown = lab.run(["vmnet", "host-setup", "--plan"]).stdout
+    shown = lab.vmnet("host-setup", "--plan").stdout
     for wanted in ("nmcli connection add save no", "CheckpointCreate", "p2p1: left alone", "host-bridge"):
         assert wanted in shown
     as_nobody = lab.run(["setpriv", "--reuid=nobody", "--clear-groups", "vmnet", "host-setup", "--plan"])

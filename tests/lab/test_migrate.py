@@ -37,11 +37,11 @@ def all_documents(lab: Lab) -> dict[str, str]:
 def test_all_domains_move_and_come_back(lab: Lab) -> None:
     define_odd(lab)
     state, before = observe(lab), all_documents(lab)
-    shown = lab.run(["vmnet", "migrate-from-virbr0", "--plan"], timeout=120).stdout
+    shown = lab.vmnet("migrate-from-virbr0", "--plan", timeout=120).stdout
     for name in ("web01", "db01", "old01", *ODD):
         assert name in shown
     assert observe(lab) == state
-    lab.run(["vmnet", "migrate-from-virbr0", "--yes"], timeout=300)
+    lab.vmnet("migrate-from-virbr0", "--yes", timeout=300)
     after = all_documents(lab)
     assert changed_lines(before, after) <= {"<source>", "<interface>"}
     assert not [name for name, xml in after.items() if '"default"' in xml or '"virbr0"' in xml]
@@ -50,15 +50,15 @@ def test_all_domains_move_and_come_back(lab: Lab) -> None:
     for name in ("web01", "db01"):
         assert_on_lan(lab, name)
     moved = observe(lab)
-    again = lab.run(["vmnet", "migrate-from-virbr0", "--yes", "--output", "json"], timeout=120)
+    again = lab.vmnet("migrate-from-virbr0", "--yes", "--output", "json", timeout=120)
     assert json.loads(again.stdout)["plan"]["planned"] == []
     assert observe(lab) == moved
-    lab.run(["vmnet", "verify"], timeout=120)
+    lab.vmnet("verify", timeout=120)
     for nic in ("em1", "p4p1"):
         lab.cable(nic, on=False)
         assert_on_lan(lab, "web01")
         lab.cable(nic, on=True)
-    lab.run(["vmnet", "undo", "--yes"], timeout=300)
+    lab.vmnet("undo", "--yes", timeout=300)
     assert_back(lab, state)
     assert taps(lab, "db01") == ["virbr0", "virbr0"]
 
@@ -72,13 +72,13 @@ def test_saves_and_snapshots_come_back_on_the_bridge(lab: Lab) -> None:
     snapshot = f"<domainsnapshot><name>fresh</name><creationTime>1</creationTime><state>shutoff</state>{domain}"
     lab.run(["virsh", "snapshot-create", "old01", "/dev/stdin", "--redefine"], stdin=f"{snapshot}</domainsnapshot>")
     before = lab.run(kept).stdout
-    migrate = ["vmnet", "migrate-from-virbr0", "--only", "db01", "--only", "old01", "--yes"]
-    assert "managed save" in lab.run(migrate, timeout=200).stdout
+    migrate = ["migrate-from-virbr0", "--only", "db01", "--only", "old01", "--yes"]
+    assert "managed save" in lab.vmnet(*migrate, timeout=200).stdout
     differ = set(before.splitlines()) ^ set(lab.run(kept).stdout.splitlines())
     assert {line.split()[0] for line in differ} == {"<source"}
-    lab.run(["vmnet", "undo", "--yes"], timeout=200)
+    lab.vmnet("undo", "--yes", timeout=200)
     assert lab.run(kept).stdout == before
-    lab.run(migrate, timeout=200)
+    lab.vmnet(*migrate, timeout=200)
     lab.run(["virsh", "snapshot-revert", "old01", "fresh"])
     assert 'network="host-bridge"' in documents(lab, "old01")["persistent"]
     lab.run(["virsh", "start", "db01"], timeout=120)
@@ -87,12 +87,12 @@ def test_saves_and_snapshots_come_back_on_the_bridge(lab: Lab) -> None:
 
 @pytest.mark.lab_state("bridged")
 def test_undo_of_a_domain_that_was_started_since(lab: Lab) -> None:
-    lab.run(["vmnet", "migrate-from-virbr0", "--no-bounce", "--yes"], timeout=300)
+    lab.vmnet("migrate-from-virbr0", "--no-bounce", "--yes", timeout=300)
     lab.run(["virsh", "start", "old01"], timeout=120)
     lab.run(["virsh", "undefine", "db01"])
     lab.run(["virsh", "destroy", "db01"])
     assert taps(lab, "old01") == ["br0"]
-    done = lab.run(["vmnet", "undo", "--yes"], timeout=300)
+    done = lab.vmnet("undo", "--yes", timeout=300)
     assert "db01 is gone" in done.stdout
     assert taps(lab, "old01") == taps(lab, "web01") == ["virbr0"]
     assert 'network="default"' in documents(lab, "old01")["persistent"]

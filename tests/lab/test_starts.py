@@ -77,14 +77,14 @@ def test_any_start_reaches_the_goal_or_is_refused_and_comes_back(started_lab: La
         # Some do not go together: then what came of it is a start, too.
         lab.run(["sh", "-c", QUIRKS[quirk]], timeout=90, check=False)
     before, kept = observe(lab), management(lab)
-    done = lab.run(ADOPT, timeout=400, check=False)
+    done = lab.vmnet(*ADOPT, timeout=400, check=False)
     assert management(lab) == kept
     if done.returncode in (2, 3, 5):
         assert "hint:" in done.stderr
         assert observe(lab) == before
         return
     assert done.returncode == 0, f"{quirks}: {done.describe()}"
-    assert json.loads(lab.run(["vmnet", "verify", "--output", "json"]).stdout)["ok"], quirks
-    lab.run(["vmnet", "undo", "--yes"], timeout=400)
+    assert json.loads(lab.vmnet("verify", "--output", "json").stdout)["ok"], quirks
+    lab.vmnet("undo", "--yes", timeout=400)
     assert_back(lab, before)
     assert management(lab) == kept

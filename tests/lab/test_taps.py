@@ -26,7 +26,7 @@ def on_bridge(lab: Lab) -> dict[str, int]:
 @pytest.mark.long
 @pytest.mark.lab_state("bridged")
 def test_no_tap_leaves_the_bridge(lab: Lab) -> None:
-    lab.run(["vmnet", "attach-domain", "web01", "--yes"], timeout=300)
+    lab.vmnet("attach-domain", "web01", "--yes", timeout=300)
     guests.assert_on_lan(lab, "web01")
     (address,) = guests.addresses(lab, "web01")
     batch = "".join(f"tuntap add dev tap{n} mode tap\nlink set dev tap{n} master br0 up\n" for n in range(TAPS))
@@ -35,15 +35,15 @@ def test_no_tap_leaves_the_bridge(lab: Lab) -> None:
     assert len(taps) == TAPS + 1
     lab.run("ip monitor link >/root/links 2>&1 </dev/null & echo $! >/root/monitor")
     with lab.popen(["ping", "-i", "0.2", "-w", "900", address], on_lan=True) as pings:
-        assert json.loads(lab.run([*ADOPT, "--output", "json"], timeout=200).stdout)["plan"]["planned"] == []
-        lab.run([*ADOPT, "--mtu", "1400"], timeout=300)
+        assert json.loads(lab.vmnet(*ADOPT, "--output", "json", timeout=200).stdout)["plan"]["planned"] == []
+        lab.vmnet(*ADOPT, "--mtu", "1400", timeout=300)
         assert lab.run("cat /sys/class/net/br0/mtu").stdout.strip() == "1400"
         assert on_bridge(lab) == taps
-        failed = lab.run([*ADOPT, "--mtu", "1300", "--confirm", "10"], timeout=300, check=False)
+        failed = lab.vmnet(*ADOPT, "--mtu", "1300", "--confirm", "10", timeout=300, check=False)
         assert "nobody has confirmed" in failed.stderr
         assert lab.run("cat /sys/class/net/br0/mtu").stdout.strip() == "1400"
         assert on_bridge(lab) == taps
-        lab.run(["vmnet", "undo", "--yes"], timeout=300)
+        lab.vmnet("undo", "--yes", timeout=300)
         lab.run(["pkill", "-INT", "-x", "ping"])
         said, _ = pings.communicate(timeout=30)
     lab.run("kill $(cat /root/monitor)")

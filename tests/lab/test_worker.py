@@ -18,7 +18,7 @@ SSH = ["ssh", "root@172.16.4.3"]
 
 @pytest.mark.lab_state("clean", guests=False)
 def test_the_terminal_goes_and_a_new_connection_confirms(lab: Lab) -> None:
-    command = " ".join([*ADOPT, "--confirm", "120", "--probe", "'ping -c 1 -W 2 172.16.4.50'"])
+    command = " ".join(["vmnet", *ADOPT, "--confirm", "120", "--probe", "'ping -c 1 -W 2 172.16.4.50'"])
     with lab.popen([*SSH[:1], "-tt", *SSH[1:], command], on_lan=True) as terminal:
         lab.run("until grep -qs WaitCarrier /var/lib/vmnet/runs/*/plan.json; do sleep 0.2; done", timeout=60)
         time.sleep(3)
@@ -40,7 +40,7 @@ def test_the_terminal_goes_and_a_new_connection_confirms(lab: Lab) -> None:
 @pytest.mark.lab_state("clean", guests=False)
 def test_unconfirmed_all_goes_back(lab: Lab) -> None:
     before = observe(lab)
-    command = " ".join([*ADOPT, "--confirm", "20"])
+    command = " ".join(["vmnet", *ADOPT, "--confirm", "20"])
     too_early = "until vmnet confirm; do [ $? = 2 ] || break; sleep 1; done"
     script = f"{command} & p=$!; sleep 5; {too_early}; wait $p; echo ended $?"
     done = lab.lan([*SSH, script], timeout=300)
@@ -49,7 +49,7 @@ def test_unconfirmed_all_goes_back(lab: Lab) -> None:
     assert "nobody has confirmed the change" in done.stderr
     assert "ended 4" in done.stdout
     assert observe(lab) == before
-    refused = lab.run([*ADOPT, "--probe", "false"], check=False)
+    refused = lab.vmnet(*ADOPT, "--probe", "false", check=False)
     assert (refused.returncode, "fails before anything is changed" in refused.stderr) == (3, True)
 
 
