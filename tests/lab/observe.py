@@ -27,9 +27,12 @@ _READERS = {
     # NetworkManager gives each activation of a link another metric (100, 101, ...) where the profile names none.
     "routes": "{ ip route; ip -6 route show default; } | sed 's/ metric [0-9]*//; s/ linkdown//' | sort",
     "resolv": "grep ^nameserver /etc/resolv.conf",
-    "networks": 'virsh "$(virsh net-list --all --uuid | sed "/./s/.*/net-dumpxml --inactive &; net-info &;/")"',
-    "domains": 'virsh "$(virsh list --all --uuid | sort | sed "/./s/.*/domstate &; '
-    'dumpxml --inactive --security-info &; dumpxml --security-info &;/")"',
+    # Two starts of virsh for all that libvirt has; the second one prints the mark of the networks itself.
+    "domains": "virsh \"$(virsh 'list --all --uuid; echo e; net-list --all --uuid' | "
+    "awk '/^e$/ { print; n = 1; next } NF { print (n ? \"n\" : \"d\"), $1 }' | sort | "
+    "sed \"s/^d \\(.*\\)/domstate \\1; dumpxml --inactive --security-info \\1; dumpxml --security-info \\1;/; "
+    f"s/^e/echo -- '{_MARK}networks';/; "
+    's/^n \\(.*\\)/net-dumpxml --inactive \\1; net-info \\1;/")"',
     "taps": "ip -j link show type tun",
 }  # fmt: skip
 

@@ -27,8 +27,9 @@ def serve() -> NoReturn:
     """Read the modules, then listen for callers."""
     import vmnet
 
-    others = ["libvirt", "lxml.etree", "pyroute2", "rich.console", "rich.table"]
-    for name in [*others, *(module.name for module in pkgutil.walk_packages(vmnet.__path__, "vmnet."))]:
+    names = [module.name for module in pkgutil.walk_packages(vmnet.__path__, "vmnet.")]
+    names.remove("vmnet.__main__")
+    for name in ("libvirt", "lxml.etree", "pyroute2", "rich.console", "rich.table", *names):
         import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener = socket.socket(socket.AF_UNIX)
