@@ -62,6 +62,7 @@ def goal() -> HostGoal:
         dns=(DNS,),
         network="host-bridge",
         management="p2p1",
+        vlans=("em1.5",),
         profiles=tuple((name, UUIDS[name]) for name in ("br0", "bond0", "em1", "p4p1")),
     )
 
@@ -113,6 +114,7 @@ def _links() -> tuple[Link, ...]:
         link("p4p1", 4, permanent_mac=SECOND_MAC, controller="bond0", lacp=lacp, **nic),
         link("bond0", 5, kind="bond", controller="br0", bond=bond, bridge_port_state="forwarding"),
         link("br0", 6, kind="bridge", bridge=bridge),
+        link("em1.5", 9, kind="vlan", parent="br0"),
         link("virbr0", 7, kind="bridge", mac=Mac("52:54:00:00:53:01"), bridge=replace(bridge, stp=True)),
         link("vnet0", 8, kind="tun", mac=Mac("fe:54:00:00:53:11"), controller="br0", bridge_port_state="forwarding"),
     )

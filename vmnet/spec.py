@@ -71,7 +71,8 @@ class HostSpec:
     `management` None: work it out. `network` None: leave libvirt alone. `displace` names profiles to set aside
     besides those that compete. `mtu` None: adopt. `timeout_s`: NetworkManager's checkpoint rolls back after
     so many seconds without us. `confirm_s`: all goes back unless the admin confirms within so many seconds.
-    Each of the last accepts one risk, which is refused without it and a warning with it.
+    `move_vlans`: the NICs' VLANs go onto the bridge. Each of the last accepts one risk, which is refused without
+    it and a warning with it.
     """
 
     nics: tuple[str, ...] = ()
@@ -85,6 +86,7 @@ class HostSpec:
     displace: tuple[str, ...] = ()
     timeout_s: int | None = None
     confirm_s: int | None = None
+    move_vlans: bool = False
     allow_storage: bool = False
     allow_new_address: bool = False
     allow_claimed: bool = False

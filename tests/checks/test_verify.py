@@ -52,6 +52,8 @@ SPOILT: list[tuple[str, str, Facts]] = [
     ("bridge.stp", "br0", samples.with_link(GOOD, "br0", bridge=None)),
     ("bridge.uplinks", "br0", samples.with_link(GOOD, "p2p1", controller="br0")),
     ("bridge.uplinks", "br0", samples.with_link(GOOD, "bond0", bridge_port_state="learning")),
+    ("bridge.vlan", "em1.5", samples.with_link(GOOD, "em1.5", parent="em1")),
+    ("bridge.vlan", "em1.5", samples.without_link(GOOD, "em1.5")),
     ("bridge.mac", "br0", samples.with_link(GOOD, "br0", mac=OTHER_MAC)),
     ("bridge.listed", "br0", replace(GOOD, hypervisor_links=())),
     ("bridge.listed", "br0", replace(GOOD, hypervisor_links=(LISTED_OTHERWISE,))),

@@ -11,12 +11,14 @@ from tests.plan.hosts import REQUESTED, profile, routed_host
 from tests.plan.test_host_setup_risks import accepted, port
 from vmnet.errors import Refused
 from vmnet.facts import Domain, Facts, Network
+from vmnet.plan import steps
 from vmnet.plan.host_setup import plan_host_setup
 from vmnet.spec import HostSpec
 
 SPEC = HostSpec(nics=("em1", "em2"), address=REQUESTED)
 DIRECT = interface(1, "dev='em1' mode='bridge'", kind="direct")
 PCI = "0000:03:00.1"
+VLAN = "11111111-0000-0000-0000-000000000005"
 
 
 def with_pci(facts: Facts) -> Facts:
@@ -83,16 +85,57 @@ def test_a_macvtap_is_named_with_its_domain() -> None:
     assert "shut domains down" in error.hint
 
 
-def test_a_vlan_comes_with_the_commands_that_move_it() -> None:
-    vlan = profile("storage", "11111111-0000-0000-0000-000000000005", "em1.5", connection__type="vlan")
+def with_vlan(nic: str = "em1", parent: str = "em1", mac: str = "") -> Facts:
+    of_its_own = {"vlan__parent": parent, "802_3_ethernet__cloned_mac_address": mac}
+    vlan = profile("storage", VLAN, f"{nic}.5", active=True, connection__type="vlan", **of_its_own)
     facts = routed_host()
-    device = replace(facts.devices[0], ifname="em1.5", state=100, profile=vlan.uuid)
-    error = refused(
-        replace(
-            facts,
-            links=(*facts.links, port("em1.5", None, "vlan", "em1")),
-            devices=(*facts.devices, device),
-            profiles=(*facts.profiles, vlan),
-        )
+    return replace(
+        facts,
+        links=(*facts.links, port(f"{nic}.5", None, "vlan", nic)),
+        devices=(*facts.devices, replace(facts.devices[0], ifname=f"{nic}.5", state=100, profile=VLAN)),
+        profiles=(*facts.profiles, vlan),
     )
-    assert f"nmcli connection modify uuid {vlan.uuid} vlan.parent br0" in error.hint
+
+
+@pytest.mark.parametrize("nic", ["em1", "em2"])
+def test_a_vlan_goes_onto_the_bridge_when_it_is_to(nic: str) -> None:
+    facts = with_vlan(nic)
+    assert "--move-vlans puts that onto br0" in refused(facts).hint
+    plan = plan_host_setup(replace(SPEC, move_vlans=True), facts)
+    ours = [planned for planned in plan.planned if getattr(planned.step, "uuid", "") == VLAN]
+    down, change, up, save = (planned.step for planned in ours)
+    assert isinstance(down, steps.DeactivateProfile)
+    assert isinstance(up, steps.ActivateProfile)
+    settings = (("connection.interface-name", f"{nic}.5"), ("vlan.parent", "br0"))
+    changes = [steps.ModifyProfile(uuid=VLAN, name="storage", settings=settings, save=save) for save in (False, True)]
+    assert [change, save] == changes
+    assert [type(step).__name__ for planned in reversed(ours) for step in planned.undo] == [
+        "DeactivateProfile", "RestoreProfile", "ActivateProfile",
+    ]  # fmt: skip
+    kinds = [type(planned.step).__name__ for planned in plan.planned]
+    moved = plan.planned.index(ours[0])
+    joins = [i for i, p in enumerate(plan.planned) if getattr(p.step, "ifname", "") in ("em1", "em2")]
+    assert "RemoveRoutes" not in kinds[moved:]
+    assert moved < max(joins)
+    assert plan.goal is not None
+    assert plan.goal.vlans == (f"{nic}.5",)
+
+
+def test_a_moved_vlan_that_gets_another_mac_is_told_of() -> None:
+    spec = replace(SPEC, move_vlans=True)
+    assert any("em1.5 changes its MAC" in text for text in plan_host_setup(spec, with_vlan()).warnings)
+    assert plan_host_setup(spec, with_vlan(mac="00:00:5e:00:53:14")).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        with_vlan(parent=""),
+        replace(with_vlan(), profiles=routed_host().profiles),
+        replace(with_vlan(), links=(*with_vlan().links, port("macvtap0", None, "macvtap", "em1.5"))),
+    ],
+)
+def test_a_vlan_that_cannot_move_is_refused_all_the_same(facts: Facts) -> None:
+    with pytest.raises(Refused, match="go deaf") as caught:
+        plan_host_setup(replace(SPEC, move_vlans=True), facts)
+    assert "take them down" in caught.value.hint

@@ -50,6 +50,8 @@ def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None 
         dns=_addresses(profile, "dns"),
         network=network or NETWORK,
         management=_management(name, nics, facts),
+        # One that is left on a port hears nothing, or what of its traffic comes in there.
+        vlans=tuple(link.ifname for link in facts.links if link.kind == "vlan" and link.parent in (name, *nics)),
         profiles=profiles,
     )
 

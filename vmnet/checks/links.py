@@ -89,6 +89,19 @@ def _port(rule: str, layer: str, name: str, controller: str, facts: Facts) -> It
     )
 
 
+def bridge_vlans(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bridge.vlan: each VLAN of the NICs stands on the bridge; on a port it hears nothing, or a part of it all."""
+    for name in goal.vlans:
+        link = facts.link(name)
+        parent = link.parent if link else None
+        ok = parent == goal.bridge
+        seen = NOT_THERE if link is None else f"on {parent}" if parent else "on nothing"
+        yield Finding(
+            rule="bridge.vlan", layer="bridge", subject=name, wanted=f"on {goal.bridge}", seen=seen, source=NETLINK,
+            ok=ok, hint="" if ok else "its profile names the parent: nmcli -f vlan.parent connection show",
+        )  # fmt: skip
+
+
 def link_macs(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     """nic.mac, bond.mac, bridge.mac: all of them have the MAC of the NIC that held the address."""
     layers = {goal.bridge: "bridge", goal.bond: "bond"}

@@ -35,6 +35,7 @@ RULES: tuple[Rule, ...] = (
     links.bridge_link,
     links.bridge_stp,
     links.bridge_uplinks,
+    links.bridge_vlans,
     links.link_macs,
     links.link_mtus,
     links.link_addresses,

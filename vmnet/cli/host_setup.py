@@ -60,6 +60,7 @@ Examples:
 @click.option(
     "--management", metavar="LINK", help="The link to leave alone; none if there is none. Default: found out."
 )
+@click.option("--move-vlans", is_flag=True, help="Put the VLANs of the NICs onto the bridge.")
 @click.option("--fix-management", is_flag=True, help="Give the management profile never-default and may-fail.")
 @click.option(
     "--network", metavar="NAME", default="host-bridge", show_default=True, help="The libvirt network on the bridge."
@@ -115,6 +116,7 @@ def _wanted(words: dict[str, Any]) -> HostSpec:
         mtu=words["mtu"],
         management=options.parse_ifname(words["management"], "management link"),
         fix_management=words["fix_management"],
+        move_vlans=words["move_vlans"],
         network=None if words["no_network"] else options.check_name(words["network"], "network"),
         displace=words["displace"],
         timeout_s=words["timeout"],

@@ -116,7 +116,7 @@ def bridge_mac(spec: HostSpec, nics: tuple[Link, ...], holder: str | None, facts
     return nic.permanent_mac or nic.mac
 
 
-def goal_of(build: Build, mac: Mac) -> HostGoal:
+def goal_of(build: Build, mac: Mac, vlans: tuple[str, ...]) -> HostGoal:
     """Return the end state that verify compares with."""
     bond = build.spec.bond
     return HostGoal(
@@ -134,5 +134,6 @@ def goal_of(build: Build, mac: Mac) -> HostGoal:
         dns=build.layer3.dns,
         network=build.spec.network,
         management=build.management,
+        vlans=vlans,
         profiles=tuple((profile.ifname, profile.uuid) for profile in build.wanted),
     )

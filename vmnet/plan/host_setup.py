@@ -24,6 +24,7 @@ from vmnet.plan.probes import check_probes, probe_words, prove_answers
 from vmnet.plan.profiles import PULLS_PORTS, wanted_profiles
 from vmnet.plan.safety import check_build, check_host, check_spec, warnings
 from vmnet.plan.steps import Plan, Planned
+from vmnet.plan.vlans import move_vlans, save_vlans, vlan_warnings, wanted_vlans
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts, Route
@@ -71,9 +72,9 @@ def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
         command="host-setup",
         planned=_in_order(build, host, network),
         kept=(*kept, *network_kept),
-        warnings=(*warnings(spec, chosen.nics, chosen.management, facts), *accepted),
+        warnings=(*warnings(spec, chosen.nics, chosen.management, facts), *vlan_warnings(build), *accepted),
         choices=(*chosen.reasons, *probe_words(facts)),
-        goal=goal_of(build, mac),
+        goal=goal_of(build, mac, vlans=tuple(child.ifname for child, _ in wanted_vlans(build))),
     )
 
 
@@ -81,7 +82,7 @@ def _host_part(build: Build) -> tuple[list[Planned], list[str]]:
     displaced = find_displaced(build)
     if stack_stands(build.wanted, build.facts):
         changes, kept = mend_stack(build.wanted, build.layer3, build.facts)
-        changes += [*set_aside(build, displaced), *fix_management(build)]
+        changes += [*move_vlans(build), *save_vlans(build), *set_aside(build, displaced), *fix_management(build)]
         return [*changes, *(prove_answers(build) if changes else [])], kept
     return [
         *_clear_stale(build),
@@ -89,9 +90,11 @@ def _host_part(build: Build) -> tuple[list[Planned], list[str]]:
         *prepare(build),
         *_join_first(build),
         *move_address(build),
+        *move_vlans(build),
         *_join_last(build),
         *_prove(build),
         *_save_profiles(build),
+        *save_vlans(build),
         *set_aside(build, displaced),
         *fix_management(build),
     ], []

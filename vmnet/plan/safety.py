@@ -15,7 +15,8 @@ from vmnet.plan.risks import settle
 from vmnet.plan.ssh_session import ssh_risks, ssh_warnings
 from vmnet.plan.storage import storage_risks, storage_warnings
 from vmnet.plan.switches import switch_risks
-from vmnet.plan.taken_names import check_contents, content_warnings, describe_link
+from vmnet.plan.taken_names import check_contents, content_warnings
+from vmnet.plan.vlans import check_children
 from vmnet.spec import BondMode
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ _UNFIT_MODES = {
     BondMode.BALANCE_TLB: "it changes source MACs, so the switch learns guests' MACs on the wrong port",
     BondMode.BALANCE_ALB: "it rewrites ARP answers, so guests behind the bridge lose their neighbours",
 }
-_MOVED_WITH_NIC = ("vlan", "macvlan", "macvtap", "ipvlan")
 
 
 def check_spec(spec: HostSpec) -> None:
@@ -116,13 +116,7 @@ def _check_nic(nic: Link, spec: HostSpec, facts: Facts) -> None:
     allowed = {spec.bridge.ifname, *((spec.bond.ifname,) if spec.bond else ())}
     if nic.controller is not None and nic.controller not in allowed:
         raise _busy(nic, nic.controller)
-    children = [x for x in facts.links if x.parent == nic.ifname and x.kind in _MOVED_WITH_NIC]
-    if children:
-        names = ", ".join(describe_link(child, facts) for child in children)
-        raise Refused(
-            f"{nic.ifname} carries {names}, which would go deaf when it becomes a port",
-            _way_out_of_children(children, spec.bridge.ifname, facts),
-        )
+    check_children(nic, spec, facts)
 
 
 def _busy(nic: Link, controller: str) -> Refused:
@@ -135,19 +129,6 @@ def _busy(nic: Link, controller: str) -> Refused:
         f"{nic.ifname} is a port of {controller}",
         f"take it out of {controller} first, or name that with --bridge or --bond",
     )
-
-
-def _way_out_of_children(children: list[Link], bridge: str, facts: Facts) -> str:
-    profiles = [profile for child in children if (profile := facts.active_profile(child.ifname))]
-    moves = [
-        f"nmcli connection modify uuid {p.uuid} vlan.parent {bridge} && nmcli connection down uuid {p.uuid}"
-        for p in profiles
-        if p.type == "vlan"
-    ]
-    if len(moves) == len(children):
-        ups = "; ".join(f"nmcli connection up uuid {profile.uuid}" for profile in profiles)
-        return f"put them onto {bridge}: {'; '.join(moves)}; then host-setup again, and {ups}"
-    return "take them down, or move them off first (shut domains down, stop containers)"
 
 
 def _check_name(ifname: str, kind: str, facts: Facts) -> None:

@@ -30,6 +30,9 @@ delete() {
 activate() {
     nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli --wait 60 connection up uuid "$1"
 }
+deactivate() {
+    ! nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli connection down uuid "$1"
+}
 network() {
     virsh net-info -- "$1" 2>/dev/null | grep -q "^$2"
 }
@@ -50,6 +53,8 @@ def undo_lines(step: steps.Step, restore: Callable[[steps.RestoreProfile], Itera
             yield shlex.join(("delete", uuid))
         case steps.ActivateProfile(uuid=uuid):
             yield shlex.join(("activate", uuid))
+        case steps.DeactivateProfile(uuid=uuid):
+            yield shlex.join(("deactivate", uuid))
         case _ if isinstance(step, steps.NetworkStep):
             yield from network_lines(step, "try")
         case steps.MoveInterface() | steps.RemoveInterface() | steps.RewriteSavedState() | steps.RaiseLinks():

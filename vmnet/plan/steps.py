@@ -78,7 +78,7 @@ class HostGoal:
     """The end state that host-setup plans for, whole: what verify compares with.
 
     `addresses` are the static ones; `dhcp` says that IPv4 comes by DHCP. `uplinks` are the bridge's own ports
-    (the bond, or the NIC where there is no bond).
+    (the bond, or the NIC where there is no bond). `vlans` stand on the bridge, not on the NICs.
     """
 
     bridge: str
@@ -95,6 +95,7 @@ class HostGoal:
     dns: tuple[IpAddress, ...] = ()
     network: str | None = None
     management: str | None = None
+    vlans: tuple[str, ...] = ()
     profiles: tuple[tuple[str, str], ...] = ()
 
     @property

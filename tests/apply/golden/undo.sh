@@ -25,6 +25,9 @@ delete() {
 activate() {
     nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli --wait 60 connection up uuid "$1"
 }
+deactivate() {
+    ! nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli connection down uuid "$1"
+}
 network() {
     virsh net-info -- "$1" 2>/dev/null | grep -q "^$2"
 }

@@ -9,7 +9,7 @@ export LC_ALL=C.UTF-8
 exec 9>>/run/vmnet.lock
 flock -n 9 || { echo 'another vmnet is changing this host' >&2; exit 5; }
 umask 077
-kept=/var/lib/vmnet/by-script/c0241251bd8e
+kept=/var/lib/vmnet/by-script/ba903a426a17
 mkdir -p "$kept/profiles" || exit 4
 cd "$kept" || exit 4
 document=$kept/document
@@ -36,6 +36,9 @@ delete() {
 }
 activate() {
     nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli --wait 60 connection up uuid "$1"
+}
+deactivate() {
+    ! nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli connection down uuid "$1"
 }
 network() {
     virsh net-info -- "$1" 2>/dev/null | grep -q "^$2"

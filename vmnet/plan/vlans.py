@@ -1,0 +1,102 @@
+"""What hangs on a NIC and would go deaf when the NIC becomes a port: VLANs go onto the bridge when asked to, the rest
+is refused.
+
+The kernel cannot give a VLAN another parent: its link is made anew, in the moment when the bridge has a way out and
+before the last NIC joins.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.errors import Refused
+from vmnet.plan import steps
+from vmnet.plan.steps import Planned
+from vmnet.plan.taken_names import describe_link
+
+if TYPE_CHECKING:
+    from vmnet.facts import Facts, Link, Profile
+    from vmnet.plan.build import Build
+    from vmnet.spec import HostSpec
+
+_MOVED_WITH_NIC = ("vlan", "macvlan", "macvtap", "ipvlan")
+
+
+def check_children(nic: Link, spec: HostSpec, facts: Facts) -> None:
+    """Raise Refused where something hangs on the NIC that is not asked to move, or cannot."""
+    children = _children(nic, facts)
+    if not children:
+        return
+    movable = all(_vlan_profile(child, facts) for child in children)
+    if movable and spec.move_vlans:
+        return
+    names = ", ".join(describe_link(child, facts) for child in children)
+    raise Refused(
+        f"{nic.ifname} carries {names}, which would go deaf when it becomes a port",
+        f"--move-vlans puts that onto {spec.bridge.ifname}"
+        if movable
+        else "take them down, or move them off first (shut domains down, stop containers)",
+    )
+
+
+def wanted_vlans(build: Build) -> tuple[tuple[Link, Profile], ...]:
+    """Return the NICs' VLANs that are to move, each with the profile that makes it."""
+    if not build.spec.move_vlans:
+        return ()
+    found = ((child, _vlan_profile(child, build.facts)) for nic in build.nics for child in _children(nic, build.facts))
+    return tuple((child, profile) for child, profile in found if profile is not None)
+
+
+def move_vlans(build: Build) -> list[Planned]:
+    """Put the NICs' VLANs onto the bridge, in memory: a reboot has them on their NICs again."""
+    planned = []
+    bridge = build.bridge.ifname
+    for child, profile in wanted_vlans(build):
+        name = profile.name
+        down = steps.DeactivateProfile(uuid=profile.uuid, name=name)
+        up = steps.ActivateProfile(uuid=profile.uuid, name=name, ifname=child.ifname)
+        restore = steps.RestoreProfile(uuid=profile.uuid, name=name, filename=profile.filename)
+        planned += [
+            Planned(step=down, why=f"{child.ifname} leaves {child.parent}", undo=(restore, up)),
+            Planned(step=_parent(child, profile, bridge, save=False), why=f"{child.ifname} is to stand on {bridge}"),
+            Planned(step=up, why=f"{child.ifname} stands on {bridge}", undo=(down,)),
+        ]
+    return planned
+
+
+def save_vlans(build: Build) -> list[Planned]:
+    """Let the VLANs stand on the bridge after a reboot, too."""
+    why = f"stands on {build.bridge.ifname} at boot"
+    return [
+        Planned(step=_parent(child, profile, build.bridge.ifname, save=True), why=f"{child.ifname} {why}")
+        for child, profile in wanted_vlans(build)
+    ]
+
+
+def vlan_warnings(build: Build) -> tuple[str, ...]:
+    """Return what the neighbours of a moved VLAN will notice."""
+    mac = dict(build.bridge.shape).get("802-3-ethernet.cloned-mac-address", "")
+    return tuple(
+        f"{child.ifname} changes its MAC from {child.mac} to {mac}, the bridge's: a DHCP lease on it may change"
+        for child, profile in wanted_vlans(build)
+        if mac and mac.lower() != child.mac and not profile.get("802-3-ethernet.cloned-mac-address")
+    )
+
+
+def _parent(child: Link, profile: Profile, bridge: str, *, save: bool) -> steps.ModifyProfile:
+    # Without a name of its own, NetworkManager would name the link after its new parent.
+    settings = (("connection.interface-name", child.ifname), ("vlan.parent", bridge))
+    return steps.ModifyProfile(uuid=profile.uuid, name=profile.name, settings=settings, save=save)
+
+
+def _children(nic: Link, facts: Facts) -> list[Link]:
+    return [link for link in facts.links if link.parent == nic.ifname and link.kind in _MOVED_WITH_NIC]
+
+
+def _vlan_profile(child: Link, facts: Facts) -> Profile | None:
+    """Return the profile that made a VLAN, if it can make it anew: it names its parent, and nothing hangs on the VLAN
+    that would go with it."""
+    profile = facts.active_profile(child.ifname)
+    if child.kind != "vlan" or profile is None or profile.type != "vlan" or profile.volatile:
+        return None
+    return profile if profile.get("vlan.parent") and not _children(child, facts) else None
