@@ -27,20 +27,20 @@ def commands() -> list[list[str]]:
         for line in block.splitlines():
             words = shlex.split(line.removeprefix("$ "), comments=True)
             if words[:1] == ["vmnet"] or words[:2] == ["sudo", "vmnet"]:
-                found.append(words[words.index("vmnet") :])
+                found.append(words[words.index("vmnet") + 1 :])
     return found
 
 
 @pytest.mark.lab_state("bridged")
 def test_the_commands_of_the_readme(lab: Lab) -> None:
     written = commands()
-    assert [words[1] for words in written] == [
+    assert [words[0] for words in written] == [
         "host-setup", "host-setup", "host-setup", "attach-domain", "migrate-from-virbr0", "verify", "runs",
         "undo",
     ]  # fmt: skip
     for words in written:
-        yes = [] if words[1] in ("verify", "runs") or "--plan" in words else ["--yes"]
-        lab.run([*words, *yes], timeout=300)
+        yes = [] if words[0] in ("verify", "runs") or "--plan" in words else ["--yes"]
+        lab.vmnet(*words, *yes, timeout=300)
 
 
 @pytest.mark.lab_state("clean")
@@ -61,8 +61,11 @@ def indented(page: str, chapter: str) -> list[list[str]]:
 def test_the_way_back_at_night(lab: Lab, starts: Starts) -> None:
     with_vmnet, by_hand = indented("safe-apply.md", "At 2 a.m.")
     for line in with_vmnet:
-        words = shlex.split(line, comments=True)
-        lab.run([*words, "--yes"] if words == ["vmnet", "undo"] else words, timeout=300)
+        command, *words = shlex.split(line, comments=True)
+        if command == "vmnet":
+            lab.vmnet(*words, *(["--yes"] if words == ["undo"] else []), timeout=300)
+        else:
+            lab.run([command, *words])
     assert_back(lab, starts.before["bridged"].observed)
     lab.reset("bridged")
     lab.run("rm -r /usr/local/lib/python3*/dist-packages/vmnet /usr/local/bin/vmnet")
@@ -75,6 +78,6 @@ def test_the_way_back_at_night(lab: Lab, starts: Starts) -> None:
 @pytest.mark.lab_state("bridged")
 def test_the_way_back_of_a_domain_without_vmnet(lab: Lab) -> None:
     before = observe(lab)
-    lab.run(["vmnet", "attach-domain", "web01", "--no-bounce", "--yes"], timeout=200)
+    lab.vmnet("attach-domain", "web01", "--no-bounce", "--yes", timeout=200)
     lab.run(["sh", "/var/lib/vmnet/undo.sh"], timeout=100)
     assert_back(lab, before)
