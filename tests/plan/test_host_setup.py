@@ -109,7 +109,7 @@ def layer3_in_memory(plan: steps.Plan) -> list[dict[str, str]]:
 
 
 def bridge_settings(plan: steps.Plan) -> dict[str, str]:
-    return layer3_in_memory(plan)[-1]
+    return {key: value for settings in layer3_in_memory(plan) for key, value in settings.items()}
 
 
 def test_layer_3_is_adopted_whole() -> None:

@@ -73,8 +73,9 @@ class Executor:
 
     def _execute_link(self, step: steps.LinkStep, *, undoing: bool) -> None:
         match step:
-            case steps.ReapplyDevice():
-                _run(step, may_be_gone=undoing)
+            case steps.ReapplyDevice(ifname=ifname):
+                if not undoing or profile_files.active_uuid(ifname):
+                    _run(step, may_be_gone=undoing)
             case steps.FlapLink(ifname=ifname):
                 netlink.set_up(ifname, up=False)
                 netlink.set_up(ifname, up=True)

@@ -84,7 +84,7 @@ def _address_missing(step: steps.WaitAddress) -> str:
     there = [
         a.interface
         for a in netlink.read_addresses()
-        if a.ifname == step.ifname and a.scope == "global" and a.dynamic >= step.leased
+        if a.ifname == step.ifname and a.scope == "global" and a.dynamic >= step.leased and not a.tentative
     ]
     if not step.addresses:
         return "" if any(a.version == 4 for a in there) else f"{step.ifname} has got no address"

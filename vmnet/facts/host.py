@@ -92,12 +92,14 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """An address on a link. `scope` as iproute2 says it ("global", "link", "host"); `dynamic`: DHCP or RA."""
+    """An address on a link. `scope` as iproute2 says it ("global", "link", "host"); `dynamic`: DHCP or RA. `tentative`:
+    an IPv6 address that is not in use yet, or never will be, because another host has it."""
 
     ifname: str
     interface: IpInterface
     scope: str = "global"
     dynamic: bool = False
+    tentative: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +124,8 @@ class Route:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
     """NetworkManager's view of a link. `state` is NMDeviceState (10 unmanaged, 20 unavailable, 30 disconnected,
-    70 getting IP configuration, 100 activated); `profile` the uuid of the active one."""
+    70 getting IP configuration, 100 activated); `profile` the uuid of the active one. `dhcp6_duid` and `dhcp6_iaid` are
+    what its DHCPv6 client calls itself, "" where it has no lease."""
 
     ifname: str
     type: str
@@ -131,6 +134,8 @@ class Device:
     external: bool = False
     dns: tuple[IpAddress, ...] = ()
     reason: str = ""
+    dhcp6_duid: str = ""
+    dhcp6_iaid: str = ""
 
     @property
     def managed(self) -> bool:

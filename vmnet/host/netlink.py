@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _IFF_UP = 0x1
 _IFF_LOWER_UP = 0x10000
 _IFA_F_PERMANENT = 0x80
+_IFA_F_TENTATIVE = 0x40 | 0x08
+"""IFA_F_TENTATIVE | IFA_F_DADFAILED."""
 _MAIN_TABLE = 254
 _UNICAST = 1
 _STATIC = 4
@@ -158,14 +160,15 @@ def read_addresses() -> tuple[Address, ...]:
     for message in messages:
         # IFA_LOCAL is ours on a point-to-point link, IFA_ADDRESS the peer; IPv6 has IFA_ADDRESS only.
         address = _text(message.get_attr("IFA_LOCAL")) or _text(message.get_attr("IFA_ADDRESS"))
-        flags = _number(message.get_attr("IFA_FLAGS"))
+        flags = _number(message.get_attr("IFA_FLAGS")) or message["flags"]
         if address:
             found.append(
                 Address(
                     ifname=names.get(message["index"], ""),
                     interface=ipaddress.ip_interface(f"{address}/{message['prefixlen']}"),
                     scope=_SCOPES.get(message["scope"], "other"),
-                    dynamic=not (flags or message["flags"]) & _IFA_F_PERMANENT,
+                    dynamic=not flags & _IFA_F_PERMANENT,
+                    tentative=bool(flags & _IFA_F_TENTATIVE),
                 )
             )
     return tuple(found)

@@ -34,7 +34,7 @@ def read_devices() -> tuple[Device, ...]:
     Raises:
         ToolError: nmcli is missing, or the daemon is not running (exit status 8).
     """
-    return nmcli_text.parse_devices(run(("nmcli", "-t", "-f", "GENERAL,IP4,IP6", "device", "show")).stdout)
+    return nmcli_text.parse_devices(run(("nmcli", "-t", "-f", "GENERAL,IP4,IP6,DHCP6", "device", "show")).stdout)
 
 
 def read_daemon() -> tuple[str, tuple[str, ...]]:

@@ -95,11 +95,14 @@ def parse_profiles(listing: str, details: str) -> tuple[Profile, ...]:
 
 
 def parse_devices(text: str) -> tuple[Device, ...]:
-    """Return the devices from `nmcli -t -f GENERAL,IP4,IP6 device show`."""
+    """Return the devices from `nmcli -t -f GENERAL,IP4,IP6,DHCP6 device show`."""
     devices = []
     for record in _records(text, _FIELD, "GENERAL.DEVICE"):
         values = {key: _unescape(value) for key, value in record}
         state = re.match(r"\d+", values.get("GENERAL.STATE", ""))
+        lease = dict(
+            _unescape(value).split(" = ", 1) for key, value in record if key == "DHCP6.OPTION" and " = " in value
+        )
         dns = [_unescape(value) for key, value in record if key in ("IP4.DNS", "IP6.DNS")]
         devices.append(
             Device(
@@ -110,6 +113,8 @@ def parse_devices(text: str) -> tuple[Device, ...]:
                 external="externally" in values.get("GENERAL.STATE", ""),
                 dns=tuple(address for item in dns if (address := _address(item))),
                 reason=values.get("GENERAL.REASON", ""),
+                dhcp6_duid=lease.get("dhcp6_client_id", ""),
+                dhcp6_iaid=lease.get("iaid", ""),
             )
         )
     return tuple(sorted(devices, key=lambda device: device.ifname))

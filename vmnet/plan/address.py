@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.plan import steps
 from vmnet.plan.build import first_routes, losing_metric
+from vmnet.plan.ipv6 import comes_late, without
 from vmnet.plan.probes import silent_gateways
 from vmnet.plan.steps import Planned
 
@@ -33,8 +34,9 @@ def prepare(build: Build) -> list[Planned]:
     planned = [Planned(step=up, why="what the NICs are to join comes up without them")]
     early = _early(build)
     if early is None:
-        return [*planned, _set_layer3(build, build.bridge.layer3, f"{bridge} is to have an address by DHCP")]
-    addresses = ", ".join(str(address) for address in build.layer3.addresses)
+        return [*planned, _set_layer3(build, _layer3(build), f"{bridge} is to have an address by DHCP")]
+    late = comes_late(build)
+    addresses = ", ".join(str(a) for a in build.layer3.addresses if not late or a.version == 4)
     return [
         *planned,
         _set_layer3(build, early, f"{bridge} is to have {addresses}"),
@@ -60,7 +62,7 @@ def move_address(build: Build) -> list[Planned]:
     again = Planned(step=steps.AddRoutes(routes=routes), why="until the lease is there; reapplying took them away")
     no_more = Planned(step=steps.RemoveRoutes(routes=routes), why="NetworkManager has made its own")
     return [
-        *ask_gateways(build, "before anything is moved, the gateway answers on the new way"),
+        *ask_gateways(build, "before anything is moved, the gateway answers on the new way", late=comes_late(build)),
         *([at_once] if routes else []),
         _set_layer3(build, _final(build), f"the routes of {bridge} win"),
         _reapply(build),
@@ -70,19 +72,20 @@ def move_address(build: Build) -> list[Planned]:
     ]
 
 
-def ask_gateways(build: Build, why: str) -> list[Planned]:
-    """Wait until each gateway answers on the bridge; not for an adopted one that does not answer now either."""
+def ask_gateways(build: Build, why: str, *, late: bool = False) -> list[Planned]:
+    """Wait until each gateway answers on the bridge; not for an adopted one that does not answer now either, nor
+    (`late`) for one of IPv6, which the bridge does not have yet."""
     waits = [
         steps.WaitNeighbour(ifname=build.bridge.ifname, address=gateway, timeout_s=NEIGHBOUR_S)
         for gateway in build.layer3.gateways
-        if str(gateway) not in silent_gateways(build)
+        if str(gateway) not in silent_gateways(build) and not (late and gateway.version == 6)
     ]
     return [Planned(step=wait, why=why) for wait in waits]
 
 
 def _early(build: Build) -> Settings | None:
     """Return layer 3 as the bridge has it before the way is proven; None where the address is yet unknown."""
-    early = dict(build.bridge.layer3)
+    early = dict(_layer3(build))
     if build.layer3.dhcp:
         addresses = [str(address) for address in build.layer3.addresses if address.version == 4]
         if not addresses:
@@ -100,7 +103,11 @@ def _early(build: Build) -> Settings | None:
 
 def _final(build: Build) -> Settings:
     none = (("ipv4.addresses", ""), ("ipv4.gateway", "")) if build.layer3.dhcp else ()
-    return tuple({**dict(none), **dict(build.bridge.layer3)}.items())
+    return tuple({**dict(none), **dict(_layer3(build))}.items())
+
+
+def _layer3(build: Build) -> Settings:
+    return without(build.bridge.layer3) if comes_late(build) else build.bridge.layer3
 
 
 def _set_layer3(build: Build, settings: Settings, why: str) -> Planned:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.errors import SpecError
 from vmnet.facts import CONNECTED
+from vmnet.plan.ipv6 import dhcp_identity, lost_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +66,8 @@ class Layer3:
     """What the bridge gets.
 
     `settings` are NetworkManager's (ipv4.*, ipv6.*, zone); `holder` is the link that has the addresses now, the
-    bridge itself on a second run; `addresses`, `gateways`, `dns` are what will be seen.
+    bridge itself on a second run; `addresses`, `gateways`, `dns` are what will be seen; `lost` are addresses of the
+    holder that will not.
     """
 
     settings: Settings
@@ -75,6 +77,7 @@ class Layer3:
     addresses: tuple[IpInterface, ...]
     gateways: tuple[IpAddress, ...]
     dns: tuple[IpAddress, ...]
+    lost: tuple[IpInterface, ...] = ()
 
 
 def plain(value: str) -> str:
@@ -124,13 +127,17 @@ def wanted_layer3(spec: AddressSpec | None, mtu: int | None, holder: str | None,
     profile = facts.active_profile(holder)
     device = facts.device(holder)
     usable = profile is not None and device is not None and not device.external and device.state >= CONNECTED
-    settings = _from_profile(profile) if usable and profile is not None else _from_kernel(holder, facts)
+    settings = _from_kernel(holder, facts)
+    if usable and profile is not None and device is not None:
+        settings = (*_from_profile(profile), *dhcp_identity(profile, device))
+    lost = lost_addresses(holder, settings, facts)
     return Layer3(
         settings=settings,
         holder=holder,
         mtu=mtu or adopted_mtu,
         dhcp=dict(settings)["ipv4.method"] == "auto",
-        addresses=facts.addresses_of(holder),
+        addresses=tuple(address for address in facts.addresses_of(holder) if address not in lost),
+        lost=lost,
         gateways=tuple(r.gateway for r in facts.default_routes(holder) if r.gateway is not None),
         dns=device.dns if device else (),
     )

@@ -17,6 +17,7 @@ from vmnet.plan.address import DHCP_S, ask_gateways, move_address, prepare
 from vmnet.plan.adopt import find_holder, wanted_layer3
 from vmnet.plan.build import Build, bridge_mac, first_routes, goal_of, winning_metric
 from vmnet.plan.displace import find_displaced, fix_management, set_aside
+from vmnet.plan.ipv6 import ipv6_warnings, let_ipv6_in
 from vmnet.plan.libvirt_network import plan_network
 from vmnet.plan.mend import mend_stack, stack_stands
 from vmnet.plan.nics import choose_nics
@@ -72,7 +73,12 @@ def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
         command="host-setup",
         planned=_in_order(build, host, network),
         kept=(*kept, *network_kept),
-        warnings=(*warnings(spec, chosen.nics, chosen.management, facts), *vlan_warnings(build), *accepted),
+        warnings=(
+            *warnings(spec, chosen.nics, chosen.management, facts),
+            *ipv6_warnings(build),
+            *vlan_warnings(build),
+            *accepted,
+        ),
         choices=(*chosen.reasons, *probe_words(facts)),
         goal=goal_of(build, mac, vlans=tuple(child.ifname for child, _ in wanted_vlans(build))),
     )
@@ -205,7 +211,7 @@ def _join_first(build: Build) -> list[Planned]:
 
 def _join_last(build: Build) -> list[Planned]:
     if build.live is None or not build.idle:
-        return []
+        return let_ipv6_in(build)
     why = f"{build.live} leaves its old profile and joins in one step"
     joining = _activate_port(build, build.live, why)
     if joining.undo:
@@ -214,7 +220,7 @@ def _join_last(build: Build) -> list[Planned]:
         routes = _routes_back(build)
         win = (steps.AddRoutes(routes=routes),) if routes else ()
         joining = replace(joining, undo=(*joining.undo, *settle, *win), back_first=build.lacp)
-    return [joining, *_agree_with_switch(build, tuple(n.ifname for n in build.nics))]
+    return [joining, *let_ipv6_in(build), *_agree_with_switch(build, tuple(n.ifname for n in build.nics))]
 
 
 def _routes_back(build: Build) -> tuple[Route, ...]:

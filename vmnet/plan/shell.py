@@ -30,6 +30,15 @@ delete() {
 activate() {
     nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli --wait 60 connection up uuid "$1"
 }
+modify() {
+    uuid=$1
+    shift
+    nmcli -g connection.id connection show uuid "$uuid" >/dev/null 2>&1 || return 0
+    try nmcli connection modify --temporary uuid "$uuid" "$@"
+}
+reapply() {
+    ! nmcli -g GENERAL.STATE device show "$1" 2>/dev/null | grep -q '^100' || try nmcli device reapply "$1"
+}
 deactivate() {
     ! nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli connection down uuid "$1"
 }
@@ -49,12 +58,10 @@ def undo_lines(step: steps.Step, restore: Callable[[steps.RestoreProfile], Itera
     match step:
         case steps.RestoreProfile():
             yield from restore(step)
-        case steps.DeleteProfile(uuid=uuid):
-            yield shlex.join(("delete", uuid))
-        case steps.ActivateProfile(uuid=uuid):
-            yield shlex.join(("activate", uuid))
-        case steps.DeactivateProfile(uuid=uuid):
-            yield shlex.join(("deactivate", uuid))
+        case _ if isinstance(step, steps.ProfileStep):
+            yield shlex.join(_profile(step))
+        case steps.ReapplyDevice(ifname=ifname):
+            yield shlex.join(("reapply", ifname))
         case _ if isinstance(step, steps.NetworkStep):
             yield from network_lines(step, "try")
         case steps.MoveInterface() | steps.RemoveInterface() | steps.RewriteSavedState() | steps.RaiseLinks():
@@ -67,6 +74,20 @@ def undo_lines(step: steps.Step, restore: Callable[[steps.RestoreProfile], Itera
             return
         case _:
             yield from (shlex.join(("try", *argv)) for argv in commands_of(step))
+
+
+def _profile(step: steps.ProfileStep) -> tuple[str, ...]:
+    match step:
+        case steps.DeleteProfile(uuid=uuid):
+            return ("delete", uuid)
+        case steps.ActivateProfile(uuid=uuid):
+            return ("activate", uuid)
+        case steps.DeactivateProfile(uuid=uuid):
+            return ("deactivate", uuid)
+        case steps.ModifyProfile(uuid=uuid, settings=settings, save=False):
+            return ("modify", uuid, *(word for pair in settings for word in pair))
+        case _:
+            return ("try", *commands_of(step)[0])
 
 
 def network_lines(step: steps.NetworkStep, run: str) -> Iterator[str]:

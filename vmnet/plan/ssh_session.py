@@ -50,6 +50,8 @@ def _on_touched(links: tuple[str, ...], build: Build) -> tuple[str, ...]:
 def _stays(server: IpAddress, build: Build) -> bool:
     if server in {address.ip for address in build.layer3.addresses}:
         return True
+    if server in {address.ip for address in build.layer3.lost}:
+        return False
     # The bridge has the holder's MAC: DHCP and router advertisements give it the same address again.
     leased = [a for a in build.facts.addresses if a.interface.ip == server and a.dynamic and a.scope == "global"]
     automatic = dict(build.layer3.settings).get(f"ipv{server.version}.method") == "auto"

@@ -25,6 +25,15 @@ delete() {
 activate() {
     nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli --wait 60 connection up uuid "$1"
 }
+modify() {
+    uuid=$1
+    shift
+    nmcli -g connection.id connection show uuid "$uuid" >/dev/null 2>&1 || return 0
+    try nmcli connection modify --temporary uuid "$uuid" "$@"
+}
+reapply() {
+    ! nmcli -g GENERAL.STATE device show "$1" 2>/dev/null | grep -q '^100' || try nmcli device reapply "$1"
+}
 deactivate() {
     ! nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli connection down uuid "$1"
 }

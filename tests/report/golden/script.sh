@@ -9,7 +9,7 @@ export LC_ALL=C.UTF-8
 exec 9>>/run/vmnet.lock
 flock -n 9 || { echo 'another vmnet is changing this host' >&2; exit 5; }
 umask 077
-kept=/var/lib/vmnet/by-script/ba903a426a17
+kept=/var/lib/vmnet/by-script/7e00562314f8
 mkdir -p "$kept/profiles" || exit 4
 cd "$kept" || exit 4
 document=$kept/document
@@ -17,7 +17,7 @@ failed=0
 checkpoint=
 begun=
 
-total=35
+total=37
 timeout=60
 try() {
     echo "+ $*"
@@ -36,6 +36,15 @@ delete() {
 }
 activate() {
     nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli --wait 60 connection up uuid "$1"
+}
+modify() {
+    uuid=$1
+    shift
+    nmcli -g connection.id connection show uuid "$uuid" >/dev/null 2>&1 || return 0
+    try nmcli connection modify --temporary uuid "$uuid" "$@"
+}
+reapply() {
+    ! nmcli -g GENERAL.STATE device show "$1" 2>/dev/null | grep -q '^100' || try nmcli device reapply "$1"
 }
 deactivate() {
     ! nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli connection down uuid "$1"
@@ -167,19 +176,23 @@ try sleep 2
 try ip route replace 172.16.4.0/24 dev em1 src 172.16.4.3 metric 98
 try ip route replace default via 172.16.4.1 dev em1 src 172.16.4.3 metric 98
         ;;
-    25)
-network host-bridge 'Persistent: *yes' && try virsh net-undefine -- host-bridge
-        ;;
-    26)
-network host-bridge 'Active: *yes' && try virsh net-destroy -- host-bridge
+    21)
+modify fce40a8f-ab4f-5958-acde-d372715b546d ipv6.method disabled
+reapply br0
         ;;
     27)
+network host-bridge 'Persistent: *yes' && try virsh net-undefine -- host-bridge
+        ;;
+    28)
+network host-bridge 'Active: *yes' && try virsh net-destroy -- host-bridge
+        ;;
+    29)
 network host-bridge 'Persistent: *yes' && try virsh net-autostart --disable -- host-bridge
         ;;
-    32)
+    34)
 give_back 20000000-0000-4000-8000-000000000001 /etc/NetworkManager/system-connections/lan.nmconnection
         ;;
-    33)
+    35)
 give_back 20000000-0000-4000-8000-000000000002 /etc/NetworkManager/system-connections/spare.nmconnection
         ;;
     *) ;;
@@ -231,7 +244,7 @@ run nmcli --wait 45 connection up uuid dcac265c-cd82-507c-9557-542fff8354f6
 
 # br0 is to have 172.16.4.3/24
 step 7 'change profile br0 in memory'
-run nmcli connection modify --temporary uuid fce40a8f-ab4f-5958-acde-d372715b546d ipv4.method manual ipv4.addresses 172.16.4.3/24 ipv4.gateway 172.16.4.1 ipv6.method link-local ipv4.dns 172.16.4.2 ipv6.addr-gen-mode default-or-eui64 ipv4.route-metric 1100 ipv4.dad-timeout 0
+run nmcli connection modify --temporary uuid fce40a8f-ab4f-5958-acde-d372715b546d ipv4.method manual ipv4.addresses 172.16.4.3/24 ipv4.gateway 172.16.4.1 ipv4.dns 172.16.4.2 ipv4.route-metric 1100 ipv4.dad-timeout 0
 
 # takes effect without dropping a port
 step 8 'reapply br0'
@@ -273,7 +286,7 @@ run ip route replace default via 172.16.4.1 dev br0 src 172.16.4.3 metric 98
 
 # the routes of br0 win
 step 17 'change profile br0 in memory'
-run nmcli connection modify --temporary uuid fce40a8f-ab4f-5958-acde-d372715b546d ipv4.method manual ipv4.addresses 172.16.4.3/24 ipv4.gateway 172.16.4.1 ipv6.method link-local ipv4.dns 172.16.4.2 ipv6.addr-gen-mode default-or-eui64 ipv4.route-metric 99 ipv4.dad-timeout 0
+run nmcli connection modify --temporary uuid fce40a8f-ab4f-5958-acde-d372715b546d ipv4.method manual ipv4.addresses 172.16.4.3/24 ipv4.gateway 172.16.4.1 ipv4.dns 172.16.4.2 ipv4.route-metric 99 ipv4.dad-timeout 0
 
 # takes effect without dropping a port
 step 18 'reapply br0'
@@ -288,24 +301,32 @@ ip route delete default via 172.16.4.1 dev br0 src 172.16.4.3 metric 98 2>/dev/n
 step 20 'activate em1'
 run nmcli --wait 45 connection up uuid 6243e9d0-0c61-5eb1-aacc-6b8e0d9a7cb6
 
+# em1 has none any more, and would have denied it to br0 as a duplicate
+step 21 'change profile br0 in memory'
+run nmcli connection modify --temporary uuid fce40a8f-ab4f-5958-acde-d372715b546d ipv6.method link-local ipv6.addr-gen-mode default-or-eui64
+
+# takes effect without dropping a port
+step 22 'reapply br0'
+run nmcli device reapply br0
+
 # the switch must answer LACP
-step 21 'wait up to 40 s for LACP on em1, p4p1'
+step 23 'wait up to 40 s for LACP on em1, p4p1'
 wait_for 40 'wait up to 40 s for LACP on em1, p4p1' lacp em1 p4p1
 
 # every NIC is in the bond
-step 22 'wait up to 30 s for em1, p4p1 in bond0'
+step 24 'wait up to 30 s for em1, p4p1 in bond0'
 wait_for 30 'wait up to 30 s for em1, p4p1 in bond0' ports bond0 em1 p4p1
 
 # the bridge forwards
-step 23 'wait up to 30 s for bond0 in br0'
+step 25 'wait up to 30 s for bond0 in br0'
 wait_for 30 'wait up to 30 s for bond0 in br0' ports br0 bond0
 
 # the gateway answers through the bridge
-step 24 'wait up to 30 s for 172.16.4.1 to answer on br0'
+step 26 'wait up to 30 s for 172.16.4.1 to answer on br0'
 wait_for 30 'wait up to 30 s for 172.16.4.1 to answer on br0' neighbour br0 172.16.4.1
 
 # there is no network host-bridge
-step 25 'define network host-bridge'
+step 27 'define network host-bridge'
 cat >"$document" <<'END'
 <network>
   <name>host-bridge</name>
@@ -317,43 +338,43 @@ END
 run virsh net-define "$document"
 
 # network host-bridge is not active
-step 26 'start network host-bridge'
+step 28 'start network host-bridge'
 network host-bridge 'Active: *yes' || run virsh net-start -- host-bridge
 
 # domains on network host-bridge could not start after a reboot
-step 27 'set network host-bridge to start by itself'
+step 29 'set network host-bridge to start by itself'
 network host-bridge 'Persistent: *yes' && run virsh net-autostart -- host-bridge
 
 # bond0 is saved and starts at boot
-step 28 'change profile bond0 on disk'
+step 30 'change profile bond0 on disk'
 run nmcli connection modify uuid dcac265c-cd82-507c-9557-542fff8354f6 connection.autoconnect yes connection.autoconnect-slaves 1
 
 # p4p1 is saved and starts at boot
-step 29 'change profile p4p1 on disk'
+step 31 'change profile p4p1 on disk'
 run nmcli connection modify uuid b14b948a-eb43-54fa-a5f2-915ad5249a7d connection.autoconnect yes connection.autoconnect-priority 100
 
 # br0 is saved and starts at boot
-step 30 'change profile br0 on disk'
+step 32 'change profile br0 on disk'
 run nmcli connection modify uuid fce40a8f-ab4f-5958-acde-d372715b546d ipv4.dad-timeout -1 connection.autoconnect yes connection.autoconnect-slaves 1
 
 # em1 is saved and starts at boot
-step 31 'change profile em1 on disk'
+step 33 'change profile em1 on disk'
 run nmcli connection modify uuid 6243e9d0-0c61-5eb1-aacc-6b8e0d9a7cb6 connection.autoconnect yes connection.autoconnect-priority 100
 
 # 'lan' is set aside (it is for em1); it is kept, and undo gives it back
-step 32 'change profile lan on disk'
+step 34 'change profile lan on disk'
 run nmcli connection modify uuid 20000000-0000-4000-8000-000000000001 connection.autoconnect no
 
 # 'spare' is set aside (it is for p4p1); it is kept, and undo gives it back
-step 33 'change profile spare on disk'
+step 35 'change profile spare on disk'
 run nmcli connection modify uuid 20000000-0000-4000-8000-000000000002 connection.autoconnect no
 
 # the management link must be as it was, or all of this goes back
-step 34 'prove that p2p1 is untouched'
+step 36 'prove that p2p1 is untouched'
 run untouched p2p1
 
 # all of it holds: keep it
-step 35 'commit the checkpoint'
+step 37 'commit the checkpoint'
 run nm CheckpointDestroy o "$checkpoint"
 checkpoint=
 trap - INT TERM HUP

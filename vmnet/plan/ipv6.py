@@ -1,0 +1,99 @@
+"""IPv6 of the bridge: which addresses stay, and when it gets them.
+
+A host defends its addresses against any other link that wants them, its own included (RFC 4862, 5.4): given to the
+bridge while the old NIC has them, they are found to be duplicates and are never used. So the bridge gets IPv6 when the
+NIC has given it up, and gives it up before the NIC is to have it again.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Interface
+from typing import TYPE_CHECKING
+
+from vmnet.plan import steps
+from vmnet.plan.steps import Planned
+
+if TYPE_CHECKING:
+    from vmnet.facts import Device, Facts, Profile
+    from vmnet.names import Mac
+    from vmnet.plan.build import Build
+    from vmnet.plan.steps import Settings
+    from vmnet.spec import IpInterface
+
+OFF: Settings = (("ipv6.method", "disabled"),)
+SIXTH_S = 30
+"""Duplicate detection takes a second or two, a router's answer up to 12 s (RFC 4861, 6.3.7), DHCPv6 some more."""
+_NONE = ("disabled", "ignore", "")
+
+
+def dhcp_identity(profile: Profile, device: Device) -> Settings:
+    """Return what a DHCPv6 server knows the host by, where the profile leaves it to defaults that follow from the
+    link's name (NetworkManager, ipv6.dhcp-iaid)."""
+    seen = (("ipv6.dhcp-duid", device.dhcp6_duid), ("ipv6.dhcp-iaid", device.dhcp6_iaid))
+    return tuple((key, value) for key, value in seen if value and not profile.get(key))
+
+
+def lost_addresses(holder: str, settings: Settings, facts: Facts) -> tuple[IpInterface, ...]:
+    """Return the addresses of the link that the bridge will not have: those that the kernel or NetworkManager makes of
+    the link's name or of chance (RFC 7217, RFC 8981). Those made of the MAC, and leased ones, stay."""
+    link = facts.link(holder)
+    if link is None or dict(settings).get("ipv6.method") != "auto" or dict(settings).get("ipv6.token"):
+        return ()
+    made = (a.interface for a in facts.addresses if a.ifname == holder and a.scope == "global" and a.dynamic)
+    ends = of_mac(link.mac)
+    return tuple(
+        address
+        for address in made
+        if isinstance(address, IPv6Interface) and address.network.prefixlen == 64 and int(address.ip) & _LOW != ends
+    )
+
+
+_LOW = (1 << 64) - 1
+
+
+def of_mac(mac: Mac) -> int:
+    """Return the interface identifier that follows from a MAC (RFC 4291, appendix A)."""
+    octets = bytes.fromhex(mac.replace(":", ""))
+    return int.from_bytes(bytes((octets[0] ^ 2, *octets[1:3], 0xFF, 0xFE, *octets[3:])), "big")
+
+
+def comes_late(build: Build) -> bool:
+    """Return whether another link than the bridge has IPv6 now, or may have, and the bridge is to have it."""
+    holder = build.layer3.holder
+    wanted = dict(build.bridge.layer3).get("ipv6.method", "")
+    return holder not in (None, build.bridge.ifname) and wanted not in _NONE
+
+
+def without(settings: Settings) -> Settings:
+    """Return the settings with IPv6 left out."""
+    return tuple((key, value) for key, value in settings if not key.startswith("ipv6."))
+
+
+def let_ipv6_in(build: Build) -> list[Planned]:
+    """Give the bridge its IPv6 now that the old NIC has left it; going back, that is the first to go."""
+    if not comes_late(build):
+        return []
+    bridge = build.bridge
+    settings = tuple((key, value) for key, value in bridge.layer3 if key.startswith("ipv6."))
+    give = steps.ModifyProfile(uuid=bridge.uuid, name=bridge.ifname, settings=settings, save=False)
+    take = steps.ModifyProfile(uuid=bridge.uuid, name=bridge.ifname, settings=OFF, save=False)
+    reapply = steps.ReapplyDevice(ifname=bridge.ifname)
+    why = f"{build.layer3.holder} has none any more, and would have denied it to {bridge.ifname} as a duplicate"
+    planned = [
+        Planned(step=give, why=why, undo=(take, reapply), back_first=True),
+        Planned(step=reapply, why="takes effect without dropping a port"),
+    ]
+    addresses = tuple(address for address in build.layer3.addresses if address.version == 6)
+    if addresses:
+        wait = steps.WaitAddress(ifname=bridge.ifname, addresses=addresses, timeout_s=SIXTH_S)
+        planned.append(Planned(step=wait, why="the IPv6 addresses are there, and no duplicates"))
+    return planned
+
+
+def ipv6_warnings(build: Build) -> tuple[str, ...]:
+    """Return the addresses that go away."""
+    return tuple(
+        f"the address {address.ip} of {build.layer3.holder} goes away: it was made of the link's name or by chance "
+        f"(RFC 7217, RFC 8981), and {build.bridge.ifname} makes itself another one in {address.network}"
+        for address in build.layer3.lost
+    )
