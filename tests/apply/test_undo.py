@@ -61,6 +61,18 @@ def test_saved_profiles_are_read_without_what_changes_by_itself(tmp_path: Path) 
     assert read_saved(tmp_path / "none") == {}
 
 
+def test_a_lease_is_waited_for_when_the_bridge_has_gone(tmp_path: Path) -> None:
+    facts = addressed_host(ipv4__method="auto", ipv4__addresses="", ipv4__gateway="")
+    plan = plan_host_setup(ADOPT, facts)
+    carry_out(plan, RecordingExecutor(), Journal.create(plan, facts, tmp_path), lambda _: None)
+    back = [planned.step for planned in plan_undo(facts, runs=tmp_path, saved={}).planned]
+    assert [step.wait for step in back if isinstance(step, steps.ActivateProfile)] == [False]
+    wait, commit = back[-2:]
+    assert isinstance(wait, steps.WaitAddress)
+    assert wait.addresses == (ADDRESS,)
+    assert isinstance(commit, steps.CommitCheckpoint)
+
+
 def test_the_old_nic_has_address_and_way_again_before_any_other_leaves_the_bridge(tmp_path: Path) -> None:
     facts = addressed_host()
     plan = plan_host_setup(ADOPT, facts)

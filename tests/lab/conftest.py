@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from . import process
 from .base import lock
 from .machine import Lab
 from .matrix import Matrix
@@ -20,16 +21,24 @@ HERE = Path(__file__).parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--lab-release`` and ``--lab-name``."""
+    """``--lab-release``, ``--lab-name`` and ``--lab-turn``."""
     parser.addoption("--lab-release", choices=tuple(RELEASES), default="bookworm", help="the lab host's release")
+    help_turn = "K/N: of the tests marked `turns`, those whose turn it is on release K (from 0) of N (default: all)"
+    parser.addoption("--lab-turn", default="0/1", help=help_turn)
     parser.addoption("--lab-name", default="", help="the lab to use (default: test-RELEASE); one that runs is kept")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test in this directory needs the lab."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Every test in this directory needs the lab; of those that take turns, some are left to another release."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
+    place, among = map(int, config.getoption("--lab-turn").split("/"))
+    commit = process.run(["git", "rev-parse", "HEAD"], timeout=30, check=False).stdout.strip() or "0"
+    turning = [item for item in items if item.get_closest_marker("turns")]
+    others = [item for number, item in enumerate(turning, int(commit, 16)) if number % among != place]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
 
 
 @pytest.fixture(scope="session")

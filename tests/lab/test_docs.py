@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .machine import Lab
     from .starts import Starts
 
+pytestmark = pytest.mark.turns
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 

@@ -12,6 +12,8 @@ from .observe import ADOPT, observe
 if TYPE_CHECKING:
     from .machine import Lab
 
+pytestmark = pytest.mark.turns
+
 # The switch's router has no IPv6 by itself. $1: what it offers; what follows: the settings of em1's profile.
 ROUTER = """\
 set -e

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from .machine import Lab
 
+pytestmark = pytest.mark.turns
+
 SWITCH_MAC = "52:54:00:bb:00:ff"
 
 

@@ -12,6 +12,8 @@ from .observe import ADOPT, observe
 if TYPE_CHECKING:
     from .machine import Lab
 
+pytestmark = pytest.mark.turns
+
 STORAGE = """\
 ip -n switch link add link sw0 name sw0.100 type vlan id 100
 ip -n switch address add 10.100.0.1/24 dev sw0.100

@@ -16,10 +16,10 @@ from vmnet.plan import steps
 from vmnet.plan.host_setup import plan_host_setup
 from vmnet.plan.ipv6 import of_mac
 
-OF_MAC = ipaddress.ip_interface("2001:db8::200:5eff:fe00:5302/64")
-OF_NAME = ipaddress.ip_interface("2001:db8::1234:5678:9abc:def0/64")
-LEASED = ipaddress.ip_interface("2001:db8::1364/128")
-FIXED = ipaddress.ip_interface("2001:db8::3/64")
+OF_MAC = ipaddress.IPv6Interface("2001:db8::200:5eff:fe00:5302/64")
+OF_NAME = ipaddress.IPv6Interface("2001:db8::1234:5678:9abc:def0/64")
+LEASED = ipaddress.IPv6Interface("2001:db8::1364/128")
+FIXED = ipaddress.IPv6Interface("2001:db8::3/64")
 ROUTER = ipaddress.ip_address("fe80::1")
 DUID, IAID = "00:04:f9:55:af:95", "38:e2:c4:7e"
 
@@ -39,16 +39,16 @@ def test_an_interface_identifier_of_a_mac() -> None:
 
 
 def test_it_comes_when_the_old_nic_has_left_and_goes_before_it_is_back() -> None:
-    plan = plan_host_setup(ADOPT, host(OF_MAC, FIXED))
+    plan = plan_host_setup(ADOPT, host(OF_MAC, FIXED, ipv6__addresses=str(FIXED)))
     *before, last = layer3_in_memory(plan)
     assert not [key for settings in before for key in settings if key.startswith("ipv6")]
-    assert last == {"ipv6.method": "auto"}
+    assert last == {"ipv6.method": "auto", "ipv6.addresses": str(FIXED)}
     names = kinds(plan)
     joins = len(names) - 1 - names[::-1].index("ActivateProfile")
     give, reapply, wait = plan.planned[joins + 1 : joins + 4]
     assert isinstance(give.step, steps.ModifyProfile)
     assert give.back_first
-    off = replace(give.step, settings=(("ipv6.method", "disabled"),))
+    off = replace(give.step, settings=(("ipv6.method", "disabled"), ("ipv6.addresses", "")))
     assert give.undo == (off, steps.ReapplyDevice(ifname="br0"))
     assert reapply.step == steps.ReapplyDevice(ifname="br0")
     assert wait.step == steps.WaitAddress(ifname="br0", addresses=(OF_MAC, FIXED), timeout_s=30)

@@ -122,11 +122,12 @@ def _host_undo(host: Sequence[Planned], journal: Journal) -> tuple[Planned, ...]
     """Return the undos newest first, under a checkpoint of their own where they touch NetworkManager."""
     before = journal.facts()
     back: list[Planned] = []
+    last: list[Planned] = []
     for planned in reversed(host):
         for step in planned.undo:
             back.append(Planned(step=step, why=f"undoes: {planned.why}", undo=_redo(planned.step)))
             if isinstance(step, steps.ActivateProfile):
-                back += _old_addresses(step.ifname, before)
+                (back if step.wait else last).extend(_old_addresses(step.ifname, before))
     if not any(isinstance(planned.step, steps.HostStep) for planned in back):
         return tuple(back)
     opening = Planned(
@@ -134,7 +135,7 @@ def _host_undo(host: Sequence[Planned], journal: Journal) -> tuple[Planned, ...]
         why="if the way back fails, NetworkManager keeps what is there now",
     )
     closing = Planned(step=steps.CommitCheckpoint(), why="the state before is back: keep it")
-    return (opening, *back, closing)
+    return (opening, *back, *last, closing)
 
 
 def _redo(step: steps.Step) -> tuple[steps.Step, ...]:
@@ -143,9 +144,9 @@ def _redo(step: steps.Step) -> tuple[steps.Step, ...]:
 
 
 def _old_addresses(ifname: str, before: Facts) -> list[Planned]:
-    """Wait for the old addresses on a NIC: the bridge that carries them goes later."""
+    """Wait for the old addresses on a NIC: fixed ones before the bridge that has them goes, leased ones after it."""
     addresses = tuple(address for address in before.addresses_of(ifname) if address.version == 4)
     if not addresses:
         return []
     step = steps.WaitAddress(ifname=ifname, addresses=addresses, timeout_s=4 * ADDRESS_S)
-    return [Planned(step=step, why="the old address must be back before the bridge goes")]
+    return [Planned(step=step, why="the old address must be back")]

@@ -180,7 +180,9 @@ def _activate_port(build: Build, nic: str, why: str, *, wait: bool = True) -> Pl
     device = build.facts.device(nic)
     undo: tuple[steps.Step, ...] = ()
     if before is not None and device is not None and not device.external:
-        undo = (steps.ActivateProfile(uuid=before.uuid, name=before.name, ifname=nic),)
+        # As long as the bridge stands, a DHCP server's answers may go there.
+        at_once = before.get("ipv4.method") != "auto"
+        undo = (steps.ActivateProfile(uuid=before.uuid, name=before.name, ifname=nic, wait=at_once),)
     step = steps.ActivateProfile(uuid=profile.uuid, name=nic, ifname=nic, wait=wait)
     return Planned(step=step, why=why, undo=undo)
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from vmnet.plan.steps import Settings
     from vmnet.spec import IpInterface
 
-OFF: Settings = (("ipv6.method", "disabled"),)
+_NOT_WITHOUT = ("ipv6.addresses", "ipv6.gateway", "ipv6.dns", "ipv6.dns-search", "ipv6.routes", "ipv6.routing-rules")
+"""What NetworkManager does not take beside the method "disabled"."""
 SIXTH_S = 30
 """Duplicate detection takes a second or two, a router's answer up to 12 s (RFC 4861, 6.3.7), DHCPv6 some more."""
 _NONE = ("disabled", "ignore", "")
@@ -76,7 +77,8 @@ def let_ipv6_in(build: Build) -> list[Planned]:
     bridge = build.bridge
     settings = tuple((key, value) for key, value in bridge.layer3 if key.startswith("ipv6."))
     give = steps.ModifyProfile(uuid=bridge.uuid, name=bridge.ifname, settings=settings, save=False)
-    take = steps.ModifyProfile(uuid=bridge.uuid, name=bridge.ifname, settings=OFF, save=False)
+    off = (("ipv6.method", "disabled"), *((key, "") for key, _ in settings if key in _NOT_WITHOUT))
+    take = steps.ModifyProfile(uuid=bridge.uuid, name=bridge.ifname, settings=off, save=False)
     reapply = steps.ReapplyDevice(ifname=bridge.ifname)
     why = f"{build.layer3.holder} has none any more, and would have denied it to {bridge.ifname} as a duplicate"
     planned = [

@@ -27,8 +27,9 @@ delete() {
     nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1 || return 0
     try nmcli connection delete uuid "$1"
 }
+# uuid, seconds
 activate() {
-    nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli --wait 60 connection up uuid "$1"
+    nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli --wait "$2" connection up uuid "$1"
 }
 modify() {
     uuid=$1
@@ -80,8 +81,8 @@ def _profile(step: steps.ProfileStep) -> tuple[str, ...]:
     match step:
         case steps.DeleteProfile(uuid=uuid):
             return ("delete", uuid)
-        case steps.ActivateProfile(uuid=uuid):
-            return ("activate", uuid)
+        case steps.ActivateProfile(uuid=uuid, wait=wait):
+            return ("activate", uuid, "60" if wait else "0")
         case steps.DeactivateProfile(uuid=uuid):
             return ("deactivate", uuid)
         case steps.ModifyProfile(uuid=uuid, settings=settings, save=False):

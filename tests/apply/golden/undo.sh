@@ -22,8 +22,9 @@ delete() {
     nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1 || return 0
     try nmcli connection delete uuid "$1"
 }
+# uuid, seconds
 activate() {
-    nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli --wait 60 connection up uuid "$1"
+    nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli --wait "$2" connection up uuid "$1"
 }
 modify() {
     uuid=$1

@@ -34,8 +34,9 @@ delete() {
     nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1 || return 0
     try nmcli connection delete uuid "$1"
 }
+# uuid, seconds
 activate() {
-    nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli --wait 60 connection up uuid "$1"
+    nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli --wait "$2" connection up uuid "$1"
 }
 modify() {
     uuid=$1
@@ -168,10 +169,10 @@ delete 6243e9d0-0c61-5eb1-aacc-6b8e0d9a7cb6
 delete b14b948a-eb43-54fa-a5f2-915ad5249a7d
         ;;
     10)
-activate 20000000-0000-4000-8000-000000000002
+activate 20000000-0000-4000-8000-000000000002 60
         ;;
     20)
-activate 20000000-0000-4000-8000-000000000001
+activate 20000000-0000-4000-8000-000000000001 60
 try sleep 2
 try ip route replace 172.16.4.0/24 dev em1 src 172.16.4.3 metric 98
 try ip route replace default via 172.16.4.1 dev em1 src 172.16.4.3 metric 98
