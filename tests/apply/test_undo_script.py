@@ -14,6 +14,7 @@ from vmnet.apply.journal import UNDO_SCRIPT, Journal
 from vmnet.apply.undo_script import point_to_undo_script, undo_script, write_undo_script
 from vmnet.host.profile_files import ProfileCopy
 from vmnet.plan import steps
+from vmnet.plan.shell import UNDO_FUNCTIONS
 from vmnet.plan.steps import Plan, Planned
 
 GOLDEN = Path(__file__).parent / "golden" / "undo.sh"
@@ -63,6 +64,18 @@ def test_shellcheck_finds_nothing() -> None:
         capture_output=True,
     )
     assert done.stdout == ""
+
+
+@pytest.mark.process
+def test_a_profile_that_a_loss_of_power_left_empty_is_removed(tmp_path: Path) -> None:
+    empty, other = tmp_path / "br0.nmconnection", tmp_path / "br0-1.nmconnection"
+    empty.touch()
+    other.write_text("[connection]\nid=br0\n")
+    functions = UNDO_FUNCTIONS.replace("/etc/NetworkManager/system-connections", str(tmp_path))
+    # The exit status of an nmcli that knows no such profile.
+    text = f"nmcli() {{ return 10; }}\nfailed=0\n{functions}\ndelete 1 br0\nexit $failed\n"
+    subprocess.run(["sh"], input=text, text=True, check=True, timeout=30)
+    assert list(tmp_path.iterdir()) == [other]
 
 
 def test_a_document_cannot_end_its_own_quotation() -> None:

@@ -23,9 +23,13 @@ restore() {
     [ "$now" = "$2" ] || [ ! -f "$now" ] || try rm -f -- "$now"
     try nmcli connection reload
 }
+# uuid, name; a loss of power may have left an empty file, of which NetworkManager knows nothing
 delete() {
-    nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1 || return 0
-    try nmcli connection delete uuid "$1"
+    if nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1; then try nmcli connection delete uuid "$1"; fi
+    for file in "$2" "$2-$1"; do
+        file=/etc/NetworkManager/system-connections/$file.nmconnection
+        [ ! -f "$file" ] || [ -s "$file" ] || try rm -f -- "$file"
+    done
 }
 # uuid, seconds
 activate() {
@@ -79,8 +83,8 @@ def undo_lines(step: steps.Step, restore: Callable[[steps.RestoreProfile], Itera
 
 def _profile(step: steps.ProfileStep) -> tuple[str, ...]:
     match step:
-        case steps.DeleteProfile(uuid=uuid):
-            return ("delete", uuid)
+        case steps.DeleteProfile(uuid=uuid, name=name):
+            return ("delete", uuid, name)
         case steps.ActivateProfile(uuid=uuid, wait=wait):
             return ("activate", uuid, "60" if wait else "0")
         case steps.DeactivateProfile(uuid=uuid):

@@ -18,9 +18,13 @@ restore() {
     [ "$now" = "$2" ] || [ ! -f "$now" ] || try rm -f -- "$now"
     try nmcli connection reload
 }
+# uuid, name; a loss of power may have left an empty file, of which NetworkManager knows nothing
 delete() {
-    nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1 || return 0
-    try nmcli connection delete uuid "$1"
+    if nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1; then try nmcli connection delete uuid "$1"; fi
+    for file in "$2" "$2-$1"; do
+        file=/etc/NetworkManager/system-connections/$file.nmconnection
+        [ ! -f "$file" ] || [ -s "$file" ] || try rm -f -- "$file"
+    done
 }
 # uuid, seconds
 activate() {
@@ -111,7 +115,7 @@ try sleep 2
 restore 00000000-0000-4000-8000-0000000000aa '/etc/NetworkManager/system-connections/it'"'"'s lan.nmconnection' 0600 0 0
 
 # undoes: 
-delete 00000000-0000-4000-8000-000000000001
+delete 00000000-0000-4000-8000-000000000001 br0
 
 # undoes: 
 network host-bridge 'Active: *yes' && try virsh net-destroy -- host-bridge
@@ -130,7 +134,7 @@ try virsh detach-interface 00000000-0000-4000-8000-000000000201 network --mac 52
 [ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh domif-setlink 00000000-0000-4000-8000-000000000201 52:54:00:00:53:11 up
 
 # undoes: profile for br0, in memory: a reboot forgets it
-delete 00000000-0000-4000-8000-000000000001
+delete 00000000-0000-4000-8000-000000000001 br0
 
 # because
 [ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh domif-setlink 00000000-0000-4000-8000-000000000201 52:54:00:00:53:11 down

@@ -30,9 +30,13 @@ restore() {
     [ "$now" = "$2" ] || [ ! -f "$now" ] || try rm -f -- "$now"
     try nmcli connection reload
 }
+# uuid, name; a loss of power may have left an empty file, of which NetworkManager knows nothing
 delete() {
-    nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1 || return 0
-    try nmcli connection delete uuid "$1"
+    if nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1; then try nmcli connection delete uuid "$1"; fi
+    for file in "$2" "$2-$1"; do
+        file=/etc/NetworkManager/system-connections/$file.nmconnection
+        [ ! -f "$file" ] || [ -s "$file" ] || try rm -f -- "$file"
+    done
 }
 # uuid, seconds
 activate() {
@@ -155,18 +159,18 @@ neighbour() {
 undo() {
     case $1 in
     2)
-delete fce40a8f-ab4f-5958-acde-d372715b546d
+delete fce40a8f-ab4f-5958-acde-d372715b546d br0
 ip route delete 172.16.4.0/24 dev em1 src 172.16.4.3 metric 98 2>/dev/null || :
 ip route delete default via 172.16.4.1 dev em1 src 172.16.4.3 metric 98 2>/dev/null || :
         ;;
     3)
-delete dcac265c-cd82-507c-9557-542fff8354f6
+delete dcac265c-cd82-507c-9557-542fff8354f6 bond0
         ;;
     4)
-delete 6243e9d0-0c61-5eb1-aacc-6b8e0d9a7cb6
+delete 6243e9d0-0c61-5eb1-aacc-6b8e0d9a7cb6 em1
         ;;
     5)
-delete b14b948a-eb43-54fa-a5f2-915ad5249a7d
+delete b14b948a-eb43-54fa-a5f2-915ad5249a7d p4p1
         ;;
     10)
 activate 20000000-0000-4000-8000-000000000002 60
