@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SSH = "cut-ssh"
 POWER = "power"
 
 _VLAN_OFF = "ip -n switch link set sw0 type bridge vlan_filtering 0"
@@ -39,7 +38,7 @@ KILLS = {
     "kill-nm": Fault(command="kill -KILL $(pidof NetworkManager)"),
     "restart-nm": Fault(command="systemctl restart NetworkManager"),
     POWER: Fault(command="echo b >/proc/sysrq-trigger"),
-    SSH: Fault(command="pkill -KILL -f '^ssh .*host-setup'"),
+    "cut-ssh": Fault(command="pkill -KILL -f '^ssh .*host-setup'"),
 }
 """Each tried at every step."""
 

@@ -1,8 +1,9 @@
 """The kill matrix: host-setup hit by each kind of fault at each step; afterwards the host is as at the start, or
 as at the goal, and nothing between.
 
-A cell is a fault and a step. The fault strikes from inside the lab host, some tenths of a second after the journal says
-that the step has begun; how many follows from the cell, so that a cell is always the same.
+A cell is a fault and a step. host-setup, called over SSH on the very address that moves, is arrested as soon as its
+journal says that the step has begun; let go, it is hit some tenths of a second later. How many follows from the cell,
+so that a cell is always the same. The arrested host is kept for the other faults of the same step.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .base import BOOT_S
-from .faults import BREAK_EVERY, BREAKS, FAULTS, KILLS, POWER, SSH, Fault
+from .faults import BREAK_EVERY, BREAKS, FAULTS, KILLS, POWER, Fault
 from .monitor import Monitor
 from .observe import ADOPT, observe
 from .progress import step
@@ -27,16 +28,21 @@ DEADLINE_S = 180.0
 """The plan's own deadline is 60 s; an emulated host takes several times as long for the same work."""
 HEAL_S = 90.0
 
-_AGENT = """\
-import glob, os, sys, time
+_ARREST = """\
+import glob, json, os, signal, sys, time
 wanted = b'"event": "begin", "step": %d,' % int(sys.argv[1])
 end = time.monotonic() + 240
-while not any(wanted in open(path, "rb").read() for path in glob.glob("/var/lib/vmnet/runs/*/journal.jsonl")):
+while True:
+    journals = [open(path, "rb").read() for path in glob.glob("/var/lib/vmnet/runs/*/journal.jsonl")]
+    if any(wanted in journal for journal in journals):
+        break
     if time.monotonic() > end:
         sys.exit("the step was never begun")
     time.sleep(0.02)
-time.sleep(float(sys.argv[2]))
-os.execvp("sh", ["sh", "-c", sys.argv[3]])
+entries = [json.loads(line) for line in journals[0].splitlines()]
+worker = [int(entry["text"]) for entry in entries if entry["event"] == "worker"][-1]
+os.kill(worker, signal.SIGSTOP)
+print(worker)
 """
 _PROFILES = """\
 for file in /etc/NetworkManager/system-connections/*; do
@@ -125,12 +131,14 @@ class Matrix:
         self._begin("")
         self.static = self._course("faults", goal, steps)
         self._dhcp: Course | None = None
+        self._arrested: dict[str, tuple[int, str]] = {}
+        """For the state in which the last arrested host of a course is kept: its step, and its worker."""
 
     def _begin(self, prepare: str) -> None:
         self.lab.reset("clean")
         # Guests would only take time, twice emulated as they are, and most of it after a loss of power.
         self.lab.run("for d in $(virsh list --name); do virsh destroy $d; virsh autostart --disable $d; done")
-        self.lab.run("cat >/root/fault.py", stdin=_AGENT)
+        self.lab.run("cat >/root/arrest.py", stdin=_ARREST)
         self.lab.run(["sh", "-c", prepare])
 
     def _course(self, state: str, goal: dict[str, Any], steps: int) -> Course:
@@ -166,13 +174,17 @@ class Matrix:
         """Return the cell at a place between 0 (the first step) and 1 (the last)."""
         return Cell(fault, 1 + min(int(place * self.static.steps), self.static.steps - 1))
 
-    def try_cell(self, cell: Cell) -> Outcome:
-        """Make the fault and say what the host is like after it."""
+    def try_cell(self, cell: Cell, *, keep: bool = False) -> Outcome:
+        """Make the fault and say what the host is like after it.
+
+        Args:
+            keep: another cell of the same step will follow.
+        """
         fault = FAULTS[cell.fault]
         course = self._course_of(fault)
-        self.lab.reset(course.state)
         with step(f"{self.lab.name}: {cell.name}"):
-            self._strike(cell, fault, course)
+            worker = self._arrest(course, cell.step, keep=keep)
+            self._strike(cell, fault, worker)
             struck = time.monotonic()
             settled = self._wait(_CONCLUDED, DEADLINE_S)
             self._heal(fault)
@@ -181,12 +193,24 @@ class Matrix:
             problems = [*([] if settled else ["the run is not concluded"]), *([] if reachable else ["unreachable"])]
             return self._judge(course, problems, seconds)
 
-    def _strike(self, cell: Cell, fault: Fault, course: Course) -> None:
-        command = " ".join(["vmnet", *ADOPT])
-        if cell.fault == SSH:
-            command = f"ip netns exec lan ssh -tt root@{course.address} {command}"
-        script = f'setsid {command} >/root/caller.log 2>&1 </dev/null & exec python3 -IS /root/fault.py "$@"'
-        words = ["sh", "-c", script, "sh", str(cell.step - 1), str(cell.delay_s), fault.command]
+    def _arrest(self, course: Course, number: int, *, keep: bool) -> str:
+        """Bring host-setup to the step, stop its worker there, and return the worker's process id."""
+        state = f"{course.state}-arrested"
+        step_kept, worker = self._arrested.get(state, (0, ""))
+        if step_kept == number:
+            self.lab.reset(state)
+            return worker
+        self.lab.reset(course.state)
+        command = f"ip netns exec lan ssh -tt root@{course.address} {' '.join(['vmnet', *ADOPT])}"
+        script = f"setsid {command} >/root/caller.log 2>&1 </dev/null & exec python3 -IS /root/arrest.py {number - 1}"
+        worker = self.lab.run(["sh", "-c", script], timeout=300).stdout.strip()
+        if keep:
+            self.lab.save(state)
+            self._arrested[state] = (number, worker)
+        return worker
+
+    def _strike(self, cell: Cell, fault: Fault, worker: str) -> None:
+        words = ["sh", "-c", f"kill -CONT {worker}; sleep {cell.delay_s}; {fault.command}"]
         if cell.fault != POWER:
             self.lab.run(words, timeout=300)
             if fault.cable:

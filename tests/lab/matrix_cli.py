@@ -71,7 +71,7 @@ def try_all(release: str) -> None:
 
 def _try(matrix: Matrix, cell: Cell) -> Outcome:
     try:
-        return matrix.try_cell(cell)
+        return matrix.try_cell(cell, keep=True)
     except LabError as error:
         return Outcome(seen="lost", seconds=0, detail=f"{error.message} {error.hint}")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _NOT_WITHOUT = ("ipv6.addresses", "ipv6.gateway", "ipv6.dns", "ipv6.dns-search", "ipv6.routes", "ipv6.routing-rules")
 """What NetworkManager does not take beside the method "disabled"."""
-SIXTH_S = 30
+IPV6_S = 30
 """Duplicate detection takes a second or two, a router's answer up to 12 s (RFC 4861, 6.3.7), DHCPv6 some more."""
 _NONE = ("disabled", "ignore", "")
 
@@ -87,7 +87,7 @@ def let_ipv6_in(build: Build) -> list[Planned]:
     ]
     addresses = tuple(address for address in build.layer3.addresses if address.version == 6)
     if addresses:
-        wait = steps.WaitAddress(ifname=bridge.ifname, addresses=addresses, timeout_s=SIXTH_S)
+        wait = steps.WaitAddress(ifname=bridge.ifname, addresses=addresses, timeout_s=IPV6_S)
         planned.append(Planned(step=wait, why="the IPv6 addresses are there, and no duplicates"))
     return planned
 

@@ -71,8 +71,8 @@ def undo_lines(step: steps.Step, restore: Callable[[steps.RestoreProfile], Itera
             yield from network_lines(step, "try")
         case steps.MoveInterface() | steps.RemoveInterface() | steps.RewriteSavedState() | steps.RaiseLinks():
             yield from _domain(step)
-        case steps.RemoveRoutes():
-            # They are gone with their link, as a rule.
+        case steps.AddRoutes() | steps.RemoveRoutes():
+            # They only shorten the cut; a leased address may not be there yet, and they go with their link.
             yield from (f"{shlex.join(argv)} 2>/dev/null || :" for argv in commands_of(step))
         case _ if isinstance(step, steps.CheckpointStep):
             # By the time that somebody runs this, NetworkManager has forgotten or used it.

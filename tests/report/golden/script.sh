@@ -178,8 +178,8 @@ activate 20000000-0000-4000-8000-000000000002 60
     20)
 activate 20000000-0000-4000-8000-000000000001 60
 try sleep 2
-try ip route replace 172.16.4.0/24 dev em1 src 172.16.4.3 metric 98
-try ip route replace default via 172.16.4.1 dev em1 src 172.16.4.3 metric 98
+ip route replace 172.16.4.0/24 dev em1 src 172.16.4.3 metric 98 2>/dev/null || :
+ip route replace default via 172.16.4.1 dev em1 src 172.16.4.3 metric 98 2>/dev/null || :
         ;;
     21)
 modify fce40a8f-ab4f-5958-acde-d372715b546d ipv6.method disabled
