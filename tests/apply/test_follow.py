@@ -36,7 +36,7 @@ from vmnet.errors import (
 from vmnet.fields import decode, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 URI = "test:///default"
@@ -157,6 +157,15 @@ def test_an_interrupt_cancels_and_waits_for_the_end(tmp_path: Path) -> None:
     worker.join()
 
 
+@pytest.fixture
+def heeds_hangups() -> Iterator[None]:
+    """Whoever runs the tests may have had them ignore SIGHUP (nohup)."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("heeds_hangups")
 def test_a_lost_terminal_leaves_the_run_alone(tmp_path: Path) -> None:
     journal = Journal.create(PLAN, FACTS, tmp_path)
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGHUP)).start()
