@@ -75,6 +75,8 @@ GENERAL.CON-UUID:11111111-0000-0000-0000-000000000001
 IP4.ADDRESS[1]:192.0.2.3/24
 IP4.DNS[1]:192.0.2.53
 IP6.DNS[1]:2001\\:db8\\:\\:53
+DHCP4.OPTION[1]:dhcp_client_identifier = 01:00:00:5e:00:53:01
+DHCP4.OPTION[2]:ip_address = 192.0.2.3
 DHCP6.OPTION[1]:dhcp6_client_id = 00:04:f9:55:af:95
 DHCP6.OPTION[2]:fqdn_fqdn = host
 DHCP6.OPTION[3]:iaid = 38:e2:c4:7e
@@ -101,6 +103,8 @@ def test_devices() -> None:
     )
     assert [str(address) for address in em1.dns] == ["192.0.2.53", "2001:db8::53"]
     assert (em1.dhcp6_duid, em1.dhcp6_iaid) == ("00:04:f9:55:af:95", "38:e2:c4:7e")
+    assert str(em1.lease) == "192.0.2.3"
+    assert virbr0.lease is None
     assert (virbr0.dhcp6_duid, virbr0.dhcp6_iaid) == ("", "")
     assert virbr0.external
     assert not eth9.managed

@@ -41,6 +41,7 @@ def test_a_running_domain_moves_and_loses_nothing(lab: Lab) -> None:
     assert taps(lab, "web01") == ["virbr0"]
 
 
+@pytest.mark.turns
 @pytest.mark.lab_state("bridged")
 def test_one_of_two_interfaces_keeps_filter_and_boot_order(lab: Lab) -> None:
     before = observe(lab)
@@ -57,6 +58,7 @@ def test_one_of_two_interfaces_keeps_filter_and_boot_order(lab: Lab) -> None:
     assert_back(lab, before)
 
 
+@pytest.mark.turns
 @pytest.mark.lab_state("bridged")
 def test_a_new_interface_comes_and_goes(lab: Lab) -> None:
     before = documents(lab, "web01")

@@ -23,6 +23,7 @@ def place(commit: str, *about: str) -> float:
     return int.from_bytes(digest[:4], "big") / 2**32
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize("which", [*KILLS, ONE_MORE])
 def test_a_fault_at_any_step_leaves_the_start_or_the_goal(which: str, matrix: Matrix, started_lab: Lab) -> None:
     commit = process.run(["git", "rev-parse", "HEAD"], timeout=30, check=False).stdout.strip()

@@ -13,6 +13,8 @@ from .test_host_setup import assert_end_state, assert_reachable
 if TYPE_CHECKING:
     from .machine import Lab
 
+pytestmark = pytest.mark.turns
+
 SSH = ["ssh", "root@172.16.4.3"]
 
 

@@ -34,14 +34,17 @@ def test_a_flap_follows_the_first_port_at_once() -> None:
 
 def test_a_lease_is_held_until_it_is_renewed_on_the_bridge() -> None:
     plan = plan_host_setup(ADOPT, addressed_host(ipv4__method="auto", ipv4__addresses="", ipv4__gateway=""))
-    early, final = layer3_in_memory(plan)
-    assert (early["ipv4.method"], early["ipv4.addresses"]) == ("manual", str(ADDRESS))
-    assert (final["ipv4.method"], final["ipv4.addresses"], final["ipv4.gateway"]) == ("auto", "", "")
+    early, asking, leased = layer3_in_memory(plan)
+    held = (str(ADDRESS), str(GATEWAY))
+    assert (early["ipv4.method"], early["ipv4.addresses"], early["ipv4.gateway"]) == ("manual", *held)
+    assert asking["ipv4.method"] == "auto"
+    assert {"ipv4.addresses", "ipv4.gateway"}.isdisjoint(asking)
+    assert leased == {"ipv4.addresses": "", "ipv4.gateway": ""}
     waits = [step for step in taken(plan, steps.WaitAddress) if isinstance(step, steps.WaitAddress)]
     assert [(wait.addresses, wait.leased) for wait in waits] == [((ADDRESS,), False), ((ADDRESS,), True)]
     names = kinds(plan)
     last_wait = len(names) - 1 - names[::-1].index("WaitAddress")
-    assert names.index("AddRoutes") < last_wait < names.index("RemoveRoutes")
+    assert names.index("AddRoutes") < names.index("RemoveRoutes") < last_wait
 
 
 def test_with_a_new_lease_the_address_comes_after_the_first_port() -> None:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, assert_never
 
 from vmnet.errors import LinkError
-from vmnet.host import netlink, sysfs
+from vmnet.host import netlink, nmcli, sysfs
 from vmnet.host.probes import provoke, try_probe
 from vmnet.plan import steps
 
@@ -84,8 +84,11 @@ def _address_missing(step: steps.WaitAddress) -> str:
     there = [
         a.interface
         for a in netlink.read_addresses()
-        if a.ifname == step.ifname and a.scope == "global" and a.dynamic >= step.leased and not a.tentative
+        if a.ifname == step.ifname and a.scope == "global" and not a.tentative
     ]
+    if step.leased:
+        lease = nmcli.read_lease(step.ifname)
+        there = [address for address in there if address.ip == lease]
     if not step.addresses:
         return "" if any(a.version == 4 for a in there) else f"{step.ifname} has got no address"
     missing = [str(a) for a in step.addresses if a not in there]

@@ -124,8 +124,8 @@ class Route:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
     """NetworkManager's view of a link. `state` is NMDeviceState (10 unmanaged, 20 unavailable, 30 disconnected,
-    70 getting IP configuration, 100 activated); `profile` the uuid of the active one. `dhcp6_duid` and `dhcp6_iaid` are
-    what its DHCPv6 client calls itself, "" where it has no lease."""
+    70 getting IP configuration, 100 activated); `profile` the uuid of the active one. `lease` is what a DHCP server
+    gave it; `dhcp6_duid` and `dhcp6_iaid` are what its DHCPv6 client calls itself, "" without one."""
 
     ifname: str
     type: str
@@ -134,6 +134,7 @@ class Device:
     external: bool = False
     dns: tuple[IpAddress, ...] = ()
     reason: str = ""
+    lease: IpAddress | None = None
     dhcp6_duid: str = ""
     dhcp6_iaid: str = ""
 

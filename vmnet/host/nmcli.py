@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 from vmnet.errors import Conflict, ToolError
 from vmnet.facts import Device, Profile
 from vmnet.host import nmcli_text
 from vmnet.host.process import run
+
+if TYPE_CHECKING:
+    from vmnet.spec import IpAddress
 
 NOT_FOUND = 10
 """nmcli's exit status for a profile or device that is not there."""
@@ -34,7 +38,14 @@ def read_devices() -> tuple[Device, ...]:
     Raises:
         ToolError: nmcli is missing, or the daemon is not running (exit status 8).
     """
-    return nmcli_text.parse_devices(run(("nmcli", "-t", "-f", "GENERAL,IP4,IP6,DHCP6", "device", "show")).stdout)
+    return nmcli_text.parse_devices(run(("nmcli", "-t", "-f", "GENERAL,IP4,IP6,DHCP4,DHCP6", "device", "show")).stdout)
+
+
+def read_lease(ifname: str) -> IpAddress | None:
+    """Return the IPv4 address that a DHCP server has given to the link; None while there is none, or no such link."""
+    argv = ("nmcli", "-t", "-f", "GENERAL,DHCP4", "device", "show", ifname)
+    devices = nmcli_text.parse_devices(run(argv, accept=(0, NOT_FOUND)).stdout)
+    return devices[0].lease if devices else None
 
 
 def read_daemon() -> tuple[str, tuple[str, ...]]:

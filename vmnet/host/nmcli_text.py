@@ -95,14 +95,12 @@ def parse_profiles(listing: str, details: str) -> tuple[Profile, ...]:
 
 
 def parse_devices(text: str) -> tuple[Device, ...]:
-    """Return the devices from `nmcli -t -f GENERAL,IP4,IP6,DHCP6 device show`."""
+    """Return the devices from `nmcli -t -f GENERAL,IP4,IP6,DHCP4,DHCP6 device show`."""
     devices = []
     for record in _records(text, _FIELD, "GENERAL.DEVICE"):
         values = {key: _unescape(value) for key, value in record}
         state = re.match(r"\d+", values.get("GENERAL.STATE", ""))
-        lease = dict(
-            _unescape(value).split(" = ", 1) for key, value in record if key == "DHCP6.OPTION" and " = " in value
-        )
+        dhcp4, dhcp6 = (dict(_options(record, f"{group}.OPTION")) for group in ("DHCP4", "DHCP6"))
         dns = [_unescape(value) for key, value in record if key in ("IP4.DNS", "IP6.DNS")]
         devices.append(
             Device(
@@ -113,11 +111,20 @@ def parse_devices(text: str) -> tuple[Device, ...]:
                 external="externally" in values.get("GENERAL.STATE", ""),
                 dns=tuple(address for item in dns if (address := _address(item))),
                 reason=values.get("GENERAL.REASON", ""),
-                dhcp6_duid=lease.get("dhcp6_client_id", ""),
-                dhcp6_iaid=lease.get("iaid", ""),
+                lease=_address(dhcp4.get("ip_address", "")),
+                dhcp6_duid=dhcp6.get("dhcp6_client_id", ""),
+                dhcp6_iaid=dhcp6.get("iaid", ""),
             )
         )
     return tuple(sorted(devices, key=lambda device: device.ifname))
+
+
+def _options(record: list[tuple[str, str]], group: str) -> Iterator[tuple[str, str]]:
+    """Yield a lease's options, of which each is a line: `DHCP4.OPTION[3]:ip_address = 192.0.2.3`."""
+    for key, value in record:
+        name, equals, text = _unescape(value).partition(" = ")
+        if key == group and equals:
+            yield name, text
 
 
 def _address(text: str) -> IpAddress | None:

@@ -51,25 +51,34 @@ def move_address(build: Build) -> list[Planned]:
     From then on all that the host sends goes the new way, so that a switch without LACP sends the answers there too:
     else those to a DHCP client on the bridge would end at the old NIC.
     """
-    leased = [_wait_address(build, "the address must be there before the old NIC gives it up", leased=True)]
     if _early(build) is None:
-        return [_reapply(build), *leased]
+        return [_reapply(build), _wait_lease(build)]
     if losing_metric(build) is None:
         return []
     routes = first_routes(build)
     bridge = build.bridge.ifname
     at_once = Planned(step=steps.AddRoutes(routes=routes), why=f"the way is through {bridge} from now on")
-    again = Planned(step=steps.AddRoutes(routes=routes), why="until the lease is there; reapplying took them away")
     no_more = Planned(step=steps.RemoveRoutes(routes=routes), why="NetworkManager has made its own")
     return [
         *ask_gateways(build, "before anything is moved, the gateway answers on the new way", late=comes_late(build)),
         *([at_once] if routes else []),
-        _set_layer3(build, _final(build), f"the routes of {bridge} win"),
+        _set_layer3(build, _layer3(build), f"the routes of {bridge} win"),
         _reapply(build),
-        *([again] if routes and build.layer3.dhcp else []),
-        *(leased if build.layer3.dhcp else []),
         *([no_more] if routes else []),
+        *(_let_go_of_held(build) if build.layer3.dhcp else []),
     ]
+
+
+def _let_go_of_held(build: Build) -> list[Planned]:
+    """Have the DHCP server say that the address is the bridge's; until then it is held as a static one, besides."""
+    step = steps.ModifyProfile(
+        uuid=build.bridge.uuid,
+        name=build.bridge.ifname,
+        settings=(("ipv4.addresses", ""), ("ipv4.gateway", "")),
+        save=False,
+    )
+    why = "the address is held no more: it is leased"
+    return [_wait_lease(build), Planned(step=step, why=why), _reapply(build)]
 
 
 def ask_gateways(build: Build, why: str, *, late: bool = False) -> list[Planned]:
@@ -101,11 +110,6 @@ def _early(build: Build) -> Settings | None:
     return tuple(early.items())
 
 
-def _final(build: Build) -> Settings:
-    none = (("ipv4.addresses", ""), ("ipv4.gateway", "")) if build.layer3.dhcp else ()
-    return tuple({**dict(none), **dict(_layer3(build))}.items())
-
-
 def _layer3(build: Build) -> Settings:
     return without(build.bridge.layer3) if comes_late(build) else build.bridge.layer3
 
@@ -123,6 +127,10 @@ def _set_layer3(build: Build, settings: Settings, why: str) -> Planned:
 
 def _reapply(build: Build) -> Planned:
     return Planned(step=steps.ReapplyDevice(ifname=build.bridge.ifname), why="takes effect without dropping a port")
+
+
+def _wait_lease(build: Build) -> Planned:
+    return _wait_address(build, "the address must be there before the old NIC gives it up", leased=True)
 
 
 def _wait_address(build: Build, why: str, *, leased: bool = False) -> Planned:

@@ -155,7 +155,8 @@ class WaitPorts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitAddress:
-    """Wait until the link has these addresses; none named: until it has a global IPv4 address. `leased`: by DHCP."""
+    """Wait until the link has these addresses; none named: until it has a global IPv4 address. `leased`: a DHCP server
+    has given it to the link."""
 
     ifname: str
     addresses: tuple[IpInterface, ...]

@@ -115,14 +115,16 @@ ports() {
         [ ! -e "/sys/class/net/$port/brport" ] || [ "$(cat "/sys/class/net/$port/brport/state")" = 3 ] || return 1
     done
 }
-# link, dynamic or nothing, and the addresses
+# link, leased or nothing, and the addresses
 address() {
     link=$1 leased=$2
     shift 2
-    [ $# != 0 ] || set -- ''
+    [ $# != 0 ] || set -- 'inet '
     for wanted; do
-        ip -o -4 address show dev "$link" scope global ${leased:+dynamic} 2>/dev/null | grep -qF " $wanted" ||
-            return 1
+        ip -o address show dev "$link" scope global -tentative 2>/dev/null | grep -qF " $wanted" || return 1
+        [ -n "$leased" ] || continue
+        lease=$(nmcli -t -f DHCP4 device show "$link" | sed -n 's/.*:ip_address = //p')
+        case $wanted in inet*) [ -n "$lease" ] ;; *) [ "$lease" = "${wanted%%/*}" ] ;; esac || return 1
     done
 }
 look() {
@@ -242,7 +244,7 @@ def _wait_line(step: steps.WaitStep) -> str:
         case steps.WaitPorts(controller=controller, ports=ports):
             words = ["ports", controller, *ports]
         case steps.WaitAddress(ifname=ifname, addresses=addresses, leased=leased):
-            words = ["address", ifname, "dynamic" if leased else "", *(f"{address} " for address in addresses)]
+            words = ["address", ifname, "leased" if leased else "", *(f"{address} " for address in addresses)]
         case steps.WaitNeighbour(ifname=ifname, address=neighbour):
             words = ["neighbour", ifname, str(neighbour)]
         case steps.WaitAnswer(probe=probe):
