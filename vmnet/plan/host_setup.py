@@ -73,15 +73,15 @@ def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
         command="host-setup",
         planned=_in_order(build, host, network),
         kept=(*kept, *network_kept),
-        warnings=(
-            *warnings(spec, chosen.nics, chosen.management, facts),
-            *ipv6_warnings(build),
-            *vlan_warnings(build),
-            *accepted,
-        ),
+        warnings=(*_warnings(build), *accepted),
         choices=(*chosen.reasons, *probe_words(facts)),
         goal=goal_of(build, mac, vlans=tuple(child.ifname for child, _ in wanted_vlans(build))),
     )
+
+
+def _warnings(build: Build) -> tuple[str, ...]:
+    general = warnings(build.spec, build.nics, build.management, build.facts)
+    return (*general, *ipv6_warnings(build), *vlan_warnings(build))
 
 
 def _host_part(build: Build) -> tuple[list[Planned], list[str]]:
