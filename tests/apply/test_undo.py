@@ -61,6 +61,22 @@ def test_saved_profiles_are_read_without_what_changes_by_itself(tmp_path: Path) 
     assert read_saved(tmp_path / "none") == {}
 
 
+def test_an_undo_that_fails_sets_aside_again_what_it_had_given_back(tmp_path: Path) -> None:
+    facts = addressed_host(ipv6__method="auto")
+    plan = plan_host_setup(ADOPT, facts)
+    carry_out(plan, RecordingExecutor(), Journal.create(plan, facts, tmp_path), lambda _: None)
+    back = plan_undo(facts, runs=tmp_path, saved={})
+    (given_back,) = (p for p in back.planned if isinstance(p.step, steps.RestoreProfile))
+    (set_aside,) = given_back.undo
+    assert isinstance(set_aside, steps.ModifyProfile)
+    assert dict(set_aside.settings)["connection.autoconnect"] == "no"
+    (taken,) = (p for p in back.planned if isinstance(p.step, steps.ModifyProfile))
+    again, reapplied = taken.undo
+    assert isinstance(again, steps.ModifyProfile)
+    assert dict(again.settings)["ipv6.method"] == "auto"
+    assert reapplied == steps.ReapplyDevice(ifname="br0")
+
+
 def test_a_lease_is_waited_for_when_the_bridge_has_gone(tmp_path: Path) -> None:
     facts = addressed_host(ipv4__method="auto", ipv4__addresses="", ipv4__gateway="")
     plan = plan_host_setup(ADOPT, facts)

@@ -139,8 +139,15 @@ def _host_undo(host: Sequence[Planned], journal: Journal) -> tuple[Planned, ...]
 
 
 def _redo(step: steps.Step) -> tuple[steps.Step, ...]:
-    """Return what undoes the undo of `step`; the checkpoint takes care of NetworkManager's."""
-    return (step,) if isinstance(step, steps.LibvirtStep) else ()
+    """Return what undoes the undo of `step`: the checkpoint takes care of NetworkManager's devices, and of the profiles
+    that are active on them, but not of those that were set aside, nor of what was changed in memory."""
+    match step:
+        case steps.ModifyProfile(save=False, name=ifname):
+            return (step, steps.ReapplyDevice(ifname=ifname))
+        case steps.ModifyProfile():
+            return (step,)
+        case _:
+            return (step,) if isinstance(step, steps.LibvirtStep) else ()
 
 
 def _old_addresses(ifname: str, before: Facts) -> list[Planned]:
