@@ -74,6 +74,7 @@ def test_an_undo_that_fails_sets_aside_again_what_it_had_given_back(tmp_path: Pa
     again, reapplied = taken.undo
     assert isinstance(again, steps.ModifyProfile)
     assert dict(again.settings)["ipv6.method"] == "auto"
+    assert again.save
     assert reapplied == steps.ReapplyDevice(ifname="br0")
 
 

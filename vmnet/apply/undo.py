@@ -143,7 +143,8 @@ def _redo(step: steps.Step) -> tuple[steps.Step, ...]:
     that are active on them, but not of those that were set aside, nor of what was changed in memory."""
     match step:
         case steps.ModifyProfile(save=False, name=ifname):
-            return (step, steps.ReapplyDevice(ifname=ifname))
+            # The run stands, so what it had in memory is on disk by now.
+            return (replace(step, save=True), steps.ReapplyDevice(ifname=ifname))
         case steps.ModifyProfile():
             return (step,)
         case _:
