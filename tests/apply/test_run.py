@@ -13,8 +13,8 @@ from vmnet.apply.follow import apply
 from vmnet.apply.journal import Journal, RunState, find_run, list_runs
 from vmnet.apply.lock import locked
 from vmnet.apply.progress import Event, Progress
-from vmnet.apply.run import carry_out
-from vmnet.errors import Conflict, LinkError, Refused, SpecError, UndoIncomplete
+from vmnet.apply.run import carry_out, take_up
+from vmnet.errors import Conflict, LinkError, Refused, SpecError, ToolError, UndoIncomplete
 from vmnet.facts import Answer, Facts, Probe, ProbeKind
 from vmnet.plan import steps
 from vmnet.plan.steps import Plan, Planned
@@ -54,6 +54,7 @@ class RecordingExecutor:
     undone: list[str] = field(default_factory=list)
     waited: int = 0
     silent_after: str = ""
+    saved: tuple[str, ...] = ()
 
     def execute(self, step: steps.Step, *, undoing: bool = False) -> None:
         name = getattr(step, "name", type(step).__name__)
@@ -70,8 +71,17 @@ class RecordingExecutor:
             self.checkpoint = None
         self.done.append(name)
 
+    def find_checkpoint(self, path: str | None) -> bool:
+        return self.checkpoint is not None
+
+    def starts_by_itself(self, uuid: str) -> bool:
+        return uuid in self.saved
+
     def wait_ready(self) -> None:
         self.waited += 1
+
+    def wait_started(self) -> None:
+        assert self.waited
 
     def silent(self, probes: Sequence[Probe]) -> tuple[Probe, ...]:
         return tuple(probe for probe in probes if probe.target == self.silent_after)
@@ -142,6 +152,69 @@ def test_the_steps_of_an_undo_may_find_their_work_done(tmp_path: Path) -> None:
     carry_out(replace(PLAN, undoes="an-earlier-run"), executor, journal, lambda _: None)
     assert executor.done == []
     assert executor.undone == ["OpenCheckpoint", "a", "b", "c", "CommitCheckpoint"]
+
+
+JOIN = Planned(step=steps.ActivateProfile(uuid="a", name="join", ifname="a"), why="a port")
+TURN = Planned(step=steps.ModifyProfile(uuid="a", name="turn", settings=(), save=True), why="the boot", turns_boot=True)
+PROVE = Planned(step=steps.ProveUntouched(ifname="m", proof=(("index", "2"),), profile=None), why="untouched")
+TURNING = replace(PLAN, planned=(*PLAN.planned[:2], JOIN, TURN, add("b"), PROVE, PLAN.planned[-1]))
+CUT_AT_TURN = (*((event, step) for step in range(3) for event in ("begin", "done")), ("begin", 3))
+
+
+def cut_off(path: Path, entries: Sequence[tuple[str, int]]) -> Journal:
+    journal = Journal.create(TURNING, FACTS, path / "runs")
+    for event, step in entries:
+        journal.note(event, step)
+    return journal
+
+
+def test_a_boot_into_the_new_state_is_followed_by_the_rest_of_the_run(tmp_path: Path) -> None:
+    journal, executor = cut_off(tmp_path, CUT_AT_TURN), RecordingExecutor(saved=("a",))
+    take_up(TURNING, executor, journal, lambda _: None)
+    assert executor.done == ["join", "turn", "b", "ProveUntouched", "CommitCheckpoint"]
+    assert executor.undone == []
+    assert journal.state() is RunState.STANDS
+
+
+@pytest.mark.parametrize("at", range(5))
+def test_what_fails_after_such_a_boot_takes_all_of_it_back(tmp_path: Path, at: int) -> None:
+    journal, executor = cut_off(tmp_path, CUT_AT_TURN), RecordingExecutor(saved=("a",), fail_at=at)
+    with pytest.raises(LinkError):
+        take_up(TURNING, executor, journal, lambda _: None)
+    assert executor.undone == ["b", "a"][at < 2 :]
+    assert journal.state() is RunState.ROLLED_BACK
+
+
+@pytest.mark.parametrize(
+    ("entries", "executor"),
+    [
+        pytest.param(CUT_AT_TURN, RecordingExecutor(), id="the file was not written yet"),
+        pytest.param(CUT_AT_TURN[:-1], RecordingExecutor(saved=("a",)), id="it was not to be yet"),
+        pytest.param(CUT_AT_TURN, RecordingExecutor(saved=("a",), checkpoint="/1"), id="nothing was booted"),
+        pytest.param((*CUT_AT_TURN, ("undo", 1)), RecordingExecutor(saved=("a",)), id="it was on its way back"),
+        pytest.param((*CUT_AT_TURN, ("failed", 3)), RecordingExecutor(saved=("a",)), id="it had failed"),
+    ],
+)
+def test_else_what_was_cut_off_is_taken_back(
+    tmp_path: Path, entries: Sequence[tuple[str, int]], executor: RecordingExecutor
+) -> None:
+    journal = cut_off(tmp_path, entries)
+    with pytest.raises(ToolError, match="cut off"):
+        take_up(TURNING, executor, journal, lambda _: None)
+    assert executor.done == []
+    assert executor.undone[-1] == "a"
+    assert journal.state() is RunState.ROLLED_BACK
+
+
+def test_after_a_boot_the_management_link_is_not_held_against_what_was_before_it(tmp_path: Path) -> None:
+    seen: list[steps.Step] = []
+
+    class Watching(RecordingExecutor):
+        def execute(self, step: steps.Step, *, undoing: bool = False) -> None:
+            seen.append(step)
+
+    take_up(TURNING, Watching(saved=("a",)), cut_off(tmp_path, CUT_AT_TURN), lambda _: None)
+    assert [step.proof for step in seen if isinstance(step, steps.ProveUntouched)] == [()]
 
 
 def test_a_journal_cut_short_reads_as_far_as_it_goes(tmp_path: Path) -> None:

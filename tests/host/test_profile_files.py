@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vmnet.host.profile_files import remove_leftover, sync_profiles
+from vmnet.host.profile_files import remove_leftover, starts_by_itself, sync_profiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +30,22 @@ def test_the_profiles_of_others_stay(tmp_path: Path) -> None:
     remove_leftover(UUID, "br0", tmp_path)
     assert (tmp_path / "br0.nmconnection").read_bytes() == other
     assert (tmp_path / "lan.nmconnection").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "starts"),
+    [
+        (OURS, True),
+        (OURS + b"autoconnect-priority=100\n", True),
+        (OURS + b"autoconnect=false\n", False),
+        (b"", False),
+        (bytes(512), False),
+    ],
+)
+def test_whether_a_boot_starts_it(tmp_path: Path, content: bytes, starts: bool) -> None:
+    (tmp_path / "br0.nmconnection").write_bytes(content)
+    assert starts_by_itself(UUID, tmp_path) is starts
+    assert not starts_by_itself("00000000-0000-0000-0000-000000000000", tmp_path)
 
 
 def test_to_sync_is_to_change_nothing(tmp_path: Path) -> None:

@@ -174,6 +174,32 @@ def test_ctrl_c_takes_all_back(lab: Lab) -> None:
 
 
 @pytest.mark.turns
+@pytest.mark.lab_state("bridged", guests=False)
+def test_ctrl_c_during_an_undo_leaves_what_the_run_made(lab: Lab, starts: Starts) -> None:
+    before, saved = observe(lab), saved_profiles(lab)
+    script = """
+        env --default-signal=INT vmnet undo --yes & p=$!
+        until grep -qs '"event": "begin", "step": 9,' /var/lib/vmnet/runs/*-undo/journal.jsonl; do sleep 0.1; done
+        kill -INT $p; wait $p
+    """
+    done = lab.run(["bash", "-c", script], timeout=200, check=False)
+    assert done.returncode == 130
+    assert saved_profiles(lab) == saved
+    # Each activation is written down in the profile's file.
+    assert observe(lab) | {"profiles": ""} == before | {"profiles": ""}
+    lab.vmnet("verify")
+    lab.vmnet("undo", "--yes", timeout=300)
+    lab.run("for d in $(virsh list --name); do virsh resume $d; done")
+    assert_back(lab, starts.before["bridged"].observed)
+
+
+def saved_profiles(lab: Lab) -> str:
+    """What is saved, without the times at which each profile was up last, and the names of what is only in memory."""
+    text = lab.run("cd /etc/NetworkManager/system-connections && grep -v '^timestamp=' *").stdout
+    return text + lab.run(["ls", "/run/NetworkManager/system-connections"]).stdout
+
+
+@pytest.mark.turns
 @pytest.mark.lab_state("clean", guests=False)
 def test_a_change_of_the_management_link_takes_all_back(lab: Lab) -> None:
     before, kept = observe(lab), management(lab)

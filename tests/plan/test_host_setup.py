@@ -93,11 +93,10 @@ def test_stp_is_off_and_the_bond_is_as_asked_for() -> None:
 def test_controllers_pull_their_ports_in_only_once_they_are_saved() -> None:
     """While they are built, activating the bond for the idle NIC would pull the live one in with it."""
     plan = plan_host_setup(ADOPT, addressed_host())
-    saved = {
-        s.name: dict(s.settings)
-        for s in taken(plan, steps.ModifyProfile)
-        if isinstance(s, steps.ModifyProfile) and s.save
-    }
+    saved: dict[str, dict[str, str]] = {}
+    for s in taken(plan, steps.ModifyProfile):
+        if isinstance(s, steps.ModifyProfile) and s.save:
+            saved.setdefault(s.name, {}).update(s.settings)
     for name in ("br0", "bond0"):
         assert added(plan)[name]["connection.autoconnect-slaves"] == "0"
         assert saved[name]["connection.autoconnect-slaves"] == "1"

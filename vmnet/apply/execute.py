@@ -157,6 +157,10 @@ class Executor:
                 self.checkpoint = path
         return self.checkpoint is not None
 
+    def starts_by_itself(self, uuid: str) -> bool:
+        """Return whether a profile is saved so that a boot starts it."""
+        return profile_files.starts_by_itself(uuid)
+
     def wait_ready(self) -> None:
         """Wait until NetworkManager answers; after a minute, what needs it will say that it does not."""
         deadline = time.monotonic() + _DAEMON_S
@@ -167,6 +171,10 @@ class Executor:
                 return
             if time.monotonic() > deadline:
                 return
+
+    def wait_started(self) -> None:
+        """Wait up to a minute until NetworkManager has brought up all that starts by itself."""
+        nmcli.wait_started(int(_DAEMON_S))
 
     def silent(self, probes: Sequence[Probe]) -> tuple[Probe, ...]:
         """Return those of the probes that do not answer within some seconds."""

@@ -28,8 +28,20 @@ class StepExecutor(Protocol):
         """Carry out one step."""
         ...
 
+    def find_checkpoint(self, path: str | None) -> bool:
+        """Take over a checkpoint that a process before this one opened; return whether it is still there."""
+        ...
+
+    def starts_by_itself(self, uuid: str) -> bool:
+        """Return whether a profile is saved so that a boot starts it."""
+        ...
+
     def wait_ready(self) -> None:
         """Wait until NetworkManager answers."""
+        ...
+
+    def wait_started(self) -> None:
+        """Wait until NetworkManager has brought up all that starts by itself."""
         ...
 
     def silent(self, probes: Sequence[Probe]) -> tuple[Probe, ...]:

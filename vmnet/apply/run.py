@@ -136,6 +136,9 @@ def _keep_documents(plan: Plan, executor: Executor, journal: Journal) -> None:
         journal.write(f"domains/{name}", document.encode())
 
 
+_AGAIN = (steps.ActivateProfile, steps.WaitNeighbour, steps.WaitAnswer)
+
+
 class _Teller:
     """Writes to the journal and tells whoever listens."""
 
@@ -154,13 +157,22 @@ class _Teller:
         return entry
 
 
-def carry_out(plan: Plan, executor: StepExecutor, journal: Journal, report: Report) -> None:
-    """Take the plan's steps in order, each written down before it is taken; on any exception, take all of it back."""
+def carry_out(plan: Plan, executor: StepExecutor, journal: Journal, report: Report, *, first: int = 0) -> None:
+    """Take the plan's steps in order, each written down before it is taken; on any exception, take all of it back.
+
+    Args:
+        first: where to go on, for those before it were taken before a loss of power; what of them a boot might have
+            done otherwise is done, or asked, again.
+    """
     note = _Teller(plan, journal, report)
-    begun: list[tuple[int, Planned]] = []
+    numbered = list(enumerate(plan.planned))
+    begun = numbered[:first]
     finished = False
     try:
-        for index, planned in enumerate(plan.planned):
+        for _, planned in numbered[:first]:
+            if isinstance(planned.step, _AGAIN):
+                executor.execute(planned.step)
+        for index, planned in numbered[first:]:
             begun.append((index, planned))
             _one_step(index, plan, executor, note)
         note("committed")
@@ -196,11 +208,14 @@ def _one_step(index: int, plan: Plan, executor: StepExecutor, note: _Teller) -> 
     note("done", index, seconds=time.monotonic() - started)
 
 
-def take_up(plan: Plan, executor: Executor, journal: Journal, report: Report) -> None:
+def take_up(plan: Plan, executor: StepExecutor, journal: Journal, report: Report) -> None:
     """Bring a run to its end that was cut off: by kill -9, by a loss of power.
+
+    It is taken back, unless this boot has started what the run leads to: then the rest of it follows.
 
     Raises:
         ToolError: it is taken back.
+        LinkError: it is, because what had answered before the change does not.
         UndoIncomplete: not all of it.
     """
     note = _Teller(plan, journal, report)
@@ -211,6 +226,12 @@ def take_up(plan: Plan, executor: Executor, journal: Journal, report: Report) ->
         return
     if not executor.find_checkpoint(journal.checkpoint()):
         note("checkpoint")
+        executor.wait_ready()
+        executor.wait_started()
+        turned = _turned(plan, executor, journal)
+        if turned is not None:
+            carry_out(_after_boot(plan), executor, journal, report, first=turned)
+            return
     if plan.undoes is not None:
         executor.wait_ready()
         executor.execute(steps.RollBackCheckpoint(), undoing=True)
@@ -224,3 +245,24 @@ def take_up(plan: Plan, executor: Executor, journal: Journal, report: Report) ->
     )
     _add_notes(cut_off, said)
     raise cut_off
+
+
+def _turned(plan: Plan, executor: StepExecutor, journal: Journal) -> int | None:
+    """Return the step that has turned the boot over; None when it has not, or something was taken back since."""
+    events = {(entry.event, entry.step) for entry in journal.entries()}
+    if any(event in ("failed", "undo") for event, _ in events):
+        return None
+    for index, planned in enumerate(plan.planned):
+        step = planned.step
+        if planned.turns_boot and ("begin", index) in events and isinstance(step, steps.ModifyProfile):
+            return index if executor.starts_by_itself(step.uuid) else None
+    return None
+
+
+def _after_boot(plan: Plan) -> Plan:
+    """A boot has made the management link anew: what is left to prove is its profile's file."""
+    planned = tuple(
+        replace(p, step=replace(p.step, proof=())) if isinstance(p.step, steps.ProveUntouched) else p
+        for p in plan.planned
+    )
+    return replace(plan, planned=planned)

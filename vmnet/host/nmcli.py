@@ -55,6 +55,11 @@ def read_daemon() -> tuple[str, tuple[str, ...]]:
     return str(version), tuple(str(path) for path in checkpoints)
 
 
+def wait_started(timeout_s: int) -> None:
+    """Wait until NetworkManager has brought up all that starts by itself (nm-online(1)), or the time is over."""
+    run(("nm-online", "-s", "-q", "-t", str(timeout_s)), accept=(0, 1), timeout_s=timeout_s + 10)
+
+
 def open_checkpoint(argv: tuple[str, ...]) -> str:
     """Open a checkpoint with the plan's own command and return its D-Bus path.
 

@@ -102,6 +102,12 @@ def read_saved(directory: Path = SAVED) -> dict[str, str]:
     return found
 
 
+def starts_by_itself(uuid: str, directory: Path = SAVED) -> bool:
+    """Return whether the profile is saved so that a boot starts it."""
+    text = read_saved(directory).get(uuid)
+    return text is not None and "autoconnect=false" not in text.splitlines()
+
+
 def sync_profiles(directory: Path = SAVED) -> None:
     """Wait until the saved profiles are on the disk: NetworkManager renames a new file into place without fsync, and
     after a loss of power such a file may be there and empty."""

@@ -22,13 +22,14 @@ from vmnet.plan.libvirt_network import plan_network
 from vmnet.plan.mend import mend_stack, stack_stands
 from vmnet.plan.nics import choose_nics
 from vmnet.plan.probes import check_probes, probe_words, prove_answers
-from vmnet.plan.profiles import PULLS_PORTS, wanted_profiles
+from vmnet.plan.profiles import PULLS_PORTS, STARTS, wanted_profiles
 from vmnet.plan.safety import check_build, check_host, check_spec, warnings
 from vmnet.plan.steps import Plan, Planned
 from vmnet.plan.vlans import move_vlans, save_vlans, vlan_warnings, wanted_vlans
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts, Route
+    from vmnet.plan.profiles import WantedProfile
     from vmnet.spec import HostSpec
 
 CARRIER_S = 20
@@ -206,7 +207,9 @@ def _join_first(build: Build) -> list[Planned]:
         planned.append(Planned(step=joined, why="the moment it is in the bond"))
         why = f"{flap} chooses its aggregator at once, instead of 9 s later (802.3ad selection timer)"
         planned.append(Planned(step=steps.FlapLink(ifname=flap), why=why))
-    planned += _agree_with_switch(build, first)
+    if build.lacp:
+        # Ports that have agreed are a way out, and time counts.
+        return [*planned, *_agree_with_switch(build, first)]
     wait = steps.WaitCarrier(ifname=build.bridge.ifname, timeout_s=CARRIER_S)
     return [*planned, Planned(step=wait, why="the bridge has a way out")]
 
@@ -245,17 +248,25 @@ def _prove(build: Build) -> list[Planned]:
 
 
 def _save_profiles(build: Build) -> list[Planned]:
-    """Save the lower layers first and the live NIC's port last: every prefix of this boots with the address."""
-    order = [*build.wanted[1:], build.wanted[0]]
-    order.sort(key=lambda wanted: wanted.ifname == build.live)
-    planned = []
-    for wanted in order:
-        dad = (("ipv4.dad-timeout", "-1"),) if wanted is build.bridge else ()
-        step = steps.ModifyProfile(
-            uuid=wanted.uuid,
-            name=wanted.ifname,
-            settings=(*dad, *wanted.boot),
-            save=True,
-        )
-        planned.append(Planned(step=step, why=f"{wanted.ifname} is saved and starts at boot"))
-    return planned
+    """Save them so that one file alone decides what a reboot boots.
+
+    The live NIC's port is that file: at boot it wins over the old profile of its NIC and brings its controllers up, and
+    they the other ports. All others are saved so that they do not start by themselves, and start so only after it.
+    """
+    turning = build.port(build.live or build.nics[0].ifname)
+    others = [wanted for wanted in (*build.wanted[1:], build.bridge) if wanted is not turning]
+    quiet = [_save(wanted, _quiet(wanted, build), "is saved, and does not start by itself yet") for wanted in others]
+    why = f"is saved and starts at boot, and with it {build.bridge.ifname}: from here on a reboot boots the new state"
+    # VLANs that move have files of their own that decide as well.
+    turn = replace(_save(turning, turning.boot, why), turns_boot=not wanted_vlans(build))
+    return [*quiet, turn, *(_save(wanted, STARTS, "starts at boot by itself, too") for wanted in others)]
+
+
+def _quiet(wanted: WantedProfile, build: Build) -> steps.Settings:
+    dad = {"ipv4.dad-timeout": "-1"} if wanted is build.bridge else {}
+    return tuple({**dad, **dict(wanted.boot), "connection.autoconnect": "no"}.items())
+
+
+def _save(wanted: WantedProfile, settings: steps.Settings, why: str) -> Planned:
+    step = steps.ModifyProfile(uuid=wanted.uuid, name=wanted.ifname, settings=settings, save=True)
+    return Planned(step=step, why=f"{wanted.ifname} {why}")

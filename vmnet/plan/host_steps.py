@@ -166,7 +166,8 @@ class WaitAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProveUntouched:
-    """Fail unless the link is as it was when the plan was made, and its profile's file too (None: may change)."""
+    """Fail unless the link is as it was when the plan was made (empty: may be another), and its profile's file too
+    (None: may change)."""
 
     ifname: str
     proof: Proof

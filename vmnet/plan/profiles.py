@@ -22,8 +22,9 @@ PULLS_PORTS = "connection.autoconnect-slaves"
 """Whether activating a controller activates its ports. At boot it must, or the bridge may come up empty; while it is
 built it must not, for the live NIC would be pulled in before the bridge has the address."""
 
-_BOOT: Settings = (("connection.autoconnect", "yes"),)
-_CONTROLLER_BOOT: Settings = (*_BOOT, (PULLS_PORTS, "1"))
+STARTS: Settings = (("connection.autoconnect", "yes"),)
+"""What lets NetworkManager start a profile by itself, at boot above all."""
+_CONTROLLER_BOOT: Settings = (*STARTS, (PULLS_PORTS, "1"))
 _NM_TYPES = {"bridge": "bridge", "bond": "bond", "ethernet": "802-3-ethernet"}
 
 
@@ -109,7 +110,7 @@ def _port(nic: Link, controller_type: str, controller: str, mtu: Settings, facts
         type="ethernet",
         shape=(("connection.master", controller), ("connection.slave-type", controller_type), *mtu),
         layer3=(),
-        boot=(*_BOOT, priority),
+        boot=(*STARTS, priority),
     )
 
 

@@ -65,12 +65,14 @@ class Planned:
     """A step, why it is taken, and the steps that undo it, in the order in which they are to run.
 
     `back_first`: when a run is taken back, this is undone before NetworkManager's checkpoint restores the rest.
+    `turns_boot`: until this step a reboot boots what was before the run, and from it on what the run leads to.
     """
 
     step: Step
     why: str
     undo: tuple[Step, ...] = ()
     back_first: bool = False
+    turns_boot: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
