@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.plan.hosts import ADDRESS, GATEWAY, REQUESTED, nic, routed_host
+from tests.plan.hosts import ADDRESS, GATEWAY, REQUESTED, nic, profile, routed_host
 from tests.plan.standing import as_set_up
 from vmnet.errors import Refused
 from vmnet.facts import (
     Address,
     Dependent,
+    Device,
     Domain,
     DomainState,
     Duplicate,
@@ -24,11 +25,13 @@ from vmnet.facts import (
     SshSession,
 )
 from vmnet.names import Mac
+from vmnet.plan import steps
 from vmnet.plan.host_setup import plan_host_setup
 from vmnet.spec import AddressSpec, HostSpec
 
 SPEC = HostSpec(nics=("em1", "em2"), address=REQUESTED)
 PEER = ipaddress.ip_address("192.0.2.9")
+OLD_UUID = "aaaaaaaa-0000-4000-8000-000000000001"
 ELSEWHERE = ipaddress.ip_address("198.51.100.9")
 
 
@@ -171,6 +174,50 @@ def test_what_is_made_anew_must_be_empty(other: Link, said: str) -> None:
         plan_host_setup(SPEC, replace(broken, links=(*links, other)))
     assert said in caught.value.message
     assert "choose another name with --b" in caught.value.hint
+
+
+def with_old(ifname: str, kind: str, address: str = "192.0.2.77/24") -> Facts:
+    """A host with another such link that has an address and no port; its profile is called "an old one"."""
+    facts = routed_host()
+    old = profile("an old one", OLD_UUID, ifname, connection__type=kind, connection__autoconnect="no")
+    return replace(
+        facts,
+        links=(*facts.links, replace(nic(ifname, 9), kind=kind)),
+        addresses=(*facts.addresses, Address(ifname=ifname, interface=ipaddress.ip_interface(address))),
+        devices=(*facts.devices, Device(ifname=ifname, type=kind, state=100, profile=OLD_UUID)),
+        profiles=(*facts.profiles, replace(old, device=ifname)),
+    )
+
+
+@pytest.mark.parametrize(("ifname", "kind"), [("bond0", "bond"), ("br0", "bridge")])
+def test_an_address_of_what_is_made_anew_is_given_up_only_by_name(ifname: str, kind: str) -> None:
+    with pytest.raises(Refused) as caught:
+        plan_host_setup(SPEC, with_old(ifname, kind))
+    assert "192.0.2.77/24 of its profile 'an old one' would go away" in caught.value.message
+    assert "--displace 'an old one'" in caught.value.hint
+    assert f"--{kind}" in caught.value.hint
+    plan = plan_host_setup(replace(SPEC, displace=("an old one",)), with_old(ifname, kind))
+    back = steps.ActivateProfile(uuid=OLD_UUID, name="an old one", ifname=ifname)
+    (undo,) = (p.undo for p in plan.planned if back in p.undo)
+    # A profile of the right type keeps its uuid; another one is only active no more.
+    first = steps.RestoreProfile if kind == "bridge" else steps.DeleteProfile
+    assert isinstance(undo[0], first)
+    assert undo[1] == back
+
+
+def test_what_is_made_anew_comes_back_from_the_bridge_down() -> None:
+    facts = as_set_up(SPEC)
+    links = tuple(replace(link, controller=None) if link.ifname == "em2" else link for link in facts.links)
+    plan = plan_host_setup(SPEC, replace(facts, links=links))
+    undos = [step for planned in reversed(plan.planned) for step in planned.undo]
+    restored = [index for index, step in enumerate(undos) if isinstance(step, steps.RestoreProfile)]
+    names = [(type(step), getattr(step, "ifname", "")) for step in undos[min(restored) :]]
+    active = [ifname for kind, ifname in names if kind is steps.ActivateProfile]
+    assert active == ["br0", "bond0", "em1", "em2"]
+
+
+def test_an_address_that_the_bridge_gets_is_not_given_up() -> None:
+    assert plan_host_setup(SPEC, with_old("bond0", "bond", str(ADDRESS))).planned
 
 
 def test_an_address_that_another_host_has() -> None:

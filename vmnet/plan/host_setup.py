@@ -25,6 +25,7 @@ from vmnet.plan.probes import check_probes, probe_words, prove_answers
 from vmnet.plan.profiles import PULLS_PORTS, STARTS, wanted_profiles
 from vmnet.plan.safety import check_build, check_host, check_spec, warnings
 from vmnet.plan.steps import Plan, Planned
+from vmnet.plan.taken_names import profile_on
 from vmnet.plan.vlans import move_vlans, save_vlans, vlan_warnings, wanted_vlans
 
 if TYPE_CHECKING:
@@ -141,7 +142,8 @@ def _timeout(build: Build) -> int:
 
 def _clear_stale(build: Build) -> list[Planned]:
     planned = []
-    for wanted in build.wanted:
+    # Ports first: they come back last, when there is something to be a port of.
+    for wanted in reversed(build.wanted):
         stale = build.facts.profile(wanted.uuid)
         if stale is not None:
             restore = steps.RestoreProfile(uuid=stale.uuid, name=stale.name, filename=stale.filename)
@@ -149,10 +151,18 @@ def _clear_stale(build: Build) -> list[Planned]:
                 Planned(
                     step=steps.DeleteProfile(uuid=stale.uuid, name=stale.name),
                     why=f"{stale.name} is left over from an earlier attempt and is made anew",
-                    undo=(restore,),
+                    undo=(restore, *_active_again(wanted, build, stale=True)),
                 )
             )
     return planned
+
+
+def _active_again(wanted: WantedProfile, build: Build, *, stale: bool) -> tuple[steps.Step, ...]:
+    """Return what gives the link of that name its profile of before: a stale one with the same uuid, or another."""
+    old = profile_on(wanted, build)
+    if old is None or (old.uuid == wanted.uuid) is not stale:
+        return ()
+    return (steps.ActivateProfile(uuid=old.uuid, name=old.name, ifname=wanted.ifname),)
 
 
 def _add_profiles(build: Build) -> list[Planned]:
@@ -168,6 +178,8 @@ def _add_profiles(build: Build) -> list[Planned]:
             settings=(*wanted.shape, *alone, *no_address),
         )
         undo: tuple[steps.Step, ...] = (steps.DeleteProfile(uuid=wanted.uuid, name=wanted.ifname),)
+        if wanted.type != "ethernet":
+            undo = (*undo, *_active_again(wanted, build, stale=False))
         if wanted is build.bridge and (routes := _routes_back(build)):
             undo = (*undo, steps.RemoveRoutes(routes=routes))
         why = f"profile for {wanted.ifname}, in memory: a reboot forgets it"

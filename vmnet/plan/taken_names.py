@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from vmnet.errors import Refused
@@ -10,15 +11,17 @@ from vmnet.plan.risks import listed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vmnet.facts import Facts, Link
+    from vmnet.facts import Facts, Link, Profile
     from vmnet.plan.build import Build
+    from vmnet.plan.profiles import WantedProfile
 
 _GUESTS = ("tun", "veth", "macvtap")
 """Kinds of links whose other end is a domain or a container."""
 
 
 def check_contents(build: Build) -> None:
-    """Raise Refused where a bridge or bond is to be made anew and has ports or VLANs besides the wanted ones.
+    """Raise Refused where a bridge or bond is to be made anew and has ports or VLANs besides the wanted ones, or an
+    address that goes away.
 
     NetworkManager takes all ports out when another profile is activated on a bridge, taps of running domains too, and
     puts none back that is not its own.
@@ -26,6 +29,7 @@ def check_contents(build: Build) -> None:
     for wanted in build.wanted:
         if wanted.type == "ethernet" or build.facts.link(wanted.ifname) is None:
             continue
+        _check_addresses(wanted, build)
         others = _others(wanted.ifname, build)
         if others:
             raise Refused(
@@ -33,6 +37,25 @@ def check_contents(build: Build) -> None:
                 f"{listed(describe_link(link, build.facts) for link in others)} would be cut off",
                 f"take them off {wanted.ifname} (shut domains down), or choose another name with --{wanted.type}",
             )
+
+
+def _check_addresses(wanted: WantedProfile, build: Build) -> None:
+    profile = profile_on(wanted, build)
+    kept = build.facts.addresses_of(build.layer3.holder) if build.layer3.holder else ()
+    lost = [a for a in build.facts.addresses_of(wanted.ifname) if a not in (*kept, *build.layer3.addresses)]
+    if profile is None or not lost or {profile.uuid, profile.name} & set(build.spec.displace):
+        return
+    raise Refused(
+        f"{wanted.type} {wanted.ifname} is there already and would be made anew, and {listed(map(str, lost))} of its "
+        f"profile {profile.name!r} would go away",
+        f"choose another name with --{wanted.type}, or give that up with --displace {shlex.quote(profile.name)}",
+    )
+
+
+def profile_on(wanted: WantedProfile, build: Build) -> Profile | None:
+    """Return the profile that made the link of the wanted one's name, and is active on it."""
+    device = build.facts.device(wanted.ifname)
+    return None if device is None or device.external else build.facts.active_profile(wanted.ifname)
 
 
 def content_warnings(build: Build) -> Iterator[str]:
