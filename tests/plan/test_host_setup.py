@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import replace
 
+import pytest
+
 from tests.plan.hosts import (
     ADDRESS,
     GATEWAY,
@@ -88,6 +90,17 @@ def test_stp_is_off_and_the_bond_is_as_asked_for() -> None:
         p.uuid for p in taken(plan_host_setup(ADOPT, addressed_host()), steps.AddProfile)
         if isinstance(p, steps.AddProfile) and p.ifname == "bond0"
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("autoconnect", "expected"), [("yes", True), ("no", False)])
+def test_a_nic_that_was_disconnected_by_hand_is_so_again(*, autoconnect: str, expected: bool) -> None:
+    facts = addressed_host()
+    spare = profile("spare", "99", "em2", active=False, connection__autoconnect=autoconnect)
+    devices = tuple(replace(d, state=30, profile=None) if d.ifname == "em2" else d for d in facts.devices)
+    assert [d.ifname for d in devices].count("em2") == 1
+    plan = plan_host_setup(ADOPT, replace(facts, devices=devices, profiles=(*facts.profiles, spare)))
+    (joining,) = (p for p in plan.planned if isinstance(p.step, steps.ActivateProfile) and p.step.ifname == "em2")
+    assert (joining.undo == (steps.DisconnectDevice(ifname="em2"),)) is expected
 
 
 def test_controllers_pull_their_ports_in_only_once_they_are_saved() -> None:

@@ -27,9 +27,10 @@ from vmnet.facts import (
 from vmnet.names import Mac
 from vmnet.plan import steps
 from vmnet.plan.host_setup import plan_host_setup
-from vmnet.spec import AddressSpec, HostSpec
+from vmnet.spec import AddressSpec, BondSpec, HostSpec
 
 SPEC = HostSpec(nics=("em1", "em2"), address=REQUESTED)
+ADOPTING = HostSpec(nics=("em1", "em2"))
 PEER = ipaddress.ip_address("192.0.2.9")
 OLD_UUID = "aaaaaaaa-0000-4000-8000-000000000001"
 ELSEWHERE = ipaddress.ip_address("198.51.100.9")
@@ -167,11 +168,12 @@ def test_what_is_made_anew_must_be_empty(other: Link, said: str) -> None:
     facts = as_set_up(SPEC)
     tap = Interface(mac=None, source=Source(type="bridge"), document="", target="vnet0")
     web = Domain(name="web01", uuid="", state=DomainState.RUNNING, stored=True, running=(tap,))
-    links = tuple(replace(link, controller=None) if link.ifname == "em2" else link for link in facts.links)
+    links = tuple(replace(link, controller=None) if link.ifname == "bond0" else link for link in facts.links)
+    displacing = replace(SPEC, displace=("bond0", "br0"))
     broken = replace(facts, links=links, domains=(web,))
-    assert plan_host_setup(SPEC, broken).planned
+    assert plan_host_setup(displacing, broken).planned
     with pytest.raises(Refused) as caught:
-        plan_host_setup(SPEC, replace(broken, links=(*links, other)))
+        plan_host_setup(displacing, replace(broken, links=(*links, other)))
     assert said in caught.value.message
     assert "choose another name with --b" in caught.value.hint
 
@@ -199,21 +201,63 @@ def test_an_address_of_what_is_made_anew_is_given_up_only_by_name(ifname: str, k
     plan = plan_host_setup(replace(SPEC, displace=("an old one",)), with_old(ifname, kind))
     back = steps.ActivateProfile(uuid=OLD_UUID, name="an old one", ifname=ifname)
     (undo,) = (p.undo for p in plan.planned if back in p.undo)
-    # A profile of the right type keeps its uuid; another one is only active no more.
-    first = steps.RestoreProfile if kind == "bridge" else steps.DeleteProfile
-    assert isinstance(undo[0], first)
+    assert isinstance(undo[0], steps.DeleteProfile)
     assert undo[1] == back
 
 
-def test_what_is_made_anew_comes_back_from_the_bridge_down() -> None:
+def test_what_carries_the_address_is_made_anew_only_by_name() -> None:
+    facts = addressed_by_a_bond()
+    with pytest.raises(Refused) as caught:
+        plan_host_setup(ADOPTING, facts)
+    assert "bond bond0 is there already" in caught.value.message
+    assert "the host's address, which is reached over it, would be cut off" in caught.value.message
+    assert "--bond: then the new one is built beside it" in caught.value.hint
+    assert "--displace 'an old one'" in caught.value.hint
+    planned = plan_host_setup(replace(ADOPTING, displace=("an old one",)), facts).planned
+    assert not [p for p in planned if isinstance(p.step, steps.DeleteProfile)]
+
+
+def test_beside_an_old_bond_one_nic_goes_on_carrying_the_address() -> None:
+    plan = plan_host_setup(replace(ADOPTING, bond=BondSpec(ifname="bond1")), addressed_by_a_bond())
+    taken = [p.step for p in plan.planned]
+    joins = [s.ifname for s in taken if isinstance(s, steps.ActivateProfile)]
+    assert joins == ["bond1", "em2", "em1"]
+    (at_once,) = (s for s in taken if isinstance(s, steps.AddRoutes))
+    (down,) = (p for p in plan.planned if isinstance(p.step, steps.DeactivateProfile))
+    assert down.undo == (steps.ActivateProfile(uuid=OLD_UUID, name="an old one", ifname="bond0"),)
+    (joining,) = (p for p in plan.planned if isinstance(p.step, steps.ActivateProfile) and p.step.ifname == "em1")
+    assert taken.index(at_once) < taken.index(joining.step)
+    (back,) = (s for s in joining.undo if isinstance(s, steps.AddRoutes))
+    assert {route.ifname for route in back.routes} == {"bond0"}
+
+
+def addressed_by_a_bond() -> Facts:
+    """A host whose address is on bond0, over em1 and em2."""
+    facts = routed_host()
+    old = profile("an old one", OLD_UUID, "bond0", connection__type="bond", ipv4__addresses=str(ADDRESS))
+    bond = replace(nic("bond0", 9), kind="bond", hardware=False, permanent_mac=None)
+    over = {"em1": "bond0", "em2": "bond0"}
+    return replace(
+        facts,
+        links=(*(replace(link, controller=over.get(link.ifname)) for link in facts.links), bond),
+        addresses=tuple(replace(a, ifname="bond0") if a.ifname == "em1" else a for a in facts.addresses),
+        routes=tuple(replace(r, ifname="bond0", metric=300) if r.ifname == "em1" else r for r in facts.routes),
+        devices=(*facts.devices, Device(ifname="bond0", type="bond", state=100, profile=OLD_UUID)),
+        profiles=(*facts.profiles, replace(old, device="bond0")),
+    )
+
+
+def test_a_nic_joins_what_stands() -> None:
     facts = as_set_up(SPEC)
     links = tuple(replace(link, controller=None) if link.ifname == "em2" else link for link in facts.links)
-    plan = plan_host_setup(SPEC, replace(facts, links=links))
-    undos = [step for planned in reversed(plan.planned) for step in planned.undo]
-    restored = [index for index, step in enumerate(undos) if isinstance(step, steps.RestoreProfile)]
-    names = [(type(step), getattr(step, "ifname", "")) for step in undos[min(restored) :]]
-    active = [ifname for kind, ifname in names if kind is steps.ActivateProfile]
-    assert active == ["br0", "bond0", "em1", "em2"]
+    tap = port("vnet0", "br0", "tun")
+    plan = plan_host_setup(SPEC, replace(facts, links=(*links, tap)))
+    made = [p.step.ifname for p in plan.planned if isinstance(p.step, steps.AddProfile)]
+    activated = [p.step.ifname for p in plan.planned if isinstance(p.step, steps.ActivateProfile)]
+    assert (made, activated) == (["em2"], ["em2"])
+    assert not [p for p in plan.planned if isinstance(p.step, steps.DeleteProfile)]
+    saved = {p.step.name for p in plan.planned if isinstance(p.step, steps.ModifyProfile) and p.step.save}
+    assert "em2" in saved
 
 
 def test_an_address_that_the_bridge_gets_is_not_given_up() -> None:

@@ -64,6 +64,7 @@ HOST_STEPS: tuple[steps.Step, ...] = (
         uuid=BRIDGE_UUID, name="br0", settings=(("ipv4.addresses", "192.0.2.3/24"), ("ipv4.dns", "")), save=False
     ),
     steps.AddRoutes(routes=ROUTES),
+    steps.DisconnectDevice(ifname="p4p1"),
     steps.ReapplyDevice(ifname="br0"),
     steps.RemoveRoutes(routes=ROUTES),
     steps.WaitAddress(ifname="br0", addresses=(ip_interface("192.0.2.3/24"),), timeout_s=15),

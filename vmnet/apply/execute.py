@@ -73,6 +73,8 @@ class Executor:
 
     def _execute_link(self, step: steps.LinkStep, *, undoing: bool) -> None:
         match step:
+            case steps.DisconnectDevice():
+                process.run(commands_of(step)[0], accept=(0, nmcli.NOT_ACTIVE, nmcli.NOT_FOUND))
             case steps.ReapplyDevice(ifname=ifname):
                 if not undoing or profile_files.active_uuid(ifname):
                     _run(step, may_be_gone=undoing)

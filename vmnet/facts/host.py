@@ -143,6 +143,11 @@ class Device:
         """Whether NetworkManager handles the link at all."""
         return self.state > 10
 
+    @property
+    def disconnected(self) -> bool:
+        """Whether nothing is active on the link, though something could be."""
+        return self.state == 30
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 NOT_FOUND = 10
 """nmcli's exit status for a profile or device that is not there."""
 
+NOT_ACTIVE = 6
+"""nmcli's exit status for a device that is disconnected already."""
+
 _NM = "org.freedesktop.NetworkManager"
 _NM_PATH = "/org/freedesktop/NetworkManager"
 

@@ -89,7 +89,7 @@ def find_holder(nics: Sequence[Link], bridge: str, facts: Facts) -> str | None:
     """Return the link whose addresses the bridge is to have: the bridge itself, a chosen NIC, what a chosen NIC is
     a port of, or another bridge that has the default route; None when none has any."""
     candidates = [bridge, *(nic.ifname for nic in nics)]
-    candidates += [name for nic in nics for name in _controllers(nic, facts)]
+    candidates += [name for nic in nics for name in controllers_of(nic, facts)]
     candidates += [link.ifname for link in facts.links if link.kind == "bridge" and facts.default_routes(link.ifname)]
     usable = [
         name for name in dict.fromkeys(candidates)
@@ -99,7 +99,23 @@ def find_holder(nics: Sequence[Link], bridge: str, facts: Facts) -> str | None:
     return next(iter(with_route or usable), None)
 
 
-def _controllers(nic: Link, facts: Facts) -> list[str]:
+def find_live(holder: str | None, nics: Sequence[Link], wanted: set[str], facts: Facts) -> str | None:
+    """Return the NIC that joins last, because the address is reached over it; None where that cannot be, for the link
+    that has the address is made anew.
+
+    Args:
+        wanted: the names of what is to be made.
+    """
+    names = [nic.ifname for nic in nics]
+    if holder is None or holder in names:
+        return holder
+    over = [nic.ifname for nic in nics if holder in controllers_of(nic, facts)]
+    between = {name for nic in nics for name in controllers_of(nic, facts)}
+    return over[0] if over and not between & wanted else None
+
+
+def controllers_of(nic: Link, facts: Facts) -> list[str]:
+    """Return what the NIC is a port of, what that is a port of, and so on."""
     found: list[str] = []
     link: Link | None = nic
     while link is not None and link.controller and link.controller not in found:

@@ -25,7 +25,12 @@ LOSING = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """The request, the facts, and what follows from both. `live`: the NIC that has the address now, if one has."""
+    """The request, the facts, and what follows from both.
+
+    `live`: the NIC over which the address of now is reached, and which joins last; None where there is none, or it is
+    to become a port at once. `missing`: the NICs that are to join a bridge and bond that stand and are mended; None
+    where all is made anew.
+    """
 
     spec: HostSpec
     facts: Facts
@@ -34,6 +39,7 @@ class Build:
     layer3: Layer3
     wanted: tuple[WantedProfile, ...]
     live: str | None
+    missing: tuple[str, ...] | None
 
     @property
     def bridge(self) -> WantedProfile:
@@ -95,6 +101,14 @@ def first_routes(build: Build) -> tuple[Route, ...]:
     )
 
 
+def routes_back(build: Build) -> tuple[Route, ...]:
+    """Going back, the routes of the link that has the address now must win before the other NICs leave the bridge,
+    which still stands."""
+    if build.live is None or build.layer3.holder is None or not build.idle:
+        return ()
+    return tuple(replace(route, ifname=build.layer3.holder) for route in first_routes(build))
+
+
 def _source(gateway: IpAddress, addresses: Sequence[IpInterface]) -> IpAddress:
     return next((address.ip for address in addresses if gateway in address.network), addresses[0].ip)
 
@@ -112,6 +126,8 @@ def bridge_mac(spec: HostSpec, nics: tuple[Link, ...], holder: str | None, facts
     standing = facts.link(spec.bridge.ifname)
     if standing is not None and holder == standing.ifname:
         return standing.mac
+    if holder is not None and holder not in {nic.ifname for nic in nics} and (link := facts.link(holder)):
+        return link.mac
     nic = next((nic for nic in nics if nic.ifname == holder), nics[0])
     return nic.permanent_mac or nic.mac
 

@@ -75,6 +75,8 @@ def _profile_commands(step: steps.Step) -> tuple[Argv, ...]:
             return (("nmcli", "--wait", seconds, "connection", "up", "uuid", uuid),)
         case steps.DeactivateProfile(uuid=uuid):
             return (("nmcli", "connection", "down", "uuid", uuid),)
+        case steps.DisconnectDevice(ifname=ifname):
+            return (("nmcli", "device", "disconnect", ifname),)
         case steps.ReapplyDevice(ifname=ifname):
             return (("nmcli", "device", "reapply", ifname),)
         case _:

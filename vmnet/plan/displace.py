@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.errors import Refused, SpecError
 from vmnet.plan import steps
+from vmnet.plan.adopt import controllers_of
 from vmnet.plan.profiles import competes
 from vmnet.plan.steps import Planned
 
@@ -24,21 +25,25 @@ def find_displaced(build: Build) -> list[tuple[Profile, str]]:
         if profile.uuid in wanted:
             continue
         reason = "it was named" if profile.uuid in named else competes(profile, build.nics, tuple(ours))
-        reason = reason or _holds_address(profile, build)
+        reason = reason or _left(profile, build)
         if not reason or (build.management and build.management in (profile.device, profile.ifname)):
             continue
         elsewhere = profile.device is not None and profile.device not in ours
-        if elsewhere and profile.uuid not in named and not _holds_address(profile, build):
+        if elsewhere and profile.uuid not in named and not _left(profile, build):
             continue
         if profile.autoconnect or profile.device is not None:
             found.append((profile, reason))
     return found
 
 
-def _holds_address(profile: Profile, build: Build) -> str:
-    holder = build.layer3.holder
-    outside = holder is not None and holder not in {w.ifname for w in build.wanted}
-    return f"its address moves to {build.bridge.ifname}" if outside and profile.device == holder else ""
+def _left(profile: Profile, build: Build) -> str:
+    """Return why nothing is left for the profile to do: its address moves, or its ports do; "" where there is."""
+    if profile.device is None or profile.device in {wanted.ifname for wanted in build.wanted}:
+        return ""
+    if profile.device == build.layer3.holder:
+        return f"its address moves to {build.bridge.ifname}"
+    over = {name for nic in build.nics for name in controllers_of(nic, build.facts)}
+    return f"its ports move to {build.uplinks[0]}" if profile.device in over else ""
 
 
 def _named_profiles(names: tuple[str, ...], facts: Facts) -> set[str]:
@@ -74,10 +79,12 @@ def set_aside(build: Build, displaced: list[tuple[Profile, str]]) -> list[Planne
 
 
 def _refuse_ports(profile: Profile, build: Build) -> None:
-    ports = [link.ifname for link in build.facts.ports(profile.device or "")]
-    if ports:
+    going = {name for nic in build.nics for name in (nic.ifname, *controllers_of(nic, build.facts))}
+    ports = [link.ifname for link in build.facts.ports(profile.device or "") if link.ifname not in going]
+    above = [link.ifname for link in build.facts.links if link.parent and link.parent == profile.device]
+    if ports or above:
         raise Refused(
-            f"{profile.device} ({profile.name!r}) would go down, and {', '.join(ports)} are its ports",
+            f"{profile.device} ({profile.name!r}) would go down, and {', '.join((*ports, *above))} with it",
             "move them away first",
         )
 

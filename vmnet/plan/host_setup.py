@@ -14,23 +14,22 @@ from typing import TYPE_CHECKING
 from vmnet.facts.proof import proof_of
 from vmnet.plan import steps
 from vmnet.plan.address import DHCP_S, ask_gateways, move_address, prepare
-from vmnet.plan.adopt import find_holder, wanted_layer3
-from vmnet.plan.build import Build, bridge_mac, first_routes, goal_of, winning_metric
+from vmnet.plan.adopt import find_holder, find_live, wanted_layer3
+from vmnet.plan.build import Build, bridge_mac, goal_of, routes_back, winning_metric
 from vmnet.plan.displace import find_displaced, fix_management, set_aside
 from vmnet.plan.ipv6 import ipv6_warnings, let_ipv6_in
 from vmnet.plan.libvirt_network import plan_network
-from vmnet.plan.mend import mend_stack, stack_stands
+from vmnet.plan.mend import mend_stack, missing_of
+from vmnet.plan.new_profiles import add_profiles, clear_stale, save_profile, save_profiles
 from vmnet.plan.nics import choose_nics
 from vmnet.plan.probes import check_probes, probe_words, prove_answers
-from vmnet.plan.profiles import PULLS_PORTS, STARTS, wanted_profiles
+from vmnet.plan.profiles import competes, wanted_profiles
 from vmnet.plan.safety import check_build, check_host, check_spec, warnings
 from vmnet.plan.steps import Plan, Planned
-from vmnet.plan.taken_names import profile_on
 from vmnet.plan.vlans import move_vlans, save_vlans, vlan_warnings, wanted_vlans
 
 if TYPE_CHECKING:
-    from vmnet.facts import Facts, Route
-    from vmnet.plan.profiles import WantedProfile
+    from vmnet.facts import Facts
     from vmnet.spec import HostSpec
 
 CARRIER_S = 20
@@ -57,8 +56,13 @@ def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
     layer3 = wanted_layer3(spec.address, spec.mtu, holder, facts)
     layer3 = winning_metric(layer3, spec, facts)
     mac = bridge_mac(spec, chosen.nics, holder, facts)
-    wanted = wanted_profiles(spec, chosen.nics, mac, layer3, facts)
-    live = holder if holder in {nic.ifname for nic in chosen.nics} else None
+    wanted = wanted_profiles(spec, chosen.nics, mac, layer3, facts, anew=())
+    missing = missing_of(wanted, holder, facts)
+    if missing != ():
+        # What is there now stays as it is until the new one is proven.
+        anew = [profile.ifname for profile in wanted] if missing is None else missing
+        wanted = wanted_profiles(spec, chosen.nics, mac, layer3, facts, anew=anew)
+    live = find_live(holder, chosen.nics, {profile.ifname for profile in wanted}, facts)
     build = Build(
         spec=spec,
         facts=facts,
@@ -67,6 +71,7 @@ def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
         layer3=layer3,
         wanted=wanted,
         live=live,
+        missing=missing,
     )
     accepted = check_build(build)
     host, kept = _host_part(build)
@@ -88,20 +93,22 @@ def _warnings(build: Build) -> tuple[str, ...]:
 
 def _host_part(build: Build) -> tuple[list[Planned], list[str]]:
     displaced = find_displaced(build)
-    if stack_stands(build.wanted, build.facts):
-        changes, kept = mend_stack(build.wanted, build.layer3, build.facts)
+    if build.missing is not None:
+        standing = [profile for profile in build.wanted if profile.ifname not in build.missing]
+        changes, kept = mend_stack(standing, build.layer3, build.facts)
+        changes += _join_standing(build, build.missing)
         changes += [*move_vlans(build), *save_vlans(build), *set_aside(build, displaced), *fix_management(build)]
         return [*changes, *(prove_answers(build) if changes else [])], kept
     return [
-        *_clear_stale(build),
-        *_add_profiles(build),
+        *clear_stale(build.wanted, build),
+        *add_profiles(build.wanted, build),
         *prepare(build),
         *_join_first(build),
         *move_address(build),
         *move_vlans(build),
         *_join_last(build),
         *_prove(build),
-        *_save_profiles(build),
+        *save_profiles(build),
         *save_vlans(build),
         *set_aside(build, displaced),
         *fix_management(build),
@@ -140,53 +147,6 @@ def _timeout(build: Build) -> int:
     return 60 + (DHCP_S if build.layer3.dhcp else 0) + (30 if build.spec.bridge.stp else 0)
 
 
-def _clear_stale(build: Build) -> list[Planned]:
-    planned = []
-    # Ports first: they come back last, when there is something to be a port of.
-    for wanted in reversed(build.wanted):
-        stale = build.facts.profile(wanted.uuid)
-        if stale is not None:
-            restore = steps.RestoreProfile(uuid=stale.uuid, name=stale.name, filename=stale.filename)
-            planned.append(
-                Planned(
-                    step=steps.DeleteProfile(uuid=stale.uuid, name=stale.name),
-                    why=f"{stale.name} is left over from an earlier attempt and is made anew",
-                    undo=(restore, *_active_again(wanted, build, stale=True)),
-                )
-            )
-    return planned
-
-
-def _active_again(wanted: WantedProfile, build: Build, *, stale: bool) -> tuple[steps.Step, ...]:
-    """Return what gives the link of that name its profile of before: a stale one with the same uuid, or another."""
-    old = profile_on(wanted, build)
-    if old is None or (old.uuid == wanted.uuid) is not stale:
-        return ()
-    return (steps.ActivateProfile(uuid=old.uuid, name=old.name, ifname=wanted.ifname),)
-
-
-def _add_profiles(build: Build) -> list[Planned]:
-    planned = []
-    for wanted in build.wanted:
-        no_address = (("ipv4.method", "disabled"), ("ipv6.method", "disabled")) if wanted is build.bridge else ()
-        alone = ((PULLS_PORTS, "0"),) if wanted.type != "ethernet" else ()
-        step = steps.AddProfile(
-            uuid=wanted.uuid,
-            name=wanted.ifname,
-            type=wanted.type,
-            ifname=wanted.ifname,
-            settings=(*wanted.shape, *alone, *no_address),
-        )
-        undo: tuple[steps.Step, ...] = (steps.DeleteProfile(uuid=wanted.uuid, name=wanted.ifname),)
-        if wanted.type != "ethernet":
-            undo = (*undo, *_active_again(wanted, build, stale=False))
-        if wanted is build.bridge and (routes := _routes_back(build)):
-            undo = (*undo, steps.RemoveRoutes(routes=routes))
-        why = f"profile for {wanted.ifname}, in memory: a reboot forgets it"
-        planned.append(Planned(step=step, why=why, undo=undo))
-    return planned
-
-
 def _activate_port(build: Build, nic: str, why: str, *, wait: bool = True) -> Planned:
     profile = build.port(nic)
     before = build.facts.active_profile(nic)
@@ -196,8 +156,16 @@ def _activate_port(build: Build, nic: str, why: str, *, wait: bool = True) -> Pl
         # As long as the bridge stands, a DHCP server's answers may go there.
         at_once = before.get("ipv4.method") != "auto"
         undo = (steps.ActivateProfile(uuid=before.uuid, name=before.name, ifname=nic, wait=at_once),)
+    elif device is not None and device.disconnected and _would_start(nic, build):
+        undo = (steps.DisconnectDevice(ifname=nic),)
     step = steps.ActivateProfile(uuid=profile.uuid, name=nic, ifname=nic, wait=wait)
     return Planned(step=step, why=why, undo=undo)
+
+
+def _would_start(nic: str, build: Build) -> bool:
+    """Return whether only `nmcli device disconnect` keeps a profile from starting on the NIC."""
+    links = tuple(link for link in build.nics if link.ifname == nic)
+    return any(profile.autoconnect and competes(profile, links, ()) for profile in build.facts.profiles)
 
 
 def _agree_with_switch(build: Build, ports: tuple[str, ...]) -> list[Planned]:
@@ -226,6 +194,24 @@ def _join_first(build: Build) -> list[Planned]:
     return [*planned, Planned(step=wait, why="the bridge has a way out")]
 
 
+def _join_standing(build: Build, missing: tuple[str, ...]) -> list[Planned]:
+    """Let NICs join what stands, which goes on working without them."""
+    if not missing:
+        return []
+    new = [build.port(nic) for nic in missing]
+    over = build.spec.bond.ifname if build.spec.bond else build.bridge.ifname
+    names = tuple(sorted(nic.ifname for nic in build.nics))
+    wait = steps.WaitPorts(controller=over, ports=names, timeout_s=PORTS_S)
+    return [
+        *clear_stale(new, build),
+        *add_profiles(new, build),
+        *(_activate_port(build, nic, f"{nic} joins what stands") for nic in missing),
+        Planned(step=wait, why="every NIC is there"),
+        *_agree_with_switch(build, names),
+        *(save_profile(profile, profile.boot, "is saved and starts at boot") for profile in new),
+    ]
+
+
 def _join_last(build: Build) -> list[Planned]:
     if build.live is None or not build.idle:
         return let_ipv6_in(build)
@@ -234,17 +220,10 @@ def _join_last(build: Build) -> list[Planned]:
     if joining.undo:
         # Going back, it must be the first that leaves, or a strict switch may go on with another port than its.
         settle = (steps.LetSettle(seconds=SETTLE_S),) if build.lacp else ()
-        routes = _routes_back(build)
+        routes = routes_back(build)
         win = (steps.AddRoutes(routes=routes),) if routes else ()
         joining = replace(joining, undo=(*joining.undo, *settle, *win), back_first=build.lacp)
     return [joining, *let_ipv6_in(build), *_agree_with_switch(build, tuple(n.ifname for n in build.nics))]
-
-
-def _routes_back(build: Build) -> tuple[Route, ...]:
-    """Going back, the routes of the live NIC must win before the other NICs leave the bridge, which still stands."""
-    if build.live is None or not build.idle:
-        return ()
-    return tuple(replace(route, ifname=build.live) for route in first_routes(build))
 
 
 def _prove(build: Build) -> list[Planned]:
@@ -257,28 +236,3 @@ def _prove(build: Build) -> list[Planned]:
     planned.append(Planned(step=ports, why="the bridge forwards"))
     answers = ask_gateways(build, "the gateway answers through the bridge")
     return [*planned, *answers, *prove_answers(build)]
-
-
-def _save_profiles(build: Build) -> list[Planned]:
-    """Save them so that one file alone decides what a reboot boots.
-
-    The live NIC's port is that file: at boot it wins over the old profile of its NIC and brings its controllers up, and
-    they the other ports. All others are saved so that they do not start by themselves, and start so only after it.
-    """
-    turning = build.port(build.live or build.nics[0].ifname)
-    others = [wanted for wanted in (*build.wanted[1:], build.bridge) if wanted is not turning]
-    quiet = [_save(wanted, _quiet(wanted, build), "is saved, and does not start by itself yet") for wanted in others]
-    why = f"is saved and starts at boot, and with it {build.bridge.ifname}: from here on a reboot boots the new state"
-    # VLANs that move have files of their own that decide as well.
-    turn = replace(_save(turning, turning.boot, why), turns_boot=not wanted_vlans(build))
-    return [*quiet, turn, *(_save(wanted, STARTS, "starts at boot by itself, too") for wanted in others)]
-
-
-def _quiet(wanted: WantedProfile, build: Build) -> steps.Settings:
-    dad = {"ipv4.dad-timeout": "-1"} if wanted is build.bridge else {}
-    return tuple({**dad, **dict(wanted.boot), "connection.autoconnect": "no"}.items())
-
-
-def _save(wanted: WantedProfile, settings: steps.Settings, why: str) -> Planned:
-    step = steps.ModifyProfile(uuid=wanted.uuid, name=wanted.ifname, settings=settings, save=True)
-    return Planned(step=step, why=f"{wanted.ifname} {why}")

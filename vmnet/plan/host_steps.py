@@ -89,6 +89,14 @@ class DeactivateProfile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DisconnectDevice:
+    """Take down what is active on a link, and let NetworkManager start nothing on it by itself; nothing happens when
+    nothing is active."""
+
+    ifname: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReapplyDevice:
     """Let a device take over what changed in its profile, without dropping its ports."""
 

@@ -20,18 +20,26 @@ if TYPE_CHECKING:
 _FIXED = ("bond.options", "802-3-ethernet.cloned-mac-address", "connection.master", "connection.slave-type")
 
 
-def stack_stands(wanted: Sequence[WantedProfile], facts: Facts) -> bool:
-    """Return whether every wanted profile is there and active, with each port under its controller in the kernel."""
+def missing_of(wanted: Sequence[WantedProfile], holder: str | None, facts: Facts) -> tuple[str, ...] | None:
+    """Return the NICs that are still to join the bridge and bond that stand; None where those do not.
+
+    What stands has its profile active, and is under its controller in the kernel. With a NIC missing, it is also the
+    bridge that has the address (`holder`): else that would have to move.
+    """
     by_uuid = {profile.uuid: profile.ifname for profile in wanted}
-    for profile in wanted:
-        link = facts.link(profile.ifname)
-        device = facts.device(profile.ifname)
-        if link is None or device is None or device.profile != profile.uuid:
-            return False
-        controller = dict(profile.shape).get("connection.master")
-        if controller is not None and link.controller != by_uuid[controller]:
-            return False
-    return True
+    missing = tuple(profile.ifname for profile in wanted if not _stands(profile, by_uuid, facts))
+    controllers = {profile.ifname for profile in wanted if profile.type != "ethernet"}
+    if controllers & set(missing) or (missing and holder != wanted[0].ifname):
+        return None
+    return missing
+
+
+def _stands(profile: WantedProfile, by_uuid: dict[str, str], facts: Facts) -> bool:
+    link, device = facts.link(profile.ifname), facts.device(profile.ifname)
+    if link is None or device is None or device.profile != profile.uuid:
+        return False
+    controller = dict(profile.shape).get("connection.master")
+    return controller is None or link.controller == by_uuid[controller]
 
 
 def mend_stack(wanted: Sequence[WantedProfile], layer3: Layer3, facts: Facts) -> tuple[list[Planned], list[str]]:

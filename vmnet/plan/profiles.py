@@ -9,6 +9,8 @@ from vmnet.names import profile_uuid
 from vmnet.plan.adopt import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from vmnet.facts import Facts, Link, Profile
     from vmnet.names import Mac
     from vmnet.plan.adopt import Layer3
@@ -47,20 +49,24 @@ class WantedProfile:
 
 
 def wanted_profiles(
-    spec: HostSpec, nics: tuple[Link, ...], mac: Mac, layer3: Layer3, facts: Facts
+    spec: HostSpec, nics: tuple[Link, ...], mac: Mac, layer3: Layer3, facts: Facts, *, anew: Collection[str]
 ) -> tuple[WantedProfile, ...]:
     """Return the bridge's profile, the bond's where one is wanted, and one for each NIC, in that order.
 
-    A profile that is active on a link of the right name and type keeps its UUID: it is mended, not replaced.
+    A profile that is active on a link of the right name and type is mended, and keeps its UUID.
+
+    Args:
+        anew: the names of those that are not mended but made: none gets the UUID of an active profile.
     """
+    uuids = _Uuids(facts, anew)
     mtu = (("802-3-ethernet.mtu", str(layer3.mtu)),) if layer3.mtu else ()
     # The MAC cannot be changed later without dropping taps.
     common = (("802-3-ethernet.cloned-mac-address", mac), *mtu)
-    bridge = _bridge(spec, common, layer3, facts)
+    bridge = _bridge(spec, common, layer3, uuids)
     if spec.bond is None:
-        return (bridge, _port(nics[0], "bridge", bridge.uuid, mtu, facts))
+        return (bridge, _port(nics[0], "bridge", bridge.uuid, mtu, uuids))
     bond = WantedProfile(
-        uuid=_uuid("bond", spec.bond.ifname, facts),
+        uuid=uuids.get("bond", spec.bond.ifname),
         ifname=spec.bond.ifname,
         type="bond",
         shape=(
@@ -72,13 +78,13 @@ def wanted_profiles(
         layer3=(),
         boot=_CONTROLLER_BOOT,
     )
-    return (bridge, bond, *(_port(nic, "bond", bond.uuid, mtu, facts) for nic in nics))
+    return (bridge, bond, *(_port(nic, "bond", bond.uuid, mtu, uuids) for nic in nics))
 
 
-def _bridge(spec: HostSpec, common: Settings, layer3: Layer3, facts: Facts) -> WantedProfile:
+def _bridge(spec: HostSpec, common: Settings, layer3: Layer3, uuids: _Uuids) -> WantedProfile:
     snooping = spec.bridge.multicast_snooping
     return WantedProfile(
-        uuid=_uuid("bridge", spec.bridge.ifname, facts),
+        uuid=uuids.get("bridge", spec.bridge.ifname),
         ifname=spec.bridge.ifname,
         type="bridge",
         shape=(
@@ -102,10 +108,10 @@ def bond_options(spec: HostSpec) -> str:
     return ",".join(options)
 
 
-def _port(nic: Link, controller_type: str, controller: str, mtu: Settings, facts: Facts) -> WantedProfile:
+def _port(nic: Link, controller_type: str, controller: str, mtu: Settings, uuids: _Uuids) -> WantedProfile:
     priority = ("connection.autoconnect-priority", str(PORT_PRIORITY))
     return WantedProfile(
-        uuid=_uuid("ethernet", nic.ifname, facts, port_of=controller_type),
+        uuid=uuids.get("ethernet", nic.ifname, port_of=controller_type),
         ifname=nic.ifname,
         type="ethernet",
         shape=(("connection.master", controller), ("connection.slave-type", controller_type), *mtu),
@@ -114,16 +120,28 @@ def _port(nic: Link, controller_type: str, controller: str, mtu: Settings, facts
     )
 
 
-def _uuid(kind: str, ifname: str, facts: Facts, *, port_of: str = "") -> str:
-    active = facts.active_profile(ifname)
-    device = facts.device(ifname)
-    mine = active is not None and active.type == _NM_TYPES[kind] and not (device and device.external)
-    if port_of:
-        mine = mine and active is not None and active.get("connection.slave-type") == port_of
-    elif kind == "bond":
-        mine = mine and active is not None and active.get("connection.slave-type") == "bridge"
-    role = f"{'port ' if port_of else kind + ' '}{ifname}"
-    return active.uuid if mine and active is not None else profile_uuid(facts.machine_id, role)
+class _Uuids:
+    """Chooses the UUIDs of the wanted profiles: each host has its own, the same each time."""
+
+    def __init__(self, facts: Facts, anew: Collection[str]) -> None:
+        self._facts = facts
+        self._anew = anew
+
+    def get(self, kind: str, ifname: str, *, port_of: str = "") -> str:
+        active = self._facts.active_profile(ifname)
+        if ifname not in self._anew and active is not None and self._fits(active, ifname, kind, port_of):
+            return active.uuid
+        role = f"{'port' if port_of else kind} {ifname}"
+        first = profile_uuid(self._facts.machine_id, role)
+        taken = active is not None and active.uuid == first
+        return profile_uuid(self._facts.machine_id, f"{role} again") if taken else first
+
+    def _fits(self, active: Profile, ifname: str, kind: str, port_of: str) -> bool:
+        device = self._facts.device(ifname)
+        if active.type != _NM_TYPES[kind] or (device and device.external):
+            return False
+        over = port_of or ("bridge" if kind == "bond" else "")
+        return not over or active.get("connection.slave-type") == over
 
 
 def _yes(value: bool) -> str:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from vmnet.errors import Conflict, Refused, SpecError
 from vmnet.names import check_ifname
+from vmnet.plan.adopt import controllers_of, find_holder
 from vmnet.plan.claims import claim_risks
 from vmnet.plan.duplicates import duplicate_risks
-from vmnet.plan.mend import stack_stands
 from vmnet.plan.owners import check_owners, owner_warnings
 from vmnet.plan.risks import settle
 from vmnet.plan.ssh_session import ssh_risks, ssh_warnings
@@ -100,8 +100,12 @@ def check_host(spec: HostSpec, nics: tuple[Link, ...], facts: Facts) -> None:
             f"libvirt does not answer: {facts.libvirt_problem}",
             "start it (systemctl start libvirtd), or leave libvirt alone with --no-network",
         )
+    wanted = {spec.bridge.ifname, *((spec.bond.ifname,) if spec.bond else ())}
     for nic in nics:
-        _check_nic(nic, spec, facts)
+        check_owners(nic, facts)
+        if nic.controller is not None and nic.controller not in {*wanted, *_left_last(nic, nics, spec, facts)}:
+            raise _busy(nic, nic.controller)
+        check_children(nic, spec, facts)
     _check_name(spec.bridge.ifname, "bridge", facts)
     if spec.bond is not None:
         _check_name(spec.bond.ifname, "bond", facts)
@@ -111,12 +115,12 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", text)[:2])
 
 
-def _check_nic(nic: Link, spec: HostSpec, facts: Facts) -> None:
-    check_owners(nic, facts)
-    allowed = {spec.bridge.ifname, *((spec.bond.ifname,) if spec.bond else ())}
-    if nic.controller is not None and nic.controller not in allowed:
-        raise _busy(nic, nic.controller)
-    check_children(nic, spec, facts)
+def _left_last(nic: Link, nics: tuple[Link, ...], spec: HostSpec, facts: Facts) -> list[str]:
+    """Return what the NIC is a port of and may leave: the address moves from there, and NetworkManager made it."""
+    chain = controllers_of(nic, facts)
+    devices = [facts.device(name) for name in chain]
+    ours = all(device is not None and device.managed and not device.external for device in devices)
+    return chain if ours and find_holder(nics, spec.bridge.ifname, facts) in chain else []
 
 
 def _busy(nic: Link, controller: str) -> Refused:
@@ -157,9 +161,12 @@ def check_build(build: Build) -> tuple[str, ...]:
         Refused: a risk was not accepted, or what is there already would be lost.
     """
     accepted = settle((*ssh_risks(build), *duplicate_risks(build)))
-    if stack_stands(build.wanted, build.facts):
+    if build.missing == ():
         return (*accepted, *content_warnings(build))
-    check_contents(build)
+    if build.missing is None:
+        check_contents(build)
+    else:
+        accepted += tuple(content_warnings(build))
     accepted += settle((*claim_risks(build), *switch_risks(build), *storage_risks(build)))
     return (*accepted, *ssh_warnings(build), *storage_warnings(build.facts))
 

@@ -71,8 +71,9 @@ def undo_lines(step: steps.Step, restore: Callable[[steps.RestoreProfile], Itera
             yield from network_lines(step, "try")
         case steps.MoveInterface() | steps.RemoveInterface() | steps.RewriteSavedState() | steps.RaiseLinks():
             yield from _domain(step)
-        case steps.AddRoutes() | steps.RemoveRoutes():
-            # They only shorten the cut; a leased address may not be there yet, and they go with their link.
+        case steps.AddRoutes() | steps.RemoveRoutes() | steps.DisconnectDevice():
+            # Routes only shorten the cut; a leased address may not be there yet, and they go with their link. A device
+            # may be disconnected already.
             yield from (f"{shlex.join(argv)} 2>/dev/null || :" for argv in commands_of(step))
         case _ if isinstance(step, steps.CheckpointStep):
             # By the time that somebody runs this, NetworkManager has forgotten or used it.

@@ -15,6 +15,7 @@ from vmnet.plan.host_steps import (
     CommitCheckpoint,
     DeactivateProfile,
     DeleteProfile,
+    DisconnectDevice,
     FlapLink,
     LetSettle,
     ModifyProfile,
@@ -51,7 +52,7 @@ from vmnet.spec import IpAddress, IpInterface
 
 CheckpointStep = OpenCheckpoint | CommitCheckpoint | RollBackCheckpoint
 ProfileStep = AddProfile | ModifyProfile | DeleteProfile | RestoreProfile | ActivateProfile | DeactivateProfile
-LinkStep = ReapplyDevice | FlapLink | LetSettle | AddRoutes | RemoveRoutes | ProveUntouched
+LinkStep = DisconnectDevice | ReapplyDevice | FlapLink | LetSettle | AddRoutes | RemoveRoutes | ProveUntouched
 WaitStep = WaitCarrier | WaitLacp | WaitPorts | WaitAddress | WaitNeighbour | WaitAnswer | WaitConfirmation
 NetworkStep = DefineNetwork | StartNetwork | StopNetwork | UndefineNetwork | SetNetworkAutostart
 DomainStep = MoveInterface | RewriteSavedState | AddInterface | RemoveInterface | BounceLinks | RaiseLinks
@@ -160,6 +161,7 @@ __all__ = [
     "DeactivateProfile",
     "DefineNetwork",
     "DeleteProfile",
+    "DisconnectDevice",
     "DomainStep",
     "FlapLink",
     "HostGoal",

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from vmnet.errors import Refused
+from vmnet.plan.adopt import controllers_of
 from vmnet.plan.risks import listed
 
 if TYPE_CHECKING:
@@ -41,15 +42,31 @@ def check_contents(build: Build) -> None:
 
 def _check_addresses(wanted: WantedProfile, build: Build) -> None:
     profile = profile_on(wanted, build)
+    if profile is None or {profile.uuid, profile.name} & set(build.spec.displace):
+        return
+    there = f"{wanted.type} {wanted.ifname} is there already and would be made anew"
+    displace = f"--displace {shlex.quote(profile.name)}"
+    if _carries_address(wanted, build):
+        raise Refused(
+            f"{there}, and the host's address, which is reached over it, would be cut off meanwhile",
+            f"choose another name with --{wanted.type}: then the new one is built beside it, and the address moves "
+            f"last; or accept the cut with {displace}",
+        )
     kept = build.facts.addresses_of(build.layer3.holder) if build.layer3.holder else ()
     lost = [a for a in build.facts.addresses_of(wanted.ifname) if a not in (*kept, *build.layer3.addresses)]
-    if profile is None or not lost or {profile.uuid, profile.name} & set(build.spec.displace):
-        return
-    raise Refused(
-        f"{wanted.type} {wanted.ifname} is there already and would be made anew, and {listed(map(str, lost))} of its "
-        f"profile {profile.name!r} would go away",
-        f"choose another name with --{wanted.type}, or give that up with --displace {shlex.quote(profile.name)}",
-    )
+    if lost:
+        raise Refused(
+            f"{there}, and {listed(map(str, lost))} of its profile {profile.name!r} would go away",
+            f"choose another name with --{wanted.type}, or give that up with {displace}",
+        )
+
+
+def _carries_address(wanted: WantedProfile, build: Build) -> bool:
+    holder = build.layer3.holder
+    if wanted.ifname == holder:
+        return True
+    chains = [controllers_of(nic, build.facts) for nic in build.nics]
+    return any(wanted.ifname in chain and holder in chain for chain in chains)
 
 
 def profile_on(wanted: WantedProfile, build: Build) -> Profile | None:

@@ -70,6 +70,8 @@ def _profile(step: steps.ProfileStep) -> str:
 
 def _link(step: steps.LinkStep) -> str:
     match step:
+        case steps.DisconnectDevice(ifname=ifname):
+            return f"disconnect {ifname}"
         case steps.ReapplyDevice(ifname=ifname):
             return f"reapply {ifname}"
         case steps.FlapLink(ifname=ifname):
