@@ -121,6 +121,43 @@ def test_over_ssh_on_the_very_address_that_moves(lab: Lab) -> None:
     assert_reachable(lab)
 
 
+@pytest.mark.turns
+@pytest.mark.lab_state("clean", guests=False)
+def test_beside_a_bond_that_has_the_address(lab: Lab) -> None:
+    lab.run(["sh", "-ec", ADDRESS_ON_BOND], timeout=120)
+    lab.lan("until ping -c 1 -W 1 172.16.4.3; do :; done")
+    before, kept = observe(lab), management(lab)
+    refused = lab.vmnet(*ADOPT, check=False)
+    assert (refused.returncode, "--bond: then the new one is built beside it" in refused.stderr) == (3, True)
+    assert observe(lab) == before
+    with lab.popen(["ping", "-i", "0.2", "-w", "600", "172.16.4.3"], on_lan=True) as pings:
+        lab.vmnet(*ADOPT, "--bond", "bond1", timeout=300)
+        lab.run(["pkill", "-INT", "-x", "ping"])
+        said, _ = pings.communicate(timeout=30)
+    sent, received = map(int, re.findall(r"(\d+) packets transmitted, (\d+) received", said)[0])
+    # No more than LACP takes on a strict switch.
+    assert (sent - received) * 0.2 < 8
+    assert links(lab)["bond1"]["master"] == "br0"
+    assert "bond0" not in links(lab)
+    lab.vmnet("verify")
+    lab.vmnet("undo", "--yes", timeout=300)
+    assert_back(lab, before)
+    assert management(lab) == kept
+    assert_reachable(lab)
+
+
+ADDRESS_ON_BOND = """
+nmcli connection add type bond con-name work ifname bond0 bond.options mode=802.3ad,miimon=100 ipv6.method disabled \
+    ipv4.method manual ipv4.addresses 172.16.4.3/24 ipv4.gateway 172.16.4.1 ipv4.dns 172.16.4.2
+for nic in em1 p4p1; do
+    nmcli connection add type ethernet con-name "work $nic" ifname $nic master bond0 slave-type bond
+done
+nmcli connection delete lan spare
+nmcli connection up 'work em1'
+nmcli connection up 'work p4p1'
+"""
+
+
 @pytest.mark.lab_state("bridged", guests=False)
 def test_a_cut_cable_leaves_the_host_reachable(lab: Lab) -> None:
     for nic in ("em1", "p4p1"):

@@ -19,6 +19,19 @@ if TYPE_CHECKING:
     from .machine import Lab
 
 _ADD = "nmcli connection add save yes autoconnect"
+_LAN = (
+    "ipv4.method manual ipv4.addresses 172.16.4.3/24 ipv4.gateway 172.16.4.1 ipv4.dns 172.16.4.2 ipv6.method disabled"
+)
+_ON_BOND = (
+    f"nmcli connection add type bond con-name work ifname {{bond}} bond.options mode=802.3ad,miimon=100 {_LAN} && "
+    f"{_ADD} yes type ethernet con-name work-em1 ifname em1 master {{bond}} slave-type bond && "
+    "nmcli connection delete lan; nmcli connection up work-em1"
+)
+_ON_BRIDGE = (
+    f"nmcli connection add type bridge con-name work ifname {{bridge}} bridge.stp no {_LAN} && "
+    f"{_ADD} yes type ethernet con-name work-em1 ifname em1 master {{bridge}} slave-type bridge && "
+    "nmcli connection delete lan; nmcli connection up work-em1"
+)
 QUIRKS = {
     "a second profile of the same name": f"{_ADD} no type ethernet con-name lan ifname em1 ipv4.method disabled",
     "three of the same name": "; ".join([f"{_ADD} no type ethernet con-name spare ifname p4p1"] * 2),
@@ -41,6 +54,10 @@ QUIRKS = {
     ),
     "a br0 of somebody else's": "ip link add br0 type bridge && ip link set br0 up",
     "p4p1 unmanaged": "nmcli device set p4p1 managed no",
+    "the address on a bond0": _ON_BOND.format(bond="bond0"),
+    "the address on another bond": _ON_BOND.format(bond="bond7"),
+    "the address on a br0": _ON_BRIDGE.format(bridge="br0"),
+    "the address on another bridge": _ON_BRIDGE.format(bridge="br7"),
     "em1 with two addresses": "nmcli connection modify lan +ipv4.addresses 172.16.4.33/24 && nmcli connection up lan",
     "em1 with a route": "nmcli connection modify lan +ipv4.routes '192.0.2.0/24 172.16.4.1' && nmcli connection up lan",
     "em1 with a small MTU": "nmcli connection modify lan 802-3-ethernet.mtu 1400 && nmcli connection up lan",
