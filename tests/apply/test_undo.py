@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.apply.test_run import FACTS, PLAN, RecordingExecutor
-from tests.plan.hosts import ADDRESS, addressed_host
+from tests.plan.hosts import ADDRESS, addressed_by_a_bond, addressed_host
 from tests.plan.test_host_setup import ADOPT
 from vmnet.apply.journal import Journal
 from vmnet.apply.run import carry_out
@@ -17,6 +18,7 @@ from vmnet.errors import Refused
 from vmnet.host.profile_files import read_saved
 from vmnet.plan import steps
 from vmnet.plan.host_setup import plan_host_setup
+from vmnet.spec import BondSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,6 +90,20 @@ def test_a_lease_is_waited_for_when_the_bridge_has_gone(tmp_path: Path) -> None:
     assert isinstance(wait, steps.WaitAddress)
     assert wait.addresses == (ADDRESS,)
     assert isinstance(commit, steps.CommitCheckpoint)
+
+
+@pytest.mark.parametrize("method", ["manual", "auto"])
+def test_a_port_of_an_old_bond_comes_back_before_the_bridge_goes(tmp_path: Path, method: str) -> None:
+    facts = addressed_by_a_bond(method)
+    plan = plan_host_setup(replace(ADOPT, bond=BondSpec(ifname="bond1")), facts)
+    carry_out(plan, RecordingExecutor(), Journal.create(plan, facts, tmp_path), lambda _: None)
+    back = [planned.step for planned in plan_undo(facts, runs=tmp_path, saved={}).planned]
+    (wait,) = (i for i, step in enumerate(back) if isinstance(step, steps.WaitAddress) and step.ifname == "bond0")
+    first = min(i for i, step in enumerate(back) if isinstance(step, steps.ActivateProfile))
+    bridge = max(i for i, step in enumerate(back) if isinstance(step, steps.DeleteProfile))
+    # A lease may come only when the bridge has gone.
+    assert (first < wait < bridge) is (method == "manual")
+    assert (bridge < wait) is (method == "auto")
 
 
 def test_the_old_nic_has_address_and_way_again_before_any_other_leaves_the_bridge(tmp_path: Path) -> None:

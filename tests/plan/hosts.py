@@ -16,6 +16,7 @@ REQUESTED = AddressSpec(addresses=(ADDRESS,), gateways=(GATEWAY,), dns=(DNS,))
 
 MGMT_UUID = "11111111-0000-0000-0000-000000000001"
 LAN_UUID = "11111111-0000-0000-0000-000000000002"
+OLD_UUID = "11111111-0000-0000-0000-000000000009"
 
 
 def nic(ifname: str, number: int) -> Link:
@@ -101,3 +102,21 @@ def routed_host() -> Facts:
     networks = [("em1", ADDRESS.network), ("mgmt", ipaddress.ip_network("198.51.100.0/24"))]
     connected = (Route(destination=network, gateway=None, ifname=name) for name, network in networks)
     return replace(facts, routes=(*facts.routes, *connected))
+
+
+def addressed_by_a_bond(method: str = "manual") -> Facts:
+    """A host whose address is on bond0, over em1 and em2"""
+    facts = routed_host()
+    addresses = str(ADDRESS) if method == "manual" else ""
+    layer3 = {"ipv4__method": method, "ipv4__addresses": addresses}
+    old = profile("an old one", OLD_UUID, "bond0", active=True, connection__type="bond", **layer3)
+    bond = replace(nic("bond0", 9), kind="bond", hardware=False, permanent_mac=None)
+    over = {"em1": "bond0", "em2": "bond0"}
+    return replace(
+        facts,
+        links=(*(replace(link, controller=over.get(link.ifname)) for link in facts.links), bond),
+        addresses=tuple(replace(a, ifname="bond0") if a.ifname == "em1" else a for a in facts.addresses),
+        routes=tuple(replace(r, ifname="bond0", metric=300) if r.ifname == "em1" else r for r in facts.routes),
+        devices=(*facts.devices, Device(ifname="bond0", type="bond", state=100, profile=OLD_UUID)),
+        profiles=(*facts.profiles, replace(old, device="bond0")),
+    )

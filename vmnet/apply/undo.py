@@ -10,6 +10,7 @@ from vmnet.errors import Refused
 from vmnet.host.profile_files import read_saved
 from vmnet.plan import steps
 from vmnet.plan.address import ADDRESS_S
+from vmnet.plan.adopt import controllers_of
 from vmnet.plan.steps import Plan, Planned
 from vmnet.plan.undo_domains import plan_domain_undo
 
@@ -152,9 +153,12 @@ def _redo(step: steps.Step) -> tuple[steps.Step, ...]:
 
 
 def _old_addresses(ifname: str, before: Facts) -> list[Planned]:
-    """Wait for the old addresses on a NIC: fixed ones before the bridge that has them goes, leased ones after it."""
-    addresses = tuple(address for address in before.addresses_of(ifname) if address.version == 4)
-    if not addresses:
-        return []
-    step = steps.WaitAddress(ifname=ifname, addresses=addresses, timeout_s=4 * ADDRESS_S)
-    return [Planned(step=step, why="the old address must be back")]
+    """Wait for the old addresses on a NIC, or on what it is a port of: fixed ones before the bridge that has them goes,
+    leased ones after it."""
+    link = before.link(ifname)
+    waits = []
+    for holder in (ifname, *(controllers_of(link, before) if link else ())):
+        addresses = tuple(address for address in before.addresses_of(holder) if address.version == 4)
+        step = steps.WaitAddress(ifname=holder, addresses=addresses, timeout_s=4 * ADDRESS_S)
+        waits += [Planned(step=step, why="the old address must be back")] if addresses else []
+    return waits

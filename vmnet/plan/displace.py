@@ -42,8 +42,11 @@ def _left(profile: Profile, build: Build) -> str:
         return ""
     if profile.device == build.layer3.holder:
         return f"its address moves to {build.bridge.ifname}"
-    over = {name for nic in build.nics for name in controllers_of(nic, build.facts)}
-    return f"its ports move to {build.uplinks[0]}" if profile.device in over else ""
+    return f"its ports move to {build.uplinks[0]}" if profile.device in _over_nics(build) else ""
+
+
+def _over_nics(build: Build) -> set[str]:
+    return {name for nic in build.nics for name in controllers_of(nic, build.facts)}
 
 
 def _named_profiles(names: tuple[str, ...], facts: Facts) -> set[str]:
@@ -73,13 +76,15 @@ def set_aside(build: Build, displaced: list[tuple[Profile, str]]) -> list[Planne
         if profile.device is not None and profile.device not in ours:
             back = steps.ActivateProfile(uuid=profile.uuid, name=profile.name, ifname=profile.device)
             down = steps.DeactivateProfile(uuid=profile.uuid, name=profile.name)
-            planned.append(Planned(step=down, why=f"{profile.name!r} ({reason}) goes down", undo=(back,)))
+            # A NIC that comes back to it brings it up, and a bond then has that NIC's MAC again, as it had.
+            undo = () if profile.device in _over_nics(build) else (back,)
+            planned.append(Planned(step=down, why=f"{profile.name!r} ({reason}) goes down", undo=undo))
             _refuse_ports(profile, build)
     return planned
 
 
 def _refuse_ports(profile: Profile, build: Build) -> None:
-    going = {name for nic in build.nics for name in (nic.ifname, *controllers_of(nic, build.facts))}
+    going = {*(nic.ifname for nic in build.nics), *_over_nics(build)}
     ports = [link.ifname for link in build.facts.ports(profile.device or "") if link.ifname not in going]
     above = [link.ifname for link in build.facts.links if link.parent and link.parent == profile.device]
     if ports or above:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from vmnet.facts.proof import proof_of
 from vmnet.plan import steps
 from vmnet.plan.address import DHCP_S, ask_gateways, move_address, prepare
-from vmnet.plan.adopt import find_holder, find_live, wanted_layer3
+from vmnet.plan.adopt import controllers_of, find_holder, find_live, wanted_layer3
 from vmnet.plan.build import Build, bridge_mac, goal_of, routes_back, winning_metric
 from vmnet.plan.displace import find_displaced, fix_management, set_aside
 from vmnet.plan.ipv6 import ipv6_warnings, let_ipv6_in
@@ -154,12 +154,22 @@ def _activate_port(build: Build, nic: str, why: str, *, wait: bool = True) -> Pl
     undo: tuple[steps.Step, ...] = ()
     if before is not None and device is not None and not device.external:
         # As long as the bridge stands, a DHCP server's answers may go there.
-        at_once = before.get("ipv4.method") != "auto"
+        at_once = not any(_leased(name, build.facts) for name in (nic, *_over(nic, build.facts)))
         undo = (steps.ActivateProfile(uuid=before.uuid, name=before.name, ifname=nic, wait=at_once),)
     elif device is not None and device.disconnected and _would_start(nic, build):
         undo = (steps.DisconnectDevice(ifname=nic),)
     step = steps.ActivateProfile(uuid=profile.uuid, name=nic, ifname=nic, wait=wait)
     return Planned(step=step, why=why, undo=undo)
+
+
+def _leased(ifname: str, facts: Facts) -> bool:
+    profile = facts.active_profile(ifname)
+    return profile is not None and profile.get("ipv4.method") == "auto"
+
+
+def _over(nic: str, facts: Facts) -> list[str]:
+    link = facts.link(nic)
+    return controllers_of(link, facts) if link else []
 
 
 def _would_start(nic: str, build: Build) -> bool:
