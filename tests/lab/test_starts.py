@@ -23,7 +23,9 @@ _LAN = (
     "ipv4.method manual ipv4.addresses 172.16.4.3/24 ipv4.gateway 172.16.4.1 ipv4.dns 172.16.4.2 ipv6.method disabled"
 )
 _ON_BOND = (
-    f"nmcli connection add type bond con-name work ifname {{bond}} bond.options mode=802.3ad,miimon=100 {_LAN} && "
+    f"nmcli connection add type bond con-name work ifname {{bond}} bond.options mode=802.3ad,miimon=100 {_LAN} "
+    # Else its MAC is by chance: udev's, or that of the port which came when there was none.
+    "802-3-ethernet.cloned-mac-address 00:23:ae:ab:20:54 && "
     f"{_ADD} yes type ethernet con-name work-em1 ifname em1 master {{bond}} slave-type bond && "
     "nmcli connection delete lan; nmcli connection up work-em1"
 )

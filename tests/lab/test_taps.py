@@ -34,7 +34,7 @@ def test_no_tap_leaves_the_bridge(lab: Lab) -> None:
     taps, before = on_bridge(lab), observe(lab)
     assert len(taps) == TAPS + 1
     lab.run("ip monitor link >/root/links 2>&1 </dev/null & echo $! >/root/monitor")
-    with lab.popen(["ping", "-i", "0.2", "-w", "900", address], on_lan=True) as pings:
+    with lab.popen(["ping", "-i", "0.2", "-w", "3600", address], on_lan=True) as pings:
         assert json.loads(lab.vmnet(*ADOPT, "--output", "json", timeout=200).stdout)["plan"]["planned"] == []
         lab.vmnet(*ADOPT, "--mtu", "1400", timeout=300)
         assert lab.run("cat /sys/class/net/br0/mtu").stdout.strip() == "1400"

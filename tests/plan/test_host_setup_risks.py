@@ -232,7 +232,7 @@ def test_beside_an_old_bond_one_nic_goes_on_carrying_the_address() -> None:
     assert joins == ["bond1", "em2", "em1"]
     (at_once,) = (s for s in taken if isinstance(s, steps.AddRoutes))
     (down,) = (p for p in plan.planned if isinstance(p.step, steps.DeactivateProfile))
-    # The first NIC that comes back brings the old bond up, and gives it its MAC.
+    # The first NIC that comes back brings the old bond up.
     assert down.undo == ()
     (joining,) = (p for p in plan.planned if isinstance(p.step, steps.ActivateProfile) and p.step.ifname == "em1")
     assert taken.index(at_once) < taken.index(joining.step)

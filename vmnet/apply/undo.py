@@ -15,7 +15,7 @@ from vmnet.plan.steps import Plan, Planned
 from vmnet.plan.undo_domains import plan_domain_undo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from vmnet.facts import Facts
@@ -122,13 +122,14 @@ def _check_unchanged(journal: Journal, saved: dict[str, str]) -> None:
 def _host_undo(host: Sequence[Planned], journal: Journal) -> tuple[Planned, ...]:
     """Return the undos newest first, under a checkpoint of their own where they touch NetworkManager."""
     before = journal.facts()
+    made = {planned.step.ifname for planned in host if isinstance(planned.step, steps.AddProfile)}
     back: list[Planned] = []
     last: list[Planned] = []
     for planned in reversed(host):
         for step in planned.undo:
             back.append(Planned(step=step, why=f"undoes: {planned.why}", undo=_redo(planned.step)))
             if isinstance(step, steps.ActivateProfile):
-                (back if step.wait else last).extend(_old_addresses(step.ifname, before))
+                (back if step.wait else last).extend(_old_addresses(step.ifname, before, made))
     if not any(isinstance(planned.step, steps.HostStep) for planned in back):
         return tuple(back)
     opening = Planned(
@@ -152,12 +153,16 @@ def _redo(step: steps.Step) -> tuple[steps.Step, ...]:
             return (step,) if isinstance(step, steps.LibvirtStep) else ()
 
 
-def _old_addresses(ifname: str, before: Facts) -> list[Planned]:
+def _old_addresses(ifname: str, before: Facts, made: Collection[str]) -> list[Planned]:
     """Wait for the old addresses on a NIC, or on what it is a port of: fixed ones before the bridge that has them goes,
-    leased ones after it."""
+    leased ones after it.
+
+    Args:
+        made: what the run has made, under a name that was taken perhaps, comes back as it was later.
+    """
     link = before.link(ifname)
     waits = []
-    for holder in (ifname, *(controllers_of(link, before) if link else ())):
+    for holder in (ifname, *(name for name in (controllers_of(link, before) if link else ()) if name not in made)):
         addresses = tuple(address for address in before.addresses_of(holder) if address.version == 4)
         step = steps.WaitAddress(ifname=holder, addresses=addresses, timeout_s=4 * ADDRESS_S)
         waits += [Planned(step=step, why="the old address must be back")] if addresses else []

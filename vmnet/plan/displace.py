@@ -76,7 +76,7 @@ def set_aside(build: Build, displaced: list[tuple[Profile, str]]) -> list[Planne
         if profile.device is not None and profile.device not in ours:
             back = steps.ActivateProfile(uuid=profile.uuid, name=profile.name, ifname=profile.device)
             down = steps.DeactivateProfile(uuid=profile.uuid, name=profile.name)
-            # A NIC that comes back to it brings it up, and a bond then has that NIC's MAC again, as it had.
+            # A NIC that comes back to it brings it up.
             undo = () if profile.device in _over_nics(build) else (back,)
             planned.append(Planned(step=down, why=f"{profile.name!r} ({reason}) goes down", undo=undo))
             _refuse_ports(profile, build)
