@@ -148,7 +148,7 @@ def test_beside_a_bond_that_has_the_address(lab: Lab) -> None:
 
 ADDRESS_ON_BOND = """
 nmcli connection add type bond con-name work ifname bond0 bond.options mode=802.3ad,miimon=100 ipv6.method disabled \
-    ipv4.method manual ipv4.addresses 172.16.4.3/24 ipv4.gateway 172.16.4.1 ipv4.dns 172.16.4.2 \\
+    ipv4.method manual ipv4.addresses 172.16.4.3/24 ipv4.gateway 172.16.4.1 ipv4.dns 172.16.4.2 \
     802-3-ethernet.cloned-mac-address 00:23:ae:ab:20:54
 for nic in em1 p4p1; do
     nmcli connection add type ethernet con-name "work $nic" ifname $nic master bond0 slave-type bond
