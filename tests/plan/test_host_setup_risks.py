@@ -208,6 +208,8 @@ def test_an_address_of_what_is_made_anew_is_given_up_only_by_name(ifname: str, k
     assert f"--{kind}" in caught.value.hint
     plan = plan_host_setup(replace(SPEC, displace=("an old one",)), with_old(ifname, kind))
     back = steps.ActivateProfile(uuid=OLD_UUID, name="an old one", ifname=ifname)
+    activated = [p.step.ifname for p in plan.planned if isinstance(p.step, steps.ActivateProfile)]
+    assert activated[:2] == (["br0", "bond0"] if kind == "bridge" else ["bond0", "em2"])
     (undo,) = (p.undo for p in plan.planned if back in p.undo)
     assert isinstance(undo[0], steps.DeleteProfile)
     assert undo[1] == back

@@ -13,6 +13,7 @@ from vmnet.plan.build import first_routes, losing_metric
 from vmnet.plan.ipv6 import comes_late, without
 from vmnet.plan.probes import silent_gateways
 from vmnet.plan.steps import Planned
+from vmnet.plan.taken_names import profile_on
 
 if TYPE_CHECKING:
     from vmnet.plan.build import Build
@@ -32,6 +33,10 @@ def prepare(build: Build) -> list[Planned]:
     bridge = build.bridge.ifname
     up = steps.ActivateProfile(uuid=top.uuid, name=top.ifname, ifname=top.ifname)
     planned = [Planned(step=up, why="what the NICs are to join comes up without them")]
+    if top is not build.bridge and profile_on(build.bridge, build) is not None:
+        # NetworkManager brings a controller up for its port, but takes none from another profile.
+        first = steps.ActivateProfile(uuid=build.bridge.uuid, name=bridge, ifname=bridge)
+        planned.insert(0, Planned(step=first, why=f"{bridge} is made anew"))
     early = _early(build)
     if early is None:
         return [*planned, _set_layer3(build, _layer3(build), f"{bridge} is to have an address by DHCP")]
