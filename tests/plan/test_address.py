@@ -7,6 +7,7 @@ from dataclasses import replace
 from tests.plan.hosts import ADDRESS, GATEWAY, addressed_host, bare_host
 from tests.plan.test_host_setup import ADOPT, REQUEST, activated, kinds, layer3_in_memory, place, taken
 from vmnet.facts import Route
+from vmnet.names import Mac
 from vmnet.plan import steps
 from vmnet.plan.host_setup import plan_host_setup
 from vmnet.spec import AddressSpec
@@ -30,6 +31,13 @@ def test_a_flap_follows_the_first_port_at_once() -> None:
     assert joined == steps.WaitPorts(controller="bond0", ports=("em2",), timeout_s=30)
     assert isinstance(activation, steps.ActivateProfile)
     assert not activation.wait
+
+
+def test_what_was_just_made_keeps_its_mac_whatever_udev_thinks_before_a_port_joins() -> None:
+    plan = plan_host_setup(ADOPT, addressed_host())
+    keep = place(plan, steps.KeepMac(ifnames=("br0", "bond0"), mac=Mac("00:00:5e:00:53:02")))
+    first, second, *_ = (i for i, name in enumerate(kinds(plan)) if name == "ActivateProfile")
+    assert first < keep < second
 
 
 def test_a_lease_is_held_until_it_is_renewed_on_the_bridge() -> None:

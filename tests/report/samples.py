@@ -10,6 +10,7 @@ from vmnet.apply.history import RunRecord, RunStep, StepState
 from vmnet.apply.journal import RunState
 from vmnet.apply.result import RunResult
 from vmnet.facts import Probe, ProbeKind, Route, Source
+from vmnet.names import Mac
 from vmnet.plan import steps
 from vmnet.plan.steps import MovedInterface, Plan, Planned
 
@@ -65,6 +66,7 @@ HOST_STEPS: tuple[steps.Step, ...] = (
     ),
     steps.AddRoutes(routes=ROUTES),
     steps.DisconnectDevice(ifname="p4p1"),
+    steps.KeepMac(ifnames=("br0", "bond0"), mac=Mac("00:00:5e:00:53:01")),
     steps.ReapplyDevice(ifname="br0"),
     steps.RemoveRoutes(routes=ROUTES),
     steps.WaitAddress(ifname="br0", addresses=(ip_interface("192.0.2.3/24"),), timeout_s=15),

@@ -81,6 +81,8 @@ class Executor:
             case steps.FlapLink(ifname=ifname):
                 netlink.set_up(ifname, up=False)
                 netlink.set_up(ifname, up=True)
+            case steps.KeepMac():
+                _keep_mac(step)
             case steps.LetSettle(seconds=seconds):
                 time.sleep(seconds)
             case steps.AddRoutes(routes=routes):
@@ -209,3 +211,11 @@ def _run(step: steps.Step, *, may_be_gone: bool) -> None:
     """Run the step's commands; a profile or device that is gone is no failure where that is said."""
     for argv in commands_of(step):
         process.run(argv, accept=(0, nmcli.NOT_FOUND) if may_be_gone else (0,))
+
+
+def _keep_mac(step: steps.KeepMac) -> None:
+    settle, *set_macs = commands_of(step)
+    # udev may be busy with something else for longer than we wait.
+    process.run(settle, accept=(0, 1))
+    for argv in set_macs:
+        process.run(argv)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vmnet.names import Mac
 from vmnet.plan import steps
 from vmnet.plan.build import first_routes, losing_metric
 from vmnet.plan.ipv6 import comes_late, without
@@ -37,6 +38,10 @@ def prepare(build: Build) -> list[Planned]:
         # NetworkManager brings a controller up for its port, but takes none from another profile.
         first = steps.ActivateProfile(uuid=build.bridge.uuid, name=bridge, ifname=bridge)
         planned.insert(0, Planned(step=first, why=f"{bridge} is made anew"))
+    made = (bridge,) if top is build.bridge else (bridge, top.ifname)
+    mac = Mac(dict(build.bridge.shape)["802-3-ethernet.cloned-mac-address"])
+    keep = steps.KeepMac(ifnames=made, mac=mac)
+    planned.append(Planned(step=keep, why="neighbours know the host by it, and udev may have set another"))
     early = _early(build)
     if early is None:
         return [*planned, _set_layer3(build, _layer3(build), f"{bridge} is to have an address by DHCP")]

@@ -24,6 +24,7 @@ CHECKPOINT_FLAGS = 6
 rollback (NMCheckpointCreateFlags in NetworkManager's D-Bus interface)."""
 
 ACTIVATION_TIMEOUT_S = 45
+UDEV_S = 10
 
 
 def commands_of(step: steps.Step) -> tuple[Argv, ...]:
@@ -38,6 +39,9 @@ def commands_of(step: steps.Step) -> tuple[Argv, ...]:
             return (_checkpoint_call("CheckpointRollback", "o", "$CHECKPOINT"),)
         case steps.FlapLink(ifname=ifname):
             return ("ip", "link", "set", "dev", ifname, "down"), ("ip", "link", "set", "dev", ifname, "up")
+        case steps.KeepMac(ifnames=ifnames, mac=mac):
+            settle = ("udevadm", "settle", f"--timeout={UDEV_S}")
+            return (settle, *(("ip", "link", "set", "dev", ifname, "address", mac) for ifname in ifnames))
         case steps.LetSettle(seconds=seconds):
             return (("sleep", str(seconds)),)
         case steps.AddRoutes(routes=routes):

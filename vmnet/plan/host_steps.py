@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from vmnet.facts import Route
 from vmnet.facts.probes import Probe
 from vmnet.facts.proof import Proof
+from vmnet.names import Mac
 from vmnet.spec import IpAddress, IpInterface
 
 Settings = tuple[tuple[str, str], ...]
@@ -108,6 +109,15 @@ class FlapLink:
     """Set a link down and up, through netlink: an 802.3ad bond then chooses its aggregator at once."""
 
     ifname: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepMac:
+    """Give links that were just made their MAC again, once udev has done with them: it sets one of its own choice on a
+    new bond or bridge (systemd.link(5), MACAddressPolicy=persistent), and at times after NetworkManager has set its."""
+
+    ifnames: tuple[str, ...]
+    mac: Mac
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

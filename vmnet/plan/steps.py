@@ -17,6 +17,7 @@ from vmnet.plan.host_steps import (
     DeleteProfile,
     DisconnectDevice,
     FlapLink,
+    KeepMac,
     LetSettle,
     ModifyProfile,
     OpenCheckpoint,
@@ -52,7 +53,7 @@ from vmnet.spec import IpAddress, IpInterface
 
 CheckpointStep = OpenCheckpoint | CommitCheckpoint | RollBackCheckpoint
 ProfileStep = AddProfile | ModifyProfile | DeleteProfile | RestoreProfile | ActivateProfile | DeactivateProfile
-LinkStep = DisconnectDevice | ReapplyDevice | FlapLink | LetSettle | AddRoutes | RemoveRoutes | ProveUntouched
+LinkStep = DisconnectDevice | ReapplyDevice | FlapLink | KeepMac | LetSettle | AddRoutes | RemoveRoutes | ProveUntouched
 WaitStep = WaitCarrier | WaitLacp | WaitPorts | WaitAddress | WaitNeighbour | WaitAnswer | WaitConfirmation
 NetworkStep = DefineNetwork | StartNetwork | StopNetwork | UndefineNetwork | SetNetworkAutostart
 DomainStep = MoveInterface | RewriteSavedState | AddInterface | RemoveInterface | BounceLinks | RaiseLinks
@@ -166,6 +167,7 @@ __all__ = [
     "FlapLink",
     "HostGoal",
     "HostStep",
+    "KeepMac",
     "LetSettle",
     "LibvirtStep",
     "LinkStep",

@@ -227,6 +227,9 @@ def _step_lines(planned: Planned) -> Iterable[str]:
             return ('run nm CheckpointDestroy o "$checkpoint"', "checkpoint=", "trap - INT TERM HUP")
         case _ if isinstance(step, steps.WaitStep):
             return (_wait_line(step),)
+        case steps.KeepMac():
+            settle, *set_macs = commands_of(step)
+            return f"{shlex.join(settle)} || :", *(shlex.join(("run", *argv)) for argv in set_macs)
         case steps.RemoveRoutes():
             return (f"{shlex.join(argv)} 2>/dev/null" for argv in commands_of(step))
         case _ if isinstance(step, steps.NetworkStep):

@@ -78,6 +78,8 @@ def _link(step: steps.LinkStep) -> str:
             return f"set {ifname} down and up"
         case steps.AddRoutes(routes=routes) | steps.RemoveRoutes(routes=routes):
             return f"{'add' if isinstance(step, steps.AddRoutes) else 'remove'} {_routes(routes)}"
+        case steps.KeepMac(ifnames=ifnames, mac=mac):
+            return f"keep the MAC {mac} on {', '.join(ifnames)}"
         case steps.LetSettle(seconds=seconds):
             return f"let the switch settle for {seconds} s"
         case steps.ProveUntouched(ifname=ifname):
