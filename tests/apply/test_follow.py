@@ -153,7 +153,7 @@ def test_an_interrupt_cancels_and_waits_for_the_end(tmp_path: Path) -> None:
     timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM))
     timer.start()
     with one_interrupt(), pytest.raises(KeyboardInterrupt):
-        following.watch(journal, lambda _: None)
+        following.watch(journal, PLAN, lambda _: None)
     worker.join()
 
 
@@ -170,7 +170,7 @@ def test_a_lost_terminal_leaves_the_run_alone(tmp_path: Path) -> None:
     journal = Journal.create(PLAN, FACTS, tmp_path)
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGHUP)).start()
     with one_interrupt(), pytest.raises(TerminalGone) as caught:
-        following.watch(journal, lambda _: None)
+        following.watch(journal, PLAN, lambda _: None)
     assert "goes on" in caught.value.__notes__[0]
     assert not is_cancelled(journal)
 
@@ -179,7 +179,7 @@ def test_an_interrupt_that_comes_too_late_says_that_the_run_stands(tmp_path: Pat
     journal = Journal.create(PLAN, FACTS, tmp_path)
     carries_out(journal)
     with pytest.raises(KeyboardInterrupt) as caught:
-        following.watch(journal, lambda _: None, cancelled=True)
+        following.watch(journal, PLAN, lambda _: None, cancelled=True)
     assert f"vmnet undo {journal.run}" in caught.value.__notes__[0]
 
 
@@ -187,7 +187,7 @@ def test_a_worker_that_is_gone_is_not_waited_for(tmp_path: Path) -> None:
     journal = Journal.create(PLAN, FACTS, tmp_path)
     journal.note("worker", text="1")
     with pytest.raises(ToolError, match="is gone"):
-        following.watch(journal, lambda _: None, give_up_s=0.3)
+        following.watch(journal, PLAN, lambda _: None, give_up_s=0.3)
 
 
 def test_a_cancelled_run_is_not_begun(tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_an_ending_that_a_loss_of_power_cut_off_is_said_again(tmp_path: Path) ->
     for _ in range(2):
         work(journal, lock=tmp_path / "lock")
         assert [entry.event for entry in journal.entries()].count("ended") == 1
-    following.watch(journal, lambda _: None, give_up_s=1)
+    following.watch(journal, PLAN, lambda _: None, give_up_s=1)
 
 
 def test_a_line_that_a_loss_of_power_cut_short_stays_apart(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ class RecordingExecutor:
     undone: list[str] = field(default_factory=list)
     waited: int = 0
     silent_after: str = ""
+    connected: bool = False
     saved: tuple[str, ...] = ()
 
     def execute(self, step: steps.Step, *, undoing: bool = False) -> None:
@@ -70,6 +71,14 @@ class RecordingExecutor:
         if isinstance(step, steps.CommitCheckpoint):
             self.checkpoint = None
         self.done.append(name)
+
+    def connect(self) -> None:
+        self.connected = True
+
+    def execute_together(self, taken: Sequence[steps.Step], *, undoing: bool = False) -> None:
+        assert self.connected
+        for step in taken:
+            self.execute(step, undoing=undoing)
 
     def find_checkpoint(self, path: str | None) -> bool:
         return self.checkpoint is not None

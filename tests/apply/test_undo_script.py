@@ -96,7 +96,7 @@ def test_the_link_leads_to_the_newest_run_that_is_left(tmp_path: Path) -> None:
     second.note("rolled-back")
     point_to_undo_script(runs)
     assert link.resolve() == (first.directory / UNDO_SCRIPT).resolve()
-    second.write("plan.json", b"{}")
+    second.write("plan.jsonl", b"{}")
     second.note("committed")
     point_to_undo_script(runs)
     assert link.resolve() == (first.directory / UNDO_SCRIPT).resolve()

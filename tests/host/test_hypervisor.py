@@ -54,8 +54,10 @@ def test_networks_are_made_and_removed(tested: Hypervisor) -> None:
 
 
 def test_documents_for_the_record(tested: Hypervisor) -> None:
-    names = [name.split("-")[0] + name[-15:] for name in tested.read_documents()]
+    (domain,) = tested.read_domains()
+    names = [name.split("-")[0] + name[-15:] for name, _ in tested.read_documents({domain.uuid})]
     assert len(names) == 3
+    assert [name.split("-")[0] for name, _ in tested.read_documents(())] == ["network"]
 
 
 def test_unknown_objects_have_a_hint(tested: Hypervisor) -> None:

@@ -22,7 +22,7 @@ SSH = ["ssh", "root@172.16.4.3"]
 def test_the_terminal_goes_and_a_new_connection_confirms(lab: Lab) -> None:
     command = " ".join(["vmnet", *ADOPT, "--confirm", "120", "--probe", "'ping -c 1 -W 2 172.16.4.50'"])
     with lab.popen([*SSH[:1], "-tt", *SSH[1:], command], on_lan=True) as terminal:
-        lab.run("until grep -qs WaitConfirmation /var/lib/vmnet/runs/*/plan.json; do sleep 0.2; done", timeout=60)
+        lab.run("until grep -qs WaitConfirmation /var/lib/vmnet/runs/*/plan.jsonl; do sleep 0.2; done", timeout=60)
         time.sleep(3)
         lab.run(["pkill", "-KILL", "-f", "^ssh -tt"])
         terminal.wait(timeout=30)

@@ -20,10 +20,10 @@ WEB = "00000000-0000-4000-8000-000000000201"
 PCI = "0000:00:03.0"
 DEFAULT = Source(type="network", network="default")
 HOST_BRIDGE = Source(type="network", network="host-bridge")
-BEFORE = f"""<interface type='network'>
-  <mac address='{facts.WEB_MAC}'/>
-  <source network='default'/>
-  <model type='virtio'/>
+BEFORE = f"""<interface type="network">
+  <mac address="{facts.WEB_MAC}"/>
+  <source network="default"/>
+  <model type="virtio"/>
 </interface>"""
 AFTER = BEFORE.replace("default", "host-bridge")
 NETWORK = """<network>
@@ -46,7 +46,7 @@ def move(scope: str) -> steps.MoveInterface:
     """Move web01's interface in one of its documents."""
     return steps.MoveInterface(
         domain="web01", domain_uuid=WEB, scope=scope, mac=facts.WEB_MAC, address=PCI, was=DEFAULT,
-        wanted=HOST_BRIDGE, before=BEFORE, after=AFTER,
+        wanted=HOST_BRIDGE, document=BEFORE,
     )  # fmt: skip
 
 

@@ -118,7 +118,7 @@ def test_commands_can_be_pasted() -> None:
 
 def test_elements_cut_out_of_a_document_lose_its_depth() -> None:
     text = samples.BEFORE.replace("\n", "\n    ")
-    step = replace(samples.move("running"), before=text, after=text.replace("default", "host-bridge"))
+    step = replace(samples.move("running"), document=text)
     assert document_diff(step) == document_diff(samples.move("running"))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from vmnet.apply.execute_libvirt import execute_libvirt
+from vmnet.apply.move_interfaces import move_persistent
 from vmnet.apply.untouched import prove_untouched
 from vmnet.apply.waits import wait
 from vmnet.errors import LinkError, ToolError
@@ -19,7 +20,7 @@ from vmnet.plan import steps
 from vmnet.plan.commands import commands_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from vmnet.facts import Probe
 
@@ -191,14 +192,33 @@ class Executor:
             time.sleep(_PAUSE_S)
         return left
 
+    def connect(self) -> None:
+        """Open the connection to libvirt."""
+        self._libvirt()
+
+    def execute_together(self, taken: Sequence[steps.Step], *, undoing: bool = False) -> None:
+        """Carry out steps of one domain, several only where all move interfaces in its stored document. Several
+        threads may be at it, each with a domain of its own, once `connect` was called.
+
+        Raises:
+            HypervisorError, Conflict, LinkError: one failed.
+        """
+        moves = [step for step in taken if isinstance(step, steps.MoveInterface)]
+        if len(taken) > 1:
+            move_persistent(moves, self._libvirt())
+            return
+        for step in taken:
+            assert isinstance(step, steps.LibvirtStep)
+            execute_libvirt(step, self._libvirt(), undoing=undoing)
+
     def _libvirt(self) -> Hypervisor:
         if self._hypervisor is None:
             self._hypervisor = Hypervisor(self.uri, read_only=False)
         return self._hypervisor
 
-    def read_documents(self) -> dict[str, str]:
-        """Return every document of libvirt, with secrets, by a file name for it."""
-        return self._libvirt().read_documents()
+    def read_documents(self, uuids: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Yield the documents of libvirt's networks and of these domains, with secrets, by file names."""
+        return self._libvirt().read_documents(uuids)
 
     def close(self) -> None:
         """Close the connection to libvirt, if there is one."""

@@ -84,7 +84,7 @@ def _execute(step: LibvirtStep, hypervisor: Hypervisor, taps: Taps) -> None:  # 
         case MoveInterface(scope="running"):
             move_running(step, hypervisor, taps)
         case MoveInterface():
-            move_persistent(step, hypervisor)
+            move_persistent((step,), hypervisor)
         case RewriteSavedState():
             _rewrite(step, hypervisor)
         case AddInterface():

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,7 @@ def apply(
         journal = Journal.create(plan, facts, runs)
         write_request(journal, Request(uri=uri))
     cancelled = _start(journal, start)
-    return watch(journal, progress or (lambda _: None), cancelled=cancelled)
+    return watch(journal, plan, progress or (lambda _: None), cancelled=cancelled)
 
 
 def _start(journal: Journal, start: Callable[[Journal], None]) -> bool:
@@ -101,12 +102,14 @@ def follow(run: str | None = None, progress: Report | None = None, *, runs: Path
         if not newest or read_ending(newest[0]) is not None:
             raise SpecError("no run goes on", "vmnet runs lists those that have ended; vmnet follow RUN shows one")
         journal = newest[0]
-    return watch(journal, progress or (lambda _: None))
+    return watch(journal, journal.plan(), progress or (lambda _: None))
 
 
-def watch(journal: Journal, report: Report, *, cancelled: bool = False, give_up_s: float = GIVE_UP_S) -> RunResult:
+def watch(
+    journal: Journal, plan: Plan, report: Report, *, cancelled: bool = False, give_up_s: float = GIVE_UP_S
+) -> RunResult:
     """Report a run's progress until it has ended; an interrupt cancels it, the loss of the terminal does not."""
-    tail = _Tail(journal)
+    tail = _Tail(journal, plan)
     while True:
         try:
             ending = _until_ended(journal, tail, report, give_up_s)
@@ -124,16 +127,16 @@ def watch(journal: Journal, report: Report, *, cancelled: bool = False, give_up_
         late = KeyboardInterrupt()
         late.add_note(f"run {journal.run} was done by then and stands: sudo vmnet undo {journal.run} takes it back")
         raise late
-    return ending.result
+    return replace(ending.result, plan=plan)
 
 
 class _Tail:
     """Reads a journal as it grows, from its first line."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, plan: Plan) -> None:
         self._path = journal.directory / "journal.jsonl"
         self._offset = 0
-        self._watcher = Watcher(journal.plan())
+        self._watcher = Watcher(plan)
 
     def new(self) -> Iterator[tuple[Entry, Progress | None]]:
         """Yield the lines that are whole and were not read yet, each with what it tells of a step."""

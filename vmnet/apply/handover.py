@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vmnet import errors, fields
@@ -78,7 +78,10 @@ def read_request(journal: Journal) -> Request:
 
 
 def write_ending(journal: Journal, ending: Ending) -> None:
-    """Leave the ending for whoever follows, and say in the journal that it is there."""
+    """Leave the ending for whoever follows, and say in the journal that it is there; the plan is in the run already."""
+    result = ending.result
+    if result is not None:
+        ending = replace(ending, result=replace(result, plan=replace(result.plan, planned=(), rows=())))
     journal.write(_ENDING, json.dumps(fields.encode(ending)).encode())
     note_ended(journal)
 
@@ -90,7 +93,7 @@ def note_ended(journal: Journal) -> None:
 
 
 def read_ending(journal: Journal) -> Ending | None:
-    """Return how the run ended; None while it has not."""
+    """Return how the run ended, its result with the plan's outline; None while it has not."""
     path = journal.directory / _ENDING
     if not path.exists():
         return None

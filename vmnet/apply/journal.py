@@ -1,8 +1,8 @@
 """What a run does is written down, and on the disk, before it is done.
 
-A run's directory, readable by root only, holds `plan.json`, `facts.json` (the host before), `profiles/` (byte copies of
-every NetworkManager profile), `domains/` (every domain's document, with secrets) and `journal.jsonl`: one line for each
-step begun, done, failed or undone.
+A run's directory, readable by root only, holds `plan.jsonl`, `facts.json` (the host before), `profiles/` (byte copies
+of every NetworkManager profile), `domains.tar` (every document, with its secrets, of the domains that change) and
+`journal.jsonl`: one line for each step begun, done, failed or undone.
 """
 
 from __future__ import annotations
@@ -10,20 +10,24 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from vmnet import fields
+from vmnet.apply.plan_file import plan_lines, read_outline, read_plan
 from vmnet.errors import SpecError
 from vmnet.facts import Facts
-from vmnet.plan.steps import Plan, Planned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from vmnet.plan.steps import Plan, Planned
 
 RUNS = Path("/var/lib/vmnet/runs")
+_PLAN = "plan.jsonl"
 _AFTER = "after.json"
 UNDO_SCRIPT = "undo.sh"
 """In a run's directory: what takes the run back without vmnet. A link of that name, beside the directory of all runs,
@@ -85,40 +89,49 @@ class Journal:
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         directory = _new_directory(runs, f"{stamp}-{plan.command}")
         journal = cls(directory)
-        journal.write("plan.json", json.dumps(fields.encode(plan), indent=1).encode())
-        journal.write("facts.json", json.dumps(fields.encode(facts)).encode())
+        journal.write(_PLAN, plan_lines(plan))
+        journal.write("facts.json", [json.dumps(fields.encode(_without_documents(facts))).encode()])
         journal.note("opened")
         sync_directory(runs)
         return journal
 
-    def write(self, name: str, content: bytes) -> Path:
+    def write(self, name: str, content: bytes | Iterable[bytes]) -> Path:
         """Write a file of the run, whole or not at all, so that it survives a loss of power; return its path."""
+        with self.writing(name) as file:
+            file.writelines([content] if isinstance(content, bytes) else content)
+        return self.directory / name
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[BinaryIO]:
+        """Open a file of the run for writing; it is there, and on the disk, once the block has ended without error."""
         path = self.directory / name
         path.parent.mkdir(mode=0o700, exist_ok=True)
         begun = path.with_name(f".{path.name}.new")
         handle = os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(handle, "wb") as file:  # noqa: PTH123 - the descriptor carries the mode
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         begun.rename(path)
         sync_directory(path.parent)
-        return path
 
     def note(self, event: str, step: int = -1, text: str = "", *, undo: int = 0, seconds: float = 0.0) -> Entry:
-        """Append a line, wait until it is on the disk, and return it; one that a crash cut short stays apart."""
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        entry = Entry(event=event, step=step, text=text, time=stamp, undo=undo, seconds=seconds)
-        line = json.dumps(fields.encode(entry))
+        """Append a line, wait until it is on the disk, and return it."""
+        entry = Entry(event=event, step=step, text=text, time=now(), undo=undo, seconds=seconds)
+        self.note_all((entry,))
+        return entry
+
+    def note_all(self, entries: Iterable[Entry]) -> None:
+        """Append lines and wait until all are on the disk; one that a crash cut short stays apart."""
+        text = "".join(f"{json.dumps(fields.encode(entry))}\n" for entry in entries)
         handle = os.open(self.directory / "journal.jsonl", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             size = os.fstat(handle).st_size
             cut_short = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-            os.write(handle, b"\n" * cut_short + line.encode() + b"\n")
+            os.write(handle, b"\n" * cut_short + text.encode())
             os.fsync(handle)
         finally:
             os.close(handle)
-        return entry
 
     def entries(self) -> Iterator[Entry]:
         """Yield the journal's lines; one that a crash cut short is passed over."""
@@ -157,7 +170,11 @@ class Journal:
 
     def plan(self) -> Plan:
         """Return the run's plan."""
-        return fields.decode(Plan, json.loads((self.directory / "plan.json").read_text("utf-8")), "plan")
+        return read_plan(self.directory / _PLAN)
+
+    def outline(self) -> Plan:
+        """Return the run's plan without its steps and rows."""
+        return read_outline(self.directory / _PLAN)
 
     def facts(self) -> Facts:
         """Return the host as it was before the run."""
@@ -168,6 +185,21 @@ class Journal:
         planned = self.plan().planned
         indexes = sorted({entry.step for entry in self.entries() if entry.event == "begin"})
         return tuple(planned[index] for index in indexes if 0 <= index < len(planned))
+
+
+def now() -> str:
+    """Return the time as the journal writes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _without_documents(facts: Facts) -> Facts:
+    """Leave out what is kept elsewhere and may be large: of the domains, only the running interfaces are asked for."""
+    domains = (
+        replace(d, running=tuple(replace(i, document="") for i in d.running), persistent=(), saved=None, snapshots=())
+        for d in facts.domains
+        if d.running
+    )
+    return replace(facts, domains=tuple(domains))
 
 
 def parse_entry(line: str) -> Entry | None:

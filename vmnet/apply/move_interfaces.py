@@ -12,7 +12,7 @@ from vmnet.errors import Conflict, HypervisorError, LinkError
 from vmnet.host import netlink, sysfs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from vmnet.facts import Interface
     from vmnet.host.hypervisor import Hypervisor
@@ -43,10 +43,9 @@ class InterfaceGone(Conflict):
     """The domain has no such interface any more."""
 
 
-def _find(step: MoveInterface, hypervisor: Hypervisor) -> Interface | None:
-    """Return the interface as it is now; None when the domain has no document of that kind, being shut off or
+def _find(step: MoveInterface, document: str | None) -> Interface | None:
+    """Return the interface as `document` has it; None when the domain has none of that kind, being shut off or
     transient by now."""
-    document = hypervisor.read_document(step.domain_uuid, step.scope)
     if document is None:
         return None
     interface = find_interface(document, step.mac, step.address)
@@ -63,17 +62,21 @@ def _find(step: MoveInterface, hypervisor: Hypervisor) -> Interface | None:
     return interface
 
 
-def move_persistent(step: MoveInterface, hypervisor: Hypervisor) -> None:
-    """Move the interface in the stored document; nothing happens where it is there already."""
-    interface = _find(step, hypervisor)
-    if interface is None or interface.source == step.wanted:
-        return
-    hypervisor.update_interface(step.domain_uuid, PERSISTENT, with_source(interface.document, step.wanted))
-    _check_moved(step, hypervisor)
+def move_persistent(moves: Sequence[MoveInterface], hypervisor: Hypervisor) -> None:
+    """Move interfaces of one domain in its stored document; nothing happens where they are there already."""
+    uuid = moves[0].domain_uuid
+    document = hypervisor.read_document(uuid, PERSISTENT)
+    found = [(step, _find(step, document)) for step in moves]
+    for step, interface in found:
+        if interface is not None and interface.source != step.wanted:
+            hypervisor.update_interface(uuid, PERSISTENT, with_source(interface.document, step.wanted))
+    document = hypervisor.read_document(uuid, PERSISTENT)
+    for step in moves:
+        _check_moved(step, document)
 
 
-def _check_moved(step: MoveInterface, hypervisor: Hypervisor) -> None:
-    seen = _find(step, hypervisor)
+def _check_moved(step: MoveInterface, document: str | None) -> None:
+    seen = _find(step, document)
     if seen is not None and seen.source != step.wanted:
         raise HypervisorError(
             f"libvirt reports no error, but interface {step.mac} of {step.domain} has not moved ({step.scope})",
@@ -88,7 +91,7 @@ def move_running(step: MoveInterface, hypervisor: Hypervisor, taps: Taps) -> Non
         HypervisorError: libvirt failed; document and kernel are as they were.
         Conflict, LinkError: as `execute_libvirt`.
     """
-    interface = _find(step, hypervisor)
+    interface = _find(step, hypervisor.read_document(step.domain_uuid, RUNNING))
     if interface is None:
         return
     tap = interface.target
@@ -100,7 +103,7 @@ def move_running(step: MoveInterface, hypervisor: Hypervisor, taps: Taps) -> Non
     mtu = _match_mtu(tap, step.wanted_bridge, taps)
     try:
         hypervisor.update_interface(step.domain_uuid, RUNNING, with_source(interface.document, step.wanted))
-        _check_moved(step, hypervisor)
+        _check_moved(step, hypervisor.read_document(step.domain_uuid, RUNNING))
     except HypervisorError:
         # libvirt 11.3 can fail with the tap moved or without any controller, and believe it is where it was.
         _take_back(step, interface, hypervisor)

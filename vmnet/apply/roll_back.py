@@ -28,6 +28,14 @@ class StepExecutor(Protocol):
         """Carry out one step."""
         ...
 
+    def connect(self) -> None:
+        """Open what `execute_together` needs."""
+        ...
+
+    def execute_together(self, taken: Sequence[steps.Step], *, undoing: bool = False) -> None:
+        """Carry out steps of one domain; may be called from several threads, for other domains."""
+        ...
+
     def find_checkpoint(self, path: str | None) -> bool:
         """Take over a checkpoint that a process before this one opened; return whether it is still there."""
         ...

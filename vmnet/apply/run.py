@@ -8,10 +8,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vmnet.apply import guests
+from vmnet.apply import guests, lanes
+from vmnet.apply.documents_kept import write_documents
 from vmnet.apply.execute import Executor
 from vmnet.apply.handover import is_confirmed, read_request
-from vmnet.apply.journal import Journal, RunState, find_run
+from vmnet.apply.journal import Entry, Journal, RunState, find_run, now
 from vmnet.apply.progress import Watcher
 from vmnet.apply.result import RunResult
 from vmnet.apply.roll_back import StepExecutor, answers_after, roll_back
@@ -23,9 +24,8 @@ from vmnet.host.profile_files import copy_profiles, read_saved
 from vmnet.plan import steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from vmnet.apply.journal import Entry
     from vmnet.apply.progress import Progress
     from vmnet.plan.steps import Plan, Planned
 
@@ -129,11 +129,12 @@ def _touched(plan: Plan) -> dict[str, str]:
 
 
 def _keep_documents(plan: Plan, executor: Executor, journal: Journal) -> None:
-    """Write every domain's documents, with secrets, beside the journal when the plan touches domains."""
+    """Write the documents of networks and of the domains that the plan changes, with secrets, beside the journal."""
     if not any(isinstance(planned.step, steps.LibvirtStep) for planned in plan.planned):
         return
-    for name, document in executor.read_documents().items():
-        journal.write(f"domains/{name}", document.encode())
+    uuids = {uuid for planned in plan.planned for uuid in steps.domains_of(planned.step)}
+    with journal.writing("domains.tar") as file:
+        write_documents(executor.read_documents(uuids), file)
 
 
 _AGAIN = (steps.ActivateProfile, steps.WaitNeighbour, steps.WaitAnswer)
@@ -150,11 +151,18 @@ class _Teller:
             self._watcher.feed(entry)
 
     def __call__(self, event: str, step: int = -1, text: str = "", *, undo: int = 0, seconds: float = 0.0) -> Entry:
-        entry = self._journal.note(event, step, text, undo=undo, seconds=seconds)
-        progress = self._watcher.feed(entry)
-        if progress is not None:
-            self._report(progress)
+        entry = Entry(event=event, step=step, text=text, time=now(), undo=undo, seconds=seconds)
+        self.all((entry,))
         return entry
+
+    def all(self, entries: Iterable[Entry]) -> None:
+        """Write lines down together, and tell of each."""
+        entries = tuple(entries)
+        self._journal.note_all(entries)
+        for entry in entries:
+            progress = self._watcher.feed(entry)
+            if progress is not None:
+                self._report(progress)
 
 
 def carry_out(plan: Plan, executor: StepExecutor, journal: Journal, report: Report, *, first: int = 0) -> None:
@@ -172,9 +180,12 @@ def carry_out(plan: Plan, executor: StepExecutor, journal: Journal, report: Repo
         for _, planned in numbered[:first]:
             if isinstance(planned.step, _AGAIN):
                 executor.execute(planned.step)
-        for index, planned in numbered[first:]:
-            begun.append((index, planned))
-            _one_step(index, plan, executor, note)
+        for part in lanes.parts(plan.planned, first):
+            begun += [numbered[index] for lane in part for index in lane]
+            if lanes.alone(part):
+                _one_step(part[0][0], plan, executor, note)
+            else:
+                _side_by_side(part, plan, executor, note)
         note("committed")
         finished = True
     finally:
@@ -206,6 +217,14 @@ def _one_step(index: int, plan: Plan, executor: StepExecutor, note: _Teller) -> 
         note("failed", index, error.message, seconds=time.monotonic() - started)
         raise
     note("done", index, seconds=time.monotonic() - started)
+
+
+def _side_by_side(part: list[lanes.Lane], plan: Plan, executor: StepExecutor, note: _Teller) -> None:
+    """Take the steps of several domains at the same time."""
+    undoing = plan.undoes is not None
+    note.all(Entry(event="begin", step=index, time=now()) for lane in part for index in lane)
+    executor.connect()
+    lanes.take(part, plan.planned, lambda taken: executor.execute_together(taken, undoing=undoing), note.all)
 
 
 def take_up(plan: Plan, executor: StepExecutor, journal: Journal, report: Report) -> None:

@@ -28,7 +28,7 @@ UNDO_TIMEOUT_S = 90
 def standing_runs(runs: Path = RUNS) -> tuple[Journal, ...]:
     """Return the runs that are in force, or were cut off, oldest first; undo runs are not among them."""
     found = [journal for journal in list_runs(runs) if journal.state() in _STANDING]
-    return tuple(journal for journal in found if journal.plan().undoes is None)
+    return tuple(journal for journal in found if journal.outline().undoes is None)
 
 
 def last_goal(runs: Path = RUNS) -> HostGoal | None:
@@ -37,7 +37,7 @@ def last_goal(runs: Path = RUNS) -> HostGoal | None:
         journals = standing_runs(runs)
     except PermissionError:
         return None
-    goals = [journal.plan().goal for journal in journals if journal.state() is RunState.STANDS]
+    goals = [journal.outline().goal for journal in journals if journal.state() is RunState.STANDS]
     return next((goal for goal in reversed(goals) if goal is not None), None)
 
 
@@ -97,7 +97,7 @@ def _check_nothing_rests_on(host: Sequence[Planned], journal: Journal, facts: Fa
         )
     if not host:
         return
-    later = [other for other in standing_runs(runs) if other.run > journal.run and other.plan().goal is not None]
+    later = [other for other in standing_runs(runs) if other.run > journal.run and other.outline().goal is not None]
     if later:
         raise Refused(
             f"run {later[-1].run} came later and rests on {journal.run}", f"first: vmnet undo {later[-1].run}"

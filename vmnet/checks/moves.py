@@ -17,33 +17,36 @@ if TYPE_CHECKING:
 
 def interfaces_moved(plan: Plan, facts: Facts) -> Iterator[Finding]:
     """domain.moved: each interface that the plan moved is on its new source, in the document that it names."""
+    domains = _by_uuid(facts)
     for planned in plan.planned:
         step = planned.step
         if isinstance(step, steps.MoveInterface):
-            interface = _find(_document(_domain(step.domain_uuid, facts), step.scope), step.mac)
+            interface = _find(_document(domains.get(step.domain_uuid), step.scope), step.mac)
             seen = describe(interface.source) if interface else "no such interface"
             yield _finding("domain.moved", step, str(step.mac), describe(step.wanted), seen, step.scope)
 
 
 def interfaces_added(plan: Plan, facts: Facts) -> Iterator[Finding]:
     """domain.added: each interface that the plan added is there."""
+    domains = _by_uuid(facts)
     for planned in plan.planned:
         step = planned.step
         for scope in step.scopes if isinstance(step, steps.AddInterface) else ():
             assert isinstance(step, steps.AddInterface)
-            interface = _find(_document(_domain(step.domain_uuid, facts), scope), step.mac)
+            interface = _find(_document(domains.get(step.domain_uuid), scope), step.mac)
             seen = "there" if interface else "no such interface"
             yield _finding("domain.added", step, str(step.mac), "there", seen, scope)
 
 
 def saved_states_rewritten(plan: Plan, facts: Facts) -> Iterator[Finding]:
     """domain.rewritten: the managed saves and snapshots that the plan changed lead to the new source, too."""
+    domains = _by_uuid(facts)
     for planned in plan.planned:
         step = planned.step
         if not isinstance(step, steps.RewriteSavedState):
             continue
         place = f"snapshot {step.snapshot}" if step.snapshot else "managed save"
-        for interface in _saved(_domain(step.domain_uuid, facts), step.snapshot):
+        for interface in _saved(domains.get(step.domain_uuid), step.snapshot):
             if interface.mac in step.macs:
                 seen = describe(interface.source)
                 yield _finding("domain.rewritten", step, str(interface.mac), describe(step.wanted), seen, place)
@@ -70,8 +73,8 @@ def _finding(
     )
 
 
-def _domain(uuid: str, facts: Facts) -> Domain | None:
-    return next((domain for domain in facts.domains if domain.uuid == uuid), None)
+def _by_uuid(facts: Facts) -> dict[str, Domain]:
+    return {domain.uuid: domain for domain in facts.domains}
 
 
 def _document(domain: Domain | None, scope: str) -> tuple[Interface, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
@@ -25,9 +26,9 @@ def show(session: Session, blocks: Iterable[Block], *, error: bool = False) -> N
     """Print blocks to standard output, or to standard error."""
     stream = session.stderr if error else session.stdout
     columns = session.environ.get("COLUMNS", "")
-    width = int(columns) if columns.isdecimal() and int(columns) > 0 else None
-    if width is None and not stream.isatty():
-        width = FILE_WIDTH
+    width = shutil.get_terminal_size().columns if stream.isatty() else FILE_WIDTH
+    if columns.isdecimal() and int(columns) > 0:
+        width = int(columns)
     Screen(stream, colour=wants_colour(stream, session.environ), width=width).show(blocks)
 
 

@@ -16,7 +16,7 @@ from vmnet.host.libvirt_calls import GONE, Code, ask, calling, open_connection
 from vmnet.names import Mac
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from vmnet.host.libvirt_calls import Connection, DomainHandle, InterfaceHandle, NetworkHandle
 
@@ -131,21 +131,21 @@ class HypervisorReader:
             found.extend(_addresses(rows, "addr", [mac] * len(rows), "agent"))
         return found
 
-    def read_documents(self) -> dict[str, str]:
-        """Return every document with its secrets, by a file name for it: what was, before a run changed it.
+    def read_documents(self, uuids: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Yield the documents of all networks and of these domains, with their secrets, each with a file name for it:
+        what was, before a run changed it.
 
         Needs a connection that may write, for libvirt shows secrets to no other. Keep the files from other eyes.
         """
-        documents: dict[str, str] = {}
         with calling("list the networks"):
             networks = self._connection.listAllNetworks(0)
         for network in networks:
-            documents |= _unless_gone(_network_documents, network) or {}
+            yield from (_unless_gone(_network_documents, network) or {}).items()
         with calling("list the domains"):
             domains = self._connection.listAllDomains(0)
         for domain in domains:
-            documents |= _unless_gone(_domain_documents, domain) or {}
-        return documents
+            if domain.UUIDString() in uuids:
+                yield from (_unless_gone(_domain_documents, domain) or {}).items()
 
 
 class _Listing:

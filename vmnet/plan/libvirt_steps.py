@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vmnet.documents.interfaces import parse_interface, with_source
+from vmnet.documents.text import parse_document
 from vmnet.facts import Source
 from vmnet.names import Mac
 
@@ -54,8 +56,8 @@ class SetNetworkAutostart:
 class MoveInterface:
     """Change the source of one interface in one document of a domain, and nothing else.
 
-    `scope` is "running" or "persistent"; mac and address (PCI) find the interface. `before` and `after` are the
-    `<interface>` elements for people to compare; the executor edits the document as it is by then.
+    `scope` is "running" or "persistent"; mac and address (PCI) find the interface. `document` is the `<interface>`
+    element as it was when the run was planned; the executor edits the one that is there by then.
     """
 
     domain: str
@@ -65,9 +67,19 @@ class MoveInterface:
     address: str | None
     was: Source
     wanted: Source
-    before: str
-    after: str
+    document: str
     wanted_bridge: str | None = None
+
+    @property
+    def before(self) -> str:
+        """The element on its old source, for people to compare."""
+        there = parse_interface(parse_document(self.document)).source == self.was
+        return self.document if there else with_source(self.document, self.was)
+
+    @property
+    def after(self) -> str:
+        """The element on its new source."""
+        return with_source(self.document, self.wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from vmnet.plan.moves import Move
     from vmnet.plan.steps import Planned
 
+    _Addresses = dict[Mac | None, list[GuestAddress]]
+
 _LEARNING_FILTERS = (
     "clean-traffic",
     "clean-traffic-gateway",
@@ -35,6 +37,11 @@ def move_rows(
     moves: Iterable[Move], destination: Destination, planned: Sequence[Planned], facts: Facts, *, bounce_s: int
 ) -> tuple[MovedInterface, ...]:
     """Return a row for each move: what changes, what the guest notices, what is left to do by hand."""
+    rewrites: dict[str, list[RewriteSavedState]] = {}
+    for item in planned:
+        if isinstance(item.step, RewriteSavedState):
+            rewrites.setdefault(item.step.domain_uuid, []).append(item.step)
+    addresses = _by_mac(facts)
     return tuple(
         MovedInterface(
             domain=move.domain.name,
@@ -42,20 +49,17 @@ def move_rows(
             mac=move.pair.either.mac,
             was=describe(move.pair.either.source),
             wanted=destination.words,
-            scopes=_scopes(move, planned),
-            address_now=known_addresses(move.pair.either.mac, facts),
-            remark="; ".join((*_notices(move, bounce_s), *_by_hand(move, facts))),
+            scopes=_scopes(move, rewrites.get(move.domain.uuid, ())),
+            address_now=known_addresses(addresses.get(move.pair.either.mac, ())),
+            remark="; ".join((*_notices(move, bounce_s), *_by_hand(move, addresses, facts))),
         )
         for move in moves
     )
 
 
-def _scopes(move: Move, planned: Sequence[Planned]) -> tuple[str, ...]:
+def _scopes(move: Move, rewrites: Iterable[RewriteSavedState]) -> tuple[str, ...]:
     scopes = [scope for scope, moves in ((RUNNING, move.running), (PERSISTENT, move.persistent)) if moves]
-    for item in planned:
-        step = item.step
-        if not isinstance(step, RewriteSavedState) or step.domain_uuid != move.domain.uuid:
-            continue
+    for step in rewrites:
         place = "managed save" if step.snapshot is None else f"snapshot {step.snapshot}"
         if move.pair.either.mac in step.macs and place not in scopes:
             scopes.append(place)
@@ -78,7 +82,7 @@ def _notices(move: Move, bounce_s: int) -> Iterator[str]:
         yield "keeps its old address until it asks again"
 
 
-def _by_hand(move: Move, facts: Facts) -> Iterator[str]:
+def _by_hand(move: Move, addresses: _Addresses, facts: Facts) -> Iterator[str]:
     interface = move.pair.either
     if move.hindrance:
         way = "left as it is" if move.fixed else "power it off and on"
@@ -91,29 +95,33 @@ def _by_hand(move: Move, facts: Facts) -> Iterator[str]:
         yield f"filter {interface.filter} lets only {interface.filter_address} pass: change it with virsh edit"
     elif interface.filter in _LEARNING_FILTERS and move.running:
         yield f"filter {interface.filter} has learnt the old address: power it off and on"
-    if _seems_static(interface, facts):
+    if _seems_static(interface, addresses.get(interface.mac, ()), facts):
         yield "its address seems to be static: change it inside the guest"
     if move.domain.checkpoints:
         yield "its checkpoints still name the old network, which does no harm"
 
 
-def _seems_static(interface: Interface, facts: Facts) -> bool:
-    origins = {address.origin for address in facts.guest_addresses if address.mac == interface.mac}
+def _seems_static(interface: Interface, addresses: Iterable[GuestAddress], facts: Facts) -> bool:
+    origins = {address.origin for address in addresses}
     network = facts.network(interface.source.network or "")
     leased = network is not None and network.forward_mode != "bridge"
     return leased and bool(origins) and "lease" not in origins
 
 
-def known_addresses(mac: Mac | None, facts: Facts, *, origins: Sequence[str] = _ORIGINS) -> str:
+def _by_mac(facts: Facts) -> _Addresses:
+    found: _Addresses = {}
+    for address in facts.guest_addresses:
+        found.setdefault(address.mac, []).append(address)
+    return found
+
+
+def known_addresses(addresses: Iterable[GuestAddress], *, origins: Sequence[str] = _ORIGINS) -> str:
     """Return a guest's addresses and where each is known from: "192.0.2.7 (lease)"; "" when none is."""
     best: dict[str, str] = {}
-    for address in sorted(_addresses(mac, facts, origins), key=lambda a: origins.index(a.origin)):
+    wanted = (address for address in addresses if address.origin in origins)
+    for address in sorted(wanted, key=lambda a: origins.index(a.origin)):
         best.setdefault(str(address.interface.ip), address.origin)
     return ", ".join(f"{ip} ({origin})" for ip, origin in best.items())
-
-
-def _addresses(mac: Mac | None, facts: Facts, origins: Sequence[str]) -> Iterator[GuestAddress]:
-    return (a for a in facts.guest_addresses if mac is not None and a.mac == mac and a.origin in origins)
 
 
 def rows_after(plan: Plan, facts: Facts) -> tuple[MovedInterface, ...]:
@@ -121,13 +129,15 @@ def rows_after(plan: Plan, facts: Facts) -> tuple[MovedInterface, ...]:
 
     A lease does not count: the old network's DHCP server goes on listing it although the guest has left.
     """
-    return tuple(_row_after(row, facts) for row in plan.rows)
+    states = {domain.name: domain.state for domain in facts.domains}
+    addresses = _by_mac(facts)
+    return tuple(
+        _row_after(row, states.get(row.domain, DomainState.OTHER), addresses.get(row.mac, ())) for row in plan.rows
+    )
 
 
-def _row_after(row: MovedInterface, facts: Facts) -> MovedInterface:
-    domain = next((domain for domain in facts.domains if domain.name == row.domain), None)
-    state = domain.state if domain else DomainState.OTHER
-    now = known_addresses(row.mac, facts, origins=("agent", "tap", "neighbour"))
+def _row_after(row: MovedInterface, state: DomainState, addresses: Iterable[GuestAddress]) -> MovedInterface:
+    now = known_addresses(addresses, origins=("agent", "tap", "neighbour"))
     left = [part for part in row.remark.split("; ") if "its link goes" not in part and "asks" not in part and part]
     old = {part.split(" ")[0] for part in row.address_now.split(", ") if part}
     if RUNNING in row.scopes and state is DomainState.RUNNING:

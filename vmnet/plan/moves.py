@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vmnet.documents.interfaces import states_link_up, with_source
+from vmnet.documents.interfaces import states_link_up
 from vmnet.facts import DomainState
 from vmnet.plan.destination import describe
 from vmnet.plan.steps import BouncedLink, BounceLinks, MoveInterface, Planned, RaiseLinks, RewriteSavedState
@@ -147,16 +147,13 @@ def move_step(domain: Domain, scope: str, interface: Interface, wanted: Source, 
         address=interface.address,
         was=interface.source,
         wanted=wanted,
-        before=interface.document,
-        after=with_source(interface.document, wanted),
+        document=interface.document,
         wanted_bridge=bridge_behind(wanted, facts),
     )
     back = replace(
         step,
         was=step.wanted,
         wanted=step.was,
-        before=step.after,
-        after=with_source(interface.document, step.was),
         wanted_bridge=bridge_behind(step.was, facts),
     )
     why = f"{domain.name} {interface.mac} is on {describe(interface.source)} ({scope})"

@@ -120,8 +120,8 @@ def _domain(
     step: steps.MoveInterface | steps.RemoveInterface | steps.RewriteSavedState | steps.RaiseLinks,
 ) -> Iterator[str]:
     match step:
-        case steps.MoveInterface(domain_uuid=uuid, scope=scope, after=after):
-            yield from document_lines(after)
+        case steps.MoveInterface(domain_uuid=uuid, scope=scope):
+            yield from document_lines(step.after)
             option = "--live" if scope == "running" else "--config"
             yield f'{_unless_off(uuid, scope)}try virsh update-device {uuid} "$document" {option}'
         case steps.RemoveInterface(domain_uuid=uuid, mac=mac, scopes=scopes):

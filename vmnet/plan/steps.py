@@ -150,6 +150,13 @@ class Plan:
         return not self.planned
 
 
+def domains_of(step: Step) -> tuple[str, ...]:
+    """Return the UUIDs of the domains that a step changes."""
+    if isinstance(step, BounceLinks | RaiseLinks):
+        return tuple(dict.fromkeys(link.domain_uuid for link in step.links))
+    return (step.domain_uuid,) if isinstance(step, DomainStep) else ()
+
+
 __all__ = [
     "ActivateProfile",
     "AddInterface",
@@ -201,4 +208,5 @@ __all__ = [
     "WaitNeighbour",
     "WaitPorts",
     "WaitStep",
+    "domains_of",
 ]

@@ -49,10 +49,10 @@ def libvirt_calls(step: steps.Step) -> tuple[Call, ...]:
             | steps.SetNetworkAutostart()
         ):
             return _network_calls(step)
-        case steps.MoveInterface(scope=scope, before=before):
+        case steps.MoveInterface(scope=scope, document=document):
             virsh = _virsh("update-device", _domain(step), "interface.xml", _OPTIONS.get(scope, f"--{scope}"))
             flags = _FLAGS.get(scope, scope)
-            call = f"virDomainUpdateDeviceFlags({step.domain}, {_element(before, step.mac)}, {flags})"
+            call = f"virDomainUpdateDeviceFlags({step.domain}, {_element(document, step.mac)}, {flags})"
             return (Call(call=call, virsh=virsh),)
         case steps.RewriteSavedState():
             return (_saved_state_call(step),)
@@ -161,8 +161,8 @@ def document_diff(step: steps.Step) -> tuple[str, ...]:
     match step:
         case steps.DefineNetwork(name=name, document=document, was=was):
             return _diff(was or "", document, f"network {name}")
-        case steps.MoveInterface(domain=domain, scope=scope, mac=mac, before=before, after=after):
-            return _diff(before, after, f"{domain} {mac} ({scope})")
+        case steps.MoveInterface(domain=domain, scope=scope, mac=mac):
+            return _diff(step.before, step.after, f"{domain} {mac} ({scope})")
         case steps.AddInterface(domain=domain, mac=mac, document=document):
             return _diff("", document, f"{domain} {mac}")
         case _:

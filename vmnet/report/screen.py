@@ -1,18 +1,17 @@
-"""Blocks -> a terminal or a file, through rich."""
+"""Blocks -> a terminal or a file; rich knows the colours."""
 
 from __future__ import annotations
 
-import io
+import textwrap
 from dataclasses import replace
+from itertools import zip_longest
 from typing import IO, TYPE_CHECKING
 
 from vmnet.report.blocks import Block, Grid, Line, Style
 from vmnet.report.words import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from rich.table import Table
+    from collections.abc import Callable, Iterable, Iterator
 
 FILE_WIDTH = 120
 """Columns of a table that goes to a file or a pipe, unless the caller says otherwise."""
@@ -36,53 +35,53 @@ class Screen:
 
     Args:
         stream: where to.
-        colour: whether to send colour and other control codes at all.
-        width: columns to fit tables into; None: as wide as the terminal.
+        colour: whether to send colour codes at all.
+        width: columns to fit tables into.
     """
 
-    def __init__(self, stream: IO[str], *, colour: bool = False, width: int | None = FILE_WIDTH) -> None:
-        from rich.console import Console
-
+    def __init__(self, stream: IO[str], *, colour: bool = False, width: int = FILE_WIDTH) -> None:
         self._stream = stream
-        # Not straight to the stream: rich would end the process when its reader goes away.
-        self._buffer = io.StringIO()
-        self._console = Console(
-            file=self._buffer,
-            force_terminal=colour,
-            color_system="auto" if colour else None,
-            width=width,
-            highlight=False,
-            markup=False,
-            emoji=False,
-            legacy_windows=False,
-        )
+        self._width = width
+        self._paint = _painter() if colour else _no_paint
 
     def show(self, blocks: Iterable[Block]) -> None:
         """Print the blocks in order."""
-        self._render(blocks)
-        self._stream.write(self._buffer.getvalue())
-        self._buffer.seek(0)
-        self._buffer.truncate()
+        self._stream.write("".join(f"{line}\n" for line in self._lines(blocks)))
 
-    def _render(self, blocks: Iterable[Block]) -> None:
-        from rich.text import Text
-
+    def _lines(self, blocks: Iterable[Block]) -> Iterator[str]:
         for block in blocks:
             if isinstance(block, Line):
                 # Wrapping or cropping would break a command that somebody pastes.
-                self._console.print(Text(printable(block.text), style=_LOOKS[block.style]), soft_wrap=True)
+                yield self._paint(printable(block.text), block.style)
             else:
-                self._render_grid(_printable(block))
+                yield from self._grid(_printable(block))
 
-    def _render_grid(self, grid: Grid) -> None:
+    def _grid(self, grid: Grid) -> Iterator[str]:
         narrow = grid
         for column in (None, *grid.spare):
             narrow = narrow.without(column) if column else narrow
-            widths = fit(narrow, self._console.width)
+            widths = fit(narrow, self._width)
             if widths is not None:
-                self._console.print(_table(narrow, widths))
+                yield from self._table(narrow, widths)
                 return
-        self._render(_stanzas(grid))
+        yield from self._lines(_stanzas(grid))
+
+    def _table(self, grid: Grid, widths: tuple[int, ...]) -> Iterator[str]:
+        yield from (self._paint(line, Style.HEADING) for line in _row(grid.columns, widths))
+        yield "-+-".join("-" * width for width in widths)
+        for row, style in zip(grid.rows, grid.styles, strict=True):
+            yield from (self._paint(line, style) for line in _row(row, widths))
+
+
+def _no_paint(text: str, _: Style) -> str:
+    return text
+
+
+def _painter() -> Callable[[str, Style], str]:
+    from rich.style import Style as Look
+
+    looks = {style: Look.parse(look) for style, look in _LOOKS.items()}
+    return lambda text, style: looks[style].render(text)
 
 
 def _printable(grid: Grid) -> Grid:
@@ -91,9 +90,9 @@ def _printable(grid: Grid) -> Grid:
 
 def fit(grid: Grid, width: int) -> tuple[int, ...] | None:
     """Return the widths of columns that fit into `width` without breaking a word; None where they cannot."""
-    columns = list(zip(grid.columns, *grid.rows, strict=True))
-    widths = [max(len(cell) for cell in column) for column in columns]
-    least = [max((len(word) for cell in column for word in cell.split()), default=1) for column in columns]
+    columns = [set(column) for column in zip(grid.columns, *grid.rows, strict=True)]
+    widths = [max(map(_cells, column)) for column in columns]
+    least = [max((_cells(word) for cell in column for word in cell.split()), default=1) for column in columns]
     available = width - _BETWEEN * (len(columns) - 1)
     if sum(least) > available:
         return None
@@ -111,19 +110,21 @@ def _stanzas(grid: Grid) -> Iterator[Line]:
                 yield Line(f"{'- ' if number == 0 else '  '}{column + ': ' if column else ''}{cell}", style)
 
 
-def _table(grid: Grid, widths: tuple[int, ...]) -> Table:
-    from rich.box import ASCII2
-    from rich.padding import Padding
-    from rich.table import Table
-    from rich.text import Text
+def _row(cells: tuple[str, ...], widths: tuple[int, ...]) -> Iterator[str]:
+    """Yield the lines of a row: a cell that is wider than its column goes on in the next one."""
+    wrapped = [
+        [cell] if _cells(cell) <= width else textwrap.wrap(cell, width, break_on_hyphens=False)
+        for cell, width in zip(cells, widths, strict=True)
+    ]
+    for lines in zip_longest(*wrapped, fillvalue=""):
+        padded = (line + " " * (width - _cells(line)) for line, width in zip(lines, widths, strict=True))
+        yield " | ".join(padded).rstrip(" ")
 
-    # Padding of our own: rich's differs between versions at the edges.
-    last = len(widths) - 1
-    pads = [(0, int(i != last), 0, int(i != 0)) for i in range(len(widths))]
-    table = Table(box=ASCII2, show_edge=False, padding=0, header_style="bold")
-    for column, width, pad in zip(grid.columns, widths, pads, strict=True):
-        table.add_column(Padding(column, pad), width=width + pad[1] + pad[3], overflow="fold")
-    for row, style in zip(grid.rows, grid.styles, strict=True):
-        cells = (Padding(Text(cell), pad) for cell, pad in zip(row, pads, strict=True))
-        table.add_row(*cells, style=_LOOKS[style] or None)
-    return table
+
+def _cells(text: str) -> int:
+    """Return how many columns of a terminal the text takes: letters of some scripts take two."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 def printable(text: str) -> str:
     """Return `text` with control characters spelt out, so that no name can steer the terminal."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
 
 

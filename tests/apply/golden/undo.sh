@@ -76,20 +76,20 @@ network default 'Persistent: *yes' && try virsh net-autostart --disable -- defau
 
 # undoes: all of it
 cat >"$document" <<'END'
-<interface type='network'>
-  <mac address='52:54:00:00:53:11'/>
-  <source network='host-bridge'/>
-  <model type='virtio'/>
+<interface type="network">
+  <mac address="52:54:00:00:53:11"/>
+  <source network="host-bridge"/>
+  <model type="virtio"/>
 </interface>
 END
 try virsh update-device 00000000-0000-4000-8000-000000000201 "$document" --config
 
 # undoes: all of it
 cat >"$document" <<'END'
-<interface type='network'>
-  <mac address='52:54:00:00:53:11'/>
-  <source network='host-bridge'/>
-  <model type='virtio'/>
+<interface type="network">
+  <mac address="52:54:00:00:53:11"/>
+  <source network="host-bridge"/>
+  <model type="virtio"/>
 </interface>
 END
 [ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh update-device 00000000-0000-4000-8000-000000000201 "$document" --live

@@ -1,0 +1,134 @@
+"""Steps that may be taken at the same time: those of different domains. A domain's own stay in order.
+
+libvirt works on several calls of one connection at once, and much of each is its waiting for the disk. The journal's
+lines are written for a batch of domains together; that a step is on the disk before it is taken holds all the same.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmnet.apply.journal import Entry, now
+from vmnet.errors import VmnetError
+from vmnet.plan.steps import MoveInterface, RewriteSavedState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
+
+    from vmnet.plan.steps import Planned, Step
+
+    Lane = list[int]
+    Note = Callable[[Iterable[Entry]], None]
+
+AT_ONCE = 4
+"""libvirtd takes five calls of one connection at once (max_client_requests); with more than four nothing is gained."""
+BATCH = 32
+"""Domains whose lines the journal takes together."""
+
+_INDEPENDENT = (MoveInterface, RewriteSavedState)
+
+
+def parts(planned: Sequence[Planned], first: int = 0) -> Iterator[list[Lane]]:
+    """Yield the plan's steps, from `first` on, by what may be taken at once: batches of lanes, each lane a domain's
+    steps in order; a step of another kind is a part of its own."""
+    lanes: dict[str, Lane] = {}
+    for index, item in enumerate(planned[first:], start=first):
+        if isinstance(item.step, _INDEPENDENT):
+            lanes.setdefault(item.step.domain_uuid, []).append(index)
+            continue
+        yield from _batches(lanes)
+        lanes = {}
+        yield [[index]]
+    yield from _batches(lanes)
+
+
+def alone(part: list[Lane]) -> bool:
+    """Return whether a part is a single step, to be taken by itself."""
+    return len(part) == 1 and len(part[0]) == 1
+
+
+def _batches(lanes: dict[str, Lane]) -> Iterator[list[Lane]]:
+    todo = list(lanes.values())
+    for start in range(0, len(todo), BATCH):
+        yield todo[start : start + BATCH]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ended:
+    """What became of a lane: the steps that were done, and the one that failed with why."""
+
+    done: tuple[tuple[int, float], ...]
+    failed: int | None = None
+    seconds: float = 0.0
+    error: VmnetError | None = None
+
+    def entries(self) -> Iterator[Entry]:
+        for index, seconds in self.done:
+            yield Entry(event="done", step=index, seconds=seconds, time=now())
+        if self.failed is not None and self.error is not None:
+            text = self.error.message
+            yield Entry(event="failed", step=self.failed, text=text, seconds=self.seconds, time=now())
+
+
+def take(lanes: list[Lane], planned: Sequence[Planned], execute: Callable[[Sequence[Step]], None], note: Note) -> None:
+    """Take the steps of a batch, several lanes at a time, and write down what became of them.
+
+    Args:
+        execute: takes some steps of one domain, in order; called from several threads.
+        note: writes lines of the journal. That the steps are begun is there already.
+
+    Raises:
+        VmnetError: the first that came; lanes that were under way are at their ends by then, others were not begun.
+        KeyboardInterrupt: likewise.
+    """
+    pool = ThreadPoolExecutor(AT_ONCE)
+    running: list[Future[_Ended]] = [pool.submit(_run, lane, planned, execute) for lane in lanes]
+    try:
+        for future in as_completed(running):
+            if future.result().error is not None:
+                break
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        ended = [future for future in running if not future.cancelled()]
+        note(entry for future in ended if future.exception() is None for entry in future.result().entries())
+    for future in ended:
+        error = future.result().error
+        if error is not None:
+            raise error
+
+
+def _run(lane: Lane, planned: Sequence[Planned], execute: Callable[[Sequence[Step]], None]) -> _Ended:
+    done: list[tuple[int, float]] = []
+    todo = list(_bundles(lane, planned))
+    while todo:
+        bundle, started = todo.pop(0), time.monotonic()
+        try:
+            execute([planned[index].step for index in bundle])
+        except VmnetError as error:
+            if len(bundle) > 1:
+                # One by one, it shows which it is; what was done by then is no work.
+                todo = [*([index] for index in bundle), *todo]
+                continue
+            return _Ended(done=tuple(done), failed=bundle[0], seconds=time.monotonic() - started, error=error)
+        done += [(index, (time.monotonic() - started) / len(bundle)) for index in bundle]
+    return _Ended(done=tuple(done))
+
+
+def _bundles(lane: Lane, planned: Sequence[Planned]) -> Iterator[Lane]:
+    """Yield a lane's steps so that moves in one stored document are together: it is read once for all of them."""
+    bundle: Lane = []
+    for index in lane:
+        if bundle and not (_in_stored(planned[index].step) and _in_stored(planned[bundle[0]].step)):
+            yield bundle
+            bundle = []
+        bundle.append(index)
+    if bundle:
+        yield bundle
+
+
+def _in_stored(step: Step) -> bool:
+    return isinstance(step, MoveInterface) and step.scope == "persistent"
