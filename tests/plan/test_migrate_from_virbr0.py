@@ -138,11 +138,12 @@ def test_the_table_after_the_run() -> None:
     lease = GuestAddress(mac=Mac("52:54:00:00:53:01"), interface=ip_interface("198.51.100.7/24"), origin="lease")
     plan = plan_migration(SPEC, replace(facts, guest_addresses=(lease,)))
     new = GuestAddress(mac=Mac("52:54:00:00:53:01"), interface=ip_interface("192.0.2.50/24"), origin="agent")
-    after = rows_after(plan, replace(facts, guest_addresses=(lease, new)))
+    states = {domain.name: domain.state for domain in facts.domains}
+    after = rows_after(plan.rows, states, (lease, new))
     assert [row.address_now for row in after] == ["192.0.2.50 (agent)", ""]
     assert [bool(row.remark) for row in after] == [False, True]
     old = replace(lease, origin="agent")
-    assert "still has its old address" in rows_after(plan, replace(facts, guest_addresses=(old,)))[0].remark
+    assert "still has its old address" in rows_after(plan.rows, states, (old,))[0].remark
 
 
 def test_nothing_left_says_so() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmnet.host.hypervisor import Hypervisor
@@ -48,5 +47,4 @@ def rows_now(plan: Plan, facts: Facts, listener: TapListener, uri: str) -> tuple
     old = {address.interface.ip for address in facts.guest_addresses}
     heard = listener.learn(RENEW_S if bounces(plan) else 0.0, old)
     with Hypervisor(uri, read_only=True) as libvirt:
-        now = replace(facts, domains=libvirt.read_domains(), guest_addresses=heard)
-        return rows_after(plan, now)
+        return rows_after(plan.rows, libvirt.read_states(), heard)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.apply.journal import Entry, now
 from vmnet.errors import VmnetError
-from vmnet.plan.steps import MoveInterface, RewriteSavedState
+from vmnet.plan.steps import IndependentStep, MoveInterface
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,10 +26,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 4
 """libvirtd takes five calls of one connection at once (max_client_requests); with more than four nothing is gained."""
-BATCH = 32
+BATCH = 64
 """Domains whose lines the journal takes together."""
-
-_INDEPENDENT = (MoveInterface, RewriteSavedState)
 
 
 def parts(planned: Sequence[Planned], first: int = 0) -> Iterator[list[Lane]]:
@@ -37,7 +35,7 @@ def parts(planned: Sequence[Planned], first: int = 0) -> Iterator[list[Lane]]:
     steps in order; a step of another kind is a part of its own."""
     lanes: dict[str, Lane] = {}
     for index, item in enumerate(planned[first:], start=first):
-        if isinstance(item.step, _INDEPENDENT):
+        if isinstance(item.step, IndependentStep):
             lanes.setdefault(item.step.domain_uuid, []).append(index)
             continue
         yield from _batches(lanes)

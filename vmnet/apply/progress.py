@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from vmnet.plan import steps
-from vmnet.plan.steps import Step
+from vmnet.plan.steps import IndependentStep, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vmnet.apply.journal import Entry
     from vmnet.plan.steps import Plan
 
@@ -35,6 +38,39 @@ class Progress:
     why: str
     event: Event
     seconds: float = 0.0
+
+
+class Pace:
+    """Lets through of a run's progress what a person can read: of many short steps one a second, and all else.
+
+    Args:
+        clock: tells the time in seconds.
+    """
+
+    MANY = 50
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._begun = self._shown = clock()
+        self._done = 0
+
+    def lets(self, progress: Progress) -> bool:
+        """Return whether it is time to show it."""
+        if not isinstance(progress.step, IndependentStep) or progress.total <= self.MANY:
+            return True
+        if progress.event is Event.DONE:
+            self._done += 1
+        due = self._done == progress.total or self._clock() - self._shown >= 1
+        if due:
+            self._shown = self._clock()
+        return due or progress.event is Event.FAILED
+
+    def left_s(self, progress: Progress) -> float | None:
+        """Return for how long the run goes on, by what it has taken so far; None where that cannot be told."""
+        took = self._clock() - self._begun
+        if self._done < self.MANY or self._done >= progress.total or progress.event is not Event.DONE:
+            return None
+        return took / self._done * (progress.total - self._done)
 
 
 class Watcher:

@@ -17,6 +17,7 @@ from vmnet.apply import unit
 from vmnet.apply.handover import Ending, is_cancelled, note_ended, read_ending, record_of, write_ending
 from vmnet.apply.journal import Journal, RunState
 from vmnet.apply.lock import LOCK, locked
+from vmnet.apply.progress import Pace
 from vmnet.apply.run import conclude
 from vmnet.apply.signals import SIGNALS, one_interrupt
 from vmnet.errors import VmnetError
@@ -59,7 +60,7 @@ def _work(journal: Journal, lock: Path, patience_s: float) -> None:
         with locked(lock, patience_s=patience_s):
             if is_cancelled(journal):
                 raise KeyboardInterrupt
-            result = conclude(journal, _log)
+            result = conclude(journal, _Log())
     finally:
         error = sys.exception()
         record = record_of(error, unit.name_of(journal.run)) if error else None
@@ -68,8 +69,15 @@ def _work(journal: Journal, lock: Path, patience_s: float) -> None:
             unit.remove(journal.run)
 
 
-def _log(progress: Progress) -> None:
-    _say(f"[{progress.index}/{progress.total}] {progress.event} {type(progress.step).__name__}: {progress.why}")
+class _Log:
+    """Says on standard output what goes on, of many like steps one a second: the journal has them all."""
+
+    def __init__(self) -> None:
+        self._pace = Pace()
+
+    def __call__(self, progress: Progress) -> None:
+        if self._pace.lets(progress):
+            _say(f"[{progress.index}/{progress.total}] {progress.event} {type(progress.step).__name__}: {progress.why}")
 
 
 def _say(text: str) -> None:

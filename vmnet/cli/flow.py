@@ -11,7 +11,7 @@ from vmnet.cli.outcome import Reported
 from vmnet.cli.output import ProgressLines, show
 from vmnet.errors import Refused, VerifyError
 from vmnet.report.json_forms import Json, json_text, plan_form, run_form
-from vmnet.report.plan import render_nothing_to_do, render_plan
+from vmnet.report.plan import render_nothing_to_do, render_plan, render_plan_short
 from vmnet.report.run import render_run
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def carry_out(session: Session, mode: Mode, plan: Plan, facts: Facts, apply: App
         return
     check_root(session, facts)
     if not mode.json:
-        show(session, render_plan(plan))
+        show(session, render_plan_short(plan))
         # In a log, too, the plan is to stand before the progress that goes to the other stream.
         session.stdout.flush()
     if not mode.yes:

@@ -6,6 +6,7 @@ import shutil
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
+from vmnet.apply.progress import Pace
 from vmnet.report.progress import progress_text
 from vmnet.report.screen import FILE_WIDTH, Screen
 
@@ -42,10 +43,13 @@ class ProgressLines:
     def __init__(self, session: Session) -> None:
         self._stream = session.stderr
         self._open = False
+        self._pace = Pace()
 
     def __call__(self, progress: Progress) -> None:
         """Write one event."""
-        text = progress_text(progress)
+        if not self._pace.lets(progress):
+            return
+        text = progress_text(progress, self._pace.left_s(progress))
         if self._open and text.startswith("["):
             text = f"\n{text}"
         self.say(text)
@@ -57,6 +61,8 @@ class ProgressLines:
 
     def say(self, text: str) -> None:
         """Write text of another kind."""
+        if not text:
+            return
         self._open = not text.endswith("\n")
         with suppress(OSError, ValueError):
             self._stream.write(text)

@@ -88,8 +88,11 @@ class Hypervisor(HypervisorReader):
             handle.setAutostart(int(autostart))
 
     def _domain(self, uuid: str) -> DomainHandle:
-        with calling(f"find the domain {uuid}"):
-            return self._connection.lookupByUUIDString(uuid)
+        # A handle is the UUID to libvirt, so it stays good, whatever becomes of the domain.
+        if uuid not in self._handles:
+            with calling(f"find the domain {uuid}"):
+                self._handles[uuid] = self._connection.lookupByUUIDString(uuid)
+        return self._handles[uuid]
 
     def read_document(self, uuid: str, scope: str) -> str | None:
         """Return a domain's running or persistent document, without secrets; None where it has none of that kind."""

@@ -44,6 +44,7 @@ class HypervisorReader:
         self.uri = uri
         self.read_only = read_only
         self._connection = connection or open_connection(uri, read_only=read_only)
+        self._handles: dict[str, DomainHandle] = {}
 
     def close(self) -> None:
         """Close the connection; one that is broken already is not worth an error."""
@@ -77,6 +78,11 @@ class HypervisorReader:
         listing = _Listing(self._connection)
         found = (_unless_gone(listing.read_domain, handle) for handle in listing.handles)
         return tuple(sorted((domain for domain in found if domain), key=lambda domain: domain.name))
+
+    def read_states(self) -> dict[str, DomainState]:
+        """Return the state of each domain by its name: a handful of calls, however many there are."""
+        listing = _Listing(self._connection)
+        return {handle.name(): listing.state(handle.UUIDString()) for handle in listing.handles}
 
     def read_hypervisor_links(self) -> tuple[HypervisorLink, ...] | None:
         """Return libvirt's interface listing, by name; None where this libvirt has none (its driver is a package of
@@ -141,11 +147,10 @@ class HypervisorReader:
             networks = self._connection.listAllNetworks(0)
         for network in networks:
             yield from (_unless_gone(_network_documents, network) or {}).items()
-        with calling("list the domains"):
-            domains = self._connection.listAllDomains(0)
-        for domain in domains:
+        listing = _Listing(self._connection)
+        for domain in listing.handles:
             if domain.UUIDString() in uuids:
-                yield from (_unless_gone(_domain_documents, domain) or {}).items()
+                yield from (_unless_gone(listing.read_documents, domain) or {}).items()
 
 
 class _Listing:
@@ -177,7 +182,7 @@ class _Listing:
         return Domain(
             name=handle.name(),
             uuid=uuid,
-            state=self._state(uuid),
+            state=self.state(uuid),
             stored=uuid in self.stored,
             autostart=uuid in self.autostart,
             running=parse_domain_interfaces(live) if live else (),
@@ -189,7 +194,27 @@ class _Listing:
             host_devices=tuple(sorted({d for xml in (live, stored) if xml for d in parse_host_devices(xml)})),
         )
 
-    def _state(self, uuid: str) -> DomainState:
+    def read_documents(self, handle: DomainHandle) -> dict[str, str]:
+        import libvirt
+
+        secure = libvirt.VIR_DOMAIN_XML_SECURE
+        uuid = handle.UUIDString()
+        base = f"domain-{uuid}"
+        documents = {}
+        if uuid in self.stored:
+            documents[f"{base}-persistent.xml"] = handle.XMLDesc(secure | libvirt.VIR_DOMAIN_XML_INACTIVE)
+        if uuid in self.active:
+            documents[f"{base}-running.xml"] = handle.XMLDesc(secure)
+        if uuid in self.saved:
+            documents[f"{base}-saved.xml"] = handle.managedSaveGetXMLDesc(libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE)
+        names = sorted(s.getName() for s in handle.listAllSnapshots(0)) if uuid in self.snapshots else []
+        for number, name in enumerate(names, start=1):
+            snapshot = handle.snapshotLookupByName(name, 0)
+            # By number: a snapshot's name may hold what a file name may not.
+            documents[f"{base}-snapshot-{number}.xml"] = snapshot.getXMLDesc(libvirt.VIR_DOMAIN_SNAPSHOT_XML_SECURE)
+        return documents
+
+    def state(self, uuid: str) -> DomainState:
         if uuid not in self.active:
             return DomainState.SHUT_OFF
         if uuid in self.running:
@@ -261,23 +286,3 @@ def _read_link(handle: InterfaceHandle) -> HypervisorLink:
 
 def _network_documents(handle: NetworkHandle) -> dict[str, str]:
     return {f"network-{handle.UUIDString()}.xml": _read_network(handle).document}
-
-
-def _domain_documents(handle: DomainHandle) -> dict[str, str]:
-    import libvirt
-
-    secure = libvirt.VIR_DOMAIN_XML_SECURE
-    base = f"domain-{handle.UUIDString()}"
-    documents = {}
-    if handle.isPersistent():
-        documents[f"{base}-persistent.xml"] = handle.XMLDesc(secure | libvirt.VIR_DOMAIN_XML_INACTIVE)
-    if handle.isActive():
-        documents[f"{base}-running.xml"] = handle.XMLDesc(secure)
-    if handle.hasManagedSaveImage(0):
-        documents[f"{base}-saved.xml"] = handle.managedSaveGetXMLDesc(libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE)
-    names = sorted(snapshot.getName() for snapshot in handle.listAllSnapshots(0))
-    for number, name in enumerate(names, start=1):
-        snapshot = handle.snapshotLookupByName(name, 0)
-        # By number: a snapshot's name may hold what a file name may not.
-        documents[f"{base}-snapshot-{number}.xml"] = snapshot.getXMLDesc(libvirt.VIR_DOMAIN_SNAPSHOT_XML_SECURE)
-    return documents

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from vmnet.facts import DomainState
 from vmnet.plan.destination import describe
 from vmnet.plan.moves import PERSISTENT, RUNNING
-from vmnet.plan.steps import MovedInterface, Plan, RewriteSavedState
+from vmnet.plan.steps import MovedInterface, RewriteSavedState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from vmnet.facts import Facts, GuestAddress, Interface
     from vmnet.names import Mac
@@ -41,7 +41,7 @@ def move_rows(
     for item in planned:
         if isinstance(item.step, RewriteSavedState):
             rewrites.setdefault(item.step.domain_uuid, []).append(item.step)
-    addresses = _by_mac(facts)
+    addresses = _by_mac(facts.guest_addresses)
     return tuple(
         MovedInterface(
             domain=move.domain.name,
@@ -108,9 +108,9 @@ def _seems_static(interface: Interface, addresses: Iterable[GuestAddress], facts
     return leased and bool(origins) and "lease" not in origins
 
 
-def _by_mac(facts: Facts) -> _Addresses:
+def _by_mac(addresses: Iterable[GuestAddress]) -> _Addresses:
     found: _Addresses = {}
-    for address in facts.guest_addresses:
+    for address in addresses:
         found.setdefault(address.mac, []).append(address)
     return found
 
@@ -124,16 +124,19 @@ def known_addresses(addresses: Iterable[GuestAddress], *, origins: Sequence[str]
     return ", ".join(f"{ip} ({origin})" for ip, origin in best.items())
 
 
-def rows_after(plan: Plan, facts: Facts) -> tuple[MovedInterface, ...]:
-    """Return the plan's rows as the facts read after the run show them: the guests' new addresses and what is left.
+def rows_after(
+    rows: Iterable[MovedInterface], states: Mapping[str, DomainState], heard: Iterable[GuestAddress]
+) -> tuple[MovedInterface, ...]:
+    """Return a plan's rows as they are after the run: the guests' new addresses and what is left.
+
+    Args:
+        states: the domains' states by name.
+        heard: the guests' addresses as far as they are known.
 
     A lease does not count: the old network's DHCP server goes on listing it although the guest has left.
     """
-    states = {domain.name: domain.state for domain in facts.domains}
-    addresses = _by_mac(facts)
-    return tuple(
-        _row_after(row, states.get(row.domain, DomainState.OTHER), addresses.get(row.mac, ())) for row in plan.rows
-    )
+    addresses = _by_mac(heard)
+    return tuple(_row_after(row, states.get(row.domain, DomainState.OTHER), addresses.get(row.mac, ())) for row in rows)
 
 
 def _row_after(row: MovedInterface, state: DomainState, addresses: Iterable[GuestAddress]) -> MovedInterface:

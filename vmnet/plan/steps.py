@@ -57,6 +57,8 @@ LinkStep = DisconnectDevice | ReapplyDevice | FlapLink | KeepMac | LetSettle | A
 WaitStep = WaitCarrier | WaitLacp | WaitPorts | WaitAddress | WaitNeighbour | WaitAnswer | WaitConfirmation
 NetworkStep = DefineNetwork | StartNetwork | StopNetwork | UndefineNetwork | SetNetworkAutostart
 DomainStep = MoveInterface | RewriteSavedState | AddInterface | RemoveInterface | BounceLinks | RaiseLinks
+IndependentStep = MoveInterface | RewriteSavedState
+"""Touches nothing but its domain: those of several domains may be taken at the same time."""
 HostStep = CheckpointStep | ProfileStep | LinkStep | WaitStep
 LibvirtStep = NetworkStep | DomainStep
 Step = HostStep | LibvirtStep
@@ -174,6 +176,7 @@ __all__ = [
     "FlapLink",
     "HostGoal",
     "HostStep",
+    "IndependentStep",
     "KeepMac",
     "LetSettle",
     "LibvirtStep",

@@ -19,9 +19,33 @@ if TYPE_CHECKING:
 _INDENT = " " * 5
 
 
+MANY = 100
+"""From so many steps on, a plan that is about to be carried out is shown as its table."""
+
+
 def render_plan(plan: Plan) -> tuple[Block, ...]:
     """Return the whole plan for people: choices, warnings, what is kept, the steps, how they are undone."""
     return (*_before(plan), *_steps(plan), *_undo(plan))
+
+
+def render_plan_short(plan: Plan) -> tuple[Block, ...]:
+    """Return the plan without its commands where there are too many to be read: its table says what will become of each
+    interface; the commands are those of `--plan`."""
+    if len(plan.planned) <= MANY or not plan.rows:
+        return render_plan(plan)
+    return (
+        *_before(plan),
+        Line(
+            f"{plan.command}: {_count(len(plan.planned), 'step')}, {_count(len(plan.rows), 'interface')}", Style.HEADING
+        ),
+        Line(
+            "  each step with its libvirt call and the change to the document: the same command with --plan",
+            Style.QUIET,
+        ),
+        Line("  undone by itself when a step fails, later by: sudo vmnet undo", Style.QUIET),
+        Line(f"  without vmnet, from a console: sudo sh {RUNS.parent / UNDO_SCRIPT}", Style.QUIET),
+        Line(),
+    )
 
 
 def render_nothing_to_do(plan: Plan) -> tuple[Block, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmnet.apply.progress import Event
+from vmnet.plan.steps import IndependentStep
 from vmnet.report.words import describe
 
 if TYPE_CHECKING:
@@ -14,22 +15,28 @@ SHOWN_FROM_S = 0.1
 """Shorter steps are shown without a time."""
 
 
-def progress_text(progress: Progress) -> str:
+def progress_text(progress: Progress, left_s: float | None = None) -> str:
     """Return the text to print for one event, as it continues what was printed before.
 
     A step's line is begun when it begins and ended when it is done or has failed, so that the terminal always
-    shows what is going on now.
+    shows what is going on now. Of steps that are taken at the same time each has its line when it is done.
+
+    Args:
+        left_s: how long the run goes on, where that can be told.
     """
+    together = isinstance(progress.step, IndependentStep)
+    begun = f"{_label(progress)}{describe(progress.step)} ..."
     match progress.event:
         case Event.BEGIN:
-            return f"{_label(progress)}{describe(progress.step)} ..."
+            return "" if together else begun
         case Event.DONE:
             seconds = f" {progress.seconds:.1f} s" if progress.seconds >= SHOWN_FROM_S else " done"
-            return f"{seconds}\n"
+            left = "" if left_s is None else f", about {left_s:.0f} s left"
+            return f"{begun * together}{seconds}{left}\n"
         case Event.WAIT:
             return f" {progress.seconds:.0f} s left ..."
         case Event.FAILED:
-            return f" FAILED after {progress.seconds:.1f} s\n"
+            return f"{begun * together} FAILED after {progress.seconds:.1f} s\n"
         case Event.UNDO:
             return f"{_label(progress)}undo: {describe(progress.step)}\n"
 
