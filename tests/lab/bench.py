@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from . import recipe
+from . import bench_domains, recipe
 from .cut import Cut, measure
 from .errors import LabError
 from .machine import Lab
@@ -22,6 +22,7 @@ ABOUT = """\
 Measures how long the host's address is out of reach for a machine on the LAN while em1, which has it, and p4p1 become
 a bond under a bridge. Each run starts from the same saved state of a lab of its own; the LAN peer pings every 5 ms."""
 
+HOST = "how long the host's address is out of reach while it moves"
 STATIC = "172.16.4.3"
 FLOOR_FACTOR = 1.15
 
@@ -179,24 +180,29 @@ def _missed(run: Run, runs: Sequence[Run]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description="Measures vmnet beside other ways to the same end."
+    )
+    whats = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     ways = "\n".join(f"  {name:<8} {way.what}" for name, way in WAYS.items())
     cells = "\n".join(
         f"  {cell.name:<18} {cell.mode} on the switch {cell.switch!r}: {', '.join(cell.ways)}" for cell in CELLS
     )
-    parser = argparse.ArgumentParser(
-        prog="scripts/bench",
-        description=ABOUT,
-        epilog=f"ways:\n{ways}\ncells:\n{cells}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    looks = argparse.RawDescriptionHelpFormatter
+    epilog = f"ways:\n{ways}\ncells:\n{cells}"
+    host = whats.add_parser("host-setup", help=HOST, description=ABOUT, epilog=epilog, formatter_class=looks)
     again = "may be repeated"
-    add = parser.add_argument
-    add("what", choices=("host-setup",), help="what is measured")
-    add("--release", action="append", choices=recipe.RELEASES, help=f"{again} (default: all, one after the other)")
-    add("--runs", type=int, default=3, metavar="N", help="runs of each way in a cell (default: %(default)s)")
-    add("--cell", action="append", choices=[cell.name for cell in CELLS], metavar="NAME", help=f"only this; {again}")
-    add("--way", action="append", choices=WAYS, metavar="NAME", help=f"only this; {again}")
-    add("--output", choices=("text", "json"), default="text", help="default: %(default)s")
+    host.add_argument(
+        "--cell", action="append", choices=[c.name for c in CELLS], metavar="NAME", help=f"only this; {again}"
+    )
+    domains = whats.add_parser("domains", help=bench_domains.HELP, description=bench_domains.ABOUT)
+    domains.add_argument("--domains", type=int, action="append", metavar="N", help=f"how many there are; {again}")
+    for parser_of, known in ((host, WAYS), (domains, bench_domains.WAYS)):
+        add = parser_of.add_argument
+        add("--release", action="append", choices=recipe.RELEASES, help=f"{again} (default: all, one after the other)")
+        add("--runs", type=int, default=3, metavar="N", help="runs of each way (default: %(default)s)")
+        add("--way", action="append", choices=known, metavar="NAME", help=f"only this of {', '.join(known)}; {again}")
+        add("--output", choices=("text", "json"), default="text", help="default: %(default)s")
     return parser
 
 
@@ -216,6 +222,16 @@ def _measure_release(release: str, arguments: argparse.Namespace, runs: list[Run
             lab.down()
 
 
+def _domains(arguments: argparse.Namespace) -> int:
+    return bench_domains.run(
+        arguments.release or tuple(recipe.RELEASES),
+        arguments.way or tuple(bench_domains.WAYS),
+        arguments.domains or bench_domains.SIZES,
+        arguments.runs,
+        arguments.output,
+    )
+
+
 def _show(runs: Sequence[Run], output: str) -> int:
     problems = missed(runs)
     if output == "json":
@@ -231,6 +247,8 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(words)
     runs: list[Run] = []
     try:
+        if arguments.what == "domains":
+            return _domains(arguments)
         for release in arguments.release or recipe.RELEASES:
             _measure_release(release, arguments, runs)
     except (LabError, OSError) as error:
