@@ -27,6 +27,14 @@ class BondMode(StrEnum):
     BALANCE_ALB = "balance-alb"
 
 
+class Retire(StrEnum):
+    """What becomes of the old network when nothing refers to it any more."""
+
+    NO = "no"
+    AUTOSTART = "autostart"
+    STOP = "stop"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BondSpec:
     """The wanted bond. `miimon_ms` is the link check's interval in milliseconds; `arp_interval_ms`, that of ARP
@@ -113,8 +121,13 @@ class AttachSpec:
 class MigrationSpec:
     """What migrate-from-virbr0 is asked for: every interface on `source` (or on its bridge) goes to `network`.
 
-    `only` and `exclude` are domain names. `bounce_s`: how long, in seconds, the guests' links are held down so
-    that their DHCP clients ask again; 0: not at all.
+    `only` and `exclude` are domain names, or patterns of the shell. `bounce_s`: how long, in seconds, the guests' links
+    are held down so that their DHCP clients ask again; 0: not at all.
+
+    `canary` is the domain that goes first, and must be proven on the bridge before any other goes; None: the first that
+    runs, and with `no_canary` none. `batch`: so many domains at a time, their links bounced together; 0: all.
+    `pause_s`: wait so long between two batches. `skip_static`: leave guests alone whose address seems to be static.
+    `undo_on_failure`: take all back where a step fails, instead of stopping there.
     """
 
     source: str = "default"
@@ -122,3 +135,10 @@ class MigrationSpec:
     only: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     bounce_s: int = 8
+    canary: str | None = None
+    no_canary: bool = False
+    batch: int = 0
+    pause_s: int = 0
+    skip_static: bool = False
+    undo_on_failure: bool = False
+    retire: Retire = Retire.NO

@@ -48,7 +48,7 @@ def facts_of(libvirt: FakeConnection) -> Facts:
 
 
 def migration(libvirt: FakeConnection) -> Plan:
-    return plan_migration(MigrationSpec(bounce_s=8), facts_of(libvirt))
+    return plan_migration(MigrationSpec(bounce_s=8, no_canary=True), facts_of(libvirt))
 
 
 def execute(libvirt: FakeConnection, *steps: LibvirtStep, undoing: bool = False) -> None:

@@ -14,13 +14,13 @@ import pytest
 from tests.apply.test_run import FACTS, PLAN, RecordingExecutor
 from vmnet.apply import follow as following
 from vmnet.apply import unit
+from vmnet.apply.carry_out import carry_out
 from vmnet.apply.follow import apply, follow
 from vmnet.apply.handover import Ending, error_of, is_cancelled, read_ending, record_of, write_cancelled, write_ending
 from vmnet.apply.journal import Journal, RunState
 from vmnet.apply.lock import locked
 from vmnet.apply.progress import Event, Progress
 from vmnet.apply.result import RunResult
-from vmnet.apply.run import carry_out
 from vmnet.apply.signals import TerminalGone, one_interrupt
 from vmnet.apply.worker import work
 from vmnet.errors import (

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.apply.test_run import FACTS, PLAN, RecordingExecutor
+from vmnet.apply.carry_out import carry_out
 from vmnet.apply.history import StepState, read_run, read_runs
 from vmnet.apply.journal import Journal, RunState
-from vmnet.apply.run import carry_out
 from vmnet.errors import SpecError, VmnetError
 
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from vmnet.apply.carry_out import carry_out
 from vmnet.apply.follow import apply
 from vmnet.apply.journal import Journal, RunState, find_run, list_runs
 from vmnet.apply.lock import locked
 from vmnet.apply.progress import Event, Progress
-from vmnet.apply.run import carry_out, take_up
+from vmnet.apply.take_up import take_up
 from vmnet.errors import Conflict, LinkError, Refused, SpecError, ToolError, UndoIncomplete
 from vmnet.facts import Answer, Facts, Probe, ProbeKind
 from vmnet.plan import steps

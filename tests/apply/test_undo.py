@@ -10,8 +10,8 @@ import pytest
 from tests.apply.test_run import FACTS, PLAN, RecordingExecutor
 from tests.plan.hosts import ADDRESS, addressed_by_a_bond, addressed_host
 from tests.plan.test_host_setup import ADOPT
+from vmnet.apply.carry_out import carry_out
 from vmnet.apply.journal import Journal
-from vmnet.apply.run import carry_out
 from vmnet.apply.undo import plan_undo
 from vmnet.apply.undo_script import undo_script
 from vmnet.errors import Refused

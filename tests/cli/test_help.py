@@ -56,7 +56,7 @@ def test_completion_scripts(shell: str) -> None:
         ("vmnet host-setup em1 p", ["p2p1", "p4p1"]),
         ("vmnet attach-domain ", ["db01", "web01"]),
         ("vmnet migrate-from-virbr0 --only w", ["web01"]),
-        ("vmnet migrate-from-virbr0 --source d", ["default"]),
+        ("vmnet migrate-from-virbr0 --network d", ["default"]),
         ("vmnet verify --mt", []),
     ],
 )

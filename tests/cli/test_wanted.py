@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.calls import call
 from vmnet.names import Mac
-from vmnet.spec import AddressSpec, AttachSpec, BondMode, BondSpec, BridgeSpec, HostSpec, MigrationSpec
+from vmnet.spec import AddressSpec, AttachSpec, BondMode, BondSpec, BridgeSpec, HostSpec, MigrationSpec, Retire
 
 HOST_SETUP: list[tuple[str, HostSpec]] = [
     ("", HostSpec()),
@@ -53,7 +53,13 @@ ATTACH: list[tuple[str, AttachSpec]] = [
 ]
 MIGRATE: list[tuple[str, MigrationSpec]] = [
     ("", MigrationSpec()),
-    ("--source nat0 --network lan", MigrationSpec(source="nat0", network="lan")),
+    ("--network nat0 --to lan", MigrationSpec(source="nat0", network="lan")),
+    ("--canary web01 --batch 20 --pause 60", MigrationSpec(canary="web01", batch=20, pause_s=60)),
+    ("--no-canary --static skip", MigrationSpec(no_canary=True, skip_static=True)),
+    ("--undo-on-failure", MigrationSpec(undo_on_failure=True)),
+    ("--stop-on-failure --retire", MigrationSpec(retire=Retire.AUTOSTART)),
+    ("--retire=stop", MigrationSpec(retire=Retire.STOP)),
+    ("--retire --no-bounce", MigrationSpec(retire=Retire.AUTOSTART, bounce_s=0)),
     ("--from nat0 --no-bounce", MigrationSpec(source="nat0", bounce_s=0)),
     ("--only web01 --only 42 --exclude db01", MigrationSpec(only=("web01", "42"), exclude=("db01",))),
     ("--only=-dash --bounce 12", MigrationSpec(only=("-dash",), bounce_s=12)),
@@ -71,6 +77,8 @@ WRONG = [
     ("host-setup --bridge", "--bridge"),
     ("host-setup em/1", "NIC"),
     ("host-setup --bond vmnet8", "VMware"),
+    ("migrate-from-virbr0 --canary web01 --no-canary", "do not go together"),
+    ("migrate-from-virbr0 --batch 0", "--batch"),
     ("host-setup --mode lagg", "--mode takes one of"),
     ("host-setup --mode 7", "'7' is no bond mode"),
     ("host-setup --mode best", "'best' is no bond mode"),

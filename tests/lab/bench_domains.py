@@ -179,18 +179,22 @@ def missed(timings: Sequence[Timing]) -> list[str]:
     return out
 
 
+def _measure(release: str, domains: int, ways: Sequence[str], runs: int) -> list[Timing]:
+    with Chamber(release) as chamber:
+        if "virt-xml" in ways:
+            chamber.install("virtinst")
+        bench = Bench(chamber, recipe.RELEASES[release].suite, domains)
+        return [bench.measure(way) for _ in range(runs) for way in ways]
+
+
 def run(releases: Sequence[str], ways: Sequence[str], sizes: Sequence[int], runs: int, output: str) -> int:
     """Measure and print; return 1 if vmnet misses one of its figures."""
     timings: list[Timing] = []
     for release in releases:
         for domains in sizes:
-            with Chamber(release) as chamber:
-                if "virt-xml" in ways:
-                    chamber.install("virtinst")
-                bench = Bench(chamber, recipe.RELEASES[release].suite, domains)
-                # The other ways are compared at the first size; the larger ones show how vmnet grows.
-                taken = ways if domains == sizes[0] else [way for way in ways if way in ("vmnet", "floor")]
-                timings += [bench.measure(way) for _ in range(runs) for way in taken]
+            # The other ways are compared at the first size; the larger ones show how vmnet grows.
+            taken = ways if domains == sizes[0] else [way for way in ways if way in ("vmnet", "floor")]
+            timings += _measure(release, domains, taken, runs)
     problems = missed(timings)
     if output == "json":
         print(json.dumps({"runs": [asdict(timing) for timing in timings], "missed": problems}, indent=1))

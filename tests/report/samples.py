@@ -110,6 +110,12 @@ LIBVIRT_STEPS: tuple[steps.Step, ...] = (
         domain="db01", domain_uuid=WEB, mac=facts.DB_MAC, document=AFTER, scopes=("persistent", "running")
     ),
     steps.BounceLinks(links=(LINK,), seconds=8),
+    steps.WaitGuests(
+        guests=(steps.Guest(domain="web01", domain_uuid=WEB, mac=facts.WEB_MAC, tap="vnet0", old=("203.0.113.11",)),),
+        bridge="br0", timeout_s=60, renews=True,
+    ),
+    steps.Pause(seconds=30),
+    steps.ProveUnused(network="default", bridge="virbr0"),
 )  # fmt: skip
 
 ROWS = (

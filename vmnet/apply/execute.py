@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
+from vmnet.apply.canary import wait_guests
 from vmnet.apply.execute_libvirt import execute_libvirt
 from vmnet.apply.move_interfaces import move_persistent
 from vmnet.apply.untouched import prove_untouched
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from vmnet.facts import Probe
+    from vmnet.host.listen import TapListener
 
 _RE_ARM_EVERY_S = 5.0
 _TELL_EVERY_S = 10.0
@@ -42,6 +44,7 @@ class Executor:
     note_checkpoint: Callable[[str], object]
     is_confirmed: Callable[[], bool]
     note_waiting: Callable[[float], object]
+    listener: TapListener | None = None
     checkpoint: str | None = None
     checkpoint_timeout_s: int = 0
     _re_armed: float = 0.0
@@ -69,8 +72,19 @@ class Executor:
             self._execute_profile(step, undoing=undoing)
         elif isinstance(step, steps.LinkStep):
             self._execute_link(step, undoing=undoing)
+        elif isinstance(step, steps.WaitGuests):
+            assert self.listener is not None
+            wait_guests(step, self._libvirt(), self.listener, self._waiting)
+        elif isinstance(step, steps.Pause):
+            self._pause(step.seconds)
         else:
             execute_libvirt(step, self._libvirt(), undoing=undoing)
+
+    def _pause(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left_s := end - time.monotonic()) > 0:
+            self._waiting(left_s)
+            time.sleep(min(_PAUSE_S, left_s))
 
     def _execute_link(self, step: steps.LinkStep, *, undoing: bool) -> None:
         match step:

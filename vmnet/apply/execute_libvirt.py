@@ -20,7 +20,7 @@ from vmnet.apply.move_interfaces import (
     move_running,
 )
 from vmnet.documents.domains import find_interface, rewrite_sources
-from vmnet.errors import HypervisorError
+from vmnet.errors import Conflict, HypervisorError
 from vmnet.host.libvirt_calls import GONE
 from vmnet.plan.steps import (
     AddInterface,
@@ -28,6 +28,8 @@ from vmnet.plan.steps import (
     DefineNetwork,
     LibvirtStep,
     MoveInterface,
+    Pause,
+    ProveUnused,
     RaiseLinks,
     RemoveInterface,
     RewriteSavedState,
@@ -35,9 +37,11 @@ from vmnet.plan.steps import (
     StartNetwork,
     StopNetwork,
     UndefineNetwork,
+    WaitGuests,
 )
 
 if TYPE_CHECKING:
+    from vmnet.facts import Domain, Interface
     from vmnet.host.hypervisor import Hypervisor
 
 
@@ -95,6 +99,33 @@ def _execute(step: LibvirtStep, hypervisor: Hypervisor, taps: Taps) -> None:  # 
             bounce_links(step, hypervisor, taps)
         case RaiseLinks(links=links):
             raise_links(links, hypervisor)
+        case ProveUnused():
+            _prove_unused(step, hypervisor)
+        case WaitGuests() | Pause():
+            raise TypeError(f"{type(step).__name__} is no call of libvirt's")
+
+
+def _prove_unused(step: ProveUnused, hypervisor: Hypervisor) -> None:
+    """Raise Conflict where a document names the network, or its bridge: one that was not there, or elsewhere, when the
+    run was planned."""
+    users = sorted(
+        {
+            domain.name
+            for domain in hypervisor.read_domains()
+            for interface in (*domain.running, *domain.persistent, *(domain.saved or ()), *_of_snapshots(domain))
+            if interface.source.network == step.network
+            or (step.bridge is not None and interface.source.bridge == step.bridge)
+        }
+    )
+    if users:
+        raise Conflict(
+            f"network {step.network} is left as it is: {', '.join(users)} refers to it by now",
+            "run the command again: it moves them, and retires the network then",
+        )
+
+
+def _of_snapshots(domain: Domain) -> tuple[Interface, ...]:
+    return tuple(interface for snapshot in domain.snapshots for interface in snapshot.interfaces)
 
 
 def _rewrite(step: RewriteSavedState, hypervisor: Hypervisor) -> None:

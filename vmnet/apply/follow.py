@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmnet.apply import unit
-from vmnet.apply.handover import Request, error_of, read_ending, write_cancelled, write_request
+from vmnet.apply.handover import Request, digest, error_of, read_ending, write_cancelled, write_request
 from vmnet.apply.journal import RUNS, Journal, find_run, list_runs, parse_entry
 from vmnet.apply.lock import LOCK, locked
 from vmnet.apply.progress import Watcher
@@ -67,7 +67,8 @@ def apply(
         raise Refused("changing the host needs root", "run it again with sudo; --plan and verify work without")
     with locked(lock):
         journal = Journal.create(plan, facts, runs)
-        write_request(journal, Request(uri=uri))
+        domains = digest((domain.name, domain.state) for domain in facts.domains)
+        write_request(journal, Request(uri=uri, domains=domains))
     cancelled = _start(journal, start)
     return watch(journal, plan, progress or (lambda _: None), cancelled=cancelled)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -10,7 +11,10 @@ from vmnet import errors, fields
 from vmnet.apply.result import RunResult
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from vmnet.apply.journal import Journal
+    from vmnet.facts import DomainState
 
 _REQUEST = "request.json"
 _ENDING = "ending.json"
@@ -35,9 +39,11 @@ _INTERRUPT = "KeyboardInterrupt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the worker needs besides plan and facts: the hypervisor's URI."""
+    """What the worker needs besides plan and facts: the hypervisor's URI, and which domains there were in what states
+    (see `digest`)."""
 
     uri: str
+    domains: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +67,12 @@ class Ending:
 
     result: RunResult | None = None
     error: ErrorRecord | None = None
+
+
+def digest(states: Iterable[tuple[str, DomainState]]) -> str:
+    """Return what tells whether domains have come, gone, started or stopped: a hash of their names and states."""
+    text = "\n".join(sorted(f"{state.value} {name}" for name, state in states))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_request(journal: Journal, request: Request) -> None:

@@ -36,11 +36,12 @@ leads to that of the newest run that is left to undo."""
 
 class RunState(StrEnum):
     """What became of a run. `UNUSED`: no step was begun. `OPEN`: it goes on, or was cut off (power loss, kill -9).
-    `STANDS`: finished and in force."""
+    `STANDS`: finished and in force. `STOPPED`: a step failed, and what was done before it is in force."""
 
     UNUSED = "not begun"
     OPEN = "open"
     STANDS = "stands"
+    STOPPED = "stopped"
     ROLLED_BACK = "rolled back"
     UNDONE = "undone"
     INCOMPLETE = "undo incomplete"
@@ -48,6 +49,7 @@ class RunState(StrEnum):
 
 _FINAL = {
     "committed": RunState.STANDS,
+    "stopped": RunState.STOPPED,
     "rolled-back": RunState.ROLLED_BACK,
     "undone": RunState.UNDONE,
     "incomplete": RunState.INCOMPLETE,
@@ -89,7 +91,7 @@ class Journal:
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         directory = _new_directory(runs, f"{stamp}-{plan.command}")
         journal = cls(directory)
-        journal.write(_PLAN, plan_lines(plan))
+        journal.keep_plan(plan)
         journal.write("facts.json", [json.dumps(fields.encode(_without_documents(facts))).encode()])
         journal.note("opened")
         sync_directory(runs)
@@ -153,6 +155,10 @@ class Journal:
         """Return the D-Bus path of the run's last checkpoint; it may be gone."""
         paths = [entry.text for entry in self.entries() if entry.event == "checkpoint"]
         return paths[-1] if paths else None
+
+    def keep_plan(self, plan: Plan) -> None:
+        """Keep the run's plan, in place of one that it goes on after."""
+        self.write(_PLAN, plan_lines(plan))
 
     def keep_after(self, profiles: dict[str, str]) -> None:
         """Keep the text of each profile as the run left it."""

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmnet.apply.journal import Entry, now
-from vmnet.errors import VmnetError
+from vmnet.errors import Conflict, HypervisorError, VmnetError
+from vmnet.host.libvirt_calls import GONE
 from vmnet.plan.steps import IndependentStep, MoveInterface
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
     from vmnet.plan.steps import Planned, Step
@@ -30,11 +31,13 @@ BATCH = 64
 """Domains whose lines the journal takes together."""
 
 
-def parts(planned: Sequence[Planned], first: int = 0) -> Iterator[list[Lane]]:
-    """Yield the plan's steps, from `first` on, by what may be taken at once: batches of lanes, each lane a domain's
-    steps in order; a step of another kind is a part of its own."""
+def parts(planned: Sequence[Planned], taken: Collection[int] = ()) -> Iterator[list[Lane]]:
+    """Yield the plan's steps, but those that are `taken` already, by what may be done at once: batches of lanes, each
+    lane a domain's steps in order; a step of another kind is a part of its own."""
     lanes: dict[str, Lane] = {}
-    for index, item in enumerate(planned[first:], start=first):
+    for index, item in enumerate(planned):
+        if index in taken:
+            continue
         if isinstance(item.step, IndependentStep):
             lanes.setdefault(item.step.domain_uuid, []).append(index)
             continue
@@ -60,6 +63,7 @@ class _Ended:
     """What became of a lane: the steps that were done, and the one that failed with why."""
 
     done: tuple[tuple[int, float], ...]
+    passed_over: tuple[tuple[int, str], ...] = ()
     failed: int | None = None
     seconds: float = 0.0
     error: VmnetError | None = None
@@ -67,24 +71,34 @@ class _Ended:
     def entries(self) -> Iterator[Entry]:
         for index, seconds in self.done:
             yield Entry(event="done", step=index, seconds=seconds, time=now())
+        for index, text in self.passed_over:
+            yield Entry(event="passed-over", step=index, text=text, time=now())
         if self.failed is not None and self.error is not None:
             text = self.error.message
             yield Entry(event="failed", step=self.failed, text=text, seconds=self.seconds, time=now())
 
 
-def take(lanes: list[Lane], planned: Sequence[Planned], execute: Callable[[Sequence[Step]], None], note: Note) -> None:
+def take(
+    lanes: list[Lane],
+    planned: Sequence[Planned],
+    execute: Callable[[Sequence[Step]], None],
+    note: Note,
+    *,
+    passes_over: bool = False,
+) -> None:
     """Take the steps of a batch, several lanes at a time, and write down what became of them.
 
     Args:
         execute: takes some steps of one domain, in order; called from several threads.
         note: writes lines of the journal. That the steps are begun is there already.
+        passes_over: what others have changed or removed meanwhile is no failure.
 
     Raises:
         VmnetError: the first that came; lanes that were under way are at their ends by then, others were not begun.
         KeyboardInterrupt: likewise.
     """
     pool = ThreadPoolExecutor(AT_ONCE)
-    running: list[Future[_Ended]] = [pool.submit(_run, lane, planned, execute) for lane in lanes]
+    running: list[Future[_Ended]] = [pool.submit(_run, lane, planned, execute, passes_over) for lane in lanes]
     try:
         for future in as_completed(running):
             if future.result().error is not None:
@@ -99,8 +113,11 @@ def take(lanes: list[Lane], planned: Sequence[Planned], execute: Callable[[Seque
             raise error
 
 
-def _run(lane: Lane, planned: Sequence[Planned], execute: Callable[[Sequence[Step]], None]) -> _Ended:
+def _run(
+    lane: Lane, planned: Sequence[Planned], execute: Callable[[Sequence[Step]], None], passes_over: bool
+) -> _Ended:
     done: list[tuple[int, float]] = []
+    passed: list[tuple[int, str]] = []
     todo = list(_bundles(lane, planned))
     while todo:
         bundle, started = todo.pop(0), time.monotonic()
@@ -111,9 +128,17 @@ def _run(lane: Lane, planned: Sequence[Planned], execute: Callable[[Sequence[Ste
                 # One by one, it shows which it is; what was done by then is no work.
                 todo = [*([index] for index in bundle), *todo]
                 continue
-            return _Ended(done=tuple(done), failed=bundle[0], seconds=time.monotonic() - started, error=error)
+            if passes_over and _has_moved_on(error):
+                passed.append((bundle[0], error.message))
+                continue
+            took = time.monotonic() - started
+            return _Ended(done=tuple(done), passed_over=tuple(passed), failed=bundle[0], seconds=took, error=error)
         done += [(index, (time.monotonic() - started) / len(bundle)) for index in bundle]
-    return _Ended(done=tuple(done))
+    return _Ended(done=tuple(done), passed_over=tuple(passed))
+
+
+def _has_moved_on(error: VmnetError) -> bool:
+    return isinstance(error, Conflict) or (isinstance(error, HypervisorError) and error.code in GONE)
 
 
 def _bundles(lane: Lane, planned: Sequence[Planned]) -> Iterator[Lane]:

@@ -23,6 +23,7 @@ class Event(StrEnum):
     BEGIN = "begin"
     DONE = "done"
     FAILED = "failed"
+    PASSED = "passed-over"
     UNDO = "undo"
     WAIT = "wait"
 
@@ -58,12 +59,12 @@ class Pace:
         """Return whether it is time to show it."""
         if not isinstance(progress.step, IndependentStep) or progress.total <= self.MANY:
             return True
-        if progress.event is Event.DONE:
+        if progress.event in (Event.DONE, Event.PASSED):
             self._done += 1
         due = self._done == progress.total or self._clock() - self._shown >= 1
         if due:
             self._shown = self._clock()
-        return due or progress.event is Event.FAILED
+        return due or progress.event in (Event.FAILED, Event.PASSED)
 
     def left_s(self, progress: Progress) -> float | None:
         """Return for how long the run goes on, by what it has taken so far; None where that cannot be told."""

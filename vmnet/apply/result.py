@@ -17,6 +17,7 @@ class RunResult:
         plan: what was carried out.
         done: how many of the plan's steps were done.
         undone: whether they were taken back again.
+        passed_over: what others have changed or removed meanwhile, and was left to them.
         rows: the moved interfaces as they are afterwards, with the guests' new addresses.
     """
 
@@ -25,4 +26,5 @@ class RunResult:
     plan: Plan
     done: int
     undone: bool = False
+    passed_over: tuple[str, ...] = ()
     rows: tuple[MovedInterface, ...] = ()

@@ -63,12 +63,17 @@ class Notes(Protocol):
     def __call__(self, event: str, step: int = -1, text: str = "", *, undo: int = 0) -> object: ...
 
 
-def roll_back(begun: Sequence[tuple[int, Planned]], executor: StepExecutor, note: Notes) -> None:
+def roll_back(
+    begun: Sequence[tuple[int, Planned]], executor: StepExecutor, note: Notes, *, ended: str = "rolled-back"
+) -> None:
     """Take back the steps that were begun, newest first.
 
     NetworkManager's checkpoint goes first, but for what is marked to go before it: one call restores every device at
     once, with the shortest cut; the planned undos after it then find their work done, or do what the checkpoint does
     not cover.
+
+    Args:
+        ended: the event that is written down when all of it is taken back.
 
     Raises:
         UndoIncomplete: some step could not be taken back.
@@ -95,7 +100,7 @@ def roll_back(begun: Sequence[tuple[int, Planned]], executor: StepExecutor, note
         for number, text in left.items():
             _write(note, "undo-failed", todo[number][0], text)
         raise _incomplete(note, (todo[number][2] for number in left), left.values())
-    _write(note, "rolled-back")
+    _write(note, ended)
 
 
 def answers_after(facts: Facts, executor: StepExecutor) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vmnet.facts import Facts
     from vmnet.plan.steps import HostGoal
 
-_STANDING = (RunState.STANDS, RunState.OPEN, RunState.INCOMPLETE)
+_STANDING = (RunState.STANDS, RunState.STOPPED, RunState.OPEN, RunState.INCOMPLETE)
 UNDO_TIMEOUT_S = 90
 
 

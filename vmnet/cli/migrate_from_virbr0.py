@@ -8,27 +8,32 @@ import click
 
 from vmnet.cli import complete, domains, flow, options
 from vmnet.cli.session import Session
-from vmnet.spec import MigrationSpec
+from vmnet.errors import SpecError
+from vmnet.spec import MigrationSpec, Retire
 
 HELP = """Move all VMs from libvirt's NAT network onto the bridge: running, paused and shut off ones, with their managed
 saves and snapshots.
 
-Every interface on the network --source, or directly on that network's bridge, moves. A table before says what will
-become of each; a table after says which address each guest has now and what is left to do by hand. The links of
-running VMs are held down together for --bounce seconds, so that DHCP clients ask for an address on the LAN.
+Every interface on the network --network, or directly on that network's bridge, moves to --to. A table before says what
+will become of each; a table after says which address each guest has now and what is left to do by hand.
+
+One VM that runs goes first, the canary: no other moves before it answers on the bridge. The links of running VMs are
+held down together for --bounce seconds, so that DHCP clients ask for an address on the LAN. Where a step fails, the run
+stops: what belongs to that VM is taken back, the others stay where they are, and the same command again goes on.
 
 \b
 Examples:
   vmnet migrate-from-virbr0 --plan
   sudo vmnet migrate-from-virbr0
-  sudo vmnet migrate-from-virbr0 --only web01 --only db01
-  sudo vmnet migrate-from-virbr0 --exclude build01 --no-bounce
+  sudo vmnet migrate-from-virbr0 --canary test01 --batch 20 --pause 60
+  sudo vmnet migrate-from-virbr0 --only 'web*' --exclude web09
+  sudo vmnet migrate-from-virbr0 --retire
 """
 
 
 @click.command("migrate-from-virbr0", help=HELP, short_help="Move all VMs from NAT onto the bridge.")
 @click.option(
-    "--source",
+    "--network",
     "--from",
     "source",
     metavar="NAME",
@@ -37,22 +42,59 @@ Examples:
     shell_complete=complete.networks,
     help="The network to leave.",
 )
-@options.network_option
+@click.option(
+    "--to",
+    "network",
+    metavar="NAME",
+    default="host-bridge",
+    show_default=True,
+    shell_complete=complete.networks,
+    help="The network to go to.",
+)
 @click.option(
     "--only",
     metavar="DOMAIN",
     multiple=True,
     shell_complete=complete.domains,
-    help="Move this VM only; may be repeated.",
+    help="Move this VM only, or those that fit a pattern: 'web*'; may be repeated.",
 )
 @click.option(
     "--exclude",
     metavar="DOMAIN",
     multiple=True,
     shell_complete=complete.domains,
-    help="Leave this VM where it is; may be repeated.",
+    help="Leave this VM where it is, or those that fit a pattern; may be repeated.",
 )
+@click.option(
+    "--static",
+    type=click.Choice(["move", "skip"]),
+    default="move",
+    show_default=True,
+    help="What to do with guests whose address seems to be static: it is of no use on the LAN.",
+)
+@click.option(
+    "--canary",
+    metavar="DOMAIN",
+    shell_complete=complete.domains,
+    help="The VM that goes first. Default: the first that runs.",
+)
+@click.option("--no-canary", is_flag=True, help="Move all without waiting for proof that one has arrived.")
+@click.option("--batch", metavar="N", type=click.IntRange(min=1), help="Move so many VMs at a time. Default: all.")
+@click.option("--pause", "pause_s", metavar="SECONDS", type=click.IntRange(1, 3600), help="Wait between two batches.")
 @options.bounce_options
+@click.option(
+    "--undo-on-failure/--stop-on-failure",
+    default=False,
+    show_default=True,
+    help="Where a step fails, take all back, or stop there and leave what has moved.",
+)
+@click.option(
+    "--retire",
+    type=click.Choice([Retire.AUTOSTART.value, Retire.STOP.value]),
+    is_flag=False,
+    flag_value=Retire.AUTOSTART.value,
+    help="When nothing refers to the old network any more, do not start it at boot; with --retire=stop, stop it too.",
+)
 @options.connect_option
 @options.run_options
 @click.pass_obj
@@ -73,10 +115,20 @@ def command(session: Session, *, uri: str, **words: Any) -> None:
 
 
 def _wanted(words: dict[str, Any]) -> MigrationSpec:
+    canary = words["canary"]
+    if canary is not None and words["no_canary"]:
+        raise SpecError("--canary and --no-canary do not go together", "give one of the two")
     return MigrationSpec(
         source=options.check_name(words["source"], "network"),
         network=options.check_name(words["network"], "network"),
         only=tuple(options.check_name(name, "domain") for name in words["only"]),
         exclude=tuple(options.check_name(name, "domain") for name in words["exclude"]),
         bounce_s=0 if words["no_bounce"] else words["bounce_s"],
+        canary=None if canary is None else options.check_name(canary, "domain"),
+        no_canary=words["no_canary"],
+        batch=words["batch"] or 0,
+        pause_s=words["pause_s"] or 0,
+        skip_static=words["static"] == "skip",
+        undo_on_failure=words["undo_on_failure"],
+        retire=Retire(words["retire"] or "no"),
     )

@@ -117,23 +117,24 @@ class HypervisorReader:
 
     def _agent_addresses(self, domains: list[Domain]) -> list[GuestAddress]:
         with ThreadPoolExecutor(_AGENT_THREADS) as pool:
-            return [address for found in pool.map(self._ask_agent, domains) for address in found]
+            asked = pool.map(lambda d: self.ask_agent(d.uuid, {i.mac for i in d.running}), domains)
+            return [address for found in asked for address in found]
 
-    def _ask_agent(self, domain: Domain) -> list[GuestAddress]:
+    def ask_agent(self, uuid: str, macs: Collection[Mac | None]) -> list[GuestAddress]:
+        """Return what a running guest's agent says of the addresses of these interfaces; nothing without an agent."""
         import libvirt
 
         source = libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT
         links = ask(
-            lambda: self._connection.lookupByUUIDString(domain.uuid).interfaceAddresses(source, 0),
+            lambda: self._connection.lookupByUUIDString(uuid).interfaceAddresses(source, 0),
             {},
             *_NO_ADDRESSES,
         )
-        ours = {interface.mac for interface in domain.running}
         found: list[GuestAddress] = []
         for link in links.values():
             mac = str(link.get("hwaddr") or "").lower()
             addresses = link.get("addrs")
-            rows = addresses if isinstance(addresses, list) and mac in ours else []
+            rows = addresses if isinstance(addresses, list) and mac in macs else []
             found.extend(_addresses(rows, "addr", [mac] * len(rows), "agent"))
         return found
 

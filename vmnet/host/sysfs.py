@@ -74,6 +74,20 @@ def read_bridge_port_state(ifname: str) -> str | None:
     return _PORT_STATES[number] if number is not None and number < len(_PORT_STATES) else None
 
 
+def read_forwarding(bridge: str) -> frozenset[Mac]:
+    """Return the MACs that a bridge has heard on its ports of late: those of its forwarding database that it learnt.
+
+    The file holds records of 16 bytes (struct __fdb_entry in linux/if_bridge.h): the address, the port, whether it is
+    the host's own.
+    """
+    try:
+        raw = (NET / bridge / "brforward").read_bytes()
+    except OSError:
+        return frozenset()
+    records = (raw[start : start + 16] for start in range(0, len(raw), 16))
+    return frozenset(Mac(record[:6].hex(":")) for record in records if len(record) == 16 and not record[7])
+
+
 def read_lacp(ifname: str) -> LacpPort | None:
     """Return the LACP state of a bond's port; None outside 802.3ad."""
     base = NET / ifname / "bonding_slave"

@@ -139,6 +139,43 @@ class BounceLinks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """A running interface that is waited for: `tap` is its link on the host, `old` the addresses that it had."""
+
+    domain: str
+    domain_uuid: str
+    mac: Mac
+    tap: str | None = None
+    old: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitGuests:
+    """Wait until one of the guests is proven to be on the bridge: it answers there. None of them within the time is a
+    failure. `renews`: their links were bounced, so that new addresses are to be expected."""
+
+    guests: tuple[Guest, ...]
+    bridge: str
+    timeout_s: int
+    renews: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Do nothing for a while between two batches, so that somebody can look."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProveUnused:
+    """Prove that no document of any domain, saved state or snapshot, names the network or its bridge."""
+
+    network: str
+    bridge: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RaiseLinks:
     """Put guests' links up again that a bounce cut short (a crash, a kill) left down; others are left alone."""
 

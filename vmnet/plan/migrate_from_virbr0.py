@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from vmnet.errors import Refused, SpecError
+from vmnet.plan.batches import plan_batches
 from vmnet.plan.destination import closest, describe, find_destination, refuse_silent_bridge
 from vmnet.plan.libvirt_network import require_libvirt
-from vmnet.plan.move_rows import move_rows
-from vmnet.plan.moves import Move, choose_move, pair_interfaces, plan_moves, plan_rewrites
+from vmnet.plan.move_rows import by_mac, move_rows, seems_static
+from vmnet.plan.moves import Move, choose_move, pair_interfaces, plan_rewrites
+from vmnet.plan.retire import left_behind, plan_retirement
 from vmnet.plan.steps import Plan
+from vmnet.spec import Retire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,29 +47,54 @@ def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
         )
     destination = find_destination(spec.network, facts)
     moves = [move for domain in domains for move in _moves(domain, leaves)]
+    moves, static = _without_static(moves, facts) if spec.skip_static else (moves, [])
     if any(move.running for move in moves):
         refuse_silent_bridge(destination, facts)
     _refuse_without_mac(moves)
     planned = (
-        *plan_moves(moves, destination, facts, bounce_s=spec.bounce_s, leaves=leaves),
+        *plan_batches(moves, destination, facts, spec, leaves),
         *_other_rewrites(domains, moves, destination, leaves),
     )
+    left = left_behind(facts, planned, leaves)
     return Plan(
         command="migrate-from-virbr0",
-        planned=planned,
+        planned=(*planned, *plan_retirement(spec, facts, left)),
         kept=tuple(_kept(domains, moves, destination, spec)),
-        warnings=_warnings(moves, destination),
+        warnings=(*_warnings(moves, destination), *_not_retired(spec, left), *static),
         rows=move_rows(moves, destination, planned, facts, bounce_s=spec.bounce_s),
+        keeps=not spec.undo_on_failure,
+        spec=spec,
     )
 
 
 def _wanted_domains(spec: MigrationSpec, facts: Facts) -> list[Domain]:
     names = [domain.name for domain in facts.domains]
-    for name in (*spec.only, *spec.exclude):
-        if name not in names:
-            hint = closest(name, names) or "list them with: virsh list --all"
-            raise SpecError(f"there is no domain called {name!r}", hint)
-    return [d for d in facts.domains if d.name not in spec.exclude and (not spec.only or d.name in spec.only)]
+    only = {name for pattern in spec.only for name in _matching(pattern, names)}
+    without = {name for pattern in spec.exclude for name in _matching(pattern, names)}
+    return [d for d in facts.domains if d.name not in without and (not spec.only or d.name in only)]
+
+
+def _matching(pattern: str, names: list[str]) -> list[str]:
+    """Return the domains that are meant: the one of that very name, or else those that fit the shell pattern."""
+    found = [pattern] if pattern in names else [name for name in names if fnmatchcase(name, pattern)]
+    if not found:
+        hint = closest(pattern, names) or "list them with: virsh list --all"
+        raise SpecError(f"there is no domain called {pattern!r}", hint)
+    return found
+
+
+def _without_static(moves: list[Move], facts: Facts) -> tuple[list[Move], list[str]]:
+    """Leave out the guests whose address seems to be static, and say so."""
+    known = by_mac(facts.guest_addresses)
+    static = {move.domain.uuid: move.domain.name for move in moves if seems_static(move.pair.either, known, facts)}
+    why = "its address seems to be static, and those are left out (--static skip)"
+    return [m for m in moves if m.domain.uuid not in static], [f"{name} stays: {why}" for name in static.values()]
+
+
+def _not_retired(spec: MigrationSpec, left: tuple[str, ...]) -> tuple[str, ...]:
+    if spec.retire is Retire.NO or not left:
+        return ()
+    return (f"network {spec.source} is not retired: {', '.join(left)} still needs it",)
 
 
 def _on_network(name: str, facts: Facts) -> Callable[[Source], bool]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vmnet.plan.moves import Move
     from vmnet.plan.steps import Planned
 
-    _Addresses = dict[Mac | None, list[GuestAddress]]
+    Addresses = dict[Mac | None, list[GuestAddress]]
 
 _LEARNING_FILTERS = (
     "clean-traffic",
@@ -41,7 +41,7 @@ def move_rows(
     for item in planned:
         if isinstance(item.step, RewriteSavedState):
             rewrites.setdefault(item.step.domain_uuid, []).append(item.step)
-    addresses = _by_mac(facts.guest_addresses)
+    addresses = by_mac(facts.guest_addresses)
     return tuple(
         MovedInterface(
             domain=move.domain.name,
@@ -82,7 +82,7 @@ def _notices(move: Move, bounce_s: int) -> Iterator[str]:
         yield "keeps its old address until it asks again"
 
 
-def _by_hand(move: Move, addresses: _Addresses, facts: Facts) -> Iterator[str]:
+def _by_hand(move: Move, addresses: Addresses, facts: Facts) -> Iterator[str]:
     interface = move.pair.either
     if move.hindrance:
         way = "left as it is" if move.fixed else "power it off and on"
@@ -95,21 +95,23 @@ def _by_hand(move: Move, addresses: _Addresses, facts: Facts) -> Iterator[str]:
         yield f"filter {interface.filter} lets only {interface.filter_address} pass: change it with virsh edit"
     elif interface.filter in _LEARNING_FILTERS and move.running:
         yield f"filter {interface.filter} has learnt the old address: power it off and on"
-    if _seems_static(interface, addresses.get(interface.mac, ()), facts):
+    if seems_static(interface, addresses, facts):
         yield "its address seems to be static: change it inside the guest"
     if move.domain.checkpoints:
         yield "its checkpoints still name the old network, which does no harm"
 
 
-def _seems_static(interface: Interface, addresses: Iterable[GuestAddress], facts: Facts) -> bool:
-    origins = {address.origin for address in addresses}
+def seems_static(interface: Interface, addresses: Addresses, facts: Facts) -> bool:
+    """Return whether a guest on a network with a DHCP server has an address that is no lease of it."""
+    origins = {address.origin for address in addresses.get(interface.mac, ())}
     network = facts.network(interface.source.network or "")
     leased = network is not None and network.forward_mode != "bridge"
     return leased and bool(origins) and "lease" not in origins
 
 
-def _by_mac(addresses: Iterable[GuestAddress]) -> _Addresses:
-    found: _Addresses = {}
+def by_mac(addresses: Iterable[GuestAddress]) -> Addresses:
+    """Return guests' addresses by the interface that has them."""
+    found: Addresses = {}
     for address in addresses:
         found.setdefault(address.mac, []).append(address)
     return found
@@ -135,7 +137,7 @@ def rows_after(
 
     A lease does not count: the old network's DHCP server goes on listing it although the guest has left.
     """
-    addresses = _by_mac(heard)
+    addresses = by_mac(heard)
     return tuple(_row_after(row, states.get(row.domain, DomainState.OTHER), addresses.get(row.mac, ())) for row in rows)
 
 

@@ -40,7 +40,10 @@ from vmnet.plan.libvirt_steps import (
     BouncedLink,
     BounceLinks,
     DefineNetwork,
+    Guest,
     MoveInterface,
+    Pause,
+    ProveUnused,
     RaiseLinks,
     RemoveInterface,
     RewriteSavedState,
@@ -48,15 +51,17 @@ from vmnet.plan.libvirt_steps import (
     StartNetwork,
     StopNetwork,
     UndefineNetwork,
+    WaitGuests,
 )
-from vmnet.spec import IpAddress, IpInterface
+from vmnet.spec import IpAddress, IpInterface, MigrationSpec
 
 CheckpointStep = OpenCheckpoint | CommitCheckpoint | RollBackCheckpoint
 ProfileStep = AddProfile | ModifyProfile | DeleteProfile | RestoreProfile | ActivateProfile | DeactivateProfile
 LinkStep = DisconnectDevice | ReapplyDevice | FlapLink | KeepMac | LetSettle | AddRoutes | RemoveRoutes | ProveUntouched
 WaitStep = WaitCarrier | WaitLacp | WaitPorts | WaitAddress | WaitNeighbour | WaitAnswer | WaitConfirmation
 NetworkStep = DefineNetwork | StartNetwork | StopNetwork | UndefineNetwork | SetNetworkAutostart
-DomainStep = MoveInterface | RewriteSavedState | AddInterface | RemoveInterface | BounceLinks | RaiseLinks
+GuestStep = BounceLinks | RaiseLinks | WaitGuests | Pause | ProveUnused
+DomainStep = MoveInterface | RewriteSavedState | AddInterface | RemoveInterface | GuestStep
 IndependentStep = MoveInterface | RewriteSavedState
 """Touches nothing but its domain: those of several domains may be taken at the same time."""
 HostStep = CheckpointStep | ProfileStep | LinkStep | WaitStep
@@ -134,7 +139,9 @@ class Plan:
 
     `command` is the command's name, `kept` says what was found as wanted already, `warnings` what to know before
     saying yes, `choices` why each NIC was taken or left. `goal` (host-setup) and `rows` (domains) are for verify
-    and for the tables. `undoes` is the run that this plan takes back.
+    and for the tables. `undoes` is the run that this plan takes back. `keeps`: where a step fails, what was done
+    before stays, and only what belongs to that step's domain is taken back. `spec` is what was asked for, where the run
+    is to look again in the end whether others have changed domains meanwhile.
     """
 
     command: str
@@ -145,6 +152,8 @@ class Plan:
     goal: HostGoal | None = None
     rows: tuple[MovedInterface, ...] = ()
     undoes: str | None = None
+    keeps: bool = False
+    spec: MigrationSpec | None = None
 
     @property
     def empty(self) -> bool:
@@ -154,9 +163,15 @@ class Plan:
 
 def domains_of(step: Step) -> tuple[str, ...]:
     """Return the UUIDs of the domains that a step changes."""
-    if isinstance(step, BounceLinks | RaiseLinks):
-        return tuple(dict.fromkeys(link.domain_uuid for link in step.links))
-    return (step.domain_uuid,) if isinstance(step, DomainStep) else ()
+    match step:
+        case BounceLinks(links=links) | RaiseLinks(links=links):
+            return tuple(dict.fromkeys(link.domain_uuid for link in links))
+        case WaitGuests(guests=guests):
+            return tuple(dict.fromkeys(guest.domain_uuid for guest in guests))
+        case MoveInterface() | RewriteSavedState() | AddInterface() | RemoveInterface():
+            return (step.domain_uuid,)
+        case _:
+            return ()
 
 
 __all__ = [
@@ -174,6 +189,8 @@ __all__ = [
     "DisconnectDevice",
     "DomainStep",
     "FlapLink",
+    "Guest",
+    "GuestStep",
     "HostGoal",
     "HostStep",
     "IndependentStep",
@@ -186,10 +203,12 @@ __all__ = [
     "MovedInterface",
     "NetworkStep",
     "OpenCheckpoint",
+    "Pause",
     "Plan",
     "Planned",
     "ProfileStep",
     "ProveUntouched",
+    "ProveUnused",
     "RaiseLinks",
     "ReapplyDevice",
     "RemoveInterface",
@@ -207,6 +226,7 @@ __all__ = [
     "WaitAnswer",
     "WaitCarrier",
     "WaitConfirmation",
+    "WaitGuests",
     "WaitLacp",
     "WaitNeighbour",
     "WaitPorts",

@@ -33,6 +33,8 @@ def progress_text(progress: Progress, left_s: float | None = None) -> str:
             seconds = f" {progress.seconds:.1f} s" if progress.seconds >= SHOWN_FROM_S else " done"
             left = "" if left_s is None else f", about {left_s:.0f} s left"
             return f"{begun * together}{seconds}{left}\n"
+        case Event.PASSED:
+            return f"{begun * together} passed over: others have changed it meanwhile\n"
         case Event.WAIT:
             return f" {progress.seconds:.0f} s left ..."
         case Event.FAILED:

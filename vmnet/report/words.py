@@ -144,10 +144,24 @@ def _domain(step: steps.DomainStep) -> str:
             return f"add interface {mac} to {domain} ({listed(scopes)})"
         case steps.RemoveInterface(domain=domain, mac=mac, scopes=scopes):
             return f"remove interface {mac} from {domain} ({listed(scopes)})"
+        case _ if isinstance(step, steps.GuestStep):
+            return _guest(step)
+        case _:
+            assert_never(step)
+
+
+def _guest(step: steps.GuestStep) -> str:
+    match step:
         case steps.BounceLinks(links=links, seconds=seconds):
             return f"take the links of {_domains(links)} down for {seconds} s"
         case steps.RaiseLinks(links=links):
             return f"put the links of {_domains(links)} up again"
+        case steps.WaitGuests(guests=guests, bridge=bridge, timeout_s=seconds):
+            return f"wait up to {seconds} s until {guests[0].domain} is proven on {bridge}"
+        case steps.Pause(seconds=seconds):
+            return f"wait {seconds} s"
+        case steps.ProveUnused(network=network):
+            return f"prove that nothing refers to network {network}"
         case _:
             assert_never(step)
 

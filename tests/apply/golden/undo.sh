@@ -106,6 +106,12 @@ failed=$((failed + 1))
 
 # undoes: all of it
 
+# undoes: all of it
+
+# undoes: all of it
+
+# undoes: all of it
+
 # undoes: 
 try sleep 2
 

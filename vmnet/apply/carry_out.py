@@ -1,0 +1,165 @@
+"""Take a plan's steps in order, each written down before it is taken; on a failure, take back what must not stay."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from vmnet.apply import lanes
+from vmnet.apply.journal import Entry, Journal, now
+from vmnet.apply.progress import Watcher
+from vmnet.apply.roll_back import StepExecutor, answers_after, roll_back
+from vmnet.apply.signals import uninterrupted
+from vmnet.errors import VmnetError
+from vmnet.plan import steps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from vmnet.apply.progress import Progress
+    from vmnet.plan.steps import Plan, Planned
+
+    Report = Callable[[Progress], None]
+
+_AGAIN = (steps.ActivateProfile, steps.WaitNeighbour, steps.WaitAnswer)
+
+
+class Teller:
+    """Writes to the journal and tells whoever listens."""
+
+    def __init__(self, plan: Plan, journal: Journal, report: Report) -> None:
+        self._journal = journal
+        self._watcher = Watcher(plan)
+        self._report = report
+        for entry in journal.entries():
+            self._watcher.feed(entry)
+
+    def __call__(self, event: str, step: int = -1, text: str = "", *, undo: int = 0, seconds: float = 0.0) -> Entry:
+        entry = Entry(event=event, step=step, text=text, time=now(), undo=undo, seconds=seconds)
+        self.all((entry,))
+        return entry
+
+    def all(self, entries: Iterable[Entry]) -> None:
+        """Write lines down together, and tell of each."""
+        entries = tuple(entries)
+        self._journal.note_all(entries)
+        for entry in entries:
+            progress = self._watcher.feed(entry)
+            if progress is not None:
+                self._report(progress)
+
+
+def carry_out(
+    plan: Plan, executor: StepExecutor, journal: Journal, report: Report, *, taken: Collection[int] = ()
+) -> None:
+    """Take the plan's steps in order, each written down before it is taken. On any exception all of it is taken back;
+    or (`plan.keeps`), where a step has failed, what belongs to its domain, and the rest stays.
+
+    Args:
+        taken: the steps that were taken before a loss of power; what of them a boot might have done otherwise is done,
+            or asked, again.
+    """
+    note = Teller(plan, journal, report)
+    numbered = list(enumerate(plan.planned))
+    begun = [numbered[index] for index in sorted(taken)]
+    finished = False
+    try:
+        for _, planned in begun:
+            if isinstance(planned.step, _AGAIN):
+                executor.execute(planned.step)
+        for part in lanes.parts(plan.planned, taken):
+            begun += [numbered[index] for lane in part for index in lane]
+            first = plan.planned[part[0][0]].step
+            if lanes.alone(part) and not (plan.keeps and isinstance(first, steps.IndependentStep)):
+                _one_step(part[0][0], plan, executor, note)
+            else:
+                _side_by_side(part, plan, executor, note)
+        note("committed")
+        finished = True
+    finally:
+        if not finished:
+            _give_up(plan, begun, executor, journal, note)
+
+
+def _give_up(
+    plan: Plan, begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Journal, note: Teller
+) -> None:
+    error = sys.exception()
+    if plan.keeps and isinstance(error, VmnetError):
+        said = _stop(begun, executor, journal, note)
+        add_notes(error, f"the run stops there: {said}", f"the journal is in {journal.directory}")
+        return
+    said = take_back(begun, executor, journal, note)
+    add_notes(error, f"all that was done is taken back; the journal is in {journal.directory}", said)
+
+
+def _stop(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Journal, note: Teller) -> str:
+    """Take back what belongs to the domains that failed, and return what stays."""
+    failed = {entry.step for entry in journal.entries() if entry.event == "failed"}
+    proven = (steps.WaitGuests, steps.IndependentStep)
+    theirs = {
+        uuid
+        for index, planned in begun
+        if index in failed and isinstance(planned.step, proven)
+        for uuid in steps.domains_of(planned.step)
+    }
+    back = [
+        (index, planned)
+        for index, planned in begun
+        if index in failed
+        or (isinstance(planned.step, steps.IndependentStep) and theirs & set(steps.domains_of(planned.step)))
+    ]
+    with uninterrupted():
+        roll_back(back, executor, note, ended="stopped")
+    moved = {
+        uuid
+        for _, planned in begun
+        if isinstance(planned.step, steps.MoveInterface)
+        for uuid in steps.domains_of(planned.step)
+    }
+    stay = len(moved - theirs)
+    if not stay:
+        return "nothing has moved"
+    return (
+        f"{stay} {'domain has' if stay == 1 else 'domains have'} moved and stay there; the same command again goes on, "
+        f"sudo vmnet undo {journal.run} takes them back"
+    )
+
+
+def take_back(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Journal, note: Teller) -> str:
+    """Take back what was begun, and return what then answers as before."""
+    with uninterrupted():
+        roll_back(begun, executor, note)
+        return answers_after(journal.facts(), executor)
+
+
+def add_notes(error: BaseException | None, *notes: str) -> None:
+    """Add to an error what there is to say besides."""
+    for text in notes:
+        if error is not None and text:
+            error.add_note(text)
+
+
+def _one_step(index: int, plan: Plan, executor: StepExecutor, note: Teller) -> None:
+    started = time.monotonic()
+    note("begin", index)
+    try:
+        # What an undo would take back may be gone already: the run may have been cut off half-way.
+        executor.execute(plan.planned[index].step, undoing=plan.undoes is not None)
+    except VmnetError as error:
+        note("failed", index, error.message, seconds=time.monotonic() - started)
+        raise
+    note("done", index, seconds=time.monotonic() - started)
+
+
+def _side_by_side(part: list[lanes.Lane], plan: Plan, executor: StepExecutor, note: Teller) -> None:
+    """Take the steps of several domains at the same time."""
+    undoing = plan.undoes is not None
+    note.all(Entry(event="begin", step=index, time=now()) for lane in part for index in lane)
+    executor.connect()
+
+    def execute(some: Sequence[steps.Step]) -> None:
+        executor.execute_together(some, undoing=undoing)
+
+    lanes.take(part, plan.planned, execute, note.all, passes_over=plan.keeps)

@@ -1,0 +1,92 @@
+"""Take up a run that was cut off, by kill -9 or a loss of power, and bring it to an end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vmnet.apply.carry_out import Teller, add_notes, carry_out, take_back
+from vmnet.errors import ToolError
+from vmnet.plan import steps
+
+if TYPE_CHECKING:
+    from vmnet.apply.carry_out import Report
+    from vmnet.apply.journal import Journal
+    from vmnet.apply.roll_back import StepExecutor
+    from vmnet.plan.steps import Plan
+
+
+def take_up(plan: Plan, executor: StepExecutor, journal: Journal, report: Report) -> None:
+    """Bring a run to its end that was cut off: by kill -9, by a loss of power.
+
+    It is taken back, unless this boot has started what the run leads to: then the rest of it follows, as does that of
+    one that keeps what was done.
+
+    Raises:
+        ToolError: it is taken back.
+        LinkError: it is, because what had answered before the change does not.
+        UndoIncomplete: not all of it.
+    """
+    note = Teller(plan, journal, report)
+    note("recovering")
+    events = {(entry.event, entry.step) for entry in journal.entries()}
+    if all(("done", index) in events for index in range(len(plan.planned))):
+        note("committed")
+        return
+    if plan.keeps:
+        _go_on(plan, executor, journal, report)
+        return
+    if not executor.find_checkpoint(journal.checkpoint()):
+        note("checkpoint")
+        executor.wait_ready()
+        executor.wait_started()
+        turned = _turned(plan, executor, journal)
+        if turned is not None:
+            carry_out(_after_boot(plan), executor, journal, report, taken=range(turned))
+            return
+    if plan.undoes is not None:
+        executor.wait_ready()
+        executor.execute(steps.RollBackCheckpoint(), undoing=True)
+        carry_out(plan, executor, journal, report)
+        return
+    begun = [(index, planned) for index, planned in enumerate(plan.planned) if ("begin", index) in events]
+    said = take_back(begun, executor, journal, note)
+    cut_off = ToolError(
+        f"run {journal.run} was cut off, by a kill or a loss of power, and all that it had done is taken back",
+        "run the command again; vmnet verify shows the state",
+    )
+    add_notes(cut_off, said)
+    raise cut_off
+
+
+def _go_on(plan: Plan, executor: StepExecutor, journal: Journal, report: Report) -> None:
+    """Take the steps that are not known to be done; each finds out whether it was."""
+    events = {(entry.event, entry.step) for entry in journal.entries()}
+    done = {index for index in range(len(plan.planned)) if {("done", index), ("passed-over", index)} & events}
+    for index, planned in enumerate(plan.planned):
+        if isinstance(planned.step, steps.BounceLinks) and ("begin", index) in events and index not in done:
+            # A link that it left down would be passed over as one that was down before.
+            for step in planned.undo:
+                executor.execute(step, undoing=True)
+    carry_out(plan, executor, journal, report, taken=done)
+
+
+def _turned(plan: Plan, executor: StepExecutor, journal: Journal) -> int | None:
+    """Return the step that has turned the boot over; None when it has not, or something was taken back since."""
+    events = {(entry.event, entry.step) for entry in journal.entries()}
+    if any(event in ("failed", "undo") for event, _ in events):
+        return None
+    for index, planned in enumerate(plan.planned):
+        step = planned.step
+        if planned.turns_boot and ("begin", index) in events and isinstance(step, steps.ModifyProfile):
+            return index if executor.starts_by_itself(step.uuid) else None
+    return None
+
+
+def _after_boot(plan: Plan) -> Plan:
+    """A boot has made the management link anew: what is left to prove is its profile's file."""
+    planned = tuple(
+        replace(p, step=replace(p.step, proof=())) if isinstance(p.step, steps.ProveUntouched) else p
+        for p in plan.planned
+    )
+    return replace(plan, planned=planned)
