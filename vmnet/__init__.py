@@ -38,6 +38,7 @@ import_module("vmnet.apply")
 
 __all__ = [
     "apply",
+    "ask_lan",
     "confirm",
     "deduce_goal",
     "find_duplicates",
@@ -120,6 +121,21 @@ def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
     """
     plan: Plan = import_module("vmnet.plan.migrate_from_virbr0").plan_migration(spec, facts)
     return plan
+
+
+def ask_lan(plan: Plan, facts: Facts, *, uri: str = SYSTEM_URI) -> Facts:
+    """Ask the LAN that running domains are to go to whether it answers DHCP, and other MACs than the host's; takes some
+    seconds, and root.
+
+    Args:
+        plan: of `plan_migration` or `plan_attach_domain`; where the facts that come back have `lan`, plan again with
+            them.
+
+    Returns:
+        The facts with `lan`; unchanged where no running domain moves, or where it cannot be asked from here.
+    """
+    asked: Facts = import_module("vmnet.apply.ask_lan").ask_lan(plan, facts, uri)
+    return asked
 
 
 def plan_undo(facts: Facts, run: str | None = None) -> Plan:

@@ -62,6 +62,9 @@ class MadeUpHost:
     def plan_host_setup(self, spec: HostSpec, facts: Facts) -> Plan:
         return self._plan("host-setup", spec)
 
+    def ask_lan(self, plan: Plan, facts: Facts, *, uri: str = "") -> Facts:
+        return facts
+
     def find_duplicates(self, plan: Plan, facts: Facts) -> Facts:
         return replace(facts, duplicates=self.duplicates)
 

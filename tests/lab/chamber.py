@@ -113,6 +113,15 @@ class Chamber:
             *command,
         ]
 
+    def lan(self, command: Sequence[str] | str, *, timeout: float = 120, check: bool = True) -> process.Completed:
+        """Run a command on the LAN side of the bridge's uplink, where the gateway is."""
+        words = ["sh", "-c", command] if isinstance(command, str) else list(command)
+        return self.run(["ip", "netns", "exec", "gate", *words], timeout=timeout, check=check)
+
+    def vmnet(self, *words: str, timeout: float = 120, check: bool = True) -> process.Completed:
+        """Run this checkout's vmnet."""
+        return self.run(["vmnet", *words], timeout=timeout, check=check)
+
     def run(
         self, command: Sequence[str] | str, *, stdin: str = "", timeout: float = 120, check: bool = True
     ) -> process.Completed:

@@ -44,6 +44,9 @@ def command(session: Session, *, uri: str, **words: Any) -> None:
     spec = _wanted(words)
     facts = api.read_facts(uri=uri)
     plan = api.plan_attach_domain(spec, facts)
+    asked = api.ask_lan(plan, facts, uri=uri)
+    if asked.lan:
+        plan = api.plan_attach_domain(spec, asked)
     flow.carry_out(
         session,
         flow.Mode.of(words),

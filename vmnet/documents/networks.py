@@ -6,7 +6,8 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from vmnet.documents.text import attribute, parse_document, print_document, read_template
-from vmnet.facts import Network
+from vmnet.facts import Network, Reservation
+from vmnet.names import Mac
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -38,6 +39,24 @@ def parse_network(
         bridge=attribute(seen, "bridge", "name"),
         document=xml,
     )
+
+
+def parse_reservations(xml: str) -> tuple[Reservation, ...]:
+    """Return what a network's DHCP server keeps for MACs (`<ip><dhcp><host>`, formatnetwork.html); IPv6 hosts, which
+    are known by other ids, are left out."""
+    found = []
+    for host in parse_document(xml).iterfind("ip/dhcp/host"):
+        mac = host.get("mac")
+        if mac:
+            name, address = host.get("name", ""), host.get("ip", "")
+            found.append(Reservation(mac=Mac(mac.lower()), name=name, address=address))
+    return tuple(found)
+
+
+def parse_dns_names(xml: str) -> tuple[tuple[str, str], ...]:
+    """Return the names that a network's DNS server knows besides its leases: address and name."""
+    hosts = parse_document(xml).iterfind("dns/host")
+    return tuple((host.get("ip", ""), name.text or "") for host in hosts for name in host.iterfind("hostname"))
 
 
 def _forward_mode(network: _Element) -> str | None:

@@ -20,7 +20,18 @@ from vmnet.facts.host import (
     SshSession,
     SwitchPort,
 )
-from vmnet.facts.libvirt import Domain, DomainState, GuestAddress, HypervisorLink, Interface, Network, Snapshot, Source
+from vmnet.facts.lan import LanAnswer
+from vmnet.facts.libvirt import (
+    Domain,
+    DomainState,
+    GuestAddress,
+    HypervisorLink,
+    Interface,
+    Network,
+    Reservation,
+    Snapshot,
+    Source,
+)
 from vmnet.facts.owners import Owner, Tool
 from vmnet.facts.probes import Answer, Probe, ProbeKind
 
@@ -41,12 +52,14 @@ __all__ = [
     "HypervisorLink",
     "Interface",
     "LacpPort",
+    "LanAnswer",
     "Link",
     "Network",
     "Owner",
     "Probe",
     "ProbeKind",
     "Profile",
+    "Reservation",
     "Route",
     "Snapshot",
     "Source",

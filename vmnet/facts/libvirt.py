@@ -25,6 +25,15 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """What a libvirt network's own DHCP server keeps for a guest: a name, an address, or both."""
+
+    mac: Mac
+    name: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HypervisorLink:
     """A line of libvirt's interface listing (`virsh iface-list --all`)."""
 

@@ -9,6 +9,7 @@ from vmnet.errors import Refused, SpecError
 from vmnet.facts import DomainState
 from vmnet.names import derived_mac
 from vmnet.plan.destination import describe, find_destination, find_domain, refuse_silent_bridge
+from vmnet.plan.lan import lan_kept, lan_warnings
 from vmnet.plan.move_rows import move_rows
 from vmnet.plan.moves import PERSISTENT, RUNNING, Move, Pair, choose_move, pair_interfaces, plan_moves
 from vmnet.plan.steps import AddInterface, MovedInterface, Plan, Planned, RemoveInterface
@@ -47,7 +48,8 @@ def plan_attach_domain(spec: AttachSpec, facts: Facts) -> Plan:
     return Plan(
         command="attach-domain",
         planned=planned,
-        warnings=destination.warnings,
+        kept=tuple(lan_kept(facts)),
+        warnings=(*destination.warnings, *lan_warnings([move], facts)),
         rows=move_rows([move], destination, planned, facts, bounce_s=spec.bounce_s),
     )
 

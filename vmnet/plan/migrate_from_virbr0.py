@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from vmnet.errors import Refused, SpecError
 from vmnet.plan.batches import plan_batches
 from vmnet.plan.destination import closest, describe, find_destination, refuse_silent_bridge
+from vmnet.plan.lan import lan_kept, lan_warnings
 from vmnet.plan.libvirt_network import require_libvirt
 from vmnet.plan.move_rows import by_mac, move_rows, seems_static
 from vmnet.plan.moves import Move, choose_move, pair_interfaces, plan_rewrites
+from vmnet.plan.reservations import lost_names, lost_reservations
 from vmnet.plan.retire import left_behind, plan_retirement
 from vmnet.plan.steps import Plan
 from vmnet.spec import Retire
@@ -59,8 +61,15 @@ def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
     return Plan(
         command="migrate-from-virbr0",
         planned=(*planned, *plan_retirement(spec, facts, left)),
-        kept=tuple(_kept(domains, moves, destination, spec)),
-        warnings=(*_warnings(moves, destination), *_not_retired(spec, left), *static),
+        kept=(*_kept(domains, moves, destination, spec), *lan_kept(facts)),
+        warnings=(
+            *_warnings(moves, destination),
+            *lan_warnings(moves, facts),
+            *(lost_names(spec.source, facts) if moves else ()),
+            *_not_retired(spec, left),
+            *static,
+        ),
+        reservations=lost_reservations(spec.source, moves, facts),
         rows=move_rows(moves, destination, planned, facts, bounce_s=spec.bounce_s),
         keeps=not spec.undo_on_failure,
         spec=spec,

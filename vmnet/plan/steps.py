@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vmnet.facts import Reservation
 from vmnet.names import Mac
 from vmnet.plan.host_steps import (
     ActivateProfile,
@@ -141,7 +142,8 @@ class Plan:
     saying yes, `choices` why each NIC was taken or left. `goal` (host-setup) and `rows` (domains) are for verify
     and for the tables. `undoes` is the run that this plan takes back. `keeps`: where a step fails, what was done
     before stays, and only what belongs to that step's domain is taken back. `spec` is what was asked for, where the run
-    is to look again in the end whether others have changed domains meanwhile.
+    is to look again in the end whether others have changed domains meanwhile. `reservations` are those of the old
+    network's DHCP server that the guests lose.
     """
 
     command: str
@@ -154,6 +156,7 @@ class Plan:
     undoes: str | None = None
     keeps: bool = False
     spec: MigrationSpec | None = None
+    reservations: tuple[Reservation, ...] = ()
 
     @property
     def empty(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from vmnet.apply.journal import RUNS, UNDO_SCRIPT
@@ -14,6 +15,7 @@ from vmnet.report.words import describe
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from vmnet.facts import Reservation
     from vmnet.plan.steps import Plan, Planned
 
 _INDENT = " " * 5
@@ -61,6 +63,33 @@ def _before(plan: Plan) -> Iterator[Block]:
         yield Line("Interfaces", Style.HEADING)
         yield render_rows(plan.rows)
         yield Line()
+    yield from _reservations(plan.reservations)
+
+
+def _reservations(kept: tuple[Reservation, ...]) -> Iterator[Line]:
+    """The old network's reservations in the words of three DHCP servers, each line ready to be pasted."""
+    if not kept:
+        return
+    yield Line("Reservations of the old network that end; the LAN's DHCP server may take them over", Style.HEADING)
+    yield Line("  with addresses of the LAN, for these are the old network's:", Style.QUIET)
+    for title, form in (("dnsmasq", _dnsmasq), ("ISC dhcpd", _dhcpd), ("Kea", _kea)):
+        yield Line(f"  {title}:")
+        yield from (Line(f"{_INDENT}{form(one)}", Style.COMMAND) for one in kept)
+    yield Line()
+
+
+def _dnsmasq(kept: Reservation) -> str:
+    return "dhcp-host=" + ",".join(part for part in (kept.mac, kept.name, kept.address) if part)
+
+
+def _dhcpd(kept: Reservation) -> str:
+    fixed = f" fixed-address {kept.address};" if kept.address else ""
+    return f"host {kept.name or kept.mac.replace(':', '-')} {{ hardware ethernet {kept.mac};{fixed} }}"
+
+
+def _kea(kept: Reservation) -> str:
+    values = {"hw-address": kept.mac, "ip-address": kept.address, "hostname": kept.name}
+    return json.dumps({key: value for key, value in values.items() if value})
 
 
 def _section(title: str, lines: Iterable[str], style: Style = Style.PLAIN) -> Iterator[Line]:
