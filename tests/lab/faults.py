@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 POWER = "power"
 
+# A switch with a strict LAG stays with the port that it has chosen while the other's cable was out: with no vmnet at
+# all the host would be out of reach from then on.
+_SWITCH_ANEW = "/usr/local/lib/lab/switch lag"
 _VLAN_OFF = "ip -n switch link set sw0 type bridge vlan_filtering 0"
 _VLAN_99 = (
     "ip -n switch link set sw0 type bridge vlan_filtering 1; "
@@ -48,8 +51,8 @@ BREAKS = {
     ),
     "switch-silent": Fault(command="/usr/local/lib/lab/switch silent", heal="/usr/local/lib/lab/switch lag"),
     "wrong-vlan": Fault(command=_VLAN_99, heal=_VLAN_OFF),
-    "cable-em1": Fault(cable="em1"),
-    "cable-p4p1": Fault(cable="p4p1"),
+    "cable-em1": Fault(cable="em1", heal=_SWITCH_ANEW),
+    "cable-p4p1": Fault(cable="p4p1", heal=_SWITCH_ANEW),
     "dhcp-gone": Fault(command="systemctl stop lab-lan-dns", heal="systemctl start lab-lan-dns", dhcp=True),
 }
 """Each tried at every fourth step."""

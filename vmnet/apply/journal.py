@@ -187,9 +187,12 @@ class Journal:
         return fields.decode(Facts, json.loads((self.directory / "facts.json").read_text("utf-8")), "facts")
 
     def begun(self) -> tuple[Planned, ...]:
-        """Return the planned steps that were begun, in order: done, or perhaps half done."""
+        """Return the planned steps that were begun, in order: done, or perhaps half done; not those passed over."""
         planned = self.plan().planned
-        indexes = sorted({entry.step for entry in self.entries() if entry.event == "begin"})
+        steps: dict[str, set[int]] = {}
+        for entry in self.entries():
+            steps.setdefault(entry.event, set()).add(entry.step)
+        indexes = sorted(steps.get("begin", set()) - steps.get("passed-over", set()))
         return tuple(planned[index] for index in indexes if 0 <= index < len(planned))
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 POLL_S = 0.05
+CABLE_S = 10.0
+"""A NIC that joins a bond is down for a moment, and negotiates for some seconds."""
 _DEFAULTED = 0x40
 """Bit 6 of a LACP port state: the partner's values are defaults, nobody has spoken."""
 
@@ -29,9 +31,10 @@ def wait(step: steps.WaitStep, alive: Callable[[float], None], is_confirmed: Cal
     Raises:
         LinkError: it did not come within the step's time; the message says what is missing.
     """
-    deadline = time.monotonic() + step.timeout_s
+    started = time.monotonic()
+    deadline = started + step.timeout_s
     while True:
-        missing = _missing(step, is_confirmed)
+        missing = _missing(step, is_confirmed, time.monotonic() - started)
         if not missing:
             return
         if time.monotonic() > deadline:
@@ -40,13 +43,13 @@ def wait(step: steps.WaitStep, alive: Callable[[float], None], is_confirmed: Cal
         time.sleep(POLL_S)
 
 
-def _missing(step: steps.WaitStep, is_confirmed: Callable[[], bool]) -> str:
+def _missing(step: steps.WaitStep, is_confirmed: Callable[[], bool], waited_s: float) -> str:
     """Return what is not yet as wanted, "" when all is."""
     match step:
         case steps.WaitCarrier(ifname=ifname):
             return "" if sysfs.read_carrier(ifname) else f"{ifname} has no carrier"
         case steps.WaitLacp(ports=ports):
-            return next((text for port in ports if (text := _lacp_missing(port))), "")
+            return next((text for port in _with_cable(ports, waited_s) if (text := _lacp_missing(port))), "")
         case steps.WaitPorts(controller=controller, ports=ports):
             return next((text for port in ports if (text := _port_missing(port, controller))), "")
         case steps.WaitAddress():
@@ -59,6 +62,13 @@ def _missing(step: steps.WaitStep, is_confirmed: Callable[[], bool]) -> str:
         case steps.WaitConfirmation():
             return "" if is_confirmed() else "nobody has confirmed the change"
     assert_never(step)
+
+
+def _with_cable(ports: tuple[str, ...], waited_s: float) -> tuple[str, ...]:
+    """Return the ports that can have LACP. One whose cable was pulled meanwhile has the others carry on without it: to
+    go back would mean to go back to it, and to be out of reach."""
+    with_carrier = tuple(port for port in ports if sysfs.read_carrier(port))
+    return with_carrier if with_carrier and waited_s > CABLE_S else ports
 
 
 def _lacp_missing(port: str) -> str:

@@ -1,0 +1,60 @@
+"""Waiting for LACP where a cable is pulled meanwhile."""
+
+from __future__ import annotations
+
+import pytest
+
+from vmnet.apply import waits
+from vmnet.errors import LinkError
+from vmnet.facts import LacpPort
+from vmnet.plan import steps
+
+AGREED = LacpPort(actor_state=0x3D, partner_state=0x3D, aggregator_id=1)
+SILENT = LacpPort(actor_state=0x45, partner_state=0x01, aggregator_id=2)
+BOTH = steps.WaitLacp(bond="bond0", ports=("em1", "p4p1"), timeout_s=40)
+
+
+class Clock:
+    """Time that passes while one sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += max(seconds, 0.5)
+
+
+def wait_for(
+    monkeypatch: pytest.MonkeyPatch, carrier: dict[str, bool], lacp: dict[str, LacpPort], step: steps.WaitLacp = BOTH
+) -> float:
+    """Wait on links that stay as they are; return how long it took."""
+    clock = Clock()
+    monkeypatch.setattr(waits, "time", clock)
+    monkeypatch.setattr("vmnet.apply.waits.sysfs.read_carrier", carrier.__getitem__)
+    monkeypatch.setattr("vmnet.apply.waits.sysfs.read_lacp", lacp.get)
+    waits.wait(step, lambda _: None, lambda: True)
+    return clock.now
+
+
+def test_all_ports_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    up = {"em1": True, "p4p1": True}
+    assert wait_for(monkeypatch, up, {"em1": AGREED, "p4p1": AGREED}) == 0
+    with pytest.raises(LinkError, match="not agreed LACP with em1"):
+        wait_for(monkeypatch, up, {"em1": SILENT, "p4p1": AGREED})
+
+
+def test_a_pulled_cable_is_not_waited_for_but_not_given_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    took = wait_for(monkeypatch, {"em1": False, "p4p1": True}, {"em1": SILENT, "p4p1": AGREED})
+    assert waits.CABLE_S < took < BOTH.timeout_s
+
+
+def test_the_last_port_is_waited_for_whatever_its_cable(monkeypatch: pytest.MonkeyPatch) -> None:
+    none = {"em1": False, "p4p1": False}
+    with pytest.raises(LinkError, match="not agreed LACP with em1"):
+        wait_for(monkeypatch, none, {"em1": SILENT, "p4p1": SILENT})
+    alone = steps.WaitLacp(bond="bond0", ports=("p4p1",), timeout_s=40)
+    with pytest.raises(LinkError, match="not agreed LACP with p4p1"):
+        wait_for(monkeypatch, none, {"p4p1": SILENT}, alone)
