@@ -7,6 +7,7 @@ import pytest
 from vmnet.apply import waits
 from vmnet.errors import LinkError
 from vmnet.facts import LacpPort
+from vmnet.host import sysfs
 from vmnet.plan import steps
 
 AGREED = LacpPort(actor_state=0x3D, partner_state=0x3D, aggregator_id=1)
@@ -33,8 +34,8 @@ def wait_for(
     """Wait on links that stay as they are; return how long it took."""
     clock = Clock()
     monkeypatch.setattr(waits, "time", clock)
-    monkeypatch.setattr("vmnet.apply.waits.sysfs.read_carrier", carrier.__getitem__)
-    monkeypatch.setattr("vmnet.apply.waits.sysfs.read_lacp", lacp.get)
+    monkeypatch.setattr(sysfs, "read_carrier", carrier.__getitem__)
+    monkeypatch.setattr(sysfs, "read_lacp", lacp.get)
     waits.wait(step, lambda _: None, lambda: True)
     return clock.now
 

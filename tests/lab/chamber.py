@@ -74,8 +74,8 @@ class Chamber:
         """End everything in it and remove what it has written."""
         if self._init is not None:
             # Killed, `unshare` takes the namespaces' process 1 with it, and that all others.
-            self._init.kill()
-            self._init.wait(timeout=60)
+            with self._init as init:
+                init.kill()
             self._init = None
         if self._own is not None:
             shutil.rmtree(self._own)

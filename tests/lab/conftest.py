@@ -9,6 +9,8 @@ import pytest
 
 from . import process
 from .base import lock
+from .chamber import Chamber
+from .domains import CLEAN
 from .machine import Lab
 from .matrix import Matrix
 from .recipe import RELEASES
@@ -80,3 +82,18 @@ def lab(request: pytest.FixtureRequest, started_lab: Lab, starts: Starts) -> Lab
     if marker and marker.kwargs.get("guests") is False:
         started_lab.run("for d in $(virsh list --name); do virsh suspend $d; done")
     return started_lab
+
+
+@pytest.fixture(scope="session")
+def started_chamber(request: pytest.FixtureRequest) -> Iterator[Chamber]:
+    """One libvirtd in a chamber for all tests that ask for it."""
+    with Chamber(request.config.getoption("--lab-release")) as chamber:
+        yield chamber
+
+
+@pytest.fixture
+def chamber(started_chamber: Chamber) -> Iterator[Chamber]:
+    """The chamber without domains, with both networks, and no run of vmnet."""
+    started_chamber.run(CLEAN, check=False)
+    yield started_chamber
+    started_chamber.run(CLEAN, check=False)

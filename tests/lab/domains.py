@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _GUEST = recipe.FILES / "domains" / "web01.xml"
 _LEASE_S = 120
+BRIDGED = "host-bridge"
 
 
 def mac(number: int) -> str:
@@ -64,6 +65,12 @@ def sources(chamber: Chamber, name: str) -> dict[str, list[str]]:
         kind: re.findall(r'<source (?:bridge="[^"]*" )?(?:network|bridge)="([^"]*)"', xml)
         for kind, xml in documents(chamber, name).items()
     }
+
+
+def migrate(chamber: Chamber, *words: str, check: bool = True) -> str:
+    """Migrate all domains; return what vmnet said."""
+    done = chamber.vmnet("migrate-from-virbr0", "--yes", *words, timeout=300, check=check)
+    return done.stdout + done.stderr
 
 
 CLEAN = """\

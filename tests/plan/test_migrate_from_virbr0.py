@@ -14,7 +14,7 @@ from vmnet.facts import BridgeState, DomainState, Facts, GuestAddress, Snapshot,
 from vmnet.names import Mac
 from vmnet.plan.migrate_from_virbr0 import plan_migration
 from vmnet.plan.move_rows import rows_after
-from vmnet.plan.steps import BounceLinks, MoveInterface, Plan, RaiseLinks, RewriteSavedState
+from vmnet.plan.steps import BounceLinks, LearnAgain, MoveInterface, Plan, RaiseLinks, RewriteSavedState
 from vmnet.spec import MigrationSpec
 
 WANTED = Source(type="network", network="host-bridge")
@@ -119,9 +119,12 @@ def test_filters_that_name_the_old_address() -> None:
     web = domain(
         "w", interface(1, more=pinned), interface(2, more=learnt), running=(live(1, more=pinned), live(2, more=learnt))
     )
-    remarks = [row.remark for row in plan_migration(SPEC, host(web)).rows]
-    assert "lets only 198.51.100.7 pass" in remarks[0]
-    assert "has learnt the old address" in remarks[1]
+    plan = plan_migration(SPEC, host(web))
+    assert "lets only 198.51.100.7 pass" in plan.rows[0].remark
+    (again,) = (step for planned in plan.planned if isinstance(step := planned.step, LearnAgain))
+    assert (again.mac[-2:], "portid" in again.document, "filterref" in again.document) == ("02", False, True)
+    undone = [planned.undo for planned in plan.planned if isinstance(planned.step, MoveInterface) and planned.undo[1:]]
+    assert [[type(step).__name__ for step in undo] for undo in undone] == [["MoveInterface", "LearnAgain"]]
 
 
 def test_addresses_and_their_origin() -> None:

@@ -109,6 +109,7 @@ LIBVIRT_STEPS: tuple[steps.Step, ...] = (
     steps.AddInterface(
         domain="db01", domain_uuid=WEB, mac=facts.DB_MAC, document=AFTER, scopes=("persistent", "running")
     ),
+    steps.LearnAgain(domain="web01", domain_uuid=WEB, mac=facts.WEB_MAC, address=PCI, document=BEFORE),
     steps.BounceLinks(links=(LINK,), seconds=8),
     steps.WaitGuests(
         guests=(steps.Guest(domain="web01", domain_uuid=WEB, mac=facts.WEB_MAC, tap="vnet0", old=("203.0.113.11",)),),

@@ -16,6 +16,7 @@ from vmnet.apply.move_interfaces import (
     RUNNING,
     InterfaceGone,
     Taps,
+    learn_again,
     move_persistent,
     move_running,
 )
@@ -26,6 +27,7 @@ from vmnet.plan.steps import (
     AddInterface,
     BounceLinks,
     DefineNetwork,
+    LearnAgain,
     LibvirtStep,
     MoveInterface,
     Pause,
@@ -89,6 +91,8 @@ def _execute(step: LibvirtStep, hypervisor: Hypervisor, taps: Taps) -> None:  # 
             move_running(step, hypervisor, taps)
         case MoveInterface():
             move_persistent((step,), hypervisor)
+        case LearnAgain():
+            learn_again(step, hypervisor)
         case RewriteSavedState():
             _rewrite(step, hypervisor)
         case AddInterface():

@@ -7,7 +7,7 @@ from time import sleep
 from typing import TYPE_CHECKING
 
 from vmnet.documents.domains import find_interface
-from vmnet.documents.interfaces import with_source
+from vmnet.documents.interfaces import with_filter, with_source
 from vmnet.errors import Conflict, HypervisorError, LinkError
 from vmnet.host import netlink, sysfs
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from vmnet.facts import Interface
     from vmnet.host.hypervisor import Hypervisor
-    from vmnet.plan.steps import MoveInterface
+    from vmnet.plan.steps import LearnAgain, MoveInterface
 
 RUNNING = "running"
 PERSISTENT = "persistent"
@@ -112,6 +112,18 @@ def move_running(step: MoveInterface, hypervisor: Hypervisor, taps: Taps) -> Non
         _put_tap(tap, before, taps)
         raise
     _put_tap(tap, step.wanted_bridge, taps)
+
+
+def learn_again(step: LearnAgain, hypervisor: Hypervisor) -> None:
+    """Take the filter off and put it on again; one that a kill has left off is put on. A domain that is off, or an
+    interface that is gone, has none that learns."""
+    document = hypervisor.read_document(step.domain_uuid, RUNNING)
+    seen = find_interface(document, step.mac, step.address) if document else None
+    if seen is None:
+        return
+    element = with_source(seen.document, seen.source)
+    hypervisor.update_interface(step.domain_uuid, RUNNING, with_filter(element, None))
+    hypervisor.update_interface(step.domain_uuid, RUNNING, with_filter(element, step.document))
 
 
 def _match_mtu(tap: str | None, bridge: str | None, taps: Taps) -> int | None:

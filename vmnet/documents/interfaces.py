@@ -90,6 +90,20 @@ def with_link_state(interface_xml: str, state: str | None) -> str:
     return print_document(interface)
 
 
+def with_filter(interface_xml: str, like: str | None) -> str:
+    """Return an `<interface>` document with the filter of another one, in its place; None: without any."""
+    from lxml import etree
+
+    interface = parse_document(interface_xml)
+    own = interface.find("filterref")
+    theirs = None if like is None else parse_document(like).find("filterref")
+    if own is not None:
+        _remove(own)
+    if theirs is not None:
+        interface.append(etree.fromstring(etree.tostring(theirs, with_tail=False)))
+    return print_document(interface)
+
+
 def parse_interface(interface: _Element) -> Interface:
     """Return the record of an `<interface>` element."""
     link_state = attribute(interface, "link", "state")

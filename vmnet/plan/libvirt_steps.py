@@ -83,6 +83,18 @@ class MoveInterface:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LearnAgain:
+    """Take the filter off a running interface and put it on again, so that it learns the guest's address anew; it holds
+    on to the first one that it has seen. `document` is the `<interface>` element with the filter."""
+
+    domain: str
+    domain_uuid: str
+    mac: Mac
+    address: str | None
+    document: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RewriteSavedState:
     """Change the source of interfaces inside a managed save image (`snapshot` None) or a snapshot.
 

@@ -21,15 +21,6 @@ if TYPE_CHECKING:
 
     Addresses = dict[Mac | None, list[GuestAddress]]
 
-_LEARNING_FILTERS = (
-    "clean-traffic",
-    "clean-traffic-gateway",
-    "no-arp-ip-spoofing",
-    "no-arp-spoofing",
-    "no-ip-spoofing",
-)
-"""libvirt's own filters that use $IP: without a parameter libvirt learns the guest's first address and keeps to it."""
-
 _ORIGINS = ("agent", "tap", "lease", "neighbour")
 
 
@@ -93,8 +84,6 @@ def _by_hand(move: Move, addresses: Addresses, facts: Facts) -> Iterator[str]:
         yield "only in the running document: gone when it is powered off"
     if interface.filter and interface.filter_address:
         yield f"filter {interface.filter} lets only {interface.filter_address} pass: change it with virsh edit"
-    elif interface.filter in _LEARNING_FILTERS and move.running:
-        yield f"filter {interface.filter} has learnt the old address: power it off and on"
     if seems_static(interface, addresses, facts):
         yield "its address seems to be static: change it inside the guest"
     if move.domain.checkpoints:

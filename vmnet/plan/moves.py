@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vmnet.documents.interfaces import states_link_up
+from vmnet.documents.interfaces import states_link_up, with_source
 from vmnet.facts import DomainState
 from vmnet.plan.destination import describe
-from vmnet.plan.steps import BouncedLink, BounceLinks, MoveInterface, Planned, RaiseLinks, RewriteSavedState
+from vmnet.plan.steps import BouncedLink, BounceLinks, LearnAgain, MoveInterface, Planned, RaiseLinks, RewriteSavedState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +26,15 @@ LIVE_TYPES = ("network", "bridge")
 
 STORED_TYPES = ("network", "bridge", "direct", "user", "ethernet")
 """Types that a stored document may exchange for a network; the others describe a device, not a plug."""
+
+LEARNING_FILTERS = (
+    "clean-traffic",
+    "clean-traffic-gateway",
+    "no-arp-ip-spoofing",
+    "no-arp-spoofing",
+    "no-ip-spoofing",
+)
+"""libvirt's own filters that use $IP: without a parameter libvirt learns the guest's first address and keeps to it."""
 
 RUNNING = "running"
 PERSISTENT = "persistent"
@@ -134,6 +143,9 @@ def _move_steps(move: Move, destination: Destination, facts: Facts) -> Iterator[
         yield move_step(move.domain, PERSISTENT, move.pair.persistent, destination.source, facts)
     if move.running and move.pair.running is not None:
         yield move_step(move.domain, RUNNING, move.pair.running, destination.source, facts)
+        if learns(move.pair.running):
+            why = f"filter {move.pair.running.filter} has learnt the old address, and lets no other pass"
+            yield Planned(step=learn_again(move.domain, move.pair.running), why=why)
 
 
 def move_step(domain: Domain, scope: str, interface: Interface, wanted: Source, facts: Facts) -> Planned:
@@ -157,7 +169,26 @@ def move_step(domain: Domain, scope: str, interface: Interface, wanted: Source, 
         wanted_bridge=bridge_behind(step.was, facts),
     )
     why = f"{domain.name} {interface.mac} is on {describe(interface.source)} ({scope})"
-    return Planned(step=step, why=why, undo=(back,))
+    again = (learn_again(domain, interface),) if scope == RUNNING and learns(interface) else ()
+    return Planned(step=step, why=why, undo=(back, *again))
+
+
+def learns(interface: Interface) -> bool:
+    """Return whether the interface's filter learns the guest's address, and then lets no other pass."""
+    return interface.filter in LEARNING_FILTERS and not interface.filter_address
+
+
+def learn_again(domain: Domain, interface: Interface) -> LearnAgain:
+    """Return the step that makes a running interface's filter learn anew."""
+    assert interface.mac is not None
+    return LearnAgain(
+        domain=domain.name,
+        domain_uuid=domain.uuid,
+        mac=interface.mac,
+        address=interface.address,
+        # Without what a running document says of where libvirt has put the tap: read back, it would count.
+        document=with_source(interface.document, interface.source),
+    )
 
 
 def bridge_behind(source: Source, facts: Facts) -> str | None:

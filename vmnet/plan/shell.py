@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from vmnet.documents.interfaces import with_filter
 from vmnet.plan import steps
 from vmnet.plan.commands import commands_of
 
@@ -69,7 +70,9 @@ def undo_lines(step: steps.Step, restore: Callable[[steps.RestoreProfile], Itera
             yield shlex.join(("reapply", ifname))
         case _ if isinstance(step, steps.NetworkStep):
             yield from network_lines(step, "try")
-        case steps.MoveInterface() | steps.RemoveInterface() | steps.RewriteSavedState() | steps.RaiseLinks():
+        case steps.MoveInterface() | steps.LearnAgain() | steps.RemoveInterface():
+            yield from _domain(step)
+        case steps.RewriteSavedState() | steps.RaiseLinks():
             yield from _domain(step)
         case steps.AddRoutes() | steps.RemoveRoutes() | steps.DisconnectDevice():
             # Routes only shorten the cut; a leased address may not be there yet, and they go with their link. A device
@@ -117,7 +120,7 @@ def network_lines(step: steps.NetworkStep, run: str) -> Iterator[str]:
 
 
 def _domain(
-    step: steps.MoveInterface | steps.RemoveInterface | steps.RewriteSavedState | steps.RaiseLinks,
+    step: steps.MoveInterface | steps.LearnAgain | steps.RemoveInterface | steps.RewriteSavedState | steps.RaiseLinks,
 ) -> Iterator[str]:
     match step:
         case steps.MoveInterface(domain_uuid=uuid, scope=scope):
@@ -128,6 +131,11 @@ def _domain(
             for scope in scopes:
                 option = "--live" if scope == "running" else "--config"
                 yield f"{_unless_off(uuid, scope)}try virsh detach-interface {uuid} network --mac {mac} {option}"
+        case steps.LearnAgain(domain_uuid=uuid, document=document):
+            unless_off = _unless_off(uuid, "running")
+            for text in (with_filter(document, None), document):
+                yield from document_lines(text)
+                yield f'{unless_off}try virsh update-device {uuid} "$document" --live'
         case steps.RaiseLinks(links=links):
             yield from (_set_link(link, "up") for link in links)
         case steps.RewriteSavedState(domain=domain, domain_uuid=uuid, snapshot=snapshot, wanted=wanted):

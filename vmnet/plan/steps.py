@@ -42,6 +42,7 @@ from vmnet.plan.libvirt_steps import (
     BounceLinks,
     DefineNetwork,
     Guest,
+    LearnAgain,
     MoveInterface,
     Pause,
     ProveUnused,
@@ -62,8 +63,8 @@ LinkStep = DisconnectDevice | ReapplyDevice | FlapLink | KeepMac | LetSettle | A
 WaitStep = WaitCarrier | WaitLacp | WaitPorts | WaitAddress | WaitNeighbour | WaitAnswer | WaitConfirmation
 NetworkStep = DefineNetwork | StartNetwork | StopNetwork | UndefineNetwork | SetNetworkAutostart
 GuestStep = BounceLinks | RaiseLinks | WaitGuests | Pause | ProveUnused
-DomainStep = MoveInterface | RewriteSavedState | AddInterface | RemoveInterface | GuestStep
-IndependentStep = MoveInterface | RewriteSavedState
+DomainStep = MoveInterface | LearnAgain | RewriteSavedState | AddInterface | RemoveInterface | GuestStep
+IndependentStep = MoveInterface | LearnAgain | RewriteSavedState
 """Touches nothing but its domain: those of several domains may be taken at the same time."""
 HostStep = CheckpointStep | ProfileStep | LinkStep | WaitStep
 LibvirtStep = NetworkStep | DomainStep
@@ -171,7 +172,7 @@ def domains_of(step: Step) -> tuple[str, ...]:
             return tuple(dict.fromkeys(link.domain_uuid for link in links))
         case WaitGuests(guests=guests):
             return tuple(dict.fromkeys(guest.domain_uuid for guest in guests))
-        case MoveInterface() | RewriteSavedState() | AddInterface() | RemoveInterface():
+        case MoveInterface() | LearnAgain() | RewriteSavedState() | AddInterface() | RemoveInterface():
             return (step.domain_uuid,)
         case _:
             return ()
@@ -198,6 +199,7 @@ __all__ = [
     "HostStep",
     "IndependentStep",
     "KeepMac",
+    "LearnAgain",
     "LetSettle",
     "LibvirtStep",
     "LinkStep",

@@ -13,7 +13,17 @@ from vmnet.errors import Conflict, Refused
 from vmnet.facts import DomainState
 from vmnet.plan.destination import describe
 from vmnet.plan.libvirt_network import require_libvirt
-from vmnet.plan.moves import PERSISTENT, RUNNING, Pair, bounce, bounced_link, move_step, pair_interfaces
+from vmnet.plan.moves import (
+    PERSISTENT,
+    RUNNING,
+    Pair,
+    bounce,
+    bounced_link,
+    learn_again,
+    learns,
+    move_step,
+    pair_interfaces,
+)
 from vmnet.plan.steps import (
     AddInterface,
     BounceLinks,
@@ -119,7 +129,12 @@ class _Back:
             return
         if scope == RUNNING and step.was.network is not None:
             self.targets[step.was.network] = None
-        self.planned.append(replace(move_step(domain, scope, interface, step.was, self.facts), why="as it was"))
+        back = replace(move_step(domain, scope, interface, step.was, self.facts), why="as it was")
+        self.planned.append(back)
+        if scope == RUNNING and learns(interface):
+            self.planned.append(
+                Planned(step=learn_again(domain, interface), why="its filter has learnt the new address")
+            )
         if scope == RUNNING and interface.link_up and domain.state is DomainState.RUNNING:
             self.links.append(bounced_link(domain, interface))
 

@@ -54,6 +54,8 @@ def libvirt_calls(step: steps.Step) -> tuple[Call, ...]:
             flags = _FLAGS.get(scope, scope)
             call = f"virDomainUpdateDeviceFlags({step.domain}, {_element(document, step.mac)}, {flags})"
             return (Call(call=call, virsh=virsh),)
+        case steps.LearnAgain(document=document, mac=mac):
+            return _learn_calls(step, _element(document, mac))
         case steps.RewriteSavedState():
             return (_saved_state_call(step),)
         case steps.AddInterface(document=document, mac=mac, scopes=scopes):
@@ -118,6 +120,15 @@ def _device_call(
     )
 
 
+def _learn_calls(step: steps.LearnAgain, element: str) -> tuple[Call, ...]:
+    call = f"virDomainUpdateDeviceFlags({step.domain}, {element} {{}}, {_FLAGS['running']})"
+    update = ("update-device", _domain(step))
+    return (
+        Call(call=call.format("without <filterref>"), virsh=_virsh(*update, "without-filter.xml", "--live")),
+        Call(call=call.format("with <filterref>"), virsh=_virsh(*update, "interface.xml", "--live")),
+    )
+
+
 def _bounce_calls(links: tuple[steps.BouncedLink, ...], seconds: int) -> tuple[Call, ...]:
     pause = Call(call=f"wait {seconds} s", virsh=f"sleep {seconds}")
     return (*_link_calls(links, "down"), pause, *_link_calls(links, "up"))
@@ -142,6 +153,7 @@ def _element(document: str, mac: str) -> str:
 
 def _domain(
     step: steps.MoveInterface
+    | steps.LearnAgain
     | steps.RewriteSavedState
     | steps.AddInterface
     | steps.RemoveInterface

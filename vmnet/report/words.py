@@ -136,6 +136,8 @@ def _domain(step: steps.DomainStep) -> str:
     match step:
         case steps.MoveInterface(domain=domain, mac=mac, wanted=wanted, scope=scope):
             return f"move {domain} {mac} to {source_words(wanted)} ({scope})"
+        case steps.LearnAgain(domain=domain, mac=mac):
+            return f"have the filter of {domain} {mac} learn its address anew"
         case steps.RewriteSavedState(domain=domain, snapshot=None, wanted=wanted):
             return f"change the managed save of {domain} to {source_words(wanted)}"
         case steps.RewriteSavedState(domain=domain, snapshot=snapshot, wanted=wanted):

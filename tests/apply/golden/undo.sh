@@ -105,6 +105,24 @@ failed=$((failed + 1))
 # undoes: all of it
 
 # undoes: all of it
+cat >"$document" <<'END'
+<interface type="network">
+  <mac address="52:54:00:00:53:11"/>
+  <source network="default"/>
+  <model type="virtio"/>
+</interface>
+END
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh update-device 00000000-0000-4000-8000-000000000201 "$document" --live
+cat >"$document" <<'END'
+<interface type="network">
+  <mac address="52:54:00:00:53:11"/>
+  <source network="default"/>
+  <model type="virtio"/>
+</interface>
+END
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh update-device 00000000-0000-4000-8000-000000000201 "$document" --live
+
+# undoes: all of it
 
 # undoes: all of it
 
