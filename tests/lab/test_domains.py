@@ -136,15 +136,15 @@ def test_a_snapshot_is_reverted_on_the_bridge_with_the_old_network_stopped(chamb
     define(chamber, "shot", nic(1), more=_DISK)
     if runs:
         start(chamber, "shot")
-    chamber.run("virsh snapshot-create-as shot 'before upgrade'", timeout=300)
-    kept = chamber.run("virsh snapshot-dumpxml --security-info shot 'before upgrade'").stdout
+    chamber.run("virsh snapshot-create-as shot 'before-upgrade'", timeout=300)
+    kept = chamber.run("virsh snapshot-dumpxml --security-info shot 'before-upgrade'").stdout
     migrate(chamber, "--no-bounce", "--retire=stop")
     assert "inactive" in chamber.run("virsh net-list --all | grep default").stdout
-    chamber.run("virsh snapshot-revert shot 'before upgrade'", timeout=300)
+    chamber.run("virsh snapshot-revert shot 'before-upgrade'", timeout=300)
     assert sources(chamber, "shot")["persistent"] == [BRIDGED]
     if runs:
         assert taps(chamber, "shot") == ["br0"]
     chamber.vmnet("undo", "--yes", timeout=200)
-    assert chamber.run("virsh snapshot-dumpxml --security-info shot 'before upgrade'").stdout == kept
+    assert chamber.run("virsh snapshot-dumpxml --security-info shot 'before-upgrade'").stdout == kept
     assert sources(chamber, "shot")["persistent"] == ["default"]
     assert "yes" in chamber.run("virsh net-info default | grep Autostart").stdout

@@ -51,6 +51,7 @@ class Executor:
     _told: float = 0.0
     _undoing: bool = False
     _hypervisor: Hypervisor | None = field(default=None)
+    _knows_stored: bool = False
 
     def execute(self, step: steps.Step, *, undoing: bool = False) -> None:
         """Carry out `step`.
@@ -207,8 +208,10 @@ class Executor:
         return left
 
     def connect(self) -> None:
-        """Open the connection to libvirt."""
-        self._libvirt()
+        """Open the connection to libvirt, and learn what there is to know of all domains at once."""
+        if self._hypervisor is None or not self._knows_stored:
+            self._libvirt().know_stored()
+            self._knows_stored = True
 
     def execute_together(self, taken: Sequence[steps.Step], *, undoing: bool = False) -> None:
         """Carry out steps of one domain, several only where all move interfaces in its stored document. Several

@@ -101,8 +101,21 @@ class Hypervisor(HypervisorReader):
         handle = self._domain(uuid)
         with calling(f"read the domain {uuid}"):
             if scope == PERSISTENT:
-                return handle.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE) if handle.isPersistent() else None
+                return handle.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE) if self._is_stored(uuid, handle) else None
             return handle.XMLDesc(0) if handle.isActive() else None
+
+    def know_stored(self) -> None:
+        """Ask once for all domains what would be two calls for each that is read: a handle, and whether it is stored. A
+        domain that loses its stored document afterwards is found out by the change itself, which libvirt refuses."""
+        import libvirt
+
+        with calling("list the domains"):
+            found = self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_PERSISTENT)
+        self._handles |= {handle.UUIDString(): handle for handle in found}
+        self._stored = frozenset(handle.UUIDString() for handle in found)
+
+    def _is_stored(self, uuid: str, handle: DomainHandle) -> bool:
+        return uuid in self._stored or bool(handle.isPersistent())
 
     def update_interface(self, uuid: str, scope: str, interface_xml: str) -> None:
         """Replace an interface of a domain in one of its documents; libvirt finds it by MAC, address and alias."""

@@ -50,6 +50,7 @@ class HypervisorReader:
         self.read_only = read_only
         self._connection = connection or open_connection(uri, read_only=read_only)
         self._handles: dict[str, DomainHandle] = {}
+        self._stored: frozenset[str] = frozenset()
 
     def close(self) -> None:
         """Close the connection; one that is broken already is not worth an error."""
