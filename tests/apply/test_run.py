@@ -56,6 +56,7 @@ class RecordingExecutor:
     waited: int = 0
     silent_after: str = ""
     connected: bool = False
+    reachable: bool = True
     saved: tuple[str, ...] = ()
 
     def execute(self, step: steps.Step, *, undoing: bool = False) -> None:
@@ -75,6 +76,9 @@ class RecordingExecutor:
 
     def connect(self) -> None:
         self.connected = True
+
+    def reconnect(self) -> bool:
+        return self.reachable
 
     def execute_together(self, taken: Sequence[steps.Step], *, undoing: bool = False) -> None:
         assert self.connected

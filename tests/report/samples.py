@@ -167,7 +167,10 @@ def small_plan() -> Plan:
 def result() -> RunResult:
     """A finished run of `small_plan`."""
     directory = "/var/lib/vmnet/runs/20260102T030405Z"
-    return RunResult(run="20260102T030405Z", directory=directory, plan=small_plan(), done=2, rows=ROWS_AFTER)
+    return RunResult(
+        run="20260102T030405Z", directory=directory, plan=small_plan(), done=2, rows=ROWS_AFTER,
+        passed_over=("web09 has no interface 00:00:5e:00:53:77 any more (persistent)",),
+    )  # fmt: skip
 
 
 def run_record() -> RunRecord:

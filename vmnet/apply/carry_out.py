@@ -96,7 +96,10 @@ def _give_up(
 
 def _stop(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Journal, note: Teller) -> str:
     """Take back what belongs to the domains that failed, and return what stays."""
-    failed = {entry.step for entry in journal.entries() if entry.event == "failed"}
+    events: dict[str, set[int]] = {}
+    for entry in journal.entries():
+        events.setdefault(entry.event, set()).add(entry.step)
+    failed = events.get("failed", set())
     proven = (steps.WaitGuests, steps.IndependentStep)
     theirs = {
         uuid
@@ -110,12 +113,15 @@ def _stop(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Jou
         if index in failed
         or (isinstance(planned.step, steps.IndependentStep) and theirs & set(steps.domains_of(planned.step)))
     ]
+    if not executor.reconnect():
+        note("stopped")
+        return f"libvirt is out of reach; once it is back, the same command goes on, or sudo vmnet undo {journal.run}"
     with uninterrupted():
         roll_back(back, executor, note, ended="stopped")
     moved = {
         uuid
-        for _, planned in begun
-        if isinstance(planned.step, steps.MoveInterface)
+        for index, planned in begun
+        if index in events.get("done", set()) and isinstance(planned.step, steps.MoveInterface)
         for uuid in steps.domains_of(planned.step)
     }
     stay = len(moved - theirs)
@@ -129,6 +135,8 @@ def _stop(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Jou
 
 def take_back(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Journal, note: Teller) -> str:
     """Take back what was begun, and return what then answers as before."""
+    if any(isinstance(planned.step, steps.LibvirtStep) for _, planned in begun):
+        executor.reconnect()
     with uninterrupted():
         roll_back(begun, executor, note)
         return answers_after(journal.facts(), executor)

@@ -13,7 +13,7 @@ from vmnet.apply.execute_libvirt import execute_libvirt
 from vmnet.apply.move_interfaces import move_persistent
 from vmnet.apply.untouched import prove_untouched
 from vmnet.apply.waits import wait
-from vmnet.errors import LinkError, ToolError
+from vmnet.errors import HypervisorError, LinkError, ToolError
 from vmnet.host import netlink, nmcli, process, profile_files
 from vmnet.host.hypervisor import Hypervisor
 from vmnet.host.probes import try_probes
@@ -209,9 +209,21 @@ class Executor:
 
     def connect(self) -> None:
         """Open the connection to libvirt, and learn what there is to know of all domains at once."""
-        if self._hypervisor is None or not self._knows_stored:
+        if not self._knows_stored:
             self._libvirt().know_stored()
             self._knows_stored = True
+
+    def reconnect(self) -> bool:
+        """Open the connection to libvirt anew where it is broken: the daemon may have died, and been started again.
+        Return whether it answers."""
+        for _ in range(2):
+            try:
+                self._libvirt().read_states()
+            except HypervisorError:
+                self.close()
+            else:
+                return True
+        return False
 
     def execute_together(self, taken: Sequence[steps.Step], *, undoing: bool = False) -> None:
         """Carry out steps of one domain, several only where all move interfaces in its stored document. Several
@@ -242,6 +254,7 @@ class Executor:
         if self._hypervisor is not None:
             self._hypervisor.close()
             self._hypervisor = None
+            self._knows_stored = False
 
 
 def _run(step: steps.Step, *, may_be_gone: bool) -> None:

@@ -32,6 +32,10 @@ class StepExecutor(Protocol):
         """Open what `execute_together` needs."""
         ...
 
+    def reconnect(self) -> bool:
+        """Open the connection to libvirt anew where it is broken; return whether it answers."""
+        ...
+
     def execute_together(self, taken: Sequence[steps.Step], *, undoing: bool = False) -> None:
         """Carry out steps of one domain; may be called from several threads, for other domains."""
         ...

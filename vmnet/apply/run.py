@@ -53,7 +53,8 @@ def conclude(journal: Journal, report: Report) -> RunResult:
     executor = _executor(journal, undone, report)
     try:
         if state is RunState.OPEN:
-            take_up(plan, executor, journal, report)
+            with guests.listening(plan, journal.facts()) as executor.listener:
+                take_up(plan, executor, journal, report)
             result = _result(journal, plan)
         else:
             result = _carry_out_whole(plan, executor, journal, report)
@@ -102,12 +103,11 @@ def _carry_out_whole(plan: Plan, executor: Executor, journal: Journal, report: R
     if plan.undoes is None:
         write_undo_script(plan, journal, copies)
     _keep_documents(plan, executor, journal)
-    with guests.listening(plan, facts) as listener:
-        executor.listener = listener
+    with guests.listening(plan, facts) as executor.listener:
         carry_out(plan, executor, journal, report)
         plan = look_again(plan, executor, journal, report)
         try:
-            rows = guests.rows_now(plan, facts, listener, executor.uri)
+            rows = guests.rows_now(plan, facts, executor.listener, executor.uri)
         except KeyboardInterrupt:
             # Too late: it stands. Who interrupted is told so by whoever follows.
             rows = ()

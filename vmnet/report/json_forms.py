@@ -55,6 +55,7 @@ def result_form(result: RunResult) -> Json:
             "directory": result.directory,
             "done": result.done,
             "undone": result.undone,
+            "passed_over": list(result.passed_over),
             "rows": encode(result.rows),
         },
     }

@@ -17,13 +17,20 @@ if TYPE_CHECKING:
 
 def render_run(result: RunResult, findings: tuple[Finding, ...]) -> tuple[Block, ...]:
     """Return where the moved interfaces are now, what verify found, and how to take the run back."""
-    return (*_rows(result), *(render_differences(findings) if findings else ()), *_end(result))
+    return (*_rows(result), *_passed_over(result), *(render_differences(findings) if findings else ()), *_end(result))
 
 
 def _rows(result: RunResult) -> Iterator[Block]:
     if result.rows:
         yield Line()
         yield render_rows_after(result.plan.rows, result.rows)
+        yield Line()
+
+
+def _passed_over(result: RunResult) -> Iterator[Block]:
+    if result.passed_over:
+        yield Line("Others have changed this meanwhile, and it was left to them", Style.HEADING)
+        yield from (Line(f"  - {text}", Style.WARNING) for text in result.passed_over)
         yield Line()
 
 
