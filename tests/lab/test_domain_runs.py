@@ -195,4 +195,6 @@ def test_who_may_not_write_is_told_so_and_nothing_changes(chamber: Chamber) -> N
 def test_the_report_in_json(chamber: Chamber) -> None:
     define(chamber, "d", nic(1))
     said = chamber.vmnet("migrate-from-virbr0", "--yes", "--output", "json").stdout
-    assert json.loads(said)["result"]["rows"][0]["domain"] == "d"
+    result = json.loads(said)["result"]
+    assert result["rows"][0]["domain"] == "d"
+    assert "network host-bridge" in chamber.run(["cat", f"{result['directory']}/report.txt"]).stdout

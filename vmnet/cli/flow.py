@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vmnet.cli.outcome import Reported
@@ -13,6 +16,7 @@ from vmnet.errors import Refused, VerifyError
 from vmnet.report.json_forms import Json, json_text, plan_form, run_form
 from vmnet.report.plan import render_nothing_to_do, render_plan, render_plan_short
 from vmnet.report.run import render_run
+from vmnet.report.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     Verify = Callable[[], tuple[Finding, ...]]
 
 
+REPORT = "report.txt"
 WORKER_NOTE = "a worker carries it out; should this terminal go, sudo vmnet follow shows the rest\n"
 
 
@@ -121,6 +126,7 @@ def settled(session: Session, verify: Verify) -> tuple[Finding, ...]:
 def report(session: Session, mode: Mode, result: RunResult, findings: tuple[Finding, ...]) -> None:
     """Print what a run came to; raise VerifyError when what is seen is not what was wanted."""
     wrong = [finding for finding in findings if not finding.ok]
+    keep_report(result, findings)
     if mode.json:
         write_json(session, run_form(result, findings))
         if wrong:
@@ -132,6 +138,15 @@ def report(session: Session, mode: Mode, result: RunResult, findings: tuple[Find
             f"the run is done, and {len(wrong)} of {len(findings)} checks differ from what is wanted",
             f"vmnet verify looks again; sudo vmnet undo {result.run} takes the run back",
         )
+
+
+def keep_report(result: RunResult, findings: tuple[Finding, ...]) -> None:
+    """Write what a run came to into its directory, for whoever asks in a week."""
+    text = io.StringIO()
+    Screen(text).show(render_run(result, findings))
+    # The run is done, and its journal says so; where this cannot be written, the screen has it.
+    with suppress(OSError):
+        (Path(result.directory) / REPORT).write_text(text.getvalue(), "utf-8")
 
 
 def write_json(session: Session, document: Json) -> None:

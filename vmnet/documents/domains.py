@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmnet.documents.interfaces import parse_interface, parse_source, set_source
-from vmnet.documents.text import parse_document
+from vmnet.documents.text import attribute, parse_document
 from vmnet.errors import Conflict
 from vmnet.facts import Interface, Source
 
@@ -57,11 +57,9 @@ def find_interface(xml: str, mac: Mac, address: str | None) -> Interface | None:
     Raises:
         Conflict: several fit.
     """
-    fits = [
-        interface
-        for interface in parse_domain_interfaces(xml)
-        if interface.mac == mac and (address is None or interface.address in (address, None))
-    ]
+    same_mac = (e for e in _interfaces(parse_document(xml)) if (attribute(e, "mac", "address") or "").lower() == mac)
+    found = (parse_interface(element) for element in same_mac)
+    fits = [interface for interface in found if address is None or interface.address in (address, None)]
     if len(fits) > 1:
         raise Conflict(
             f"{len(fits)} interfaces have the MAC {mac}",
