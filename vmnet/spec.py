@@ -104,17 +104,30 @@ class HostSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachSpec:
-    """What attach-domain is asked for: `domain` by name or UUID; `mac` or `index` (from 1) choose an interface.
+    """What attach-domain is asked for: `domain` by name or UUID; `macs`, `indexes` (from 1), `taps` (on the host) and
+    `sources` (networks or bridges that they are on) choose interfaces, all that one of them names.
 
-    `add` makes a new interface instead of moving one. `bounce_s` 0: leave the guest's link alone.
+    `bridge` leads there without a network. `add` makes a new interface instead of moving one, with the one MAC in
+    `macs` or a derived one; `model`, `queues` and `filter` are the new one's. `bounce_s` 0: leave the links alone.
     """
 
     domain: str
     network: str = "host-bridge"
-    mac: Mac | None = None
-    index: int | None = None
+    bridge: str | None = None
+    macs: tuple[Mac, ...] = ()
+    indexes: tuple[int, ...] = ()
+    taps: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     add: bool = False
+    model: str = "virtio"
+    queues: int | None = None
+    filter: str | None = None
     bounce_s: int = 8
+
+    @property
+    def chooses(self) -> bool:
+        """Whether it says which interfaces are meant."""
+        return bool(self.macs or self.indexes or self.taps or self.sources)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,8 +43,14 @@ HOST_SETUP: list[tuple[str, HostSpec]] = [
 ]
 ATTACH: list[tuple[str, AttachSpec]] = [
     ("web01", AttachSpec(domain="web01")),
-    ("web01 --mac 52-54-00-00-53-AA", AttachSpec(domain="web01", mac=Mac("52:54:00:00:53:aa"))),
-    ("web01 --index 2 --network lan", AttachSpec(domain="web01", index=2, network="lan")),
+    ("web01 --mac 52-54-00-00-53-AA", AttachSpec(domain="web01", macs=(Mac("52:54:00:00:53:aa"),))),
+    ("web01 --index 2 --network lan", AttachSpec(domain="web01", indexes=(2,), network="lan")),
+    ("web01 --tap vnet3 --source default", AttachSpec(domain="web01", taps=("vnet3",), sources=("default",))),
+    ("web01 --index 1 --index 3 --bridge br7", AttachSpec(domain="web01", indexes=(1, 3), bridge="br7")),
+    (
+        "web01 --add --model e1000 --queues 2 --filter f",
+        AttachSpec(domain="web01", add=True, model="e1000", queues=2, filter="f"),
+    ),
     ("web01 --add --no-bounce", AttachSpec(domain="web01", add=True, bounce_s=0)),
     ("web01 --bounce 3", AttachSpec(domain="web01", bounce_s=3)),
     ("42", AttachSpec(domain="42")),
@@ -102,7 +108,10 @@ WRONG = [
     ("attach-domain -dash", "No such option"),
     ("attach-domain web01 --mac 52:54", "is not a MAC address"),
     ("attach-domain web01 --index 0", "0 is not in the range"),
-    ("attach-domain web01 --index 1 --mac 52:54:00:00:53:aa", "--mac and --index"),
+    ("attach-domain web01 --add --mac 52:54:00:00:53:aa --mac 52:54:00:00:53:ab", "--add"),
+    ("attach-domain web01 --model e1000", "--model goes with --add"),
+    ("attach-domain web01 --filter clean-traffic", "--filter goes with --add"),
+    ("attach-domain web01 --bridge this-name-is-too-long", "15"),
     ("attach-domain web01 --add --index 1", "--add"),
     ("attach-domain web01 --bounce 0", "--bounce"),
     ("attach-domain web01 db01", "unexpected extra argument"),

@@ -86,6 +86,29 @@ def test_a_filter_that_learns_lets_the_new_address_pass(chamber: Chamber) -> Non
     assert documents(chamber, "filtered") == before
 
 
+def test_attach_domain_takes_several_interfaces_past_any_network(chamber: Chamber) -> None:
+    define(chamber, "several", nic(1), nic(2), nic(3, source="network='host-bridge'"))
+    start(chamber, "several")
+    before = documents(chamber, "several")
+    chamber.vmnet("attach-domain", "several", "--source", "default", "--bridge", "br0", "--no-bounce", "--yes")
+    assert sources(chamber, "several") == {kind: ["br0", "br0", BRIDGED] for kind in before}
+    assert taps(chamber, "several") == ["br0"] * 3
+    chamber.vmnet("undo", "--yes")
+    assert documents(chamber, "several") == before
+
+
+def test_attach_domain_adds_an_interface_as_asked_for(chamber: Chamber) -> None:
+    define(chamber, "more")
+    before = documents(chamber, "more")
+    words = ["--add", "--queues", "2", "--filter", "no-mac-spoofing", "--mac", "52:54:00:0a:02:55", "--yes"]
+    chamber.vmnet("attach-domain", "more", *words)
+    seen = documents(chamber, "more")["persistent"]
+    for part in ('<mac address="52:54:00:0a:02:55">', '<driver queues="2">', '<filterref filter="no-mac-spoofing">'):
+        assert part in seen
+    chamber.vmnet("undo", "--yes")
+    assert documents(chamber, "more") == before
+
+
 def test_a_link_that_is_down_stays_down(chamber: Chamber) -> None:
     define(chamber, "down", nic(1, "<link state='down'/>"), nic(2))
     start(chamber, "down")

@@ -32,9 +32,62 @@ def test_the_only_interface_moves_in_both_documents() -> None:
     assert isinstance(plan.planned[-1].step, BounceLinks)
 
 
-@pytest.mark.parametrize("options", [{"mac": Mac("52:54:00:00:53:02")}, {"index": 2}])
+@pytest.mark.parametrize("options", [{"macs": (Mac("52:54:00:00:53:02"),)}, {"indexes": (2,)}])
 def test_one_of_several(options: dict[str, object]) -> None:
     assert moved(attach(TWO, **options)) == [("02", "persistent"), ("02", "running")]
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ({"macs": (Mac("52:54:00:00:53:01"), Mac("52:54:00:00:53:02"))}, ["01", "02"]),
+        ({"indexes": (1, 3)}, ["01", "03"]),
+        ({"taps": ("vnet2",)}, ["02"]),
+        ({"sources": ("default",)}, ["01", "02"]),
+        ({"sources": ("br9",), "taps": ("vnet1",)}, ["01", "03"]),
+    ],
+)
+def test_several_at_once(options: dict[str, object], wanted: list[str]) -> None:
+    three = (interface(1), interface(2), interface(3, "bridge='br9'"))
+    running = (live(1), live(2), live(3, "bridge='br9'"))
+    plan = attach(domain("x", *three, running=running), **options)
+    assert moved(plan) == [(number, scope) for number in wanted for scope in ("persistent", "running")]
+    (bounce,) = (planned.step for planned in plan.planned if isinstance(planned.step, BounceLinks))
+    assert len(bounce.links) == len(wanted)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"taps": ("vnet9",)}, "no interface with the tap vnet9"),
+        ({"sources": ("lan",)}, "no interface on lan"),
+        ({"indexes": (1, 3)}, "no interface number 3"),
+        ({"macs": (Mac("52:54:00:00:53:01"), Mac("52:54:00:00:53:99"))}, "no interface 52:54:00:00:53:99"),
+    ],
+)
+def test_what_is_named_and_is_not_there(options: dict[str, object], said: str) -> None:
+    with pytest.raises(SpecError, match=said) as caught:
+        attach(TWO, **options)
+    assert "1 is 52:54:00:00:53:01" in caught.value.hint
+
+
+def test_a_bridge_without_a_network() -> None:
+    plan = attach(ONE, bridge="br0")
+    steps = [planned.step for planned in plan.planned if isinstance(planned.step, MoveInterface)]
+    assert [step.wanted.bridge for step in steps] == ["br0", "br0"]
+    assert 'type="bridge"' in steps[0].after
+    assert plan.rows[0].wanted == "bridge br0"
+    with pytest.raises(Refused, match="br7 does not exist"):
+        attach(ONE, bridge="br7")
+    with pytest.raises(Refused, match="em1 is no bridge"):
+        attach(ONE, bridge="em1")
+
+
+def test_a_new_interface_is_made_as_asked_for() -> None:
+    plan = attach(ONE, add=True, model="e1000", queues=4, filter="clean-traffic")
+    (step,) = (planned.step for planned in plan.planned if isinstance(planned.step, AddInterface))
+    for part in ('<model type="e1000"/>', '<driver queues="4"/>', '<filterref filter="clean-traffic"/>'):
+        assert part in step.document
 
 
 def test_the_one_on_nat_is_meant() -> None:
@@ -50,7 +103,7 @@ def test_a_second_run_has_nothing_to_do() -> None:
     there = domain(
         "web", interface(1, "network='host-bridge'"), running=(live(1, "network='host-bridge' bridge='br0'"),)
     )
-    for options in ({}, {"index": 1}, {"mac": Mac("52:54:00:00:53:01")}):
+    for options in ({}, {"indexes": (1,)}, {"macs": (Mac("52:54:00:00:53:01"),)}):
         plan = attach(there, **options)
         assert plan.empty
         assert "web is on network host-bridge" in plan.kept[0]
@@ -72,13 +125,18 @@ def test_by_uuid_but_the_name_comes_first() -> None:
     ("what", "options", "error", "text"),
     [
         (TWO, {}, SpecError, "2 interfaces that could be meant"),
-        (TWO, {"index": 3}, SpecError, "no interface number 3"),
-        (TWO, {"mac": Mac("52:54:00:00:53:99")}, SpecError, "no interface 52:54:00:00:53:99"),
-        (domain("x", interface(1), interface(1)), {"mac": Mac("52:54:00:00:53:01")}, SpecError, "2 interfaces"),
+        (TWO, {"indexes": (3,)}, SpecError, "no interface number 3"),
+        (TWO, {"macs": (Mac("52:54:00:00:53:99"),)}, SpecError, "no interface 52:54:00:00:53:99"),
+        (domain("x", interface(1), interface(1)), {"macs": (Mac("52:54:00:00:53:01"),)}, SpecError, "2 interfaces"),
         (domain("x", interface(1, "network='other'")), {}, SpecError, "no interface on a NAT network"),
         (domain("x"), {}, Refused, "has no interface"),
-        (domain("x", DIRECT, running=(live(3, "dev='em1'", kind="direct"),)), {"index": 1}, Refused, "while it runs"),
-        (domain("x", interface(1, "dev='x'", kind="hostdev")), {"index": 1}, Refused, "is a device"),
+        (
+            domain("x", DIRECT, running=(live(3, "dev='em1'", kind="direct"),)),
+            {"indexes": (1,)},
+            Refused,
+            "while it runs",
+        ),
+        (domain("x", interface(1, "dev='x'", kind="hostdev")), {"indexes": (1,)}, Refused, "is a device"),
         (domain("x", interface(1, more="<virtualport type='openvswitch'/>")), {}, Refused, "openvswitch"),
     ],
 )
@@ -89,7 +147,7 @@ def test_refused(what: Domain, options: dict[str, object], error: type[VmnetErro
 
 
 def test_direct_moves_while_it_is_off() -> None:
-    plan = attach(domain("x", DIRECT), index=1)
+    plan = attach(domain("x", DIRECT), indexes=(1,))
     assert moved(plan) == [("03", "persistent")]
     (back,) = plan.planned[0].undo
     assert isinstance(back, MoveInterface)
@@ -117,6 +175,6 @@ def test_add() -> None:
 def test_add_twice_is_once() -> None:
     mac = Mac("52:54:00:00:53:07")
     there = domain("web", interface(1), interface(7, "network='host-bridge'"))
-    assert attach(there, add=True, mac=mac).empty
+    assert attach(there, add=True, macs=(mac,)).empty
     with pytest.raises(SpecError, match="already"):
-        attach(domain("web", interface(7)), add=True, mac=mac)
+        attach(domain("web", interface(7)), add=True, macs=(mac,))

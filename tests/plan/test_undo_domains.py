@@ -94,7 +94,7 @@ def test_saved_states_go_back_while_they_are_there() -> None:
 
 
 def test_an_added_interface_goes() -> None:
-    run = plan_attach_domain(AttachSpec(domain="web", add=True, mac=Mac("52:54:00:00:53:07")), host(OFF))
+    run = plan_attach_domain(AttachSpec(domain="web", add=True, macs=(Mac("52:54:00:00:53:07"),)), host(OFF))
     now = domain("web", interface(1), interface(7, MOVED), running=(live(7, MOVED_LIVE),))
     (back,) = plan_domain_undo(run.planned, host(now)).planned
     assert isinstance(back.step, RemoveInterface)

@@ -15,15 +15,16 @@ from vmnet.spec import AttachSpec
 HELP = """Move one VM's interface onto the bridge, in the running VM and in its stored definition.
 
 DOMAIN is a name or a UUID; a name that begins with a dash goes after --. The guest keeps its interface: it sees no
-unplug, only its link going down and up when --bounce is not switched off. A VM with several interfaces needs --mac or
---index.
+unplug, only its link going down and up when --bounce is not switched off. Of a VM with several interfaces, --mac,
+--index, --tap and --source say which; each may be repeated.
 
 \b
 Examples:
   vmnet attach-domain web01 --plan
   sudo vmnet attach-domain web01
   sudo vmnet attach-domain db01 --index 2 --no-bounce
-  sudo vmnet attach-domain db01 --add
+  sudo vmnet attach-domain db01 --mac 52:54:00:0a:00:21 --mac 52:54:00:0a:00:22
+  sudo vmnet attach-domain db01 --add --queues 4 --filter clean-traffic
   sudo vmnet attach-domain -- -odd-name
 """
 
@@ -31,9 +32,19 @@ Examples:
 @click.command("attach-domain", help=HELP, short_help="Move one VM's interface onto the bridge.")
 @click.argument("domain", metavar="DOMAIN", shell_complete=complete.domains)
 @options.network_option
-@click.option("--mac", metavar="MAC", help="Which interface, by its MAC address.")
-@click.option("--index", metavar="N", type=click.IntRange(1), help="Which interface, counted from 1.")
+@click.option("--bridge", metavar="IFNAME", help="Go to this bridge itself, past any network.")
+@click.option("--mac", "macs", metavar="MAC", multiple=True, help="Which interface, by its MAC address.")
+@click.option("--index", "indexes", metavar="N", type=click.IntRange(1), multiple=True, help="Which, counted from 1.")
+@click.option(
+    "--tap", "taps", metavar="IFNAME", multiple=True, help="Which, by the name of its tap on the host: vnet3."
+)
+@click.option(
+    "--source", "sources", metavar="NAME", multiple=True, help="Which, by the network or bridge it is on now."
+)
 @click.option("--add", is_flag=True, help="Add a new interface instead of moving one.")
+@click.option("--model", metavar="MODEL", help="With --add: what the guest sees. Default: virtio.")
+@click.option("--queues", metavar="N", type=click.IntRange(1, 256), help="With --add: queues of a virtio interface.")
+@click.option("--filter", "filter_name", metavar="FILTER", help="With --add: a network filter of libvirt's.")
 @options.bounce_options
 @options.connect_option
 @options.run_options
@@ -53,21 +64,30 @@ def command(session: Session, *, uri: str, **words: Any) -> None:
         plan,
         facts,
         apply=lambda progress: api.apply(plan, facts, progress=progress, uri=uri),
-        verify=lambda: domains.findings_of(session, plan, spec.network, uri),
+        verify=lambda: domains.findings_of(session, plan, spec.network, uri, bridge=spec.bridge),
     )
 
 
 def _wanted(words: dict[str, Any]) -> AttachSpec:
-    mac, index = words["mac"], words["index"]
-    if words["add"] and (mac or index):
-        raise SpecError("--add makes a new interface, --mac and --index choose one that is there", "leave one out")
-    if mac and index:
-        raise SpecError("--mac and --index both choose the interface", "give one of the two")
+    macs = tuple(parse_mac(text) for text in words["macs"])
+    others = words["indexes"] or words["taps"] or words["sources"]
+    if words["add"] and (others or len(macs) > 1):
+        raise SpecError("--add makes a new interface, with --mac or a MAC of its own", "leave out what chooses another")
+    for_new = [name for name in ("model", "queues", "filter_name") if words[name] is not None]
+    if for_new and not words["add"]:
+        option = for_new[0].removesuffix("_name")
+        raise SpecError(f"--{option} goes with --add", "an interface that moves keeps all that it has")
     return AttachSpec(
         domain=options.check_name(words["domain"], "domain"),
         network=options.check_name(words["network"], "network"),
-        mac=parse_mac(mac) if mac else None,
-        index=index,
+        bridge=options.parse_ifname(words["bridge"], "bridge"),
+        macs=macs,
+        indexes=words["indexes"],
+        taps=words["taps"],
+        sources=words["sources"],
         add=words["add"],
+        model=words["model"] or "virtio",
+        queues=words["queues"],
+        filter=words["filter_name"],
         bounce_s=0 if words["no_bounce"] else words["bounce_s"],
     )

@@ -9,13 +9,17 @@ if TYPE_CHECKING:
     from vmnet.cli.session import Session
 
 
-def findings_of(session: Session, plan: Plan, network: str, uri: str) -> tuple[Finding, ...]:
-    """Read the host anew and return the findings about `network` and the plan's domains."""
+def findings_of(
+    session: Session, plan: Plan, network: str, uri: str, *, bridge: str | None = None
+) -> tuple[Finding, ...]:
+    """Read the host anew and return the findings about `network`, unless domains went to a `bridge` past it, and about
+    the plan's domains."""
     facts = session.api.read_facts(uri=uri)
-    goal = session.api.deduce_goal(facts, network=network)
+    goal = session.api.deduce_goal(facts, bridge=bridge, network=network)
+    layers = ("domain",) if bridge else ("domain", "network")
     moved = {f"{row.domain} {row.mac}" for row in plan.rows}
     return tuple(
         finding
         for finding in session.api.verify(goal, facts, plan)
-        if finding.layer == "network" or (finding.layer == "domain" and finding.subject in moved)
+        if finding.layer in layers and (finding.layer == "network" or finding.subject in moved)
     )

@@ -154,11 +154,20 @@ def _filter_address(interface: _Element) -> str | None:
     return None
 
 
-def new_interface(mac: Mac, source: Source) -> str:
-    """Return the document of a new virtio interface, from xml/interface.xml."""
+def new_interface(
+    mac: Mac, source: Source, *, model: str = "virtio", queues: int | None = None, filter_name: str | None = None
+) -> str:
+    """Return the document of a new interface, from xml/interface.xml."""
+    from lxml import etree
+
     interface = parse_document(read_template("interface.xml"))
-    element = interface.find("mac")
-    if element is not None:
-        element.set("address", mac)
+    for tag, name, value in (("mac", "address", str(mac)), ("model", "type", model)):
+        element = interface.find(tag)
+        if element is not None:
+            element.set(name, value)
     set_source(interface, source)
+    if queues is not None:
+        etree.SubElement(interface, "driver", {"queues": str(queues)})
+    if filter_name is not None:
+        etree.SubElement(interface, "filterref", {"filter": filter_name})
     return print_document(interface)

@@ -22,11 +22,12 @@ _SILENCE_CS_ALLOWED = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """The network that interfaces go to, as a source and with the bridge behind it; `warnings` for the plan."""
+    """The network or bridge that interfaces go to, as a source, and the bridge behind it; `warnings` for the plan.
+    `on_lan`: no NAT stands before what is there."""
 
-    network: Network
     source: Source
     bridge: str
+    on_lan: bool
     warnings: tuple[str, ...] = ()
 
     @property
@@ -67,21 +68,30 @@ def find_destination(name: str, facts: Facts) -> Destination:
             f"network {name} has no bridge ({network.forward_mode}); running domains cannot move there",
             "choose a network that leads to a bridge; vmnet host-setup makes one",
         )
-    if network.forward_mode == "bridge":
-        _check_bridge(network.name, network.bridge, facts)
-    return Destination(
-        network=network,
-        source=Source(type="network", network=name),
-        bridge=network.bridge,
-        warnings=_warnings(network),
-    )
+    on_lan = network.forward_mode == "bridge"
+    if on_lan:
+        _check_bridge(network.bridge, f"network {name} leads to {network.bridge}, which", facts)
+    source = Source(type="network", network=name)
+    return Destination(source=source, bridge=network.bridge, on_lan=on_lan, warnings=_warnings(network))
 
 
-def _check_bridge(name: str, bridge: str, facts: Facts) -> None:
+def find_bridge(bridge: str, facts: Facts) -> Destination:
+    """Return the bridge as a destination of its own, without a network.
+
+    Raises:
+        HypervisorError: libvirt was out of reach.
+        Refused: it is missing, down or leads nowhere.
+    """
+    require_libvirt(facts)
+    _check_bridge(bridge, bridge, facts)
+    return Destination(source=Source(type="bridge", bridge=bridge), bridge=bridge, on_lan=True)
+
+
+def _check_bridge(bridge: str, subject: str, facts: Facts) -> None:
     link = facts.link(bridge)
     if link is None or link.kind != "bridge":
         problem = "does not exist" if link is None else "is no bridge"
-        raise Refused(f"network {name} leads to {bridge}, which {problem}", "make it: vmnet host-setup")
+        raise Refused(f"{subject} {problem}", "make it: vmnet host-setup")
     if not link.admin_up:
         raise Refused(f"the bridge {bridge} is down", f"nmcli connection up {bridge}, or vmnet host-setup")
     uplinks = [port for port in facts.ports(bridge) if port.kind != "tun"]

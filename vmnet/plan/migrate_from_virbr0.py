@@ -164,6 +164,6 @@ def _warnings(moves: list[Move], destination: Destination) -> tuple[str, ...]:
         for move in moves
         if not move.running and not move.persistent
     ]
-    exposed = destination.network.forward_mode == "bridge" and any(m.running or m.persistent for m in moves)
+    exposed = destination.on_lan and any(m.running or m.persistent for m in moves)
     open_to_all = ("what the guests serve is then open to the whole LAN: no NAT stands before it",) if exposed else ()
     return (*destination.warnings, *left, *open_to_all)
