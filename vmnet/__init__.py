@@ -57,12 +57,15 @@ __all__ = [
 SYSTEM_URI = "qemu:///system"
 
 
-def read_facts(*, uri: str = SYSTEM_URI, hypervisor: bool = True, probes: tuple[str, ...] | None = None) -> Facts:
+def read_facts(
+    *, uri: str = SYSTEM_URI, hypervisor: bool = True, host: bool = True, probes: tuple[str, ...] | None = None
+) -> Facts:
     """Read the kernel's links, NetworkManager's profiles and libvirt's networks and domains.
 
     Args:
         uri: the hypervisor's URI.
         hypervisor: False leaves libvirt out.
+        host: False leaves NetworkManager and all that host-setup alone asks for out; for domains that is enough.
         probes: for host-setup: ask gateways, name servers and the SSH peer whether they answer, and run these commands
             of your own; None: do not.
 
@@ -72,7 +75,8 @@ def read_facts(*, uri: str = SYSTEM_URI, hypervisor: bool = True, probes: tuple[
     Raises:
         SpecError: a command cannot be read.
     """
-    facts: Facts = import_module("vmnet.host.gather").read_facts(uri=uri, hypervisor=hypervisor, probes=probes)
+    read = import_module("vmnet.host.gather").read_facts
+    facts: Facts = read(uri=uri, hypervisor=hypervisor, host=host, probes=probes)
     return facts
 
 

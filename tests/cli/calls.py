@@ -51,8 +51,10 @@ class MadeUpHost:
     duplicates: tuple[Duplicate, ...] = ()
     reads: list[dict[str, Any]] = field(default_factory=list)
 
-    def read_facts(self, *, uri: str = "", hypervisor: bool = True, probes: tuple[str, ...] | None = None) -> Facts:
-        self.reads.append({"uri": uri, "hypervisor": hypervisor})
+    def read_facts(
+        self, *, uri: str = "", hypervisor: bool = True, host: bool = True, probes: tuple[str, ...] | None = None
+    ) -> Facts:
+        self.reads.append({"uri": uri, "hypervisor": hypervisor, "host": host})
         return self.facts
 
     def _plan(self, command: str, spec: object) -> Plan:

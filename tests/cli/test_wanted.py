@@ -149,6 +149,9 @@ def test_an_empty_name_is_refused() -> None:
 
 
 def test_the_hypervisor_is_left_out_where_no_network_is_wanted() -> None:
-    assert call("host-setup", "--no-network", "--plan").host.reads == [{"uri": "qemu:///system", "hypervisor": False}]
+    asked = {"uri": "qemu:///system", "hypervisor": False, "host": True}
+    assert call("host-setup", "--no-network", "--plan").host.reads == [asked]
     ended = call("verify", "--connect", "test:///default")
-    assert ended.host.reads == [{"uri": "test:///default", "hypervisor": True}]
+    assert ended.host.reads == [{"uri": "test:///default", "hypervisor": True, "host": True}]
+    ended = call("attach-domain", "web01", "--plan")
+    assert ended.host.reads == [{"uri": "qemu:///system", "hypervisor": True, "host": False}]

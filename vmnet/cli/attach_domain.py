@@ -53,7 +53,7 @@ def command(session: Session, *, uri: str, **words: Any) -> None:
     """Want, is, plan, show, ask, apply, verify, report."""
     api = session.api
     spec = _wanted(words)
-    facts = api.read_facts(uri=uri)
+    facts = api.read_facts(uri=uri, host=False)
     plan = api.plan_attach_domain(spec, facts)
     asked = api.ask_lan(plan, facts, uri=uri)
     if asked.lan:

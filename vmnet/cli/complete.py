@@ -48,7 +48,7 @@ def runs(context: click.Context, _parameter: click.Parameter, begun: str) -> lis
 def _offered(context: click.Context, begun: str, names: Callable[[Facts], list[str]]) -> list[str]:
     session: Session = context.find_root().obj
     try:
-        facts = session.api.read_facts()
+        facts = session.api.read_facts(host=False)
     except VmnetError:
         # Somebody is typing: no message may get in between.
         return []

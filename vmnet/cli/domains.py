@@ -14,7 +14,7 @@ def findings_of(
 ) -> tuple[Finding, ...]:
     """Read the host anew and return the findings about `network`, unless domains went to a `bridge` past it, and about
     the plan's domains."""
-    facts = session.api.read_facts(uri=uri)
+    facts = session.api.read_facts(uri=uri, host=False)
     goal = session.api.deduce_goal(facts, bridge=bridge, network=network)
     layers = ("domain",) if bridge else ("domain", "network")
     moved = {f"{row.domain} {row.mac}" for row in plan.rows}
