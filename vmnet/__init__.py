@@ -42,6 +42,7 @@ __all__ = [
     "confirm",
     "deduce_goal",
     "find_duplicates",
+    "find_mentions",
     "follow",
     "last_goal",
     "plan_attach_domain",
@@ -140,6 +141,16 @@ def ask_lan(plan: Plan, facts: Facts, *, uri: str = SYSTEM_URI) -> Facts:
     """
     asked: Facts = import_module("vmnet.apply.ask_lan").ask_lan(plan, facts, uri)
     return asked
+
+
+def find_mentions(network: str, facts: Facts, *, uri: str = SYSTEM_URI) -> Facts:
+    """Find what else on this host names a network that domains are to leave: hooks of libvirt, rules of the firewall.
+
+    Returns:
+        The facts with `mentions`, which `plan_migration` warns of; rules of the firewall need root.
+    """
+    found: Facts = import_module("vmnet.apply.find_mentions").find_mentions(network, facts, uri)
+    return found
 
 
 def plan_undo(facts: Facts, run: str | None = None) -> Plan:

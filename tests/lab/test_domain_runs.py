@@ -192,6 +192,23 @@ def test_who_may_not_write_is_told_so_and_nothing_changes(chamber: Chamber) -> N
     assert documents(chamber, "d") == before
 
 
+def test_hooks_and_rules_that_name_the_old_network_are_told_of(chamber: Chamber) -> None:
+    define(chamber, "d", nic(1))
+    hook = '#!/bin/sh\n[ "$2" != started ] || ip route replace 10.9.0.0/16 via 192.168.122.9 || :\n'
+    chamber.run(
+        "mkdir -p /etc/libvirt/hooks; cat >/etc/libvirt/hooks/qemu; chmod +x /etc/libvirt/hooks/qemu", stdin=hook
+    )
+    rule = "nft add table ip own; nft add chain ip own mine; nft add rule ip own mine ip daddr 192.168.122.7 accept"
+    chamber.run(rule)
+    try:
+        said = chamber.vmnet("migrate-from-virbr0", "--plan").stdout
+    finally:
+        chamber.run("rm /etc/libvirt/hooks/qemu; nft delete table ip own")
+    assert "/etc/libvirt/hooks/qemu, line 2, names what the guests leave" in said
+    assert "table own, chain mine, names what the guests leave: ip daddr 192.168.122.7 accept" in said
+    assert "LIBVIRT" not in said
+
+
 def test_the_report_in_json(chamber: Chamber) -> None:
     define(chamber, "d", nic(1))
     said = chamber.vmnet("migrate-from-virbr0", "--yes", "--output", "json").stdout

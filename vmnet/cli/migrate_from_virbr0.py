@@ -102,7 +102,7 @@ def command(session: Session, *, uri: str, **words: Any) -> None:
     """Want, is, plan, show, ask, apply, verify, report."""
     api = session.api
     spec = _wanted(words)
-    facts = api.read_facts(uri=uri, host=False)
+    facts = api.find_mentions(spec.source, api.read_facts(uri=uri, host=False), uri=uri)
     plan = api.plan_migration(spec, facts)
     asked = api.ask_lan(plan, facts, uri=uri)
     if asked.lan:

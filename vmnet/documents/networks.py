@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from ipaddress import IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING
 
 from vmnet.documents.text import attribute, parse_document, print_document, read_template
@@ -39,6 +40,16 @@ def parse_network(
         bridge=attribute(seen, "bridge", "name"),
         document=xml,
     )
+
+
+def parse_subnets(xml: str) -> tuple[IPv4Network, ...]:
+    """Return the IPv4 subnets that a network's document gives it."""
+    found = []
+    for element in parse_document(xml).iterfind("ip"):
+        mask = element.get("prefix") or element.get("netmask") or "32"
+        if element.get("family", "ipv4") == "ipv4" and element.get("address"):
+            found.append(IPv4Interface(f"{element.get('address')}/{mask}").network)
+    return tuple(found)
 
 
 def parse_reservations(xml: str) -> tuple[Reservation, ...]:

@@ -20,7 +20,7 @@ from vmnet.facts.host import (
     SshSession,
     SwitchPort,
 )
-from vmnet.facts.lan import LanAnswer
+from vmnet.facts.lan import LanAnswer, Mention
 from vmnet.facts.libvirt import (
     Domain,
     DomainState,
@@ -54,6 +54,7 @@ __all__ = [
     "LacpPort",
     "LanAnswer",
     "Link",
+    "Mention",
     "Network",
     "Owner",
     "Probe",

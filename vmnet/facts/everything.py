@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from vmnet.facts.dependents import Dependent
 from vmnet.facts.host import Address, Device, Duplicate, Link, Profile, Route, SshSession, SwitchPort
-from vmnet.facts.lan import LanAnswer
+from vmnet.facts.lan import LanAnswer, Mention
 from vmnet.facts.libvirt import Domain, GuestAddress, HypervisorLink, Network
 from vmnet.facts.owners import Owner
 from vmnet.facts.probes import Answer
@@ -49,6 +49,8 @@ class Facts:
     """What came of the probes, where they were asked for."""
     lan: LanAnswer | None = None
     """What the LAN said that domains are to go to, after `ask_lan`."""
+    mentions: tuple[Mention, ...] = ()
+    """Hooks and firewall rules that name the network to leave, after `find_mentions`."""
 
     def link(self, ifname: str | None) -> Link | None:
         """Return the link called `ifname`."""

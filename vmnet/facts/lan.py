@@ -9,6 +9,14 @@ from vmnet.spec import IpAddress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mention:
+    """A line somewhere on this host that names a network's bridge or subnet."""
+
+    place: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LanAnswer:
     """What a bridge's LAN said to a stranger, a MAC that nobody had seen before.
 

@@ -66,6 +66,7 @@ def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
             *_warnings(moves, destination),
             *lan_warnings(moves, facts),
             *(lost_names(spec.source, facts) if moves else ()),
+            *(f"{m.place}, names what the guests leave: {m.text}" for m in facts.mentions if moves),
             *_not_retired(spec, left),
             *static,
         ),

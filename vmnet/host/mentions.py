@@ -1,0 +1,69 @@
+"""Where else on this host a network is named: libvirt's hooks, and rules of the firewall that are not libvirt's own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmnet.errors import ToolError
+from vmnet.facts.lan import Mention
+from vmnet.host import process
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+HOOKS = Path("/etc/libvirt/hooks")
+_BLOCK = re.compile(r"^\s*(table|chain)\s+(?:(?:ip|ip6|inet|bridge|arp|netdev)\s+)?(\S+)")
+_LIBVIRTS = re.compile(r"libvirt", re.IGNORECASE)
+
+
+def read_mentions(words: Collection[str]) -> tuple[Mention, ...]:
+    """Return the lines of hooks and of the firewall that hold one of the words; those of the firewall need root.
+
+    Args:
+        words: a bridge's name, a subnet as "192.168.122.0/24" or as its beginning "192.168.122.".
+    """
+    wanted = pattern_of(words)
+    return (*_in_hooks(wanted), *_in_firewall(wanted))
+
+
+def pattern_of(words: Collection[str]) -> re.Pattern[str]:
+    """Return what finds the words as words: virbr0 is not in virbr01, nor 192.168.122. in 10.192.168.122.1."""
+    ends = {True: "", False: r"(?!\w)"}
+    return re.compile("|".join(rf"(?<![\w.]){re.escape(word)}{ends[word.endswith('.')]}" for word in words))
+
+
+def _in_hooks(wanted: re.Pattern[str]) -> Iterator[Mention]:
+    for path in sorted(HOOKS.rglob("*")) if HOOKS.is_dir() else []:
+        try:
+            text = path.read_text("utf-8", "replace") if path.is_file() else ""
+        except OSError:
+            continue
+        for number, line in enumerate(text.splitlines(), start=1):
+            if wanted.search(line) and not line.lstrip().startswith("#"):
+                yield Mention(place=f"{path}, line {number}", text=line.strip())
+
+
+def _in_firewall(wanted: re.Pattern[str]) -> Iterator[Mention]:
+    try:
+        listing = process.run(("nft", "list", "ruleset"), timeout_s=10).stdout
+    except ToolError:
+        # Not installed, or not root: what cannot be read is not known.
+        return
+    yield from parse_ruleset(listing, wanted)
+
+
+def parse_ruleset(listing: str, wanted: re.Pattern[str]) -> Iterator[Mention]:
+    """Yield the rules of `nft list ruleset` that match; libvirt's own tables and chains are left out, for libvirt takes
+    them away with the network."""
+    table = chain = ""
+    for line in listing.splitlines():
+        block = _BLOCK.match(line)
+        if block is None:
+            if wanted.search(line) and not _LIBVIRTS.search(table) and not _LIBVIRTS.search(chain):
+                yield Mention(place=f"nftables, table {table}, chain {chain}", text=line.strip())
+        elif block[1] == "table":
+            table, chain = block[2], ""
+        else:
+            chain = block[2]
