@@ -129,6 +129,15 @@ def test_what_is_left_of_a_migration_can_be_retired_later() -> None:
     assert course(retiring(Retire.AUTOSTART, facts)) == ["ProveUnused", "SetNetworkAutostart"]
 
 
+def test_another_mtu_is_told_of() -> None:
+    facts = host(running("a", 1), domain("b", interface(2)))
+    tap = replace(facts.links[0], ifname="vnet1", mtu=1500)
+    bridge = replace(facts.link("br0") or facts.links[0], mtu=9000)
+    others = tuple(link for link in facts.links if link.ifname != "br0")
+    rows = plan_migration(SPEC, replace(facts, links=(*others, bridge, tap))).rows
+    assert ["MTU 9000 instead of 1500" in row.remark for row in rows] == [True, False]
+
+
 def test_a_failure_leaves_what_was_done_unless_it_is_to_be_undone() -> None:
     assert plan_migration(SPEC, FLEET).keeps
     assert not plan_migration(replace(SPEC, undo_on_failure=True), FLEET).keeps

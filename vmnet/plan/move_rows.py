@@ -33,6 +33,7 @@ def move_rows(
         if isinstance(item.step, RewriteSavedState):
             rewrites.setdefault(item.step.domain_uuid, []).append(item.step)
     addresses = by_mac(facts.guest_addresses)
+    mtus = {link.ifname: link.mtu for link in facts.links}
     return tuple(
         MovedInterface(
             domain=move.domain.name,
@@ -42,7 +43,9 @@ def move_rows(
             wanted=destination.words,
             scopes=_scopes(move, rewrites.get(move.domain.uuid, ())),
             address_now=known_addresses(addresses.get(move.pair.either.mac, ())),
-            remark="; ".join((*_notices(move, bounce_s), *_by_hand(move, addresses, facts))),
+            remark="; ".join(
+                (*_notices(move, bounce_s), *_other_mtu(move, destination, mtus), *_by_hand(move, addresses, facts))
+            ),
         )
         for move in moves
     )
@@ -71,6 +74,13 @@ def _notices(move: Move, bounce_s: int) -> Iterator[str]:
         yield f"its link goes down for {bounce_s} s, so that it asks for an address"
     else:
         yield "keeps its old address until it asks again"
+
+
+def _other_mtu(move: Move, destination: Destination, mtus: Mapping[str, int]) -> Iterator[str]:
+    tap = move.pair.running.target if move.running and move.pair.running else None
+    now, then = mtus.get(tap or ""), mtus.get(destination.bridge)
+    if now and then and now != then:
+        yield f"its tap gets the bridge's MTU {then} instead of {now}, the guest keeps its own"
 
 
 def _by_hand(move: Move, addresses: Addresses, facts: Facts) -> Iterator[str]:
