@@ -138,6 +138,15 @@ def test_another_mtu_is_told_of() -> None:
     assert ["MTU 9000 instead of 1500" in row.remark for row in rows] == [True, False]
 
 
+def test_a_hypervisor_elsewhere_is_not_judged_by_the_links_here() -> None:
+    far = replace(FLEET, hypervisor_elsewhere=True, links=())
+    plan = plan_migration(SPEC, far)
+    assert course(plan) == ["a", "b", "c", "d", "bounce b c d"]
+    assert any("cannot be looked at from here" in warning for warning in plan.warnings)
+    agent = replace(far, domains=(*far.domains[:2], replace(far.domains[2], agent=True), far.domains[3]))
+    assert course(plan_migration(SPEC, agent))[:3] == ["c", "bounce c", "prove c"]
+
+
 def test_a_failure_leaves_what_was_done_unless_it_is_to_be_undone() -> None:
     assert plan_migration(SPEC, FLEET).keeps
     assert not plan_migration(replace(SPEC, undo_on_failure=True), FLEET).keeps

@@ -30,6 +30,8 @@ def listening(plan: Plan, facts: Facts) -> Iterator[TapListener]:
 
 
 def _taps(plan: Plan, facts: Facts) -> dict[str, Mac]:
+    if facts.hypervisor_elsewhere:
+        return {}
     moved = {row.mac for row in plan.rows if row.mac is not None}
     running = (interface for domain in facts.domains for interface in domain.running)
     return {i.target: i.mac for i in running if i.target and i.mac in moved}

@@ -79,7 +79,7 @@ def on_bridge(source: Source, goal: HostGoal) -> bool:
 
 def domain_taps(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     """domain.tap: the kernel has the tap of each running interface of the network in the bridge."""
-    for domain, interface in _running(goal, facts):
+    for domain, interface in () if facts.hypervisor_elsewhere else _running(goal, facts):
         tap = facts.link(interface.target)
         seen = "no tap" if tap is None else f"{tap.ifname} in {tap.controller or 'no bridge'}"
         ok = tap is not None and tap.controller == goal.bridge

@@ -34,6 +34,8 @@ class Facts:
     checkpoints: tuple[str, ...] = ()
     libvirt_version: str | None = None
     libvirt_problem: str = ""
+    hypervisor_elsewhere: bool = False
+    """Whether libvirt was asked on another machine: the links here are not its own then."""
     networks: tuple[Network, ...] = ()
     hypervisor_links: tuple[HypervisorLink, ...] | None = None
     domains: tuple[Domain, ...] = ()

@@ -109,6 +109,7 @@ def _with_hypervisor(facts: Facts, uri: str) -> Facts:
             return replace(
                 facts,
                 libvirt_version=libvirt.version,
+                hypervisor_elsewhere=not libvirt.local,
                 networks=networks,
                 hypervisor_links=libvirt.read_hypervisor_links(),
                 domains=domains,

@@ -38,7 +38,7 @@ def plan_batches(
     groups: dict[str, list[Move]] = {}
     for move in moves:
         groups.setdefault(move.domain.uuid, []).append(move)
-    canary = _canary(list(groups.values()), spec)
+    canary = _canary(list(groups.values()), spec, facts)
     planned: list[Planned] = []
     if canary:
         groups.pop(canary[0].domain.uuid)
@@ -54,8 +54,9 @@ def plan_batches(
     return tuple(planned)
 
 
-def _canary(groups: list[list[Move]], spec: MigrationSpec) -> list[Move]:
-    """Return the moves of the domain that goes first; none where there is but one, or none that runs."""
+def _canary(groups: list[list[Move]], spec: MigrationSpec, facts: Facts) -> list[Move]:
+    """Return the moves of the domain that goes first; none where there is but one, or none that runs. On another
+    machine only a guest's agent can tell of it."""
     if spec.canary is not None:
         named = [group for group in groups if group[0].domain.name == spec.canary]
         if not named:
@@ -67,7 +68,10 @@ def _canary(groups: list[list[Move]], spec: MigrationSpec) -> list[Move]:
         return named[0]
     if spec.no_canary or len(groups) < 2:
         return []
-    return next((group for group in groups if any(map(_can_be_heard, group))), [])
+    heard = [group for group in groups if any(map(_can_be_heard, group))]
+    if facts.hypervisor_elsewhere:
+        heard = [group for group in heard if group[0].domain.agent]
+    return heard[0] if heard else []
 
 
 def _can_be_heard(move: Move) -> bool:

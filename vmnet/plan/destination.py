@@ -69,10 +69,11 @@ def find_destination(name: str, facts: Facts) -> Destination:
             "choose a network that leads to a bridge; vmnet host-setup makes one",
         )
     on_lan = network.forward_mode == "bridge"
-    if on_lan:
+    if on_lan and not facts.hypervisor_elsewhere:
         _check_bridge(network.bridge, f"network {name} leads to {network.bridge}, which", facts)
     source = Source(type="network", network=name)
-    return Destination(source=source, bridge=network.bridge, on_lan=on_lan, warnings=_warnings(network))
+    warnings = (*_warnings(network), *_unseen(facts))
+    return Destination(source=source, bridge=network.bridge, on_lan=on_lan, warnings=warnings)
 
 
 def find_bridge(bridge: str, facts: Facts) -> Destination:
@@ -83,8 +84,16 @@ def find_bridge(bridge: str, facts: Facts) -> Destination:
         Refused: it is missing, down or leads nowhere.
     """
     require_libvirt(facts)
-    _check_bridge(bridge, bridge, facts)
-    return Destination(source=Source(type="bridge", bridge=bridge), bridge=bridge, on_lan=True)
+    if not facts.hypervisor_elsewhere:
+        _check_bridge(bridge, bridge, facts)
+    source = Source(type="bridge", bridge=bridge)
+    return Destination(source=source, bridge=bridge, on_lan=True, warnings=_unseen(facts))
+
+
+def _unseen(facts: Facts) -> tuple[str, ...]:
+    if not facts.hypervisor_elsewhere:
+        return ()
+    return ("the hypervisor is another machine: its bridge, its taps and its LAN cannot be looked at from here",)
 
 
 def _check_bridge(bridge: str, subject: str, facts: Facts) -> None:
@@ -111,7 +120,7 @@ def refuse_silent_bridge(destination: Destination, facts: Facts) -> None:
     that nobody answers. libvirt's own NAT bridges have STP on with a delay of 2 s, which is let pass.
     """
     link = facts.link(destination.bridge)
-    if link is None or link.bridge is None or not link.bridge.stp:
+    if facts.hypervisor_elsewhere or link is None or link.bridge is None or not link.bridge.stp:
         return
     silence_cs = 2 * link.bridge.forward_delay_cs
     if silence_cs > _SILENCE_CS_ALLOWED:
