@@ -209,6 +209,31 @@ def test_hooks_and_rules_that_name_the_old_network_are_told_of(chamber: Chamber)
     assert "LIBVIRT" not in said
 
 
+def test_a_hypervisor_that_is_another_machine(chamber: Chamber) -> None:
+    """By TCP, libvirt might be anywhere: nothing of this host's links may be taken for its own."""
+    define(chamber, "a", nic(1))
+    define(chamber, "b", nic(2))
+    start(chamber, "a", "b")
+    before = {name: documents(chamber, name) for name in ("a", "b")}
+    again = "kill $(pidof libvirtd); while pidof libvirtd; do sleep 0.1; done; rm -f /run/libvirtd.pid; libvirtd"
+    ready = "until virsh list >/dev/null 2>&1; do sleep 0.1; done"
+    conf = 'listen_tls = 0\nlisten_tcp = 1\nauth_tcp = "none"\n'
+    chamber.run(f"cat >/tmp/libvirtd.conf; {again} --listen --config /tmp/libvirtd.conf --daemon; {ready}", stdin=conf)
+    far = ("--connect", "qemu+tcp://127.0.0.1/system")
+    try:
+        said = migrate(chamber, *far, "--bounce", "1")
+        assert "cannot be looked at from here" in said
+        assert "proven" not in said
+        assert taps(chamber, "a") == taps(chamber, "b") == ["br0"]
+        chamber.vmnet("undo", "--yes", *far)
+        assert taps(chamber, "a") == ["virbr0"]
+    finally:
+        chamber.run(f"{again} --daemon; {ready}")
+    assert {name: sources(chamber, name) for name in before} == {
+        name: {"persistent": ["default"], "running": ["default"]} for name in before
+    }
+
+
 def test_the_report_in_json(chamber: Chamber) -> None:
     define(chamber, "d", nic(1))
     said = chamber.vmnet("migrate-from-virbr0", "--yes", "--output", "json").stdout
