@@ -50,7 +50,7 @@ def define(chamber: Chamber, name: str, *interfaces: str, more: str = "", transi
 
 
 def start(chamber: Chamber, *names: str, leases: bool = True) -> None:
-    """Start domains, and wait until each has asked for an address."""
+    """Start domains, and wait until each has an address; what only their documents are asked need not wait for that."""
     for name in names:
         chamber.run(["virsh", "-q", "start", "--domain", name])
     if leases:

@@ -51,14 +51,14 @@ def test_a_running_domain_keeps_all_else_and_sees_nothing(chamber: Chamber) -> N
 
 def test_an_interface_on_the_bridge_itself(chamber: Chamber) -> None:
     define(chamber, "direct", nic(1, source="bridge='virbr0'"))
-    start(chamber, "direct")
+    start(chamber, "direct", leases=False)
     goes_and_comes_back(chamber, "direct")
 
 
 def test_two_interfaces_with_one_mac(chamber: Chamber) -> None:
     slots = (f"<address type='pci' domain='0' bus='0' slot='{slot}' function='0'/>" for slot in (8, 9))
     define(chamber, "twins", *(nic(1, slot) for slot in slots))
-    start(chamber, "twins")
+    start(chamber, "twins", leases=False)
     goes_and_comes_back(chamber, "twins")
 
 
@@ -70,7 +70,7 @@ def test_a_portgroup_goes_with_its_network_and_comes_back(chamber: Chamber) -> N
 @pytest.mark.parametrize("option", ["--live", "--config"])
 def test_an_interface_that_is_in_one_document_only(chamber: Chamber, option: str) -> None:
     define(chamber, "half", nic(1))
-    start(chamber, "half")
+    start(chamber, "half", leases=False)
     chamber.run(["virsh", "attach-device", "half", "/dev/stdin", option], stdin=nic(2))
     goes_and_comes_back(chamber, "half")
 
@@ -88,7 +88,7 @@ def test_a_filter_that_learns_lets_the_new_address_pass(chamber: Chamber) -> Non
 
 def test_attach_domain_takes_several_interfaces_past_any_network(chamber: Chamber) -> None:
     define(chamber, "several", nic(1), nic(2), nic(3, source="network='host-bridge'"))
-    start(chamber, "several")
+    start(chamber, "several", leases=False)
     before = documents(chamber, "several")
     chamber.vmnet("attach-domain", "several", "--source", "default", "--bridge", "br0", "--no-bounce", "--yes")
     assert sources(chamber, "several") == {kind: ["br0", "br0", BRIDGED] for kind in before}
@@ -111,7 +111,7 @@ def test_attach_domain_adds_an_interface_as_asked_for(chamber: Chamber) -> None:
 
 def test_a_link_that_is_down_stays_down(chamber: Chamber) -> None:
     define(chamber, "down", nic(1, "<link state='down'/>"), nic(2))
-    start(chamber, "down")
+    start(chamber, "down", leases=False)
     before = documents(chamber, "down")
     migrate(chamber, "--bounce", "1")
     assert changed_lines(before, documents(chamber, "down")) <= {"<source>", "<interface>"}
@@ -127,7 +127,7 @@ def test_a_transient_domain_moves_while_it_runs(chamber: Chamber) -> None:
 
 def test_a_paused_domain_moves(chamber: Chamber) -> None:
     define(chamber, "paused", nic(1))
-    start(chamber, "paused")
+    start(chamber, "paused", leases=False)
     chamber.run("virsh suspend paused")
     goes_and_comes_back(chamber, "paused")
     assert "paused" in chamber.run("virsh domstate paused").stdout
