@@ -128,7 +128,7 @@ def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
     return plan
 
 
-def ask_lan(plan: Plan, facts: Facts, *, uri: str = SYSTEM_URI) -> Facts:
+def ask_lan(plan: Plan, facts: Facts) -> Facts:
     """Ask the LAN that running domains are to go to whether it answers DHCP, and other MACs than the host's; takes some
     seconds, and root.
 
@@ -139,17 +139,17 @@ def ask_lan(plan: Plan, facts: Facts, *, uri: str = SYSTEM_URI) -> Facts:
     Returns:
         The facts with `lan`; unchanged where no running domain moves, or where it cannot be asked from here.
     """
-    asked: Facts = import_module("vmnet.apply.ask_lan").ask_lan(plan, facts, uri)
+    asked: Facts = import_module("vmnet.apply.ask_lan").ask_lan(plan, facts)
     return asked
 
 
-def find_mentions(network: str, facts: Facts, *, uri: str = SYSTEM_URI) -> Facts:
+def find_mentions(network: str, facts: Facts) -> Facts:
     """Find what else on this host names a network that domains are to leave: hooks of libvirt, rules of the firewall.
 
     Returns:
         The facts with `mentions`, which `plan_migration` warns of; rules of the firewall need root.
     """
-    found: Facts = import_module("vmnet.apply.find_mentions").find_mentions(network, facts, uri)
+    found: Facts = import_module("vmnet.apply.find_mentions").find_mentions(network, facts)
     return found
 
 

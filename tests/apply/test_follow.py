@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
@@ -200,6 +201,21 @@ def test_a_cancelled_run_is_not_begun(tmp_path: Path) -> None:
     assert ending is not None
     assert ending.error is not None
     assert ending.error.type == "KeyboardInterrupt"
+
+
+def test_a_cancelled_run_that_had_begun_is_brought_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed while it was taken back, say: the interrupt has been heard already."""
+    concluded: list[str] = []
+
+    def conclude(journal: Journal, _report: object) -> None:
+        concluded.append(journal.run)
+
+    monkeypatch.setattr(import_module("vmnet.apply.worker"), "conclude", conclude)
+    journal = Journal.create(PLAN, FACTS, tmp_path)
+    journal.note("begin", 0)
+    write_cancelled(journal)
+    work(journal, lock=tmp_path / "lock")
+    assert concluded == [journal.run]
 
 
 def test_a_worker_that_finds_the_lock_taken_says_so(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ import pytest
 from tests.apply.test_run import FACTS, RecordingExecutor
 from tests.report import samples
 from vmnet.apply.carry_out import carry_out
+from vmnet.apply.handover import write_cancelled
 from vmnet.apply.journal import Journal, RunState
 from vmnet.apply.take_up import take_up
-from vmnet.errors import Conflict, HypervisorError, UndoIncomplete
+from vmnet.errors import Conflict, HypervisorError, ToolError, UndoIncomplete
 from vmnet.plan import steps
 from vmnet.plan.steps import Plan, Planned
 
@@ -120,6 +121,36 @@ def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     take_up(plan, host, journal, lambda _: None)
     assert host.done == ["BounceLinks", "b persistent"]
     assert host.undone == ["RaiseLinks"]
+    assert journal.state() is RunState.STANDS
+
+
+def cut_off(path: Path, *events: tuple[str, int]) -> Journal:
+    journal = Journal.create(PLAN, FACTS, path / "runs")
+    for event, step in events:
+        journal.note(event, step)
+    return journal
+
+
+ONE_DONE = (("begin", 0), ("done", 0), ("begin", 1))
+
+
+def test_one_that_was_cancelled_before_it_was_killed_goes_back_and_not_on(tmp_path: Path) -> None:
+    for number, events in enumerate([ONE_DONE, (*ONE_DONE, ("undo", 1))]):
+        journal = cut_off(tmp_path / str(number), *events)
+        if number == 0:
+            write_cancelled(journal)
+        host = Host()
+        with pytest.raises(ToolError, match="was cut off"):
+            take_up(PLAN, host, journal, lambda _: None)
+        assert (host.done, host.undone) == ([], ["a running", "a persistent"])
+        assert journal.state() is RunState.ROLLED_BACK
+
+
+def test_one_that_was_killed_while_it_stopped_does_again_what_was_taken_back(tmp_path: Path) -> None:
+    journal = cut_off(tmp_path, *ONE_DONE, ("failed", 1), ("undo", 1), ("undo", 0))
+    host = Host()
+    take_up(PLAN, host, journal, lambda _: None)
+    assert host.done[:2] == ["a persistent", "a running"]
     assert journal.state() is RunState.STANDS
 
 

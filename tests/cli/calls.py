@@ -64,10 +64,10 @@ class MadeUpHost:
     def plan_host_setup(self, spec: HostSpec, facts: Facts) -> Plan:
         return self._plan("host-setup", spec)
 
-    def find_mentions(self, network: str, facts: Facts, *, uri: str = "") -> Facts:
+    def find_mentions(self, network: str, facts: Facts) -> Facts:
         return facts
 
-    def ask_lan(self, plan: Plan, facts: Facts, *, uri: str = "") -> Facts:
+    def ask_lan(self, plan: Plan, facts: Facts) -> Facts:
         return facts
 
     def find_duplicates(self, plan: Plan, facts: Facts) -> Facts:

@@ -69,8 +69,8 @@ def test_the_words_are_the_bridge_and_the_subnet_and_the_plan_warns(monkeypatch:
         return (Mention(place="/etc/libvirt/hooks/qemu, line 3", text="... virbr7"),)
 
     monkeypatch.setattr(import_module("vmnet.apply.find_mentions"), "read_mentions", read)
-    facts = find_mentions(DEFAULT.name, host(domain("web", interface(1))), "qemu:///system")
+    facts = find_mentions(DEFAULT.name, host(domain("web", interface(1))))
     assert asked == ["virbr7", "198.51.100.1/32"]
     assert any("hooks/qemu, line 3, names what" in line for line in plan_migration(MigrationSpec(), facts).warnings)
-    assert find_mentions("nope", host(), "qemu:///system").mentions == ()
-    assert find_mentions(DEFAULT.name, host(), "qemu+ssh://far/system").mentions == ()
+    assert find_mentions("nope", host()).mentions == ()
+    assert find_mentions(DEFAULT.name, host(hypervisor_elsewhere=True)).mentions == ()

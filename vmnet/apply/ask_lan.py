@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vmnet.host.hypervisor import is_local
 from vmnet.host.lan_probe import ask_lan as ask
 from vmnet.plan.steps import MoveInterface
 
@@ -14,12 +13,12 @@ if TYPE_CHECKING:
     from vmnet.plan.steps import Plan
 
 
-def ask_lan(plan: Plan, facts: Facts, uri: str) -> Facts:
+def ask_lan(plan: Plan, facts: Facts) -> Facts:
     """Return the facts with what the LAN said; unchanged where no running domain moves, without root, or where the
     hypervisor is on another machine."""
     bridge = next((b for planned in plan.planned if (b := _bridge(planned.step))), None)
     link = facts.link(bridge)
-    if link is None or link.kind != "bridge" or not facts.root or not is_local(uri):
+    if link is None or link.kind != "bridge" or not facts.root or facts.hypervisor_elsewhere:
         return facts
     gateways = [route.gateway for route in facts.default_routes(link.ifname) if route.gateway is not None]
     return replace(facts, lan=ask(link.ifname, gateways[0] if gateways else None))

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmnet.documents.networks import parse_subnets
-from vmnet.host.hypervisor import is_local
 from vmnet.host.mentions import read_mentions
 
 if TYPE_CHECKING:
@@ -15,11 +14,11 @@ if TYPE_CHECKING:
     from vmnet.facts import Facts
 
 
-def find_mentions(network: str, facts: Facts, uri: str) -> Facts:
+def find_mentions(network: str, facts: Facts) -> Facts:
     """Return the facts with the hooks and firewall rules that name a network's bridge or subnet; unchanged where the
     network is not there, or the hypervisor is on another machine."""
     seen = facts.network(network)
-    if seen is None or not is_local(uri):
+    if seen is None or facts.hypervisor_elsewhere:
         return facts
     words = [*([seen.bridge] if seen.bridge else []), *(w for net in parse_subnets(seen.document) for w in _words(net))]
     return replace(facts, mentions=read_mentions(words)) if words else facts

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Note = Callable[[Iterable[Entry]], None]
 
 AT_ONCE = 4
-"""libvirtd takes five calls of one connection at once (max_client_requests); with more than four nothing is gained."""
+"""libvirtd takes five calls of one connection at once (max_client_requests)."""
 BATCH = 64
 """Domains whose lines the journal takes together."""
 

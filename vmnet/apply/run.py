@@ -1,8 +1,8 @@
-"""Carry a run out: step by step, each written down before it is taken; on any failure everything goes back."""
+"""Bring a run to its end: what is kept before its steps, the steps, and what is looked at after them."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,8 @@ from vmnet.host.profile_files import copy_profiles, read_saved
 from vmnet.plan import steps
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from vmnet.apply.carry_out import Report
     from vmnet.plan.steps import Plan
 
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 def conclude(journal: Journal, report: Report) -> RunResult:
     """Bring a run to its end, wherever it stands: carry it out, or take up one that was cut off.
 
-    One that was cut off is taken back; the undo of another is done again instead, for each of its steps may be.
+    One that was cut off is taken back; the undo of another is done again instead, for each of its steps may be, and one
+    that keeps what was done goes on.
 
     Args:
         journal: a run that was opened, or was begun by a process that is no more.
@@ -105,18 +108,28 @@ def _carry_out_whole(plan: Plan, executor: Executor, journal: Journal, report: R
     _keep_documents(plan, executor, journal)
     with guests.listening(plan, facts) as executor.listener:
         carry_out(plan, executor, journal, report)
-        plan = look_again(plan, executor, journal, report)
+        with _standing(journal):
+            plan = look_again(plan, executor, journal, report)
         try:
-            rows = guests.rows_now(plan, facts, executor.listener, executor.uri)
+            with _standing(journal):
+                rows = guests.rows_now(plan, facts, executor.listener, executor.uri)
         except KeyboardInterrupt:
             # Too late: it stands. Who interrupted is told so by whoever follows.
             rows = ()
-        except VmnetError as error:
+    return replace(_result(journal, plan), rows=rows)
+
+
+@contextmanager
+def _standing(journal: Journal) -> Iterator[None]:
+    """Say of an error that comes when all is done that it is."""
+    try:
+        yield
+    except VmnetError as error:
+        if journal.state() is RunState.STANDS:
             error.add_note(
                 f"run {journal.run} was done by then and stands: sudo vmnet undo {journal.run} takes it back"
             )
-            raise
-    return replace(_result(journal, plan), rows=rows)
+        raise
 
 
 def _touched(plan: Plan) -> dict[str, str]:

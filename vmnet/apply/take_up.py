@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmnet.apply.carry_out import Teller, add_notes, carry_out, take_back
+from vmnet.apply.handover import is_cancelled
 from vmnet.errors import ToolError
 from vmnet.plan import steps
 
@@ -33,7 +34,7 @@ def take_up(plan: Plan, executor: StepExecutor, journal: Journal, report: Report
     if all(("done", index) in events for index in range(len(plan.planned))):
         note("committed")
         return
-    if plan.keeps:
+    if plan.keeps and not _was_going_back(journal):
         _go_on(plan, executor, journal, report)
         return
     if not executor.find_checkpoint(journal.checkpoint()):
@@ -49,8 +50,12 @@ def take_up(plan: Plan, executor: StepExecutor, journal: Journal, report: Report
         executor.execute(steps.RollBackCheckpoint(), undoing=True)
         carry_out(plan, executor, journal, report)
         return
-    begun = [(index, planned) for index, planned in enumerate(plan.planned) if ("begin", index) in events]
-    said = take_back(begun, executor, journal, note)
+    _take_all_back(plan, executor, journal, note)
+
+
+def _take_all_back(plan: Plan, executor: StepExecutor, journal: Journal, note: Teller) -> None:
+    begun = {entry.step for entry in journal.entries() if entry.event == "begin"}
+    said = take_back([item for item in enumerate(plan.planned) if item[0] in begun], executor, journal, note)
     cut_off = ToolError(
         f"run {journal.run} was cut off, by a kill or a loss of power, and all that it had done is taken back",
         "run the command again; vmnet verify shows the state",
@@ -59,12 +64,20 @@ def take_up(plan: Plan, executor: StepExecutor, journal: Journal, report: Report
     raise cut_off
 
 
+def _was_going_back(journal: Journal) -> bool:
+    """Return whether somebody had cancelled the run: what was being taken back was not so because a step had failed."""
+    events = {entry.event for entry in journal.entries()}
+    return is_cancelled(journal) or ("undo" in events and "failed" not in events)
+
+
 def _go_on(plan: Plan, executor: StepExecutor, journal: Journal, report: Report) -> None:
-    """Take the steps that are not known to be done; each finds out whether it was."""
-    events = {(entry.event, entry.step) for entry in journal.entries()}
-    done = {index for index in range(len(plan.planned)) if {("done", index), ("passed-over", index)} & events}
+    """Take the steps that are not known to be done, or were taken back since; each finds out whether it was."""
+    taken: dict[str, set[int]] = {}
+    for entry in journal.entries():
+        taken.setdefault(entry.event, set()).add(entry.step)
+    done = (taken.get("done", set()) | taken.get("passed-over", set())) - taken.get("undo", set())
     for index, planned in enumerate(plan.planned):
-        if isinstance(planned.step, steps.BounceLinks) and ("begin", index) in events and index not in done:
+        if isinstance(planned.step, steps.BounceLinks) and index in taken.get("begin", set()) - done:
             # A link that it left down would be passed over as one that was down before.
             for step in planned.undo:
                 executor.execute(step, undoing=True)

@@ -58,7 +58,7 @@ def _work(journal: Journal, lock: Path, patience_s: float) -> None:
     try:
         journal.note("worker", text=str(os.getpid()))
         with locked(lock, patience_s=patience_s):
-            if is_cancelled(journal):
+            if is_cancelled(journal) and journal.state() is RunState.UNUSED:
                 raise KeyboardInterrupt
             result = conclude(journal, _Log())
     finally:

@@ -55,7 +55,7 @@ def command(session: Session, *, uri: str, **words: Any) -> None:
     spec = _wanted(words)
     facts = api.read_facts(uri=uri, host=False)
     plan = api.plan_attach_domain(spec, facts)
-    asked = api.ask_lan(plan, facts, uri=uri)
+    asked = api.ask_lan(plan, facts)
     if asked.lan:
         plan = api.plan_attach_domain(spec, asked)
     flow.carry_out(

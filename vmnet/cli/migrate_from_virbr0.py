@@ -102,9 +102,9 @@ def command(session: Session, *, uri: str, **words: Any) -> None:
     """Want, is, plan, show, ask, apply, verify, report."""
     api = session.api
     spec = _wanted(words)
-    facts = api.find_mentions(spec.source, api.read_facts(uri=uri, host=False), uri=uri)
+    facts = api.find_mentions(spec.source, api.read_facts(uri=uri, host=False))
     plan = api.plan_migration(spec, facts)
-    asked = api.ask_lan(plan, facts, uri=uri)
+    asked = api.ask_lan(plan, facts)
     if asked.lan:
         plan = api.plan_migration(spec, asked)
     flow.carry_out(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from vmnet.errors import HypervisorError
-from vmnet.host.hypervisor_read import SYSTEM_URI, HypervisorReader, is_local
+from vmnet.host.hypervisor_read import SYSTEM_URI, HypervisorReader
 from vmnet.host.libvirt_calls import GONE, Code, calling
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from vmnet.host.libvirt_calls import DomainHandle, NetworkHandle
 
-__all__ = ["SYSTEM_URI", "Hypervisor", "is_local"]
+__all__ = ["SYSTEM_URI", "Hypervisor"]
 
 RUNNING = "running"
 PERSISTENT = "persistent"

@@ -28,11 +28,6 @@ T = TypeVar("T")
 H = TypeVar("H")
 
 
-def is_local(uri: str) -> bool:
-    """Return whether a hypervisor runs on this machine: its URI names no host."""
-    return not urlsplit(uri).netloc
-
-
 class HypervisorReader:
     """A connection to libvirt, for reading; closed at the end of its `with` block.
 
@@ -59,7 +54,7 @@ class HypervisorReader:
     @property
     def local(self) -> bool:
         """Whether the hypervisor runs on this machine: its URI names no host."""
-        return is_local(self.uri)
+        return not urlsplit(self.uri).netloc
 
     @property
     def version(self) -> str:

@@ -30,6 +30,8 @@ from vmnet.plan.vlans import move_vlans, save_vlans, vlan_warnings, wanted_vlans
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts
+    from vmnet.names import Mac
+    from vmnet.plan.nics import Chosen
     from vmnet.spec import HostSpec
 
 CARRIER_S = 20
@@ -52,6 +54,22 @@ def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
     check_probes(spec, facts)
     chosen = choose_nics(spec, facts)
     check_host(spec, chosen.nics, facts)
+    build, mac = _layout(spec, chosen, facts)
+    accepted = check_build(build)
+    host, kept = _host_part(build)
+    network, network_kept = plan_network(spec.network, spec.bridge.ifname, facts) if spec.network else ([], [])
+    return Plan(
+        command="host-setup",
+        planned=_in_order(build, host, network),
+        kept=(*kept, *network_kept),
+        warnings=(*_warnings(build), *accepted),
+        choices=(*chosen.reasons, *probe_words(facts)),
+        goal=goal_of(build, mac, vlans=tuple(child.ifname for child, _ in wanted_vlans(build))),
+    )
+
+
+def _layout(spec: HostSpec, chosen: Chosen, facts: Facts) -> tuple[Build, Mac]:
+    """Return what is to be built on the chosen NICs, and the bridge's MAC."""
     holder = find_holder(chosen.nics, spec.bridge.ifname, facts)
     layer3 = wanted_layer3(spec.address, spec.mtu, holder, facts)
     layer3 = winning_metric(layer3, spec, facts)
@@ -73,17 +91,7 @@ def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
         live=live,
         missing=missing,
     )
-    accepted = check_build(build)
-    host, kept = _host_part(build)
-    network, network_kept = plan_network(spec.network, spec.bridge.ifname, facts) if spec.network else ([], [])
-    return Plan(
-        command="host-setup",
-        planned=_in_order(build, host, network),
-        kept=(*kept, *network_kept),
-        warnings=(*_warnings(build), *accepted),
-        choices=(*chosen.reasons, *probe_words(facts)),
-        goal=goal_of(build, mac, vlans=tuple(child.ifname for child, _ in wanted_vlans(build))),
-    )
+    return build, mac
 
 
 def _warnings(build: Build) -> tuple[str, ...]:

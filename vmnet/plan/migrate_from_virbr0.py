@@ -38,15 +38,9 @@ def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
         Refused: the target is not fit to take domains.
     """
     require_libvirt(facts)
-    if spec.source == spec.network:
-        raise SpecError(f"source and target are both {spec.network}", "name another --to")
     domains = _wanted_domains(spec, facts)
+    _check_source(spec, domains, facts)
     leaves = _on_network(spec.source, facts)
-    if facts.network(spec.source) is None and not any(_named(domain, spec.source) for domain in domains):
-        known = (network.name for network in facts.networks)
-        raise SpecError(
-            f"there is no network {spec.source!r}", closest(spec.source, known) or "list them: virsh net-list --all"
-        )
     destination = find_destination(spec.network, facts)
     moves = [move for domain in domains for move in _moves(domain, leaves)]
     moves, static = _without_static(moves, facts) if spec.skip_static else (moves, [])
@@ -62,19 +56,22 @@ def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
         command="migrate-from-virbr0",
         planned=(*planned, *plan_retirement(spec, facts, left)),
         kept=(*_kept(domains, moves, destination, spec), *lan_kept(facts)),
-        warnings=(
-            *_warnings(moves, destination),
-            *lan_warnings(moves, facts),
-            *(lost_names(spec.source, facts) if moves else ()),
-            *(f"{m.place}, names what the guests leave: {m.text}" for m in facts.mentions if moves),
-            *_not_retired(spec, left),
-            *static,
-        ),
+        warnings=(*_warnings(moves, destination, spec, facts), *_not_retired(spec, left), *static),
         reservations=lost_reservations(spec.source, moves, facts),
         rows=move_rows(moves, destination, planned, facts, bounce_s=spec.bounce_s),
         keeps=not spec.undo_on_failure,
         spec=spec,
     )
+
+
+def _check_source(spec: MigrationSpec, domains: list[Domain], facts: Facts) -> None:
+    if spec.source == spec.network:
+        raise SpecError(f"source and target are both {spec.network}", "name another --to")
+    if facts.network(spec.source) is None and not any(_named(domain, spec.source) for domain in domains):
+        known = (network.name for network in facts.networks)
+        raise SpecError(
+            f"there is no network {spec.source!r}", closest(spec.source, known) or "list them: virsh net-list --all"
+        )
 
 
 def _wanted_domains(spec: MigrationSpec, facts: Facts) -> list[Domain]:
@@ -159,7 +156,7 @@ def _kept(domains: list[Domain], moves: list[Move], destination: Destination, sp
         yield f"no interface is on network {spec.source}"
 
 
-def _warnings(moves: list[Move], destination: Destination) -> tuple[str, ...]:
+def _warnings(moves: list[Move], destination: Destination, spec: MigrationSpec, facts: Facts) -> tuple[str, ...]:
     left = [
         f"{move.domain.name} {move.pair.either.mac} stays on {describe(move.pair.either.source)}: {move.hindrance}"
         for move in moves
@@ -167,4 +164,6 @@ def _warnings(moves: list[Move], destination: Destination) -> tuple[str, ...]:
     ]
     exposed = destination.on_lan and any(m.running or m.persistent for m in moves)
     open_to_all = ("what the guests serve is then open to the whole LAN: no NAT stands before it",) if exposed else ()
-    return (*destination.warnings, *left, *open_to_all)
+    lost = lost_names(spec.source, facts) if moves else ()
+    named = (f"{m.place}, names what the guests leave: {m.text}" for m in facts.mentions if moves)
+    return (*destination.warnings, *left, *open_to_all, *lan_warnings(moves, facts), *lost, *named)
