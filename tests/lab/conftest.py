@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,24 +24,40 @@ HERE = Path(__file__).parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--lab-release``, ``--lab-name`` and ``--lab-turn``."""
+    """``--lab-release``, ``--lab-name``, ``--lab-share`` and ``--lab-turn``."""
     parser.addoption("--lab-release", choices=tuple(RELEASES), default="bookworm", help="the lab host's release")
-    help_turn = "K/N: of the tests marked `turns`, those whose turn it is on release K (from 0) of N (default: all)"
-    parser.addoption("--lab-turn", default="0/1", help=help_turn)
+    help_share = "a directory: of the tests marked `turns`, take those that no other run that names it has taken"
+    parser.addoption("--lab-share", type=Path, help=help_share)
+    help_turn = "with 1, take those from the last one on; after the next commit, with 0"
+    parser.addoption("--lab-turn", type=int, default=0, help=help_turn)
     parser.addoption("--lab-name", default="", help="the lab to use (default: test-RELEASE); one that runs is kept")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Every test in this directory needs the lab; of those that take turns, some are left to another release."""
+    """Every test in this directory needs the lab; those that take turns come last, on one release in order, on the
+    other one from their end, so that both are done at the same time and the next commit has each on the other."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
-    place, among = map(int, config.getoption("--lab-turn").split("/"))
+    if config.getoption("--lab-share") is None:
+        return
     commit = process.run(["git", "rev-parse", "HEAD"], timeout=30, check=False).stdout.strip() or "0"
     turning = [item for item in items if item.get_closest_marker("turns")]
-    others = [item for number, item in enumerate(turning, int(commit, 16)) if number % among != place]
-    config.hook.pytest_deselected(items=others)
-    items[:] = [item for item in items if item not in others]
+    if (int(commit, 16) + config.getoption("--lab-turn")) % 2:
+        turning.reverse()
+    items[:] = [*(item for item in items if item not in turning), *turning]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Of the tests that take turns, pass over one that the other release's run has taken."""
+    share = item.config.getoption("--lab-share")
+    if share is None or not item.get_closest_marker("turns"):
+        return
+    try:
+        (share / hashlib.sha256(item.nodeid.encode()).hexdigest()).touch(exist_ok=False)
+    except FileExistsError:
+        pytest.skip("taken on the other release")
 
 
 @pytest.fixture(scope="session")

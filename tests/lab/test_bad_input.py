@@ -11,6 +11,8 @@ from .observe import ADOPT, observe
 if TYPE_CHECKING:
     from .machine import Lab
 
+pytestmark = pytest.mark.turns
+
 STATIC = ["--address", "172.16.4.3/24"]
 REQUEST, REFUSED, TOOL = 2, 3, 4
 CASES = [
