@@ -59,6 +59,22 @@ def test_with_yes_it_is_done(words: str) -> None:
     assert f"{words.split(maxsplit=1)[0]}: done, 2 steps, run run1\n" in ended.out
 
 
+@pytest.mark.parametrize("words", [*CHANGING, "follow"])
+def test_progress_in_json_is_an_object_a_line(words: str) -> None:
+    yes = () if words == "follow" else ("--yes",)
+    ended = call(*words.split(), *yes, "--output", "json")
+    lines = [json.loads(line) for line in ended.err.splitlines()]
+    seen = [(line["event"], line["index"], line["total"], line["step"], line["kind"]) for line in lines]
+    assert seen == [
+        ("begin", 1, 2, "activate br0", "ActivateProfile"),
+        ("done", 1, 2, "activate br0", "ActivateProfile"),
+        ("begin", 2, 2, "set bond0 down and up", "FlapLink"),
+        ("done", 2, 2, "set bond0 down and up", "FlapLink"),
+    ]
+    assert {line["left_s"] for line in lines} == {None}
+    assert "result" in json.loads(ended.out)
+
+
 @pytest.mark.parametrize("words", CHANGING)
 def test_a_plan_changes_nothing(words: str) -> None:
     ended = call(*words.split(), "--plan", "--yes")

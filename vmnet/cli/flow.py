@@ -68,8 +68,9 @@ def carry_out(session: Session, mode: Mode, plan: Plan, facts: Facts, apply: App
         session.stdout.flush()
     if not mode.yes:
         confirm(session, plan, mode)
-    progress = ProgressLines(session)
-    progress.say(WORKER_NOTE)
+    progress = ProgressLines(session, json=mode.json)
+    if not mode.json:
+        progress.say(WORKER_NOTE)
     try:
         result = apply(progress)
     finally:

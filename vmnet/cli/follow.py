@@ -30,7 +30,7 @@ Examples:
 @click.pass_obj
 def command(session: Session, *, run: str | None, output: str) -> None:
     """Follow, report."""
-    progress = ProgressLines(session)
+    progress = ProgressLines(session, json=output == "json")
     try:
         result = session.api.follow(run, progress=progress)
     except PermissionError:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
 from vmnet.apply.progress import Pace
+from vmnet.report.json_forms import json_line, progress_form
 from vmnet.report.progress import progress_text
 from vmnet.report.screen import FILE_WIDTH, Screen
 
@@ -34,22 +35,27 @@ def show(session: Session, blocks: Iterable[Block], *, error: bool = False) -> N
 
 
 class ProgressLines:
-    """Writes a run's progress to standard error.
+    """Writes a run's progress to standard error, for people or (`json`) as an object a line.
 
     The terminal may vanish during the run (the SSH connection is one of the things that move): then it goes
     quiet, for the run must not fail because nobody watches.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, json: bool) -> None:
         self._stream = session.stderr
         self._open = False
         self._pace = Pace()
+        self._json = json
 
     def __call__(self, progress: Progress) -> None:
         """Write one event."""
         if not self._pace.lets(progress):
             return
-        text = progress_text(progress, self._pace.left_s(progress))
+        left_s = self._pace.left_s(progress)
+        if self._json:
+            self.say(json_line(progress_form(progress, left_s)))
+            return
+        text = progress_text(progress, left_s)
         if self._open and text.startswith("["):
             text = f"\n{text}"
         self.say(text)

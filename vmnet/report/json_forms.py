@@ -10,11 +10,13 @@ from vmnet.fields import encode
 from vmnet.plan.commands import commands_of
 from vmnet.report.calls import libvirt_calls, shell_lines
 from vmnet.report.errors import notes_of
+from vmnet.report.words import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.apply.history import RunRecord
+    from vmnet.apply.progress import Progress
     from vmnet.apply.result import RunResult
     from vmnet.checks.findings import Finding
     from vmnet.plan.steps import Plan
@@ -25,6 +27,26 @@ Json = dict[str, Any]
 def json_text(document: Json) -> str:
     """Return the document as text, one value a line, ending in a newline."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def json_line(document: Json) -> str:
+    """Return the document as one line."""
+    return json.dumps(document, ensure_ascii=False) + "\n"
+
+
+def progress_form(progress: Progress, left_s: float | None) -> Json:
+    """Return what happened to a step: `event`, `index` (from 1), `total`, `step` (its words), `kind`, `why`, `seconds`,
+    and `left_s`, for how long the run goes on, null where that cannot be told."""
+    return {
+        "event": progress.event.value,
+        "index": progress.index,
+        "total": progress.total,
+        "step": describe(progress.step),
+        "kind": type(progress.step).__name__,
+        "why": progress.why,
+        "seconds": round(progress.seconds, 3),
+        "left_s": None if left_s is None else round(left_s, 1),
+    }
 
 
 def plan_form(plan: Plan) -> Json:
