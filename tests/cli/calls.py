@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from vmnet.spec import AttachSpec, HostSpec, MigrationSpec
 
 STEP = steps.ActivateProfile(uuid="00000000-0000-4000-8000-000000000001", name="br0", ifname="br0")
+CHANGING = ("host-setup", "attach-domain web01", "migrate-from-virbr0", "undo")
+DEGRADED = facts_samples.with_link(facts_samples.end_state(), "br0", carrier=False)
 FLAP = steps.FlapLink(ifname="bond0")
 
 

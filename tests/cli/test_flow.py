@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import facts_samples
-from tests.cli.calls import MadeUpHost, Terminal, call, some_plan
+from tests.cli.calls import CHANGING, DEGRADED, MadeUpHost, Terminal, call, some_plan
 from tests.report import samples
 from vmnet.apply.signals import one_interrupt
 from vmnet.cli.flow import WORKER_NOTE
@@ -37,9 +37,7 @@ if TYPE_CHECKING:
 
     from vmnet.apply.result import RunResult
 
-CHANGING = ("host-setup", "attach-domain web01", "migrate-from-virbr0", "undo")
 NOT_ROOT = replace(facts_samples.end_state(), root=False)
-DEGRADED = facts_samples.with_link(facts_samples.end_state(), "br0", carrier=False)
 
 
 class Gone(io.StringIO):
@@ -57,22 +55,6 @@ def test_with_yes_it_is_done(words: str) -> None:
     assert ended.err == f"{WORKER_NOTE}[1/2] activate br0 ... 1.2 s\n[2/2] set bond0 down and up ... 1.2 s\n"
     assert "ip link set dev bond0 down" in ended.out
     assert f"{words.split(maxsplit=1)[0]}: done, 2 steps, run run1\n" in ended.out
-
-
-@pytest.mark.parametrize("words", [*CHANGING, "follow"])
-def test_progress_in_json_is_an_object_a_line(words: str) -> None:
-    yes = () if words == "follow" else ("--yes",)
-    ended = call(*words.split(), *yes, "--output", "json")
-    lines = [json.loads(line) for line in ended.err.splitlines()]
-    seen = [(line["event"], line["index"], line["total"], line["step"], line["kind"]) for line in lines]
-    assert seen == [
-        ("begin", 1, 2, "activate br0", "ActivateProfile"),
-        ("done", 1, 2, "activate br0", "ActivateProfile"),
-        ("begin", 2, 2, "set bond0 down and up", "FlapLink"),
-        ("done", 2, 2, "set bond0 down and up", "FlapLink"),
-    ]
-    assert {line["left_s"] for line in lines} == {None}
-    assert "result" in json.loads(ended.out)
 
 
 @pytest.mark.parametrize("words", CHANGING)
@@ -191,43 +173,6 @@ def test_verify_compares_with_the_last_run() -> None:
     host = MadeUpHost(goal=replace(facts_samples.goal(), mtu=9000))
     assert call("verify", host=host).code == 6
     assert call("verify", "--bridge", "br0", host=host).code == 0
-
-
-def test_plan_as_json() -> None:
-    document = json.loads(call("host-setup", "--plan", "--output", "json").out)
-    assert sorted(document) == ["command", "commands", "plan"]
-    assert document["commands"][0]["argv"][0] == "nmcli"
-
-
-def test_run_as_json_is_one_document() -> None:
-    ended = call("host-setup", "--yes", "--output=json")
-    document = json.loads(ended.out)
-    assert sorted(document) == ["command", "commands", "plan", "result", "verify"]
-    assert document["result"]["run"] == "run1"
-    assert document["verify"]["ok"] is True
-
-
-def test_a_difference_as_json_is_one_document_too() -> None:
-    ended = call("host-setup", "--yes", "--output", "json", host=MadeUpHost(facts=DEGRADED))
-    assert ended.code == 6
-    assert json.loads(ended.out)["verify"]["ok"] is False
-    assert "error" not in ended.err
-
-
-@pytest.mark.parametrize(
-    "words", ["host-setup --output json", "host-setup --output json --bridge /", "verify --output=json --x"]
-)
-def test_errors_as_json(words: str) -> None:
-    ended = call(*words.split())
-    error = json.loads(ended.out)["error"]
-    assert error["exit_code"] == ended.code
-    assert ended.code in (2, 3)
-    assert ended.err == ""
-
-
-def test_json_after_the_double_dash_is_a_name() -> None:
-    ended = call("attach-domain", "--", "--output", "json")
-    assert (ended.code, ended.out) == (2, "")
 
 
 @pytest.mark.parametrize("environ", [{}, {"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}])
