@@ -38,7 +38,7 @@ ONLY_IN = {
 }
 PURE = ("plan", "checks", "report", "documents", "facts", "spec", "fields", "names", "errors")
 IMPURE = {"os", "random", "secrets", "shutil", "socket", "subprocess", "tempfile", "time"}
-LAZY = {"libvirt", "lxml", "pyroute2", "rich"}
+LAZY = {"libvirt", "libvirt_qemu", "lxml", "pyroute2", "rich"}
 # Who may load modules by name when they are first needed, so that `vmnet --help` starts fast.
 LOADERS = {"vmnet", "vmnet.cli.commands"}
 

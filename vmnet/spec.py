@@ -103,12 +103,22 @@ class HostSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AttachSpec:
+class Renewal:
+    """How running guests are made to ask for a new address: their links are held down for `bounce_s` seconds, 0: not at
+    all; with `by_agent` those whose guest agent answers are asked through it instead."""
+
+    bounce_s: int = 8
+    by_agent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachSpec(Renewal):
     """What attach-domain is asked for: `domain` by name or UUID; `macs`, `indexes` (from 1), `taps` (on the host) and
     `sources` (networks or bridges that they are on) choose interfaces, all that one of them names.
 
-    `bridge` leads there without a network. `add` makes a new interface instead of moving one, with the one MAC in
-    `macs` or a derived one; `model`, `queues` and `filter` are the new one's. `bounce_s` 0: leave the links alone.
+    `replug` unplugs an interface of a running domain that libvirt cannot move, and plugs it in there. `bridge` leads
+    there without a network. `add` makes a new interface instead of moving one, with the one MAC in `macs` or a derived
+    one; `model`, `queues` and `filter` are the new one's.
     """
 
     domain: str
@@ -118,11 +128,11 @@ class AttachSpec:
     indexes: tuple[int, ...] = ()
     taps: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    replug: bool = False
     add: bool = False
     model: str = "virtio"
     queues: int | None = None
     filter: str | None = None
-    bounce_s: int = 8
 
     @property
     def chooses(self) -> bool:
@@ -131,11 +141,10 @@ class AttachSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MigrationSpec:
+class MigrationSpec(Renewal):
     """What migrate-from-virbr0 is asked for: every interface on `source` (or on its bridge) goes to `network`.
 
-    `only` and `exclude` are domain names, or patterns of the shell. `bounce_s`: how long, in seconds, the guests' links
-    are held down so that their DHCP clients ask again; 0: not at all.
+    `only` and `exclude` are domain names, or patterns of the shell.
 
     `canary` is the domain that goes first, and must be proven on the bridge before any other goes; None: the first that
     runs, and with `no_canary` none. `batch`: so many domains at a time, their links bounced together; 0: all.
@@ -147,7 +156,6 @@ class MigrationSpec:
     network: str = "host-bridge"
     only: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    bounce_s: int = 8
     canary: str | None = None
     no_canary: bool = False
     batch: int = 0

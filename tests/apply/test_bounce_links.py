@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 
+import libvirt_qemu
 import pytest
 
 from tests.apply.libvirt_runs import WANTED, execute, migration, running, sources, steps_of, undo_of
@@ -16,7 +19,7 @@ from vmnet.documents.text import canonical
 from vmnet.errors import HypervisorError
 from vmnet.host.hypervisor import Hypervisor
 from vmnet.host.libvirt_calls import Code
-from vmnet.plan.steps import RaiseLinks
+from vmnet.plan.steps import BounceLinks, RaiseLinks
 
 
 def test_a_filter_stays_when_the_link_is_bounced(libvirt: FakeConnection) -> None:
@@ -71,3 +74,57 @@ def test_raise_links_after_a_kill(libvirt: FakeConnection) -> None:
     execute(libvirt, *[step for step in links if isinstance(step, RaiseLinks)], undoing=True)
     assert all(interface.link_up for interface in parse_domain_interfaces(web.live))
     assert web.log == ["live"]
+
+
+def answer(*answers: object) -> Callable[..., str]:
+    """A guest's agent that says one after the other."""
+    left = list(answers)
+
+    def command(_domain: object, text: str, _timeout: int, _flags: int) -> str:
+        asked = json.loads(text)
+        said = left.pop(0)
+        if isinstance(said, BaseException):
+            raise said
+        if asked["execute"] == "guest-exec":
+            assert asked["arguments"]["path"] == "/bin/sh"
+            assert asked["arguments"]["arg"][2:] == ["vmnet", "52:54:00:00:53:01"]
+        else:
+            assert (asked["execute"], asked["arguments"]) == ("guest-exec-status", {"pid": 7})
+        return json.dumps({"return": said})
+
+    return command
+
+
+SLOW = FakeError(Code.AGENT_UNRESPONSIVE, "QEMU guest agent is not connected")
+RUNS = {"exited": False}
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds", "slept"),
+    [
+        (({"pid": 7}, RUNS, {"exited": True, "exitcode": 0}), 8, []),
+        (({"pid": 7}, {"exited": True, "exitcode": 3}), 8, [8]),
+        (({"pid": 7}, {"exited": True, "exitcode": 3}), 0, []),
+        (({"pid": 7}, SLOW), 8, [8]),
+        ((SLOW,), 8, [8]),
+        ((FakeError(Code.INTERNAL_ERROR, "Command guest-exec has been disabled"),), 8, [8]),
+        (("nonsense",), 8, [8]),
+    ],
+)
+def test_only_where_the_agent_does_it_the_link_stays_up(
+    libvirt: FakeConnection,
+    monkeypatch: pytest.MonkeyPatch,
+    said: tuple[object, ...],
+    seconds: int,
+    slept: list[float],
+) -> None:
+    monkeypatch.setattr(libvirt_qemu, "qemuAgentCommand", answer(*said))
+    monkeypatch.setattr(import_module("vmnet.apply.renew_guests"), "POLL_S", 0.0)
+    web = running(libvirt, 1)
+    before = web.live
+    (bounce,) = (step for step in steps_of(migration(libvirt).planned) if isinstance(step, BounceLinks))
+    asked = replace(bounce, links=tuple(replace(link, agent=True) for link in bounce.links), seconds=seconds)
+    execute(libvirt, asked)
+    assert libvirt.kernel.slept == slept
+    if not slept:
+        assert web.live == before

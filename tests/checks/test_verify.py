@@ -12,7 +12,7 @@ import pytest
 from tests import facts_samples as samples
 from vmnet.checks.findings import LIBVIRT, NETLINK, NMCLI, Finding
 from vmnet.checks.verify import LAYERS, RULES, check_host
-from vmnet.facts import Facts, HypervisorLink, LacpPort, Route
+from vmnet.facts import Facts, HypervisorLink, LacpPort, Route, Source
 from vmnet.names import Mac
 
 if TYPE_CHECKING:
@@ -117,6 +117,15 @@ def test_a_bridge_on_one_nic_needs_no_bond() -> None:
     facts = samples.without_link(GOOD, "bond0")
     facts = samples.with_link(facts, "em1", controller="br0", bridge_port_state="forwarding", lacp=None)
     assert differing(goal, facts) == {}
+
+
+def test_a_type_that_libvirt_cannot_move_waits_for_the_next_start() -> None:
+    own = replace(WEB_ON_DEFAULT, source=Source(type="user"), actual_type="user")
+    facts = samples.with_domain(GOOD, "web01", running=(own,))
+    (seen,) = (f for f in check_host(samples.goal(), facts) if f.rule == "domain.documents" and "web01" in f.subject)
+    assert seen.ok
+    assert "from its next start network host-bridge" in seen.seen
+    assert "--replug" in seen.hint
 
 
 @pytest.mark.parametrize(("rule", "subject", "facts"), SPOILT)

@@ -24,9 +24,9 @@ def mac(number: int) -> str:
 
 
 def nic(number: int, more: str = "", *, source: str = "network='default'", model: str = "virtio") -> str:
-    """An `<interface>` on a network or a bridge."""
-    kind = source.partition("=")[0]
-    plug = f"<mac address='{mac(number)}'/><source {source}/><model type='{model}'/>"
+    """An `<interface>` on a network or a bridge; without a source one of QEMU's own."""
+    kind = source.partition("=")[0] or "user"
+    plug = f"<mac address='{mac(number)}'/>{f'<source {source}/>' if source else ''}<model type='{model}'/>"
     return f"<interface type='{kind}'>{plug}{more}</interface>"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -107,6 +108,31 @@ def test_attach_domain_adds_an_interface_as_asked_for(chamber: Chamber) -> None:
         assert part in seen
     chamber.vmnet("undo", "--yes")
     assert documents(chamber, "more") == before
+
+
+def test_what_cannot_move_while_it_runs_moves_with_the_next_start(chamber: Chamber) -> None:
+    define(chamber, "own", nic(1, source=""))
+    start(chamber, "own", leases=False)
+    before = documents(chamber, "own")
+    words = ["attach-domain", "own", "--index", "1", "--yes"]
+    said = chamber.vmnet(*words).stdout
+    assert re.search(r"power it off and on|powered off", said)
+    assert sources(chamber, "own") == {"running": [], "persistent": [BRIDGED]}
+    chamber.vmnet("undo", "--yes")
+    assert documents(chamber, "own") == before
+
+
+def test_replug_moves_it_at_once(chamber: Chamber) -> None:
+    define(chamber, "own", nic(1, "<boot order='1'/><rom enabled='no'/>", source=""))
+    start(chamber, "own")
+    before = documents(chamber, "own")
+    chamber.vmnet("attach-domain", "own", "--index", "1", "--replug", "--yes")
+    assert sources(chamber, "own") == {"running": [BRIDGED], "persistent": [BRIDGED]}
+    assert taps(chamber, "own") == ["br0"]
+    for document in documents(chamber, "own").values():
+        assert '<boot order="1">' in document
+    chamber.vmnet("undo", "--yes")
+    assert documents(chamber, "own") == before
 
 
 def test_a_link_that_is_down_stays_down(chamber: Chamber) -> None:

@@ -17,6 +17,9 @@ TWO = domain("db", interface(1), interface(2), running=(live(1), live(2)))
 DIRECT = interface(3, "dev='em1' mode='bridge'", kind="direct")
 
 
+STUCK = live(3, "dev='em1' mode='bridge'", kind="direct")
+
+
 def attach(what: Domain, **options: object) -> Plan:
     return plan_attach_domain(AttachSpec(domain=what.name, **options), host(what))  # type: ignore[arg-type]
 
@@ -130,12 +133,7 @@ def test_by_uuid_but_the_name_comes_first() -> None:
         (domain("x", interface(1), interface(1)), {"macs": (Mac("52:54:00:00:53:01"),)}, SpecError, "2 interfaces"),
         (domain("x", interface(1, "network='other'")), {}, SpecError, "no interface on a NAT network"),
         (domain("x"), {}, Refused, "has no interface"),
-        (
-            domain("x", DIRECT, running=(live(3, "dev='em1'", kind="direct"),)),
-            {"indexes": (1,)},
-            Refused,
-            "while it runs",
-        ),
+        (domain("x", running=(STUCK,), stored=False), {"indexes": (1,)}, Refused, "while it runs"),
         (domain("x", interface(1, "dev='x'", kind="hostdev")), {"indexes": (1,)}, Refused, "is a device"),
         (domain("x", interface(1, more="<virtualport type='openvswitch'/>")), {}, Refused, "openvswitch"),
     ],
@@ -178,3 +176,21 @@ def test_add_twice_is_once() -> None:
     assert attach(there, add=True, macs=(mac,)).empty
     with pytest.raises(SpecError, match="already"):
         attach(domain("web", interface(7)), add=True, macs=(mac,))
+
+
+def test_what_cannot_move_while_it_runs_moves_in_the_stored_document() -> None:
+    plan = attach(domain("x", DIRECT, running=(STUCK,)), indexes=(1,))
+    assert moved(plan) == [("03", "persistent")]
+    (row,) = plan.rows
+    assert row.scopes == ("persistent",)
+    assert "power it off and on" in row.remark
+
+
+def test_replug_takes_it_out_and_puts_it_in() -> None:
+    plan = attach(domain("x", DIRECT, running=(STUCK,)), indexes=(1,), replug=True)
+    steps = [item.step for item in plan.planned if isinstance(item.step, MoveInterface)]
+    assert [(step.scope, step.replug) for step in steps] == [("persistent", False), ("running", True)]
+    assert plan.rows[0].remark.startswith("the guest sees its interface go and come")
+    # What libvirt can move stays plugged in.
+    plan = attach(ONE, replug=True)
+    assert not any(item.step.replug for item in plan.planned if isinstance(item.step, MoveInterface))

@@ -22,6 +22,7 @@ from vmnet.plan.steps import (
     StopNetwork,
     WaitGuests,
 )
+from vmnet.plan.undo_domains import plan_domain_undo
 from vmnet.spec import MigrationSpec, Retire
 
 SPEC = MigrationSpec()
@@ -150,3 +151,27 @@ def test_a_hypervisor_elsewhere_is_not_judged_by_the_links_here() -> None:
 def test_a_failure_leaves_what_was_done_unless_it_is_to_be_undone() -> None:
     assert plan_migration(SPEC, FLEET).keeps
     assert not plan_migration(replace(SPEC, undo_on_failure=True), FLEET).keeps
+
+
+def test_agents_are_asked_where_there_are_some() -> None:
+    talks = domain("talks", interface(1), running=(live(1),), agent=True)
+    mute = domain("mute", interface(2), running=(live(2),))
+    plan = plan_migration(MigrationSpec(by_agent=True, no_canary=True), host(talks, mute))
+    (bounce,) = (item.step for item in plan.planned if isinstance(item.step, BounceLinks))
+    assert [(link.domain, link.agent) for link in bounce.links] == [("talks", True), ("mute", False)]
+    assert [row.remark.split(",")[0] for row in plan.rows] == [
+        "through its agent it asks for an address",
+        "its link goes down for 8 s",
+    ]
+    back = plan_domain_undo(plan.planned, host(on_the_bridge(talks), on_the_bridge(mute)))
+    (bounce,) = (item.step for item in back.planned if isinstance(item.step, BounceLinks))
+    assert {(link.domain, link.agent) for link in bounce.links} == {("talks", True), ("mute", False)}
+    only = plan_migration(MigrationSpec(by_agent=True, no_canary=True, bounce_s=0), host(talks, mute))
+    (bounce,) = (item.step for item in only.planned if isinstance(item.step, BounceLinks))
+    assert [link.domain for link in bounce.links] == ["talks"]
+
+
+def on_the_bridge(there: Domain) -> Domain:
+    number = int(str(there.persistent[0].mac)[-2:])
+    source = "network='host-bridge'"
+    return replace(there, persistent=(interface(number, source),), running=(live(number, f"{source} bridge='br0'"),))

@@ -104,3 +104,26 @@ def test_an_added_interface_goes() -> None:
 
 def test_nothing_of_domains_needs_no_libvirt() -> None:
     assert plan_domain_undo((), host(libvirt_version=None)).empty
+
+
+def test_what_needed_a_power_cycle_goes_back_by_one() -> None:
+    direct, stuck = (make(3, "dev='em1' mode='bridge'", kind="direct") for make in (interface, live))
+    run = plan_attach_domain(AttachSpec(domain="x", indexes=(1,)), host(domain("x", direct, running=(stuck,))))
+    cycled = domain("x", interface(3, MOVED), running=(live(3, MOVED_LIVE),))
+    for now in (replace(cycled, running=(stuck,)), cycled):
+        plan = plan_domain_undo(run.planned, host(now))
+        (step,) = (item.step for item in plan.planned)
+        assert isinstance(step, MoveInterface)
+        assert (step.scope, step.wanted) == ("persistent", direct.source)
+    assert plan.kept == ("x 52:54:00:00:53:03 is on network host-bridge until it is powered off and on",)
+
+
+def test_what_was_replugged_is_replugged_with_all_that_it_had() -> None:
+    direct, stuck = (make(3, "dev='em1' mode='bridge'", kind="direct", more="<x/>") for make in (interface, live))
+    spec = AttachSpec(domain="x", indexes=(1,), replug=True)
+    run = plan_attach_domain(spec, host(domain("x", direct, running=(stuck,))))
+    now = domain("x", interface(3, MOVED), running=(live(3, MOVED_LIVE),))
+    steps = [item.step for item in plan_domain_undo(run.planned, host(now)).planned]
+    (back,) = (step for step in steps if isinstance(step, MoveInterface) and step.scope == "running")
+    assert back.replug
+    assert back.after == stuck.document

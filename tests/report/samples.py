@@ -33,6 +33,7 @@ NETWORK = """<network>
 </network>
 """
 LINK = steps.BouncedLink(domain="web01", domain_uuid=WEB, mac=facts.WEB_MAC, address=PCI)
+ASKED = replace(LINK, domain="db01", mac=facts.DB_MAC, agent=True)
 
 
 def add_bridge() -> Planned:
@@ -111,6 +112,9 @@ LIBVIRT_STEPS: tuple[steps.Step, ...] = (
     ),
     steps.LearnAgain(domain="web01", domain_uuid=WEB, mac=facts.WEB_MAC, address=PCI, document=BEFORE),
     steps.BounceLinks(links=(LINK,), seconds=8),
+    steps.BounceLinks(links=(LINK, ASKED), seconds=8),
+    steps.BounceLinks(links=(ASKED,), seconds=0),
+    replace(move("running"), replug=True),
     steps.WaitGuests(
         guests=(steps.Guest(domain="web01", domain_uuid=WEB, mac=facts.WEB_MAC, tap="vnet0", old=("203.0.113.11",)),),
         bridge="br0", timeout_s=60, renews=True,

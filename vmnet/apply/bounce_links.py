@@ -1,31 +1,42 @@
-"""Take guests' links down and up, in the running documents only, so that none is left down."""
+"""Have guests ask for new addresses: through their agents, or by taking their links down and up, in the running
+documents only, so that none is left down."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from vmnet.apply.move_interfaces import RUNNING, Taps
+from vmnet.apply.renew_guests import renew_by_agents
 from vmnet.documents.domains import find_interface
 from vmnet.documents.interfaces import with_link_state, with_source
 from vmnet.errors import HypervisorError
 from vmnet.host.libvirt_calls import GONE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from vmnet.host.hypervisor import Hypervisor
     from vmnet.plan.steps import BouncedLink, BounceLinks
 
 
 def bounce_links(step: BounceLinks, hypervisor: Hypervisor, taps: Taps) -> None:
-    """Links down together, one pause, and each back with exactly the element it had; whatever happens meanwhile."""
+    """Links down together, one pause, and each back with exactly the element it had; whatever happens meanwhile. Those
+    whose guest's agent has done it stay up."""
+    done = renew_by_agents([link for link in step.links if link.agent], hypervisor)
+    if step.seconds > 0:
+        _bounce([link for link in step.links if link not in done], step.seconds, hypervisor, taps)
+
+
+def _bounce(links: Iterable[BouncedLink], seconds: int, hypervisor: Hypervisor, taps: Taps) -> None:
     lowered: list[tuple[str, str]] = []
     try:
-        for link in step.links:
+        for link in links:
             element = _link_element(link, hypervisor, up=True)
             if element is not None:
                 lowered.append((link.domain_uuid, element))
                 _set_link(link.domain_uuid, with_link_state(element, "down"), hypervisor)
         if lowered:
-            taps.sleep(step.seconds)
+            taps.sleep(seconds)
     finally:
         _put_links_back(lowered, hypervisor)
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from vmnet.host.hypervisor import Hypervisor
     from vmnet.plan.steps import LearnAgain, MoveInterface
 
+RELEASE_S = 20.0
+RELEASE_POLL_S = 0.2
 RUNNING = "running"
 PERSISTENT = "persistent"
 
@@ -90,6 +92,9 @@ def move_running(step: MoveInterface, hypervisor: Hypervisor, taps: Taps) -> Non
         HypervisorError: libvirt failed; document and kernel are as they were.
         Conflict, LinkError: as `execute_libvirt`.
     """
+    if step.replug:
+        _replug(step, hypervisor, taps)
+        return
     interface = _find(step, hypervisor.read_document(step.domain_uuid, RUNNING))
     if interface is None:
         return
@@ -111,6 +116,34 @@ def move_running(step: MoveInterface, hypervisor: Hypervisor, taps: Taps) -> Non
         _put_tap(tap, before, taps)
         raise
     _put_tap(tap, step.wanted_bridge, taps)
+
+
+def _replug(step: MoveInterface, hypervisor: Hypervisor, taps: Taps) -> None:
+    """Take the interface out of the running domain and put it in on its new source; one that a kill has left out is put
+    in. The guest must let go of it first, which is its own affair."""
+    document = hypervisor.read_document(step.domain_uuid, RUNNING)
+    if document is None:
+        return
+    if find_interface(document, step.mac, step.address) is not None:
+        interface = _find(step, document)
+        if interface is None or interface.source == step.wanted:
+            return
+        hypervisor.detach_interface(step.domain_uuid, RUNNING, interface.document)
+        _wait_released(step, hypervisor, taps)
+    hypervisor.attach_interface(step.domain_uuid, RUNNING, step.after)
+
+
+def _wait_released(step: MoveInterface, hypervisor: Hypervisor, taps: Taps) -> None:
+    for _ in range(int(RELEASE_S / RELEASE_POLL_S)):
+        document = hypervisor.read_document(step.domain_uuid, RUNNING)
+        if document is None or find_interface(document, step.mac, step.address) is None:
+            return
+        taps.sleep(RELEASE_POLL_S)
+    raise LinkError(
+        f"the guest of {step.domain} does not let go of {step.mac} (waited {RELEASE_S:.0f} s)",
+        "its system must know how to unplug a device; should it let go later, it has the interface again when it is "
+        "next started",
+    )
 
 
 def learn_again(step: LearnAgain, hypervisor: Hypervisor) -> None:

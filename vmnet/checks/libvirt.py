@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.checks.findings import LIBVIRT, NETLINK, Finding
 from vmnet.plan.destination import describe
+from vmnet.plan.moves import LIVE_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,8 +112,14 @@ def domain_documents(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         for interface in domain.running:
             stored = persistent.get(interface.mac) if interface.mac else None
             sources = [interface.source, *([stored.source] if stored else [])]
-            if any(on_bridge(source, goal) for source in sources):
-                yield _same("domain.documents", domain, interface, stored) if stored else _plugged(domain, interface)
+            if not any(on_bridge(source, goal) for source in sources):
+                continue
+            if stored is None:
+                yield _plugged(domain, interface)
+            elif (interface.actual_type or interface.source.type) in LIVE_TYPES:
+                yield _same("domain.documents", domain, interface, stored)
+            else:
+                yield _waits_for_start(domain, interface, stored)
 
 
 def domain_saves(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -131,6 +138,16 @@ def _plugged(domain: Domain, interface: Interface) -> Finding:
         rule="domain.documents", layer="domain", subject=subject_of(domain, interface),
         wanted="running and persistent agree", seen="only in the running document", source=LIBVIRT, ok=True,
         hint="it is gone once the domain is powered off; virsh attach-device --config makes it stay",
+    )  # fmt: skip
+
+
+def _waits_for_start(domain: Domain, interface: Interface, stored: Interface) -> Finding:
+    """libvirt cannot move one of this type while the domain runs."""
+    return Finding(
+        rule="domain.documents", layer="domain", subject=subject_of(domain, interface),
+        wanted="running and persistent agree", source=LIBVIRT, ok=True,
+        seen=f"running {describe(interface.source)}, from its next start {describe(stored.source)}",
+        hint=f"power it off and on, or sudo vmnet attach-domain {domain.name} --mac {interface.mac} --replug",
     )  # fmt: skip
 
 

@@ -41,6 +41,12 @@ Examples:
 @click.option(
     "--source", "sources", metavar="NAME", multiple=True, help="Which, by the network or bridge it is on now."
 )
+@click.option(
+    "--replug",
+    is_flag=True,
+    help="Unplug an interface that libvirt cannot move while the VM runs (direct, user, ...), and plug it in there: "
+    "the guest sees it go and come. Without this it moves when the VM is next powered off and on.",
+)
 @click.option("--add", is_flag=True, help="Add a new interface instead of moving one.")
 @click.option("--model", metavar="MODEL", help="With --add: what the guest sees. Default: virtio.")
 @click.option("--queues", metavar="N", type=click.IntRange(1, 256), help="With --add: queues of a virtio interface.")
@@ -71,7 +77,7 @@ def command(session: Session, *, uri: str, **words: Any) -> None:
 def _wanted(words: dict[str, Any]) -> AttachSpec:
     macs = tuple(parse_mac(text) for text in words["macs"])
     others = words["indexes"] or words["taps"] or words["sources"]
-    if words["add"] and (others or len(macs) > 1):
+    if words["add"] and (others or len(macs) > 1 or words["replug"]):
         raise SpecError("--add makes a new interface, with --mac or a MAC of its own", "leave out what chooses another")
     for_new = [name for name in ("model", "queues", "filter_name") if words[name] is not None]
     if for_new and not words["add"]:
@@ -85,9 +91,10 @@ def _wanted(words: dict[str, Any]) -> AttachSpec:
         indexes=words["indexes"],
         taps=words["taps"],
         sources=words["sources"],
+        replug=words["replug"],
         add=words["add"],
         model=words["model"] or "virtio",
         queues=words["queues"],
         filter=words["filter_name"],
-        bounce_s=0 if words["no_bounce"] else words["bounce_s"],
+        **options.renewal_of(words),
     )

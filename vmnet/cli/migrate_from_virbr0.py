@@ -126,7 +126,7 @@ def _wanted(words: dict[str, Any]) -> MigrationSpec:
         network=options.check_name(words["network"], "network"),
         only=tuple(options.check_name(name, "domain") for name in words["only"]),
         exclude=tuple(options.check_name(name, "domain") for name in words["exclude"]),
-        bounce_s=0 if words["no_bounce"] else words["bounce_s"],
+        **options.renewal_of(words),
         canary=None if canary is None else options.check_name(canary, "domain"),
         no_canary=words["no_canary"],
         batch=words["batch"] or 0,

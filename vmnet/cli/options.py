@@ -76,7 +76,7 @@ def network_option(command: Command) -> Command:
 
 
 def bounce_options(command: Command) -> Command:
-    """Add --bounce and --no-bounce."""
+    """Add --bounce, --no-bounce and --renew."""
     bounce = click.option(
         "--bounce",
         "bounce_s",
@@ -87,7 +87,20 @@ def bounce_options(command: Command) -> Command:
         help="Hold the links of running VMs down so long, so that DHCP clients ask for a new address.",
     )
     off = click.option("--no-bounce", is_flag=True, help="Leave the links of running VMs alone.")
-    return bounce(off(command))
+    renew = click.option(
+        "--renew",
+        type=click.Choice(["bounce", "agent"]),
+        default="bounce",
+        show_default=True,
+        help="How guests are made to ask for a new address: by their links going down, or by a command to their DHCP "
+        "client through the guest agent, where there is one that takes commands.",
+    )
+    return bounce(off(renew(command)))
+
+
+def renewal_of(words: dict[str, Any]) -> dict[str, Any]:
+    """Return what a command's options say of how guests are made to ask, as fields of its spec."""
+    return {"bounce_s": 0 if words["no_bounce"] else words["bounce_s"], "by_agent": words["renew"] == "agent"}
 
 
 def risk_options(command: Command) -> Command:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmnet.documents.interfaces import new_interface
@@ -44,20 +45,28 @@ def plan_attach_domain(spec: AttachSpec, facts: Facts) -> Plan:
     if not moves:
         macs = f" ({', '.join(str(pair.either.mac) for pair in pairs)})" if pairs else ""
         return Plan(command="attach-domain", kept=(f"{domain.name} is on {destination.words}{macs}",))
+    if spec.replug:
+        moves = [_replugged(move) for move in moves]
     for move in moves:
         _refuse_unmovable(move, destination, facts)
 
     def leaves(source: Source) -> bool:
         return away(source) and source.type in ("network", "bridge")
 
-    planned = plan_moves(moves, destination, facts, bounce_s=spec.bounce_s, leaves=leaves)
+    planned = plan_moves(moves, destination, facts, renewal=spec, leaves=leaves)
     return Plan(
         command="attach-domain",
         planned=planned,
         kept=tuple(lan_kept(facts)),
         warnings=(*destination.warnings, *lan_warnings(moves, facts)),
-        rows=move_rows(moves, destination, planned, facts, bounce_s=spec.bounce_s),
+        rows=move_rows(moves, destination, planned, facts, renewal=spec),
     )
+
+
+def _replugged(move: Move) -> Move:
+    """Return the move with its interface unplugged where libvirt cannot move it in the running domain."""
+    stuck = move.pair.running is not None and bool(move.hindrance) and not move.fixed
+    return replace(move, replug=stuck)
 
 
 def _refuse_unmovable(move: Move, destination: Destination, facts: Facts) -> None:
@@ -66,10 +75,10 @@ def _refuse_unmovable(move: Move, destination: Destination, facts: Facts) -> Non
         raise Refused(
             f"the interface of {move.domain.name} has no MAC address to find it by", "give it one with virsh edit"
         )
-    if move.hindrance:
-        way = "add one instead: --add" if move.fixed else "shut the domain down first, or add one instead: --add"
+    if not (move.persistent or move.running or move.replug):
+        way = "add one instead: --add" + ("" if move.fixed else ", or unplug this one and plug it in there: --replug")
         raise Refused(f"interface {interface.mac} of {move.domain.name} cannot move: {move.hindrance}", way)
-    if move.running:
+    if move.running or move.replug:
         refuse_silent_bridge(destination, facts)
 
 

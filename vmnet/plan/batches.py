@@ -42,15 +42,15 @@ def plan_batches(
     planned: list[Planned] = []
     if canary:
         groups.pop(canary[0].domain.uuid)
-        planned += plan_moves(canary, destination, facts, bounce_s=spec.bounce_s, leaves=leaves)
-        planned += _proof(canary, destination, facts, renews=spec.bounce_s > 0)
+        planned += plan_moves(canary, destination, facts, renewal=spec, leaves=leaves)
+        planned += _proof(canary, destination, facts, renews=_renewed(canary, spec))
     rest = list(groups.values())
     size = spec.batch or max(len(rest), 1)
     for start in range(0, len(rest), size):
         if spec.pause_s and planned:
             planned.append(Planned(step=Pause(seconds=spec.pause_s), why="time to look at what has moved"))
         batch = [move for group in rest[start : start + size] for move in group]
-        planned += plan_moves(batch, destination, facts, bounce_s=spec.bounce_s, leaves=leaves)
+        planned += plan_moves(batch, destination, facts, renewal=spec, leaves=leaves)
     return tuple(planned)
 
 
@@ -72,6 +72,10 @@ def _canary(groups: list[list[Move]], spec: MigrationSpec, facts: Facts) -> list
     if facts.hypervisor_elsewhere:
         heard = [group for group in heard if group[0].domain.agent]
     return heard[0] if heard else []
+
+
+def _renewed(canary: list[Move], spec: MigrationSpec) -> bool:
+    return spec.bounce_s > 0 or (spec.by_agent and canary[0].domain.agent)
 
 
 def _can_be_heard(move: Move) -> bool:

@@ -57,7 +57,8 @@ class MoveInterface:
     """Change the source of one interface in one document of a domain, and nothing else.
 
     `scope` is "running" or "persistent"; mac and address (PCI) find the interface. `document` is the `<interface>`
-    element as it was when the run was planned; the executor edits the one that is there by then.
+    element as it was when the run was planned; the executor edits the one that is there by then. `replug`: libvirt
+    cannot change this type while the domain runs, so the interface is taken out of it and put in again.
     """
 
     domain: str
@@ -69,6 +70,7 @@ class MoveInterface:
     wanted: Source
     document: str
     wanted_bridge: str | None = None
+    replug: bool = False
 
     @property
     def before(self) -> str:
@@ -79,6 +81,9 @@ class MoveInterface:
     @property
     def after(self) -> str:
         """The element on its new source."""
+        if self.replug and parse_interface(parse_document(self.document)).source == self.wanted:
+            # Put back, it is to have what the other type could not say, too.
+            return self.document
         return with_source(self.document, self.wanted)
 
 
@@ -133,18 +138,20 @@ class RemoveInterface:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BouncedLink:
     """One interface whose link is to be bounced. `stated_up`: its document says `<link state='up'/>`, and is to
-    say so again afterwards."""
+    say so again afterwards. `agent`: the guest's agent is asked first, and where it has done it, the link stays up."""
 
     domain: str
     domain_uuid: str
     mac: Mac
     address: str | None
     stated_up: bool = False
+    agent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BounceLinks:
-    """Take the guests' links down together for `seconds`, then up, so that their DHCP clients ask again."""
+    """Take the guests' links down together for `seconds`, then up, so that their DHCP clients ask again; 0: ask agents
+    only."""
 
     links: tuple[BouncedLink, ...]
     seconds: int

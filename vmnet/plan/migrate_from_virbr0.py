@@ -58,7 +58,7 @@ def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
         kept=(*_kept(domains, moves, destination, spec), *lan_kept(facts)),
         warnings=(*_warnings(moves, destination, spec, facts), *_not_retired(spec, left), *static),
         reservations=lost_reservations(spec.source, moves, facts),
-        rows=move_rows(moves, destination, planned, facts, bounce_s=spec.bounce_s),
+        rows=move_rows(moves, destination, planned, facts, renewal=spec),
         keeps=not spec.undo_on_failure,
         spec=spec,
     )

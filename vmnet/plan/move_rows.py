@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vmnet.plan.destination import Destination
     from vmnet.plan.moves import Move
     from vmnet.plan.steps import Planned
+    from vmnet.spec import Renewal
 
     Addresses = dict[Mac | None, list[GuestAddress]]
 
@@ -25,7 +26,7 @@ _ORIGINS = ("agent", "tap", "lease", "neighbour")
 
 
 def move_rows(
-    moves: Iterable[Move], destination: Destination, planned: Sequence[Planned], facts: Facts, *, bounce_s: int
+    moves: Iterable[Move], destination: Destination, planned: Sequence[Planned], facts: Facts, *, renewal: Renewal
 ) -> tuple[MovedInterface, ...]:
     """Return a row for each move: what changes, what the guest notices, what is left to do by hand."""
     rewrites: dict[str, list[RewriteSavedState]] = {}
@@ -44,7 +45,7 @@ def move_rows(
             scopes=_scopes(move, rewrites.get(move.domain.uuid, ())),
             address_now=known_addresses(addresses.get(move.pair.either.mac, ())),
             remark="; ".join(
-                (*_notices(move, bounce_s), *_other_mtu(move, destination, mtus), *_by_hand(move, addresses, facts))
+                (*_notices(move, renewal), *_other_mtu(move, destination, mtus), *_by_hand(move, addresses, facts))
             ),
         )
         for move in moves
@@ -52,7 +53,9 @@ def move_rows(
 
 
 def _scopes(move: Move, rewrites: Iterable[RewriteSavedState]) -> tuple[str, ...]:
-    scopes = [scope for scope, moves in ((RUNNING, move.running), (PERSISTENT, move.persistent)) if moves]
+    scopes = [
+        scope for scope, moves in ((RUNNING, move.running or move.replug), (PERSISTENT, move.persistent)) if moves
+    ]
     for step in rewrites:
         place = "managed save" if step.snapshot is None else f"snapshot {step.snapshot}"
         if move.pair.either.mac in step.macs and place not in scopes:
@@ -60,18 +63,22 @@ def _scopes(move: Move, rewrites: Iterable[RewriteSavedState]) -> tuple[str, ...
     return tuple(scopes)
 
 
-def _notices(move: Move, bounce_s: int) -> Iterator[str]:
+def _notices(move: Move, renewal: Renewal) -> Iterator[str]:
     live = move.pair.running
     if move.domain.state is DomainState.SHUT_OFF:
         yield "asks for an address when it starts"
+    elif move.replug:
+        yield "the guest sees its interface go and come"
     elif not move.running or live is None:
         return
     elif not live.link_up:
         yield "its link is down and stays down"
     elif move.domain.state is DomainState.PAUSED:
         yield "paused: keeps its old address until it asks again"
-    elif bounce_s > 0:
-        yield f"its link goes down for {bounce_s} s, so that it asks for an address"
+    elif renewal.by_agent and move.domain.agent:
+        yield "through its agent it asks for an address"
+    elif renewal.bounce_s > 0:
+        yield f"its link goes down for {renewal.bounce_s} s, so that it asks for an address"
     else:
         yield "keeps its old address until it asks again"
 
@@ -85,7 +92,7 @@ def _other_mtu(move: Move, destination: Destination, mtus: Mapping[str, int]) ->
 
 def _by_hand(move: Move, addresses: Addresses, facts: Facts) -> Iterator[str]:
     interface = move.pair.either
-    if move.hindrance:
+    if move.hindrance and not move.replug:
         way = "left as it is" if move.fixed else "power it off and on"
         yield f"{move.hindrance}: {way}"
     if not move.domain.stored:

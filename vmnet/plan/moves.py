@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from vmnet.facts import Domain, Facts, Interface, Source
     from vmnet.names import Mac
     from vmnet.plan.destination import Destination
+    from vmnet.spec import Renewal
 
 LIVE_TYPES = ("network", "bridge")
 """Types whose source libvirt changes while the domain runs (qemuDomainChangeNet); others need a power cycle."""
 
-STORED_TYPES = ("network", "bridge", "direct", "user", "ethernet")
+STORED_TYPES = (*LIVE_TYPES, "direct", "user", "ethernet", "vdpa", "vhostuser")
 """Types that a stored document may exchange for a network; the others describe a device, not a plug."""
 
 LEARNING_FILTERS = (
@@ -57,13 +58,15 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """A pair that is to move, and in which of its documents; `hindrance` says why not in the others."""
+    """A pair that is to move, and in which of its documents; `hindrance` says why not in the others. `replug`: in the
+    running one it is taken out and put in again."""
 
     domain: Domain
     pair: Pair
     persistent: bool
     running: bool
     hindrance: str = ""
+    replug: bool = False
 
     @property
     def fixed(self) -> bool:
@@ -115,12 +118,12 @@ def _live_hindrance(pair: Pair) -> str:
 
 
 def plan_moves(
-    moves: Iterable[Move], destination: Destination, facts: Facts, *, bounce_s: int, leaves: Callable[[Source], bool]
+    moves: Iterable[Move], destination: Destination, facts: Facts, *, renewal: Renewal, leaves: Callable[[Source], bool]
 ) -> tuple[Planned, ...]:
     """Return the steps of all `moves`, in order.
 
     Args:
-        bounce_s: for how many seconds the guests' links go down together; 0 for not at all.
+        renewal: how the guests are made to ask for new addresses, all together.
         leaves: which sources in saved states and snapshots are to be rewritten as well.
     """
     by_domain: dict[str, list[Move]] = {}
@@ -132,24 +135,25 @@ def plan_moves(
             planned.extend(_move_steps(move, destination, facts))
         macs = tuple(mac for move in group if (mac := move.pair.either.mac) is not None)
         planned.extend(plan_rewrites(group[0].domain, macs, destination.source, leaves))
-    links = tuple(link for group in by_domain.values() for move in group for link in _bounced(move))
-    if links and bounce_s > 0:
-        planned.append(bounce(links, bounce_s))
-    return tuple(planned)
+    links = tuple(link for group in by_domain.values() for move in group for link in _bounced(move, renewal))
+    return (*planned, *bounce(links, renewal.bounce_s))
 
 
 def _move_steps(move: Move, destination: Destination, facts: Facts) -> Iterator[Planned]:
     if move.persistent and move.pair.persistent is not None:
         yield move_step(move.domain, PERSISTENT, move.pair.persistent, destination.source, facts)
-    if move.running and move.pair.running is not None:
-        yield move_step(move.domain, RUNNING, move.pair.running, destination.source, facts)
-        if learns(move.pair.running):
-            why = f"filter {move.pair.running.filter} has learnt the old address, and lets no other pass"
-            yield Planned(step=learn_again(move.domain, move.pair.running), why=why)
+    live = move.pair.running
+    if (move.running or move.replug) and live is not None:
+        yield move_step(move.domain, RUNNING, live, destination.source, facts, replug=move.replug)
+        if learns(live) and not move.replug:
+            why = f"filter {live.filter} has learnt the old address, and lets no other pass"
+            yield Planned(step=learn_again(move.domain, live), why=why)
 
 
-def move_step(domain: Domain, scope: str, interface: Interface, wanted: Source, facts: Facts) -> Planned:
-    """Return the step that moves one interface in one document, with its undo."""
+def move_step(
+    domain: Domain, scope: str, interface: Interface, wanted: Source, facts: Facts, *, replug: bool = False
+) -> Planned:
+    """Return the step that moves one interface in one document, with its undo; `replug` as in `Move`."""
     assert interface.mac is not None
     step = MoveInterface(
         domain=domain.name,
@@ -161,6 +165,7 @@ def move_step(domain: Domain, scope: str, interface: Interface, wanted: Source, 
         wanted=wanted,
         document=interface.document,
         wanted_bridge=bridge_behind(wanted, facts),
+        replug=replug,
     )
     back = replace(
         step,
@@ -169,7 +174,7 @@ def move_step(domain: Domain, scope: str, interface: Interface, wanted: Source, 
         wanted_bridge=bridge_behind(step.was, facts),
     )
     why = f"{domain.name} {interface.mac} is on {describe(interface.source)} ({scope})"
-    again = (learn_again(domain, interface),) if scope == RUNNING and learns(interface) else ()
+    again = (learn_again(domain, interface),) if scope == RUNNING and learns(interface) and not replug else ()
     return Planned(step=step, why=why, undo=(back, *again))
 
 
@@ -223,14 +228,15 @@ def plan_rewrites(
             yield Planned(step=step, why=why, undo=(replace(step, was=wanted, wanted=was),))
 
 
-def _bounced(move: Move) -> Iterator[BouncedLink]:
+def _bounced(move: Move, renewal: Renewal) -> Iterator[BouncedLink]:
     live = move.pair.running
     if move.running and live is not None and live.link_up and move.domain.state is DomainState.RUNNING:
-        yield bounced_link(move.domain, live)
+        yield bounced_link(move.domain, live, by_agent=renewal.by_agent)
 
 
-def bounced_link(domain: Domain, live: Interface) -> BouncedLink:
-    """Return the record of a running interface whose link is to be bounced."""
+def bounced_link(domain: Domain, live: Interface, *, by_agent: bool) -> BouncedLink:
+    """Return the record of a running interface whose link is to be bounced, or (`by_agent`) whose guest's agent is to
+    be asked first, if it has one that answers."""
     assert live.mac is not None
     return BouncedLink(
         domain=domain.name,
@@ -238,13 +244,17 @@ def bounced_link(domain: Domain, live: Interface) -> BouncedLink:
         mac=live.mac,
         address=live.address,
         stated_up=states_link_up(live.document),
+        agent=by_agent and domain.agent,
     )
 
 
-def bounce(links: tuple[BouncedLink, ...], seconds: int) -> Planned:
-    """Return the step that bounces `links` together; undone, it leaves no link down."""
-    return Planned(
-        step=BounceLinks(links=links, seconds=seconds),
-        why="guests ask DHCP again only after their link was down",
-        undo=(RaiseLinks(links=links),),
-    )
+def bounce(links: tuple[BouncedLink, ...], seconds: int) -> Iterator[Planned]:
+    """Yield the step that bounces `links` together, if there are any to bounce or agents to ask; undone, it leaves no
+    link down."""
+    taken = tuple(link for link in links if link.agent or seconds > 0)
+    if taken:
+        yield Planned(
+            step=BounceLinks(links=taken, seconds=seconds),
+            why="guests ask DHCP again only when they are made to",
+            undo=(RaiseLinks(links=taken),),
+        )

@@ -126,7 +126,12 @@ def _domain(
         case steps.MoveInterface(domain_uuid=uuid, scope=scope):
             yield from document_lines(step.after)
             option = "--live" if scope == "running" else "--config"
-            yield f'{_unless_off(uuid, scope)}try virsh update-device {uuid} "$document" {option}'
+            if step.replug:
+                old = f"{uuid} {_type_now(step)} --mac {step.mac}"
+                yield f"{_unless_off(uuid, scope)}try virsh detach-interface {old} --live"
+                yield "sleep 5"
+            verb = "attach-device" if step.replug else "update-device"
+            yield f'{_unless_off(uuid, scope)}try virsh {verb} {uuid} "$document" {option}'
         case steps.RemoveInterface(domain_uuid=uuid, mac=mac, scopes=scopes):
             for scope in scopes:
                 option = "--live" if scope == "running" else "--config"
@@ -146,6 +151,11 @@ def _domain(
             yield "failed=$((failed + 1))"
 
 
+def _type_now(step: steps.MoveInterface) -> str:
+    # A running document says bridge for an interface on a network with a bridge.
+    return "bridge" if step.was.type in ("network", "bridge") else step.was.type
+
+
 def _unless_off(uuid: str, scope: str) -> str:
     return f'[ "$(virsh domstate {uuid} 2>/dev/null)" = "shut off" ] || ' if scope == "running" else ""
 
@@ -161,7 +171,9 @@ def document_lines(text: str) -> Iterator[str]:
 
 
 def bounce_lines(step: steps.BounceLinks) -> Iterator[str]:
-    """Yield the lines that take guests' links down and up."""
+    """Yield the lines that take guests' links down and up; those that ask agents instead a shell cannot write well."""
+    if step.seconds == 0:
+        return
     yield from (_set_link(link, "down") for link in step.links)
     yield f"try sleep {step.seconds}"
     yield from (_set_link(link, "up") for link in step.links)

@@ -14,6 +14,7 @@ from vmnet.facts import DomainState
 from vmnet.plan.destination import describe
 from vmnet.plan.libvirt_network import require_libvirt
 from vmnet.plan.moves import (
+    LIVE_TYPES,
     PERSISTENT,
     RUNNING,
     Pair,
@@ -63,22 +64,23 @@ def plan_domain_undo(done: Sequence[Planned], facts: Facts) -> Plan:
     if not steps:
         return Plan(command="undo")
     require_libvirt(facts)
-    back = _Back(facts, steps)
+    bounces = [item.step for item in done if isinstance(item.step, BounceLinks)]
+    by_agent = any(link.agent for bounced in bounces for link in bounced.links)
+    back = _Back(facts, steps, by_agent=by_agent)
     for step in steps:
         back.take(step)
     back.refuse_conflicts()
-    seconds = max((item.step.seconds for item in done if isinstance(item.step, BounceLinks)), default=0)
-    planned = [*back.networks(), *back.planned]
-    if back.links and seconds > 0:
-        planned.append(bounce(tuple(back.links), seconds))
-    return Plan(command="undo", planned=tuple(planned), kept=tuple(back.kept))
+    seconds = max((bounced.seconds for bounced in bounces), default=0)
+    planned = (*back.networks(), *back.planned, *bounce(tuple(back.links), seconds))
+    return Plan(command="undo", planned=planned, kept=tuple(back.kept))
 
 
 class _Back:
     """The undo as it grows, step by step."""
 
-    def __init__(self, facts: Facts, steps: Sequence[DomainStep]) -> None:
+    def __init__(self, facts: Facts, steps: Sequence[DomainStep], *, by_agent: bool) -> None:
         self.facts = facts
+        self.by_agent = by_agent
         self.domains = {domain.uuid: domain for domain in facts.domains}
         self.planned: list[Planned] = []
         self.links: list[BouncedLink] = []
@@ -127,16 +129,26 @@ class _Back:
                 f"was on {describe(step.was)}"
             )
             return
+        if scope == RUNNING and step.was.type not in LIVE_TYPES and not step.replug:
+            self._keep(f"{domain.name} {step.mac} is on {describe(step.wanted)} until it is powered off and on")
+            return
         if scope == RUNNING and step.was.network is not None:
             self.targets[step.was.network] = None
-        back = replace(move_step(domain, scope, interface, step.was, self.facts), why="as it was")
+        back = self._back(domain, scope, interface, step)
         self.planned.append(back)
-        if scope == RUNNING and learns(interface):
+        if scope == RUNNING and learns(interface) and not step.replug:
             self.planned.append(
                 Planned(step=learn_again(domain, interface), why="its filter has learnt the new address")
             )
-        if scope == RUNNING and interface.link_up and domain.state is DomainState.RUNNING:
-            self.links.append(bounced_link(domain, interface))
+        if scope == RUNNING and interface.link_up and not step.replug and domain.state is DomainState.RUNNING:
+            self.links.append(bounced_link(domain, interface, by_agent=self.by_agent))
+
+    def _back(self, domain: Domain, scope: str, interface: Interface, step: MoveInterface) -> Planned:
+        back = move_step(domain, scope, interface, step.was, self.facts, replug=step.replug)
+        if step.replug and isinstance(back.step, MoveInterface):
+            # It gets the very element that it had.
+            back = replace(back, step=replace(back.step, document=step.document))
+        return replace(back, why="as it was")
 
     def networks(self) -> Iterator[Planned]:
         """Yield the start of each network that running domains go back to and that was stopped since."""

@@ -49,6 +49,8 @@ def libvirt_calls(step: steps.Step) -> tuple[Call, ...]:
             | steps.SetNetworkAutostart()
         ):
             return _network_calls(step)
+        case steps.MoveInterface(replug=True, document=document):
+            return _replug_calls(step, _element(document, step.mac))
         case steps.MoveInterface(scope=scope, document=document):
             virsh = _virsh("update-device", _domain(step), "interface.xml", _OPTIONS.get(scope, f"--{scope}"))
             flags = _FLAGS.get(scope, scope)
@@ -62,8 +64,8 @@ def libvirt_calls(step: steps.Step) -> tuple[Call, ...]:
             return (_device_call("Attach", "attach-device", step, _element(document, mac), scopes),)
         case steps.RemoveInterface(mac=mac, scopes=scopes):
             return (_device_call("Detach", "detach-device", step, _element("", mac), scopes),)
-        case steps.BounceLinks(links=links, seconds=seconds):
-            return _bounce_calls(links, seconds)
+        case steps.BounceLinks():
+            return (*_agent_calls(step), *_bounce_calls(step))
         case steps.RaiseLinks(links=links):
             return _link_calls(links, "up")
         case _:
@@ -120,6 +122,17 @@ def _device_call(
     )
 
 
+def _replug_calls(step: steps.MoveInterface, element: str) -> tuple[Call, ...]:
+    calls = (("Detach", "detach-device", "interface.xml"), ("Attach", "attach-device", "wanted.xml"))
+    return tuple(
+        Call(
+            call=f"virDomain{verb}DeviceFlags({step.domain}, {element}, {_FLAGS['running']})",
+            virsh=_virsh(command, _domain(step), file, "--live"),
+        )
+        for verb, command, file in calls
+    )
+
+
 def _learn_calls(step: steps.LearnAgain, element: str) -> tuple[Call, ...]:
     call = f"virDomainUpdateDeviceFlags({step.domain}, {element} {{}}, {_FLAGS['running']})"
     update = ("update-device", _domain(step))
@@ -129,8 +142,22 @@ def _learn_calls(step: steps.LearnAgain, element: str) -> tuple[Call, ...]:
     )
 
 
-def _bounce_calls(links: tuple[steps.BouncedLink, ...], seconds: int) -> tuple[Call, ...]:
-    pause = Call(call=f"wait {seconds} s", virsh=f"sleep {seconds}")
+def _agent_calls(step: steps.BounceLinks) -> tuple[Call, ...]:
+    return tuple(
+        Call(
+            call=f"virDomainQemuAgentCommand({link.domain}, guest-exec of renew_guest.sh {link.mac})",
+            virsh=_virsh("qemu-agent-command", _domain(link), "guest-exec.json"),
+        )
+        for link in step.links
+        if link.agent
+    )
+
+
+def _bounce_calls(step: steps.BounceLinks) -> tuple[Call, ...]:
+    links = tuple(link for link in step.links if not link.agent)
+    if not links:
+        return ()
+    pause = Call(call=f"wait {step.seconds} s", virsh=f"sleep {step.seconds}")
     return (*_link_calls(links, "down"), pause, *_link_calls(links, "up"))
 
 

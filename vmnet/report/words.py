@@ -134,8 +134,8 @@ def _network(step: steps.NetworkStep) -> str:
 
 def _domain(step: steps.DomainStep) -> str:
     match step:
-        case steps.MoveInterface(domain=domain, mac=mac, wanted=wanted, scope=scope):
-            return f"move {domain} {mac} to {source_words(wanted)} ({scope})"
+        case steps.MoveInterface(domain=domain, mac=mac, wanted=wanted, scope=scope, replug=replug):
+            return f"{'replug' if replug else 'move'} {domain} {mac} to {source_words(wanted)} ({scope})"
         case steps.LearnAgain(domain=domain, mac=mac):
             return f"have the filter of {domain} {mac} learn its address anew"
         case steps.RewriteSavedState(domain=domain, snapshot=None, wanted=wanted):
@@ -154,8 +154,8 @@ def _domain(step: steps.DomainStep) -> str:
 
 def _guest(step: steps.GuestStep) -> str:
     match step:
-        case steps.BounceLinks(links=links, seconds=seconds):
-            return f"take the links of {_domains(links)} down for {seconds} s"
+        case steps.BounceLinks():
+            return _bounce(step)
         case steps.RaiseLinks(links=links):
             return f"put the links of {_domains(links)} up again"
         case steps.WaitGuests(guests=guests, bridge=bridge, timeout_s=seconds):
@@ -166,6 +166,14 @@ def _guest(step: steps.GuestStep) -> str:
             return f"prove that nothing refers to network {network}"
         case _:
             assert_never(step)
+
+
+def _bounce(step: steps.BounceLinks) -> str:
+    agents = tuple(link for link in step.links if link.agent)
+    others = tuple(link for link in step.links if not link.agent)
+    asked = f"have the agents of {_domains(agents)} ask for new addresses" if agents else ""
+    bounced = f"take the links of {_domains(others)} down for {step.seconds} s" if others else ""
+    return ", and ".join(filter(None, (asked, bounced)))
 
 
 def _domains(links: tuple[steps.BouncedLink, ...]) -> str:

@@ -129,6 +129,22 @@ END
 # undoes: all of it
 
 # undoes: all of it
+cat >"$document" <<'END'
+<interface type="network">
+  <mac address="52:54:00:00:53:11"/>
+  <source network="host-bridge"/>
+  <model type="virtio"/>
+</interface>
+END
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh detach-interface 00000000-0000-4000-8000-000000000201 bridge --mac 52:54:00:00:53:11 --live
+sleep 5
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh attach-device 00000000-0000-4000-8000-000000000201 "$document" --live
+
+# undoes: all of it
+
+# undoes: all of it
+
+# undoes: all of it
 
 # undoes: 
 try sleep 2
@@ -164,6 +180,15 @@ delete 00000000-0000-4000-8000-000000000001 br0
 [ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh domif-setlink 00000000-0000-4000-8000-000000000201 52:54:00:00:53:11 down
 try sleep 8
 [ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh domif-setlink 00000000-0000-4000-8000-000000000201 52:54:00:00:53:11 up
+
+# because
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh domif-setlink 00000000-0000-4000-8000-000000000201 52:54:00:00:53:11 down
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh domif-setlink 00000000-0000-4000-8000-000000000201 52:54:00:00:53:12 down
+try sleep 8
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh domif-setlink 00000000-0000-4000-8000-000000000201 52:54:00:00:53:11 up
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh domif-setlink 00000000-0000-4000-8000-000000000201 52:54:00:00:53:12 up
+
+# because
 
 [ "$failed" = 0 ] && echo 'all of it is taken back' && exit 0
 echo "$failed of the commands failed" >&2
