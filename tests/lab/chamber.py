@@ -36,6 +36,7 @@ class Chamber:
     def __init__(self, release: str) -> None:
         if os.geteuid() != 0:
             raise LabError("a chamber needs root", "run it with sudo")
+        self.release = release
         self._release = recipe.RELEASES[release]
         self._own: Path | None = None
         self._init: subprocess.Popen[str] | None = None
@@ -81,13 +82,20 @@ class Chamber:
             shutil.rmtree(self._own)
             self._own = None
 
-    def install(self, *packages: str) -> None:
-        """Install Debian packages in it, from this machine's mirror: the one thing that needs its network."""
-        inside = ["nsenter", "--target", self._first(), "--mount", "chroot", f"{self._own}/root", "env", "-i"]
+    def copy_in(self, source: Path, target: str) -> None:
+        """Copy a file of this machine to a place in the chamber; the holes in it stay holes."""
+        inside = f"/proc/{self._first()}/root{self._own}/root"
+        process.run(["cp", "--sparse=always", str(source), inside + target], timeout=600)
+
+    def install(self, *packages: str, within: str = "") -> None:
+        """Install Debian packages in it, or in a tree `within` it, from this machine's mirror: the one thing that needs
+        its network."""
+        tree = f"{self._own}/root/{within}"
+        inside = ["nsenter", "--target", self._first(), "--mount", "chroot", tree, "env", "-i"]
         inside += [f"PATH={_PATH}", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"]
         with step(f"{self._release.suite}: installing {', '.join(packages)} in the chamber"):
             for name in ("resolv.conf", "hosts"):
-                self.run(["sh", "-c", f"cat >/etc/{name}"], stdin=Path(f"/etc/{name}").read_text("utf-8"))
+                self.run(["sh", "-c", f"cat >/{within}/etc/{name}"], stdin=Path(f"/etc/{name}").read_text("utf-8"))
             dump = process.run(["apt-config", "dump"], timeout=30).stdout.splitlines()
             own = [line.rstrip('";').replace(' "', "=") for line in dump if APT_OPTION.fullmatch(line)]
             options = [word for option in own for word in ("-o", option)]

@@ -60,11 +60,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("taken on the other release")
 
 
+def _lab(request: pytest.FixtureRequest) -> Lab:
+    release = request.config.getoption("--lab-release")
+    return Lab(request.config.getoption("--lab-name") or f"test-{release}", release)
+
+
 @pytest.fixture(scope="session")
 def started_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """The lab of this session, with this checkout's vmnet in every state."""
-    release = request.config.getoption("--lab-release")
-    lab = Lab(request.config.getoption("--lab-name") or f"test-{release}", release)
+    lab = _lab(request)
     with lock(lab.directory.with_suffix(".session"), f"running lab tests in {lab.name}"):
         keep = lab.running() is not None
         try:
@@ -109,8 +113,13 @@ def started_chamber(request: pytest.FixtureRequest) -> Iterator[Chamber]:
 
 
 @pytest.fixture
-def chamber(started_chamber: Chamber) -> Iterator[Chamber]:
-    """The chamber without domains, with both networks, and no run of vmnet."""
+def chamber(request: pytest.FixtureRequest, started_chamber: Chamber) -> Iterator[Chamber]:
+    """The chamber without domains, with both networks, and no run of vmnet. A lab that is up stands still meanwhile:
+    its guests would take much of a processor, and the next test loads a state anyway."""
+    lab = _lab(request)
+    if lab.running():
+        with lab.monitor() as monitor:
+            monitor.command("stop")
     started_chamber.run(CLEAN, check=False)
     yield started_chamber
     started_chamber.run(CLEAN, check=False)

@@ -39,31 +39,3 @@ def test_a_running_domain_moves_and_loses_nothing(lab: Lab) -> None:
     lab.vmnet("undo", "--yes", timeout=300)
     assert_back(lab, state)
     assert taps(lab, "web01") == ["virbr0"]
-
-
-@pytest.mark.turns
-@pytest.mark.lab_state("bridged")
-def test_one_of_two_interfaces_keeps_filter_and_boot_order(lab: Lab) -> None:
-    before = observe(lab)
-    unclear = lab.vmnet("attach-domain", "db01", "--yes", check=False)
-    assert unclear.returncode == 2
-    assert "52:54:00:0a:00:21" in unclear.stderr
-    assert observe(lab) == before
-    lab.vmnet("attach-domain", "db01", "--index", "2", "--no-bounce", "--yes", timeout=200)
-    assert taps(lab, "db01") == ["virbr0", "br0"]
-    persistent = documents(lab, "db01")["persistent"]
-    for kept in ('filter="no-mac-spoofing"', 'order="1"', 'order="2"', 'state="up"'):
-        assert kept in persistent
-    lab.vmnet("undo", "--yes", timeout=300)
-    assert_back(lab, before)
-
-
-@pytest.mark.turns
-@pytest.mark.lab_state("bridged")
-def test_a_new_interface_comes_and_goes(lab: Lab) -> None:
-    before = documents(lab, "web01")
-    lab.vmnet("attach-domain", "web01", "--add", "--yes", timeout=200)
-    assert taps(lab, "web01") == ["virbr0", "br0"]
-    assert documents(lab, "web01")["persistent"].count("<interface ") == 2
-    lab.vmnet("undo", "--yes", timeout=200)
-    assert documents(lab, "web01") == before

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .domains import BRIDGED, define, migrate, nic, sources, start
+from .domains import BRIDGED, define, mac, migrate, nic, sources, start
 from .guests import assert_on_lan, changed_lines, documents, links_log, taps
 
 if TYPE_CHECKING:
@@ -96,6 +96,32 @@ def test_attach_domain_takes_several_interfaces_past_any_network(chamber: Chambe
     assert taps(chamber, "several") == ["br0"] * 3
     chamber.vmnet("undo", "--yes")
     assert documents(chamber, "several") == before
+
+
+def test_one_of_two_interfaces_keeps_filter_and_boot_order(chamber: Chamber) -> None:
+    kept = "<filterref filter='no-mac-spoofing'/><boot order='{}'/><link state='up'/>"
+    define(chamber, "two", nic(1, kept.format(1)), nic(2, kept.format(2)))
+    start(chamber, "two", leases=False)
+    before = documents(chamber, "two")
+    unclear = chamber.vmnet("attach-domain", "two", "--yes", check=False)
+    assert (unclear.returncode, mac(1) in unclear.stderr, mac(2) in unclear.stderr) == (2, True, True)
+    assert documents(chamber, "two") == before
+    chamber.vmnet("attach-domain", "two", "--index", "2", "--no-bounce", "--yes")
+    assert taps(chamber, "two") == ["virbr0", "br0"]
+    assert changed_lines(before, documents(chamber, "two")) <= {"<source>", "<interface>"}
+    chamber.vmnet("undo", "--yes")
+    assert documents(chamber, "two") == before
+
+
+def test_a_new_interface_comes_and_goes(chamber: Chamber) -> None:
+    define(chamber, "one", nic(1))
+    start(chamber, "one", leases=False)
+    before = documents(chamber, "one")
+    chamber.vmnet("attach-domain", "one", "--add", "--yes")
+    assert taps(chamber, "one") == ["virbr0", "br0"]
+    assert documents(chamber, "one")["persistent"].count("<interface ") == 2
+    chamber.vmnet("undo", "--yes")
+    assert documents(chamber, "one") == before
 
 
 def test_attach_domain_adds_an_interface_as_asked_for(chamber: Chamber) -> None:

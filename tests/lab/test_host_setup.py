@@ -60,6 +60,7 @@ def assert_reachable(lab: Lab) -> None:
     lab.lan(["ping", "-c", "2", "-W", "5", "172.16.4.3"])
 
 
+@pytest.mark.turns
 @pytest.mark.lab_state("mended", guests=False)
 def test_from_the_broken_start_to_the_end_state_and_back(lab: Lab, starts: Starts) -> None:
     before, kept = starts.before["mended"].observed, starts.before["mended"].management
@@ -78,7 +79,7 @@ def test_from_the_broken_start_to_the_end_state_and_back(lab: Lab, starts: Start
     assert management(lab) == kept
 
 
-@pytest.mark.lab_state("mended")
+@pytest.mark.lab_state("bridged")
 def test_a_reboot_keeps_it_with_nothing_run_by_hand(lab: Lab) -> None:
     lab.vmnet("attach-domain", "web01", "--no-bounce", "--yes", timeout=200)
     lab.reboot()

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from vmnet.errors import HypervisorError
 from vmnet.host.hypervisor import Hypervisor
 from vmnet.host.listen import TapListener
 from vmnet.plan import steps
 from vmnet.plan.move_rows import rows_after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
-    from vmnet.facts import Facts
+    from vmnet.facts import Facts, GuestAddress
     from vmnet.names import Mac
     from vmnet.plan.steps import MovedInterface, Plan
 
+    Agents = dict[str, set[Mac]]
+
+LOOK_S = 1.0
 RENEW_S = 30.0
 """How long after the bounce a guest may take: systemd-networkd took up to 6 s, NetworkManager up to 5 s; dhclient and
 udhcpc do not react at all."""
@@ -46,7 +51,43 @@ def rows_now(plan: Plan, facts: Facts, listener: TapListener, uri: str) -> tuple
     """Return the plan's rows as they are after the run; waits for the guests that were made to ask."""
     if not plan.rows:
         return ()
+    agents = _agents(plan, facts)
+    # Only a connection that may write may ask an agent.
+    with Hypervisor(uri, read_only=not agents) as libvirt:
+        seen = watch(agents, facts, listener, libvirt, RENEW_S if bounces(plan) else 0.0)
+        return rows_after(plan.rows, libvirt.read_states(), seen)
+
+
+def _agents(plan: Plan, facts: Facts) -> Agents:
+    """Return the domains whose agents can tell where they are, and the MACs that have moved."""
+    moved = {row.mac for row in plan.rows if row.mac is not None}
+    macs = {domain.uuid: moved & {i.mac for i in domain.running} for domain in facts.domains if domain.agent}
+    return {uuid: found for uuid, found in macs.items() if found}
+
+
+def watch(
+    agents: Agents, facts: Facts, listener: TapListener, libvirt: Hypervisor, seconds: float
+) -> list[GuestAddress]:
+    """Return the guests' addresses once all that can tell have a new one, at the latest after so many seconds. What an
+    agent says counts more than what was last heard on the tap."""
     old = {address.interface.ip for address in facts.guest_addresses}
-    heard = listener.learn(RENEW_S if bounces(plan) else 0.0, old)
-    with Hypervisor(uri, read_only=True) as libvirt:
-        return rows_after(plan.rows, libvirt.read_states(), heard)
+    wanted = listener.macs.union(*agents.values())
+    deadline = time.monotonic() + seconds
+    while True:
+        look = time.monotonic() + LOOK_S
+        heard = listener.learn(min(LOOK_S, max(0.0, deadline - time.monotonic())), old)
+        said = [address for uuid, macs in agents.items() for address in _ask(libvirt, uuid, macs)]
+        told = {address.mac for address in said}
+        seen = [*said, *(address for address in heard if address.mac not in told)]
+        new = {address.mac for address in seen if address.interface.version == 4 and address.interface.ip not in old}
+        if wanted <= new or time.monotonic() >= deadline:
+            return seen
+        time.sleep(max(0.0, look - time.monotonic()))
+
+
+def _ask(libvirt: Hypervisor, uuid: str, macs: Collection[Mac]) -> list[GuestAddress]:
+    try:
+        return libvirt.ask_agent(uuid, macs)
+    except HypervisorError:
+        # It was shut off or removed meanwhile.
+        return []

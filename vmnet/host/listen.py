@@ -129,6 +129,11 @@ class TapListener:
                 sock.close()
                 del self._sockets[sock]
 
+    @property
+    def macs(self) -> frozenset[Mac]:
+        """The guests that can be heard."""
+        return frozenset(self._sockets.values())
+
     def __enter__(self) -> Self:
         return self
 
