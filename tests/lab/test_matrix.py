@@ -1,4 +1,4 @@
-"""A sample of the kill matrix, another one for each commit: every kind of fault, and one of them twice."""
+"""A sample of the kill matrix, another for each commit: every kind of fault, one of them twice, at two of the steps."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .matrix import Matrix
 
 ONE_MORE = "one more"
+FIRST, SECOND = tuple(KILLS)[:3], (*tuple(KILLS)[3:], ONE_MORE)
 
 
 def place(commit: str, *about: str) -> float:
@@ -24,11 +25,13 @@ def place(commit: str, *about: str) -> float:
 
 
 @pytest.mark.sample
-@pytest.mark.parametrize("which", [*KILLS, ONE_MORE])
+@pytest.mark.parametrize("which", [*FIRST, *SECOND])
 def test_a_fault_at_any_step_leaves_the_start_or_the_goal(which: str, matrix: Matrix, started_lab: Lab) -> None:
     commit = process.run(["git", "rev-parse", "HEAD"], timeout=30, check=False).stdout.strip()
-    about = (started_lab.release.suite, which)
-    fault = sorted(KILLS)[int(place(commit, *about, "which") * len(KILLS))] if which == ONE_MORE else which
-    cell = matrix.cell(fault, place(commit, *about))
-    outcome = matrix.try_cell(cell)
+    release = started_lab.release.suite
+    half = FIRST if which in FIRST else SECOND
+    fault = FIRST[int(place(commit, release, which) * len(FIRST))] if which == ONE_MORE else which
+    # host-setup is brought to the step once for all faults of a half.
+    cell = matrix.cell(fault, place(commit, release, half[0]))
+    outcome = matrix.try_cell(cell, keep=True)
     assert outcome.holds, f"{cell.name}: {outcome.seen}\n{outcome.detail}"
