@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from . import bench_domains, recipe
+from . import bench_domains, bench_outage, recipe
 from .cut import Cut, measure
 from .errors import LabError
 from .machine import Lab
@@ -197,10 +197,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     domains = whats.add_parser("domains", help=bench_domains.HELP, description=bench_domains.ABOUT)
     domains.add_argument("--domains", type=int, action="append", metavar="N", help=f"how many there are; {again}")
-    for parser_of, known in ((host, WAYS), (domains, bench_domains.WAYS)):
+    outage = whats.add_parser("outage", help=bench_outage.HELP, description=bench_outage.ABOUT)
+    for parser_of, known, runs in (
+        (host, WAYS, 3),
+        (domains, bench_domains.WAYS, 3),
+        (outage, bench_outage.WAYS, bench_outage.RUNS),
+    ):
         add = parser_of.add_argument
         add("--release", action="append", choices=recipe.RELEASES, help=f"{again} (default: all, one after the other)")
-        add("--runs", type=int, default=3, metavar="N", help="runs of each way (default: %(default)s)")
+        add("--runs", type=int, default=runs, metavar="N", help="runs of each way (default: %(default)s)")
         add("--way", action="append", choices=known, metavar="NAME", help=f"only this of {', '.join(known)}; {again}")
         add("--output", choices=("text", "json"), default="text", help="default: %(default)s")
     return parser
@@ -232,6 +237,11 @@ def _domains(arguments: argparse.Namespace) -> int:
     )
 
 
+def _outage(arguments: argparse.Namespace) -> int:
+    releases, ways = arguments.release or tuple(recipe.RELEASES), arguments.way or tuple(bench_outage.WAYS)
+    return bench_outage.run(releases, ways, arguments.runs, arguments.output)
+
+
 def _show(runs: Sequence[Run], output: str) -> int:
     problems = missed(runs)
     if output == "json":
@@ -249,6 +259,8 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         if arguments.what == "domains":
             return _domains(arguments)
+        if arguments.what == "outage":
+            return _outage(arguments)
         for release in arguments.release or recipe.RELEASES:
             _measure_release(release, arguments, runs)
     except (LabError, OSError) as error:
