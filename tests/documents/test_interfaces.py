@@ -97,3 +97,12 @@ def test_a_link_goes_down_and_up_again(xml: str) -> None:
 def test_a_new_interface_is_virtio() -> None:
     seen = parsed(new_interface(Mac("00:00:5e:00:53:07"), WANTED))
     assert (seen.mac, seen.source, seen.model) == (Mac("00:00:5e:00:53:07"), WANTED, "virtio")
+
+
+def test_a_passed_through_device_becomes_an_interface_of_its_own() -> None:
+    at = "<address type='pci' domain='0x0000' bus='0x01' slot='0x10' function='0x1'/>"
+    own = "<boot order='1'/><address type='pci' domain='0x0000' bus='0x00' slot='0x05' function='0x0'/>"
+    device = f"<mac address='00:00:5e:00:53:01'/><source>{at}</source><driver name='vfio'/>{own}"
+    moved = with_source(f"<interface type='hostdev' managed='yes'>{device}</interface>", WANTED)
+    wanted = f"<mac address='00:00:5e:00:53:01'/><source network='host-bridge'/>{own}<model type='virtio'/>"
+    assert canonical(moved) == canonical(f"<interface type='network'>{wanted}</interface>")

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 ABOUT = """\
-Measures how long a running guest is out of reach while its interface goes from `default` to the bridge: the same address
-is pinged every 5 ms from both sides, and what lies between the last answer there and the first one here is the outage.
-The ways take turns in one run."""
+Measures how long a running guest is out of reach while its interface goes from `default` to the bridge: the same
+address is pinged every 5 ms from both sides, and what lies between the last answer there and the first one here is the
+outage. The ways take turns in one run."""
 
 HELP = "how long a running guest is out of reach while it moves"
 RUNS = 20

@@ -148,6 +148,18 @@ def test_what_cannot_move_while_it_runs_moves_with_the_next_start(chamber: Chamb
     assert documents(chamber, "own") == before
 
 
+def test_a_device_that_is_passed_through_gives_way_and_comes_back(chamber: Chamber) -> None:
+    at = "<address type='pci' domain='0' bus='1' slot='0x10' function='0'/>"
+    device = f"<mac address='{mac(1)}'/><source>{at}</source><driver name='vfio'/>"
+    define(chamber, "passed", f"<interface type='hostdev' managed='yes'>{device}</interface>")
+    before = documents(chamber, "passed")
+    chamber.vmnet("attach-domain", "passed", "--index", "1", "--yes")
+    assert sources(chamber, "passed")["persistent"] == [BRIDGED]
+    assert "hostdev" not in documents(chamber, "passed")["persistent"]
+    chamber.vmnet("undo", "--yes")
+    assert documents(chamber, "passed") == before
+
+
 def test_replug_moves_it_at_once(chamber: Chamber) -> None:
     define(chamber, "own", nic(1, "<boot order='1'/><rom enabled='no'/>", source=""))
     start(chamber, "own")

@@ -17,6 +17,7 @@ TWO = domain("db", interface(1), interface(2), running=(live(1), live(2)))
 DIRECT = interface(3, "dev='em1' mode='bridge'", kind="direct")
 
 
+NAMED: dict[str, object] = {"indexes": (1,)}
 STUCK = live(3, "dev='em1' mode='bridge'", kind="direct")
 
 
@@ -134,7 +135,8 @@ def test_by_uuid_but_the_name_comes_first() -> None:
         (domain("x", interface(1, "network='other'")), {}, SpecError, "no interface on a NAT network"),
         (domain("x"), {}, Refused, "has no interface"),
         (domain("x", running=(STUCK,), stored=False), {"indexes": (1,)}, Refused, "while it runs"),
-        (domain("x", interface(1, "dev='x'", kind="hostdev")), {"indexes": (1,)}, Refused, "is a device"),
+        (domain("x", interface(1, "", kind="hostdev", more="<vlan><tag id='7'/></vlan>")), NAMED, Refused, "VLAN tag"),
+        (domain("x", interface(1, "port='5558'", kind="mcast")), {"indexes": (1,)}, Refused, "the type mcast"),
         (domain("x", interface(1, more="<virtualport type='openvswitch'/>")), {}, Refused, "openvswitch"),
     ],
 )

@@ -7,7 +7,7 @@ from time import sleep
 from typing import TYPE_CHECKING
 
 from vmnet.documents.domains import find_interface
-from vmnet.documents.interfaces import with_filter, with_source
+from vmnet.documents.interfaces import HOSTDEV, with_filter, with_source
 from vmnet.errors import Conflict, HypervisorError, LinkError
 from vmnet.host import netlink, sysfs
 
@@ -73,7 +73,8 @@ def move_persistent(moves: Sequence[MoveInterface], hypervisor: Hypervisor) -> N
     # is compared for all domains at once (`vmnet.checks.moves`).
     for step, interface in found:
         if interface is not None and interface.source != step.wanted:
-            hypervisor.update_interface(uuid, PERSISTENT, with_source(interface.document, step.wanted))
+            element = step.after if step.wanted.type == HOSTDEV else with_source(interface.document, step.wanted)
+            hypervisor.update_interface(uuid, PERSISTENT, element)
 
 
 def _check_moved(step: MoveInterface, document: str | None) -> None:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 
+HOSTDEV = "hostdev"
+"""The type of an interface that is a device of the host, passed through."""
+
+
 def parse_source(interface: _Element) -> Source:
     """Return what an `<interface>` element is plugged into.
 
@@ -31,12 +35,16 @@ def parse_source(interface: _Element) -> Source:
 def set_source(interface: _Element, source: Source) -> None:
     """Plug an `<interface>` element into `source`: its type and its `<source>` change, and nothing else.
 
-    All attributes of the old source go, `portid` and `bridge` of a running document with them.
+    All attributes of the old source go, `portid` and `bridge` of a running document with them. Of a passed-through
+    device (hostdev) what says which, and how it is driven, goes too; libvirt would make an rtl8139 of it, so that it
+    gets a model.
     """
     from lxml import etree
 
     wanted = {"network": source.network, "portgroup": source.portgroup, "bridge": source.bridge}
     attributes = {key: value for key, value in wanted.items() if value is not None} | dict(source.attributes)
+    if interface.get("type") == HOSTDEV != source.type:
+        _let_go_of_device(interface)
     interface.set("type", source.type)
     element = interface.find("source")
     if element is None:
@@ -49,6 +57,16 @@ def set_source(interface: _Element, source: Source) -> None:
     element.attrib.clear()
     for key, value in attributes.items():
         element.set(key, value)
+
+
+def _let_go_of_device(interface: _Element) -> None:
+    from lxml import etree
+
+    for element in interface.xpath("source/* | driver[@name='vfio' or @name='kvm']"):
+        _remove(element)
+    interface.attrib.pop("managed", None)
+    if interface.find("model") is None:
+        etree.SubElement(interface, "model", {"type": "virtio"})
 
 
 def _insert_after_mac(interface: _Element, element: _Element) -> None:
@@ -122,6 +140,11 @@ def parse_interface(interface: _Element) -> Interface:
         filter_address=_filter_address(interface),
         virtualport=attribute(interface, "virtualport", "type"),
     )
+
+
+def tags_vlan(interface_xml: str) -> bool:
+    """Return whether the document gives the interface a VLAN tag."""
+    return parse_document(interface_xml).find("vlan") is not None
 
 
 def states_link_up(interface_xml: str) -> bool:

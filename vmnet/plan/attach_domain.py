@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vmnet.documents.interfaces import new_interface
+from vmnet.documents.interfaces import HOSTDEV, new_interface
 from vmnet.errors import Refused, SpecError
 from vmnet.facts import DomainState
 from vmnet.names import derived_mac
@@ -64,8 +64,10 @@ def plan_attach_domain(spec: AttachSpec, facts: Facts) -> Plan:
 
 
 def _replugged(move: Move) -> Move:
-    """Return the move with its interface unplugged where libvirt cannot move it in the running domain."""
-    stuck = move.pair.running is not None and bool(move.hindrance) and not move.fixed
+    """Return the move with its interface unplugged where libvirt cannot move it in the running domain; a device that is
+    passed through stays with the guest until it is powered off."""
+    live = move.pair.running
+    stuck = live is not None and bool(move.hindrance) and not move.fixed and live.actual_type != HOSTDEV
     return replace(move, replug=stuck)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vmnet.documents.interfaces import parse_interface, with_source
+from vmnet.documents.interfaces import HOSTDEV, parse_interface, with_source
 from vmnet.documents.text import parse_document
 from vmnet.facts import Source
 from vmnet.names import Mac
@@ -81,7 +81,8 @@ class MoveInterface:
     @property
     def after(self) -> str:
         """The element on its new source."""
-        if self.replug and parse_interface(parse_document(self.document)).source == self.wanted:
+        whole = self.replug or self.wanted.type == HOSTDEV
+        if whole and parse_interface(parse_document(self.document)).source == self.wanted:
             # Put back, it is to have what the other type could not say, too.
             return self.document
         return with_source(self.document, self.wanted)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vmnet.documents.interfaces import states_link_up, with_source
+from vmnet.documents.interfaces import HOSTDEV, states_link_up, tags_vlan, with_source
 from vmnet.facts import DomainState
 from vmnet.plan.destination import describe
 from vmnet.plan.steps import BouncedLink, BounceLinks, LearnAgain, MoveInterface, Planned, RaiseLinks, RewriteSavedState
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 LIVE_TYPES = ("network", "bridge")
 """Types whose source libvirt changes while the domain runs (qemuDomainChangeNet); others need a power cycle."""
 
-STORED_TYPES = (*LIVE_TYPES, "direct", "user", "ethernet", "vdpa", "vhostuser")
-"""Types that a stored document may exchange for a network; the others describe a device, not a plug."""
+STORED_TYPES = (*LIVE_TYPES, "direct", "user", "ethernet", "vdpa", "vhostuser", HOSTDEV)
+"""Types that a stored document may exchange for a network; the others connect guests with each other alone."""
 
 LEARNING_FILTERS = (
     "clean-traffic",
@@ -107,7 +107,9 @@ def _fixed(pair: Pair) -> str:
     if pair.either.virtualport:
         return f"it is tied to a switch of type {pair.either.virtualport}"
     if pair.persistent is not None and pair.persistent.actual_type not in STORED_TYPES:
-        return f"the type {pair.persistent.actual_type} is a device, not a plug"
+        return f"vmnet does not move the type {pair.persistent.actual_type}"
+    if pair.either.actual_type == HOSTDEV and tags_vlan(pair.either.document):
+        return "it has a VLAN tag, with which libvirt starts no interface on a bridge"
     return ""
 
 

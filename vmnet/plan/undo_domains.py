@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vmnet.documents.interfaces import HOSTDEV
 from vmnet.errors import Conflict, Refused
 from vmnet.facts import DomainState
 from vmnet.plan.destination import describe
@@ -145,7 +146,7 @@ class _Back:
 
     def _back(self, domain: Domain, scope: str, interface: Interface, step: MoveInterface) -> Planned:
         back = move_step(domain, scope, interface, step.was, self.facts, replug=step.replug)
-        if step.replug and isinstance(back.step, MoveInterface):
+        if (step.replug or step.was.type == HOSTDEV) and isinstance(back.step, MoveInterface):
             # It gets the very element that it had.
             back = replace(back, step=replace(back.step, document=step.document))
         return replace(back, why="as it was")
