@@ -83,6 +83,8 @@ def answer(*answers: object) -> Callable[..., str]:
     def command(_domain: object, text: str, _timeout: int, _flags: int) -> str:
         asked = json.loads(text)
         said = left.pop(0)
+        if isinstance(said, str):
+            return said
         if isinstance(said, BaseException):
             raise said
         if asked["execute"] == "guest-exec":
@@ -109,6 +111,9 @@ RUNS = {"exited": False}
         ((SLOW,), 8, [8]),
         ((FakeError(Code.INTERNAL_ERROR, "Command guest-exec has been disabled"),), 8, [8]),
         (("nonsense",), 8, [8]),
+        (('{"error": {}}',), 8, [8]),
+        (('["return"]',), 8, [8]),
+        ((["no object"],), 8, [8]),
     ],
 )
 def test_only_where_the_agent_does_it_the_link_stays_up(

@@ -151,7 +151,10 @@ class Hypervisor(HypervisorReader):
             import libvirt_qemu
 
             answer: str = libvirt_qemu.qemuAgentCommand(handle, asked, AGENT_S, 0)
-        found: object = json.loads(answer).get("return")
+        try:
+            found: object = json.loads(answer)["return"]
+        except (ValueError, LookupError, TypeError) as error:
+            raise HypervisorError(f"the agent of {handle.name()} answers {answer[:80]!r} to {command}") from error
         return found
 
     def read_saved_document(self, uuid: str) -> str | None:
