@@ -194,7 +194,15 @@ def test_who_may_not_write_is_told_so_and_nothing_changes(chamber: Chamber) -> N
     )
     assert denied.returncode == 4
     assert "hint" in denied.stderr
+    # The socket for those who may only look: libvirt denies what it is asked for in the middle of the run.
+    looking = "qemu+unix:///system?socket=/run/libvirt/libvirt-sock-ro"
+    denied = chamber.vmnet("migrate-from-virbr0", "--yes", "--connect", looking, check=False)
+    assert denied.returncode == 4
+    assert "forbidden" in denied.stderr
+    assert "a connection that may write" in denied.stderr
     assert documents(chamber, "d") == before
+    migrate(chamber)
+    assert sources(chamber, "d")["persistent"] == [BRIDGED]
 
 
 def test_hooks_and_rules_that_name_the_old_network_are_told_of(chamber: Chamber) -> None:

@@ -55,7 +55,7 @@ _BROKEN = frozenset({Code.INTERNAL_ERROR, Code.SYSTEM_ERROR, Code.RPC})
 """What a connection that broke says, in the domain of the transport (VIR_FROM_RPC)."""
 
 _LOG = "the daemon's log may say more: journalctl -u libvirtd -u virtqemud"
-_DENIED = "run as root (sudo)"
+_DENIED = "run as root (sudo), over a connection that may write"
 _REFUSED = "libvirt does not take this change; vmnet changed nothing else in this step"
 _HINTS: dict[int, str] = {
     Code.OPERATION_DENIED: _DENIED,
