@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from vmnet.errors import ToolError
 from vmnet.facts.lan import Mention
-from vmnet.host import process
+from vmnet.host import process, sysfs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 HOOKS = Path("/etc/libvirt/hooks")
+LEGACY_TABLES = Path("/proc/net/ip_tables_names")
 _BLOCK = re.compile(r"^\s*(table|chain)\s+(?:(?:ip|ip6|inet|bridge|arp|netdev)\s+)?(\S+)")
 _LIBVIRTS = re.compile(r"libvirt", re.IGNORECASE)
 
@@ -46,12 +47,28 @@ def _in_hooks(wanted: re.Pattern[str]) -> Iterator[Mention]:
 
 
 def _in_firewall(wanted: re.Pattern[str]) -> Iterator[Mention]:
+    yield from parse_ruleset(_printed("nft", "list", "ruleset"), wanted)
+    # The old interface, which nft does not show; asked for only where it is in use, for asking loads its modules.
+    if sysfs.read_text(LEGACY_TABLES):
+        yield from parse_saved(_printed("iptables-legacy-save"), wanted)
+
+
+def _printed(*argv: str) -> str:
     try:
-        listing = process.run(("nft", "list", "ruleset"), timeout_s=10).stdout
+        return process.run(argv, timeout_s=10).stdout
     except ToolError:
         # Not installed, or not root: what cannot be read is not known.
-        return
-    yield from parse_ruleset(listing, wanted)
+        return ""
+
+
+def parse_saved(listing: str, wanted: re.Pattern[str]) -> Iterator[Mention]:
+    """Yield the rules of `iptables-legacy-save` that match; libvirt's own chains are left out."""
+    table = ""
+    for line in listing.splitlines():
+        if line.startswith("*"):
+            table = line[1:]
+        elif line.startswith("-A ") and wanted.search(line) and not _LIBVIRTS.search(line.split()[1]):
+            yield Mention(place=f"iptables-legacy, table {table}, chain {line.split()[1]}", text=line)
 
 
 def parse_ruleset(listing: str, wanted: re.Pattern[str]) -> Iterator[Mention]:
