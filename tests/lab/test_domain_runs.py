@@ -212,13 +212,15 @@ def test_hooks_and_rules_that_name_the_old_network_are_told_of(chamber: Chamber)
         "mkdir -p /etc/libvirt/hooks; cat >/etc/libvirt/hooks/qemu; chmod +x /etc/libvirt/hooks/qemu", stdin=hook
     )
     rule = "nft add table ip own; nft add chain ip own mine; nft add rule ip own mine ip daddr 192.168.122.7 accept"
-    chamber.run(rule)
+    old = "FORWARD -d 192.168.122.8/32 -j ACCEPT"
+    chamber.run(f"{rule}; iptables-legacy -A {old}")
     try:
         said = chamber.vmnet("migrate-from-virbr0", "--plan").stdout
     finally:
-        chamber.run("rm /etc/libvirt/hooks/qemu; nft delete table ip own")
+        chamber.run(f"rm /etc/libvirt/hooks/qemu; nft delete table ip own; iptables-legacy -D {old}")
     assert "/etc/libvirt/hooks/qemu, line 2, names what the guests leave" in said
     assert "table own, chain mine, names what the guests leave: ip daddr 192.168.122.7 accept" in said
+    assert f"iptables-legacy, table filter, chain FORWARD, names what the guests leave: -A {old}" in said
     assert "LIBVIRT" not in said
 
 
