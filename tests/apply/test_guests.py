@@ -58,7 +58,7 @@ class Agents(Hypervisor):
 def test_what_an_agent_says_counts_more_than_what_was_heard() -> None:
     heard = Listener(heard=(at(ONE, "192.0.2.1/24", "tap"), at(TWO, "198.51.100.2/24", "tap")))
     agents = Agents(said=[at(ONE, "198.51.100.1/24", "agent")])
-    seen = watch({"web": {ONE}}, BEFORE, heard, agents, 30.0)
+    seen = watch({ONE, TWO}, {"web": {ONE}}, BEFORE, heard, agents)
     assert seen == [at(ONE, "198.51.100.1/24", "agent"), at(TWO, "198.51.100.2/24", "tap")]
 
 
@@ -66,13 +66,13 @@ def test_a_new_address_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr("time.sleep", slept.append)
     agents = Agents(said=[at(ONE, "192.0.2.1/24", "agent")] * 3 + [at(ONE, "198.51.100.1/24", "agent")])
-    assert watch({"web": {ONE}}, BEFORE, Listener(), agents, 30.0) == [at(ONE, "198.51.100.1/24", "agent")]
+    assert watch({ONE}, {"web": {ONE}}, BEFORE, Listener(), agents) == [at(ONE, "198.51.100.1/24", "agent")]
     assert len(slept) == 3
-    # Without a bounce nobody is waited for.
+    # Who was not made to ask is not waited for: one whose link is down, say.
     agents.said = [at(ONE, "192.0.2.1/24", "agent")]
-    assert watch({"web": {ONE}}, BEFORE, Listener(), agents, 0.0) == [at(ONE, "192.0.2.1/24", "agent")]
+    assert watch((), {"web": {ONE}}, BEFORE, Listener(), agents) == [at(ONE, "192.0.2.1/24", "agent")]
 
 
 def test_a_domain_that_is_gone_says_nothing() -> None:
     heard = Listener(heard=(at(ONE, "192.0.2.1/24", "tap"),))
-    assert watch({"web": {ONE}}, host(), heard, Agents(said=[None]), 0.0) == list(heard.heard)
+    assert watch((), {"web": {ONE}}, host(), heard, Agents(said=[None])) == list(heard.heard)

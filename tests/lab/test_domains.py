@@ -175,7 +175,7 @@ def test_replug_moves_it_at_once(chamber: Chamber) -> None:
 
 def test_a_link_that_is_down_stays_down(chamber: Chamber) -> None:
     define(chamber, "down", nic(1, "<link state='down'/>"), nic(2))
-    start(chamber, "down", leases=False)
+    start(chamber, "down")
     before = documents(chamber, "down")
     migrate(chamber, "--bounce", "1")
     assert changed_lines(before, documents(chamber, "down")) <= {"<source>", "<interface>"}

@@ -44,11 +44,6 @@ def _taps(plan: Plan, facts: Facts) -> dict[str, Mac]:
     return {i.target: i.mac for i in running if i.target and i.mac in moved}
 
 
-def bounces(plan: Plan) -> bool:
-    """Return whether guests are made to ask for an address."""
-    return any(isinstance(planned.step, steps.BounceLinks) for planned in plan.planned)
-
-
 def rows_now(plan: Plan, facts: Facts, listener: TapListener, uri: str) -> tuple[MovedInterface, ...]:
     """Return the plan's rows as they are after the run; waits for the guests that were made to ask."""
     if not plan.rows:
@@ -56,7 +51,7 @@ def rows_now(plan: Plan, facts: Facts, listener: TapListener, uri: str) -> tuple
     agents = _agents(plan, facts)
     # Only a connection that may write may ask an agent.
     with Hypervisor(uri, read_only=not agents) as libvirt:
-        seen = watch(agents, facts, listener, libvirt, RENEW_S if bounces(plan) else 0.0)
+        seen = watch(_asking(plan), agents, facts, listener, libvirt)
         return rows_after(plan.rows, libvirt.read_states(), seen)
 
 
@@ -67,14 +62,20 @@ def _agents(plan: Plan, facts: Facts) -> Agents:
     return {uuid: found for uuid, found in macs.items() if found}
 
 
+def _asking(plan: Plan) -> frozenset[Mac]:
+    """Return the MACs of those that were made to ask: one whose link is down, or that is paused, will not."""
+    bounces = (planned.step for planned in plan.planned if isinstance(planned.step, steps.BounceLinks))
+    return frozenset(link.mac for bounce in bounces for link in bounce.links)
+
+
 def watch(
-    agents: Agents, facts: Facts, listener: TapListener, libvirt: Hypervisor, seconds: float
+    asking: Collection[Mac], agents: Agents, facts: Facts, listener: TapListener, libvirt: Hypervisor
 ) -> list[GuestAddress]:
-    """Return the guests' addresses once all that can tell have a new one, at the latest after so many seconds. What an
-    agent says counts more than what was last heard on the tap."""
+    """Return the guests' addresses as soon as all that are `asking`, and of whom one hears, have a new one; after
+    `RENEW_S` seconds in any case. What an agent says counts more than what was last heard on the tap."""
     old = {address.interface.ip for address in facts.guest_addresses}
-    wanted = listener.macs.union(*agents.values())
-    deadline = time.monotonic() + seconds
+    wanted = listener.macs.union(*agents.values()).intersection(asking)
+    deadline = time.monotonic() + (RENEW_S if wanted else 0.0)
     while True:
         look = time.monotonic() + LOOK_S
         heard = listener.learn(min(LOOK_S, max(0.0, deadline - time.monotonic())), old)
