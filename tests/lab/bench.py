@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import bench_domains, bench_outage, recipe
+from .bench_report import conclude
 from .cut import Cut, measure
 from .errors import LabError
 from .machine import Lab
@@ -243,13 +243,7 @@ def _outage(arguments: argparse.Namespace) -> int:
 
 
 def _show(runs: Sequence[Run], output: str) -> int:
-    problems = missed(runs)
-    if output == "json":
-        print(json.dumps({"runs": [asdict(run) for run in runs], "missed": problems}, indent=1))
-    else:
-        print(table(runs))
-        print("\n" + ("\n".join(f"missed: {problem}" for problem in problems) or "vmnet: all figures met"))
-    return 1 if problems else 0
+    return conclude(runs, table(runs), missed(runs), output)
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import recipe
+from .bench_report import conclude
 from .chamber import Chamber
 from .errors import LabError
 from .progress import say, step
@@ -195,11 +194,4 @@ def run(releases: Sequence[str], ways: Sequence[str], sizes: Sequence[int], runs
             # The other ways are compared at the first size; the larger ones show how vmnet grows.
             taken = ways if domains == sizes[0] else [way for way in ways if way in ("vmnet", "floor")]
             timings += _measure(release, domains, taken, runs)
-    problems = missed(timings)
-    if output == "json":
-        print(json.dumps({"runs": [asdict(timing) for timing in timings], "missed": problems}, indent=1))
-    else:
-        print(table(timings))
-        print("\n" + ("\n".join(f"missed: {problem}" for problem in problems) or "vmnet: all figures met"))
-    sys.stdout.flush()
-    return 1 if problems else 0
+    return conclude(timings, table(timings), missed(timings), output)

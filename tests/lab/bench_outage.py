@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import recipe
+from .bench_report import conclude
 from .chamber import Chamber
 from .domains import define, mac, nic, start
 from .guests import addresses
@@ -126,11 +125,4 @@ def missed(outages: Sequence[Outage]) -> list[str]:
 def run(releases: Sequence[str], ways: Sequence[str], runs: int, output: str) -> int:
     """Measure and print; return 1 if vmnet misses its figure."""
     outages = [outage for name in releases for outage in measure(recipe.RELEASES[name].suite, ways, runs)]
-    problems = missed(outages)
-    if output == "json":
-        print(json.dumps({"runs": [asdict(outage) for outage in outages], "missed": problems}, indent=1))
-    else:
-        print(table(outages))
-        print("\n" + ("\n".join(f"missed: {problem}" for problem in problems) or "vmnet: all figures met"))
-    sys.stdout.flush()
-    return 1 if problems else 0
+    return conclude(outages, table(outages), missed(outages), output)
