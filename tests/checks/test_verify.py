@@ -126,6 +126,9 @@ def test_a_type_that_libvirt_cannot_move_waits_for_the_next_start() -> None:
     assert seen.ok
     assert "from its next start network host-bridge" in seen.seen
     assert "--replug" in seen.hint
+    passed = replace(own, source=Source(type="hostdev"), actual_type="hostdev")
+    found = check_host(samples.goal(), samples.with_domain(GOOD, "web01", running=(passed,)))
+    assert "power it off and on" in {f.hint for f in found if f.rule == "domain.documents"}
 
 
 @pytest.mark.parametrize(("rule", "subject", "facts"), SPOILT)

@@ -50,7 +50,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Of the tests that take turns, pass over one that the other release's run has taken."""
+    """Of the tests that take turns, pass over one that the other release's run has taken: its outcome stands in that
+    run's log, and if that run does not come to its end, scripts/test fails."""
     share = item.config.getoption("--lab-share")
     if share is None or not item.get_closest_marker("turns"):
         return

@@ -144,6 +144,7 @@ def test_what_cannot_move_while_it_runs_moves_with_the_next_start(chamber: Chamb
     said = chamber.vmnet(*words).stdout
     assert re.search(r"power it off and on|powered off", said)
     assert sources(chamber, "own") == {"running": [], "persistent": [BRIDGED]}
+    assert "nothing to do" in chamber.vmnet(*words).stdout
     chamber.vmnet("undo", "--yes")
     assert documents(chamber, "own") == before
 

@@ -188,6 +188,15 @@ def test_what_cannot_move_while_it_runs_moves_in_the_stored_document() -> None:
     assert "power it off and on" in row.remark
 
 
+def test_asked_again_it_waits_for_the_next_start_or_is_replugged() -> None:
+    there = domain("x", interface(3, "network='host-bridge'"), running=(STUCK,))
+    plan = attach(there, indexes=(1,))
+    assert plan.empty
+    assert plan.kept == ("x 52:54:00:00:53:03 goes to network host-bridge with its next start",)
+    steps = [item.step for item in attach(there, indexes=(1,), replug=True).planned]
+    assert [(step.scope, step.replug) for step in steps if isinstance(step, MoveInterface)] == [("running", True)]
+
+
 def test_replug_takes_it_out_and_puts_it_in() -> None:
     plan = attach(domain("x", DIRECT, running=(STUCK,)), indexes=(1,), replug=True)
     steps = [item.step for item in plan.planned if isinstance(item.step, MoveInterface)]

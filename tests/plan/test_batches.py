@@ -159,9 +159,9 @@ def test_agents_are_asked_where_there_are_some() -> None:
     plan = plan_migration(MigrationSpec(by_agent=True, no_canary=True), host(talks, mute))
     (bounce,) = (item.step for item in plan.planned if isinstance(item.step, BounceLinks))
     assert [(link.domain, link.agent) for link in bounce.links] == [("talks", True), ("mute", False)]
-    assert [row.remark.split(",")[0] for row in plan.rows] == [
-        "through its agent it asks for an address",
-        "its link goes down for 8 s",
+    assert [row.remark for row in plan.rows] == [
+        "through its agent it asks for an address, else its link goes down for 8 s",
+        "its link goes down for 8 s, so that it asks for an address",
     ]
     back = plan_domain_undo(plan.planned, host(on_the_bridge(talks), on_the_bridge(mute)))
     (bounce,) = (item.step for item in back.planned if isinstance(item.step, BounceLinks))

@@ -56,9 +56,7 @@ def conclude(journal: Journal, report: Report) -> RunResult:
     executor = _executor(journal, undone, report)
     try:
         if state is RunState.OPEN:
-            with guests.listening(plan, journal.facts()) as executor.listener:
-                take_up(plan, executor, journal, report)
-            result = _result(journal, plan)
+            result = _take_up_whole(plan, executor, journal, report)
         else:
             result = _carry_out_whole(plan, executor, journal, report)
         _note_undone(undone, journal)
@@ -97,6 +95,12 @@ def _result(journal: Journal, plan: Plan) -> RunResult:
     passed = tuple(entry.text for entry in journal.entries() if entry.event == "passed-over")
     done = len(plan.planned) - len(passed)
     return RunResult(run=journal.run, directory=str(journal.directory), plan=plan, done=done, passed_over=passed)
+
+
+def _take_up_whole(plan: Plan, executor: Executor, journal: Journal, report: Report) -> RunResult:
+    with guests.listening(plan, journal.facts()) as executor.listener:
+        take_up(plan, executor, journal, report)
+    return _result(journal, plan)
 
 
 def _carry_out_whole(plan: Plan, executor: Executor, journal: Journal, report: Report) -> RunResult:

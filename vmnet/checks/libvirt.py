@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmnet.checks.findings import LIBVIRT, NETLINK, Finding
+from vmnet.documents.interfaces import HOSTDEV
 from vmnet.plan.destination import describe
 from vmnet.plan.moves import LIVE_TYPES
 
@@ -142,12 +143,14 @@ def _plugged(domain: Domain, interface: Interface) -> Finding:
 
 
 def _waits_for_start(domain: Domain, interface: Interface, stored: Interface) -> Finding:
-    """libvirt cannot move one of this type while the domain runs."""
+    """libvirt cannot move one of this type while the domain runs; a device that is passed through is not replugged."""
+    replug = f", or sudo vmnet attach-domain {domain.name} --mac {interface.mac} --replug"
+    by_hand = interface.source.type == HOSTDEV
     return Finding(
         rule="domain.documents", layer="domain", subject=subject_of(domain, interface),
         wanted="running and persistent agree", source=LIBVIRT, ok=True,
         seen=f"running {describe(interface.source)}, from its next start {describe(stored.source)}",
-        hint=f"power it off and on, or sudo vmnet attach-domain {domain.name} --mac {interface.mac} --replug",
+        hint=f"power it off and on{'' if by_hand else replug}",
     )  # fmt: skip
 
 

@@ -45,7 +45,8 @@ Examples:
     "--replug",
     is_flag=True,
     help="Unplug an interface that libvirt cannot move while the VM runs (direct, user, ...), and plug it in there: "
-    "the guest sees it go and come. Without this it moves when the VM is next powered off and on.",
+    "the guest sees it go and come. Without this, and where a device is passed through, it moves when the VM is next "
+    "powered off and on.",
 )
 @click.option("--add", is_flag=True, help="Add a new interface instead of moving one.")
 @click.option("--model", metavar="MODEL", help="With --add: what the guest sees. Default: virtio.")

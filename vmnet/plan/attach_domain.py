@@ -47,6 +47,11 @@ def plan_attach_domain(spec: AttachSpec, facts: Facts) -> Plan:
         return Plan(command="attach-domain", kept=(f"{domain.name} is on {destination.words}{macs}",))
     if spec.replug:
         moves = [_replugged(move) for move in moves]
+    waiting = [move for move in moves if _waits(move)]
+    kept = tuple(f"{domain.name} {m.pair.either.mac} goes to {destination.words} with its next start" for m in waiting)
+    moves = [move for move in moves if move not in waiting]
+    if not moves:
+        return Plan(command="attach-domain", kept=kept)
     for move in moves:
         _refuse_unmovable(move, destination, facts)
 
@@ -57,7 +62,7 @@ def plan_attach_domain(spec: AttachSpec, facts: Facts) -> Plan:
     return Plan(
         command="attach-domain",
         planned=planned,
-        kept=tuple(lan_kept(facts)),
+        kept=(*kept, *lan_kept(facts)),
         warnings=(*destination.warnings, *lan_warnings(moves, facts)),
         rows=move_rows(moves, destination, planned, facts, renewal=spec),
     )
@@ -69,6 +74,12 @@ def _replugged(move: Move) -> Move:
     live = move.pair.running
     stuck = live is not None and bool(move.hindrance) and not move.fixed and live.actual_type != HOSTDEV
     return replace(move, replug=stuck)
+
+
+def _waits(move: Move) -> bool:
+    """Whether the stored document is there already, and the running one cannot follow before the next start."""
+    stays = not (move.persistent or move.running or move.replug or move.fixed)
+    return stays and move.pair.persistent is not None
 
 
 def _refuse_unmovable(move: Move, destination: Destination, facts: Facts) -> None:

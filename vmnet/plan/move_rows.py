@@ -76,7 +76,8 @@ def _notices(move: Move, renewal: Renewal) -> Iterator[str]:
     elif move.domain.state is DomainState.PAUSED:
         yield "paused: keeps its old address until it asks again"
     elif renewal.by_agent and move.domain.agent:
-        yield "through its agent it asks for an address"
+        otherwise = f", else its link goes down for {renewal.bounce_s} s" if renewal.bounce_s > 0 else ""
+        yield f"through its agent it asks for an address{otherwise}"
     elif renewal.bounce_s > 0:
         yield f"its link goes down for {renewal.bounce_s} s, so that it asks for an address"
     else:

@@ -172,6 +172,8 @@ def _bounce(step: steps.BounceLinks) -> str:
     agents = tuple(link for link in step.links if link.agent)
     others = tuple(link for link in step.links if not link.agent)
     asked = f"have the agents of {_domains(agents)} ask for new addresses" if agents else ""
+    if agents and step.seconds > 0:
+        asked += f" (where one does not, the link goes down for {step.seconds} s)"
     bounced = f"take the links of {_domains(others)} down for {step.seconds} s" if others else ""
     return ", and ".join(filter(None, (asked, bounced)))
 
