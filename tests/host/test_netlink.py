@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
+
+from vmnet.errors import LinkError
 from vmnet.host.netlink import read_links, read_rules
+from vmnet.host.rtnetlink import IPRoute, dump
 
 
 def test_the_rules_that_every_kernel_starts_with() -> None:
@@ -15,3 +20,30 @@ def test_the_rules_that_every_kernel_starts_with() -> None:
 def test_the_loopback_is_a_link() -> None:
     (loopback,) = [link for link in read_links() if link.ifname == "lo"]
     assert (loopback.ifindex, loopback.kind, loopback.controller) == (1, "", None)
+
+
+def test_a_torn_list_is_asked_for_again() -> None:
+    torn = [NetlinkDumpInterrupted(), NetlinkDumpInterrupted()]
+
+    def ask(ipr: IPRoute) -> int:
+        if torn:
+            raise torn.pop()
+        return len(list(ipr.get_links()))
+
+    assert dump(ask) == len(read_links())
+
+
+def test_lists_that_are_torn_every_time_are_an_error_of_ours() -> None:
+    def ask(_: IPRoute) -> int:
+        raise NetlinkDumpInterrupted
+
+    with pytest.raises(LinkError, match="while they were read"):
+        dump(ask)
+
+
+def test_what_the_kernel_refuses_is_said() -> None:
+    def ask(_: IPRoute) -> int:
+        raise NetlinkError(1)
+
+    with pytest.raises(LinkError, match="Operation not permitted"):
+        dump(ask)

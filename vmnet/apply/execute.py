@@ -14,7 +14,7 @@ from vmnet.apply.move_interfaces import move_persistent
 from vmnet.apply.untouched import prove_untouched
 from vmnet.apply.waits import wait
 from vmnet.errors import HypervisorError, LinkError, ToolError
-from vmnet.host import netlink, nmcli, process, profile_files
+from vmnet.host import link_changes, nmcli, process, profile_files
 from vmnet.host.hypervisor import Hypervisor
 from vmnet.host.probes import try_probes
 from vmnet.plan import steps
@@ -95,8 +95,8 @@ class Executor:
                 if not undoing or profile_files.active_uuid(ifname):
                     _run(step, may_be_gone=undoing)
             case steps.FlapLink(ifname=ifname):
-                netlink.set_up(ifname, up=False)
-                netlink.set_up(ifname, up=True)
+                link_changes.set_up(ifname, up=False)
+                link_changes.set_up(ifname, up=True)
             case steps.KeepMac():
                 _keep_mac(step)
             case steps.LetSettle(seconds=seconds):
@@ -104,9 +104,9 @@ class Executor:
             case steps.AddRoutes(routes=routes):
                 # On a way back they only shorten the cut.
                 with suppress(LinkError) if undoing else nullcontext():
-                    netlink.add_routes(routes)
+                    link_changes.add_routes(routes)
             case steps.RemoveRoutes(routes=routes):
-                netlink.remove_routes(routes)
+                link_changes.remove_routes(routes)
             case steps.ProveUntouched():
                 prove_untouched(step, self.copies)
             case _:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vmnet.documents.domains import find_interface
 from vmnet.documents.interfaces import HOSTDEV, with_filter, with_source
 from vmnet.errors import Conflict, HypervisorError, LinkError
-from vmnet.host import netlink, sysfs
+from vmnet.host import link_changes, sysfs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,8 +30,8 @@ class Taps:
 
     read_controller: Callable[[str], str | None] = sysfs.read_controller
     read_mtu: Callable[[str], int | None] = sysfs.read_mtu
-    set_controller: Callable[[str, str | None], None] = netlink.set_controller
-    set_mtu: Callable[[str, int], None] = netlink.set_mtu
+    set_controller: Callable[[str, str | None], None] = link_changes.set_controller
+    set_mtu: Callable[[str, int], None] = link_changes.set_mtu
     sleep: Callable[[float], None] = sleep
 
 

@@ -17,7 +17,7 @@ from vmnet.apply.second_pass import look_again
 from vmnet.apply.take_up import take_up
 from vmnet.apply.undo_script import point_to_undo_script, write_undo_script
 from vmnet.errors import ToolError, VmnetError
-from vmnet.host import netlink
+from vmnet.host import rtnetlink
 from vmnet.host.profile_files import copy_profiles, read_saved
 from vmnet.plan import steps
 
@@ -52,7 +52,7 @@ def conclude(journal: Journal, report: Report) -> RunResult:
     if state not in (RunState.UNUSED, RunState.OPEN):
         raise ToolError(f"run {journal.run} is over: {state}", "run the command again; vmnet verify shows the state")
     if any(isinstance(planned.step, steps.HostStep) for planned in plan.planned):
-        netlink.load()
+        rtnetlink.load()
     executor = _executor(journal, undone, report)
     try:
         if state is RunState.OPEN:

@@ -1,20 +1,20 @@
-"""The kernel's links, addresses and routes through rtnetlink (pyroute2), and the few changes made directly there."""
+"""The kernel's links, addresses, routes, rules and neighbours, as rtnetlink lists them."""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from vmnet.errors import LinkError
 from vmnet.facts import Address, BondState, Link, Route
 from vmnet.host import sysfs
+from vmnet.host.rtnetlink import dump, index_of
 from vmnet.names import Mac, parse_mac
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
+    from vmnet.host.rtnetlink import Message
     from vmnet.spec import IpAddress
 
 _IFF_UP = 0x1
@@ -24,8 +24,6 @@ _IFA_F_TENTATIVE = 0x40 | 0x08
 """IFA_F_TENTATIVE | IFA_F_DADFAILED."""
 _MAIN_TABLE = 254
 _UNICAST = 1
-_STATIC = 4
-_LINK_SCOPE = 253
 _SCOPES = {0: "global", 200: "site", 253: "link", 254: "host"}
 _BOND_MODES = (
     "balance-rr",
@@ -39,34 +37,6 @@ _BOND_MODES = (
 _LACP_RATES = ("slow", "fast")
 _NEIGHBOUR_FAILED = 0x20 | 0x01
 """NUD_FAILED | NUD_INCOMPLETE."""
-
-
-class _Message(Protocol):
-    def __getitem__(self, key: str) -> int: ...
-    def get_attr(self, name: str) -> object: ...
-    def get_nested(self, *names: str) -> object: ...
-
-
-class _IPRoute(Protocol):
-    def get_links(self) -> Iterator[_Message]: ...
-    def get_addr(self) -> Iterator[_Message]: ...
-    def get_routes(self, **match: int) -> Iterator[_Message]: ...
-    def get_rules(self, **match: int) -> Iterator[_Message]: ...
-    def get_neighbours(self, **match: int) -> Iterator[_Message]: ...
-    def link(self, command: str, **values: object) -> object: ...
-    def route(self, command: str, **values: object) -> object: ...
-
-
-@contextmanager
-def _iproute() -> Iterator[_IPRoute]:
-    from pyroute2 import IPRoute
-    from pyroute2.netlink.exceptions import NetlinkError
-
-    try:
-        with IPRoute() as ipr:
-            yield ipr
-    except NetlinkError as error:
-        raise LinkError(f"the kernel refused: {error}") from error
 
 
 def _text(value: object) -> str | None:
@@ -83,25 +53,18 @@ def _mac(value: object) -> Mac | None:
     return parse_mac(text) if text and len(text) == 17 else None
 
 
-def load() -> None:
-    """Import pyroute2 now: it takes seconds on a slow host, and is not to take them in the middle of a change.
-
-    Raises:
-        LinkError: the kernel does not answer.
-    """
-    with _iproute():
-        return
-
-
 def read_links() -> tuple[Link, ...]:
     """Return all links of this network namespace, by ifindex, with what sysfs adds to them."""
-    with _iproute() as ipr:
-        messages = list(ipr.get_links())
-    names = {message["index"]: _text(message.get_attr("IFLA_IFNAME")) or "" for message in messages}
+    messages = dump(lambda ipr: list(ipr.get_links()))
+    names = _names(messages)
     return tuple(_link(message, names) for message in sorted(messages, key=lambda message: message["index"]))
 
 
-def _link(message: _Message, names: dict[int, str]) -> Link:
+def _names(links: Iterable[Message]) -> dict[int, str]:
+    return {message["index"]: _text(message.get_attr("IFLA_IFNAME")) or "" for message in links}
+
+
+def _link(message: Message, names: dict[int, str]) -> Link:
     ifname = names[message["index"]]
     kind = _text(message.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND")) or ""
     controller = _number(message.get_attr("IFLA_MASTER"))
@@ -133,7 +96,7 @@ def _link(message: _Message, names: dict[int, str]) -> Link:
     )
 
 
-def _bond(message: _Message, names: dict[int, str]) -> BondState:
+def _bond(message: Message, names: dict[int, str]) -> BondState:
     def data(*path: str) -> object:
         return message.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA", *path)
 
@@ -153,9 +116,8 @@ def _bond(message: _Message, names: dict[int, str]) -> BondState:
 
 def read_addresses() -> tuple[Address, ...]:
     """Return all addresses with the links they stand on."""
-    with _iproute() as ipr:
-        names = {message["index"]: _text(message.get_attr("IFLA_IFNAME")) or "" for message in ipr.get_links()}
-        messages = list(ipr.get_addr())
+    links, messages = dump(lambda ipr: (list(ipr.get_links()), list(ipr.get_addr())))
+    names = _names(links)
     found = []
     for message in messages:
         # IFA_LOCAL is ours on a point-to-point link, IFA_ADDRESS the peer; IPv6 has IFA_ADDRESS only.
@@ -176,12 +138,11 @@ def read_addresses() -> tuple[Address, ...]:
 
 def read_routes() -> tuple[Route, ...]:
     """Return the unicast routes of the main table, IPv4 and IPv6."""
-    with _iproute() as ipr:
-        names = {message["index"]: _text(message.get_attr("IFLA_IFNAME")) or "" for message in ipr.get_links()}
-        messages = [message for message in ipr.get_routes() if message["type"] == _UNICAST]
+    links, messages = dump(lambda ipr: (list(ipr.get_links()), list(ipr.get_routes())))
+    names = _names(links)
     routes = []
     for message in messages:
-        if (_number(message.get_attr("RTA_TABLE")) or message["table"]) != _MAIN_TABLE:
+        if message["type"] != _UNICAST or (_number(message.get_attr("RTA_TABLE")) or message["table"]) != _MAIN_TABLE:
             continue
         destination = _text(message.get_attr("RTA_DST"))
         gateway = _text(message.get_attr("RTA_GATEWAY"))
@@ -201,12 +162,12 @@ def read_routes() -> tuple[Route, ...]:
 
 def read_rules() -> tuple[str, ...]:
     """Return the rules that choose a routing table, as text: "100: from 10.0.0.3/32 to all lookup 7"."""
-    with _iproute() as ipr:
-        messages = [message for family in (socket.AF_INET, socket.AF_INET6) for message in ipr.get_rules(family=family)]
+    families = (socket.AF_INET, socket.AF_INET6)
+    messages = dump(lambda ipr: [message for family in families for message in ipr.get_rules(family=family)])
     return tuple(_rule(message) for message in messages)
 
 
-def _rule(message: _Message) -> str:
+def _rule(message: Message) -> str:
     ends = {}
     for name, attribute, length in (("from", "FRA_SRC", "src_len"), ("to", "FRA_DST", "dst_len")):
         address = _text(message.get_attr(attribute))
@@ -220,79 +181,9 @@ def _rule(message: _Message) -> str:
 
 def read_neighbour(address: IpAddress, ifname: str | None = None) -> Mac | None:
     """Return the MAC that answered for `address`, on the link or (None) on any; None when none did (yet)."""
-    index = None if ifname is None else _index(ifname)
-    with _iproute() as ipr:
-        for message in ipr.get_neighbours():
-            same = _text(message.get_attr("NDA_DST")) == str(address) and index in (None, message["ifindex"])
-            if same and not message["state"] & _NEIGHBOUR_FAILED:
-                return _mac(message.get_attr("NDA_LLADDR"))
+    index = None if ifname is None else index_of(ifname)
+    for message in dump(lambda ipr: list(ipr.get_neighbours())):
+        same = _text(message.get_attr("NDA_DST")) == str(address) and index in (None, message["ifindex"])
+        if same and not message["state"] & _NEIGHBOUR_FAILED:
+            return _mac(message.get_attr("NDA_LLADDR"))
     return None
-
-
-def _index(ifname: str) -> int:
-    index = sysfs.read_int(sysfs.NET / ifname / "ifindex")
-    if index is None:
-        raise LinkError(f"there is no link {ifname}")
-    return index
-
-
-def set_up(ifname: str, *, up: bool) -> None:
-    """Set a link up or down.
-
-    Raises:
-        LinkError: it is not there, or the kernel refused.
-    """
-    with _iproute() as ipr:
-        ipr.link("set", index=_index(ifname), state="up" if up else "down")
-
-
-def set_controller(ifname: str, controller: str | None) -> None:
-    """Make the link a port of `controller`; None takes it out.
-
-    Raises:
-        LinkError: one of them is not there, or the kernel refused.
-    """
-    with _iproute() as ipr:
-        ipr.link("set", index=_index(ifname), master=_index(controller) if controller else 0)
-
-
-def set_mtu(ifname: str, mtu: int) -> None:
-    """Set the link's MTU in bytes.
-
-    Raises:
-        LinkError: it is not there, or the kernel refused.
-    """
-    with _iproute() as ipr:
-        ipr.link("set", index=_index(ifname), mtu=mtu)
-
-
-def add_routes(routes: Iterable[Route]) -> None:
-    """Add routes to the main table; one with the same destination and metric is replaced.
-
-    Raises:
-        LinkError: a link is not there, or the kernel refused.
-    """
-    with _iproute() as ipr:
-        for route in routes:
-            ipr.route("replace", **_spelt(route))
-
-
-def remove_routes(routes: Iterable[Route]) -> None:
-    """Remove routes from the main table; those that are gone, with their link or without, are no failure."""
-    for route in routes:
-        with suppress(LinkError), _iproute() as ipr:
-            ipr.route("del", **_spelt(route))
-
-
-def _spelt(route: Route) -> dict[str, object]:
-    said = {
-        "dst": str(route.destination or "default"),
-        "oif": _index(route.ifname),
-        "priority": route.metric,
-        "gateway": str(route.gateway) if route.gateway is not None else None,
-        "prefsrc": str(route.source) if route.source is not None else None,
-        "table": _MAIN_TABLE,
-        "proto": _STATIC,
-        "scope": _LINK_SCOPE if route.gateway is None else 0,
-    }
-    return {key: value for key, value in said.items() if value is not None}
