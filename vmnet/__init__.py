@@ -17,13 +17,27 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from vmnet.look import SYSTEM_URI as SYSTEM_URI
+from vmnet.look import ask_lan as ask_lan
+from vmnet.look import deduce_goal as deduce_goal
+from vmnet.look import diagnose as diagnose
+from vmnet.look import find_duplicates as find_duplicates
+from vmnet.look import find_mentions as find_mentions
+from vmnet.look import last_goal as last_goal
+from vmnet.look import read_facts as read_facts
+from vmnet.look import read_rules as read_rules
+from vmnet.look import read_runs as read_runs
+from vmnet.look import verify as verify
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vmnet.apply.history import RunRecord as RunRecord
     from vmnet.apply.progress import Progress as Progress
     from vmnet.apply.result import RunResult as RunResult
+    from vmnet.checks.doctor import Trouble as Trouble
     from vmnet.checks.findings import Finding as Finding
+    from vmnet.checks.rules import Rule as Rule
     from vmnet.facts import Facts as Facts
     from vmnet.plan.steps import HostGoal as HostGoal
     from vmnet.plan.steps import Plan as Plan
@@ -41,6 +55,7 @@ __all__ = [
     "ask_lan",
     "confirm",
     "deduce_goal",
+    "diagnose",
     "find_duplicates",
     "find_mentions",
     "follow",
@@ -50,35 +65,11 @@ __all__ = [
     "plan_migration",
     "plan_undo",
     "read_facts",
+    "read_rules",
     "read_runs",
     "undo",
     "verify",
 ]
-
-SYSTEM_URI = "qemu:///system"
-
-
-def read_facts(
-    *, uri: str = SYSTEM_URI, hypervisor: bool = True, host: bool = True, probes: tuple[str, ...] | None = None
-) -> Facts:
-    """Read the kernel's links, NetworkManager's profiles and libvirt's networks and domains.
-
-    Args:
-        uri: the hypervisor's URI.
-        hypervisor: False leaves libvirt out.
-        host: False leaves NetworkManager and all that host-setup alone asks for out; for domains that is enough.
-        probes: for host-setup: ask gateways, name servers and the SSH peer whether they answer, and run these commands
-            of your own; None: do not.
-
-    Returns:
-        The facts; a daemon that does not answer is noted in them (`nm_problem`, `libvirt_problem`).
-
-    Raises:
-        SpecError: a command cannot be read.
-    """
-    read = import_module("vmnet.host.gather").read_facts
-    facts: Facts = read(uri=uri, hypervisor=hypervisor, host=host, probes=probes)
-    return facts
 
 
 def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
@@ -91,19 +82,6 @@ def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
     """
     plan: Plan = import_module("vmnet.plan.host_setup").plan_host_setup(spec, facts)
     return plan
-
-
-def find_duplicates(plan: Plan, facts: Facts) -> Facts:
-    """Ask the LAN by ARP who has the static addresses that are new to this host; takes a second, and root.
-
-    Args:
-        plan: of `plan_host_setup`; where the facts that come back have `duplicates`, plan again with them.
-
-    Returns:
-        The facts with `duplicates`; unchanged where there is nothing to ask for, or without root.
-    """
-    found: Facts = import_module("vmnet.apply.duplicates").find_duplicates(plan, facts)
-    return found
 
 
 def plan_attach_domain(spec: AttachSpec, facts: Facts) -> Plan:
@@ -126,31 +104,6 @@ def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
     """
     plan: Plan = import_module("vmnet.plan.migrate_from_virbr0").plan_migration(spec, facts)
     return plan
-
-
-def ask_lan(plan: Plan, facts: Facts) -> Facts:
-    """Ask the LAN that running domains are to go to whether it answers DHCP, and other MACs than the host's; takes some
-    seconds, and root.
-
-    Args:
-        plan: of `plan_migration` or `plan_attach_domain`; where the facts that come back have `lan`, plan again with
-            them.
-
-    Returns:
-        The facts with `lan`; unchanged where no running domain moves, or where it cannot be asked from here.
-    """
-    asked: Facts = import_module("vmnet.apply.ask_lan").ask_lan(plan, facts)
-    return asked
-
-
-def find_mentions(network: str, facts: Facts) -> Facts:
-    """Find what else on this host names a network that domains are to leave: hooks of libvirt, rules of the firewall.
-
-    Returns:
-        The facts with `mentions`, which `plan_migration` warns of; rules of the firewall need root.
-    """
-    found: Facts = import_module("vmnet.apply.find_mentions").find_mentions(network, facts)
-    return found
 
 
 def plan_undo(facts: Facts, run: str | None = None) -> Plan:
@@ -229,48 +182,3 @@ def confirm(run: str | None = None) -> str:
     """
     confirmed: str = import_module("vmnet.apply.confirm").confirm(run)
     return confirmed
-
-
-def read_runs(run: str | None = None) -> tuple[RunRecord, ...]:
-    """Return what became of the runs on this host, oldest first; of one of them, where `run` names it.
-
-    Raises:
-        SpecError: there is no such run.
-        PermissionError: only root may read the journals.
-    """
-    history = import_module("vmnet.apply.history")
-    records: tuple[RunRecord, ...] = history.read_runs() if run is None else (history.read_run(run),)
-    return records
-
-
-def last_goal() -> HostGoal | None:
-    """Return what the last host-setup run that stands aimed at; None when there is none, or without root."""
-    goal: HostGoal | None = import_module("vmnet.apply.undo").last_goal()
-    return goal
-
-
-def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None = None) -> HostGoal:
-    """Work out what a host is meant to be from its profiles, where no run tells it.
-
-    Args:
-        facts: the host as it is.
-        bridge: the bridge's name; None: br0.
-        network: the libvirt network's name; None: host-bridge.
-    """
-    goal: HostGoal = import_module("vmnet.checks.goal").deduce_goal(facts, bridge=bridge, network=network)
-    return goal
-
-
-def verify(goal: HostGoal | None, facts: Facts, plan: Plan | None = None) -> tuple[Finding, ...]:
-    """Compare what is wanted with what nmcli, the kernel and libvirt show.
-
-    Args:
-        goal: from `last_goal` or a plan; None: as `deduce_goal` works it out.
-        facts: read after the change.
-        plan: a domain plan that was carried out: what it moved is looked at, too.
-
-    Returns:
-        One finding a line; `ok` is False where something differs.
-    """
-    findings: tuple[Finding, ...] = import_module("vmnet.checks.verify").check_host(goal, facts, plan)
-    return findings

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from tests import facts_samples
 from vmnet.apply.progress import Event, Progress
 from vmnet.apply.result import RunResult
+from vmnet.checks.doctor import Trouble, diagnose
 from vmnet.checks.goal import deduce_goal
+from vmnet.checks.rules import Rule, read_rules
 from vmnet.checks.verify import check_host
 from vmnet.cli import main
 from vmnet.cli.session import Session
@@ -54,7 +56,13 @@ class MadeUpHost:
     reads: list[dict[str, Any]] = field(default_factory=list)
 
     def read_facts(
-        self, *, uri: str = "", hypervisor: bool = True, host: bool = True, probes: tuple[str, ...] | None = None
+        self,
+        *,
+        uri: str = "",
+        hypervisor: bool = True,
+        host: bool = True,
+        probes: tuple[str, ...] | None = None,
+        closely: bool = False,
     ) -> Facts:
         self.reads.append({"uri": uri, "hypervisor": hypervisor, "host": host})
         return self.facts
@@ -119,6 +127,12 @@ class MadeUpHost:
 
     def deduce_goal(self, facts: Facts, *, bridge: str | None = None, network: str | None = None) -> HostGoal:
         return deduce_goal(facts, bridge=bridge, network=network)
+
+    def diagnose(self, goal: HostGoal | None, facts: Facts) -> tuple[Trouble, ...]:
+        return diagnose(goal, facts)
+
+    def read_rules(self) -> dict[str, Rule]:
+        return read_rules()
 
     def verify(self, goal: HostGoal | None, facts: Facts, plan: Plan | None = None) -> tuple[Finding, ...]:
         return check_host(goal, facts, plan)

@@ -1,4 +1,4 @@
-"""docs/commands.md and docs/rules.md against the code; `pytest --regenerate` writes their tables anew."""
+"""docs/commands.md, rules.md and pains.md against the code; `pytest --regenerate` writes their tables anew."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import click
 import pytest
 
 from vmnet import errors
-from vmnet.checks.verify import MOVE_RULES, RULES
+from vmnet.checks.findings import LAYERS
+from vmnet.checks.rules import read_pains, read_rules
 from vmnet.cli import group
 from vmnet.cli.commands import COMMANDS, load
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
 RULES_PAGE = ROOT / "docs" / "rules.md"
+PAINS_PAGE = ROOT / "docs" / "pains.md"
 GOLDEN = ROOT / "tests" / "report" / "golden"
 
 
@@ -43,11 +45,31 @@ def option_table(name: str) -> str:
     return "\n".join(["", *rows, ""])
 
 
-def rule_table() -> str:
-    rows = ["", "| rule | what it looks at |", "|---|---|"]
-    for rule in (*RULES, *MOVE_RULES):
-        names, _, text = (rule.__doc__ or "").partition(": ")
-        rows.append(f"| {', '.join(f'`{name}`' for name in names.split(', '))} | {' '.join(text.split())} |")
+def rule_list() -> str:
+    """All rules in words, by layer."""
+    rules = read_rules().values()
+    lines = [""]
+    for layer in LAYERS:
+        mine = [rule for rule in rules if rule.layer == layer]
+        lines += [f"## {layer[0].upper()}{layer[1:]}", ""] if mine else []
+        for rule in mine:
+            pains = f" Pains {', '.join(map(str, rule.pains))}." if rule.pains else ""
+            lines += [
+                f"- **`{rule.id}`** ({rule.severity}): {rule.title}.",
+                f"  {rule.why}",
+                f"  *Helps:* {rule.fix}{pains}",
+            ]
+        lines += [""] if mine else []
+    return "\n".join(lines)
+
+
+def pain_table() -> str:
+    """All pains, and what answers each."""
+    rows = ["", "| | what goes wrong | answered by |", "|---|---|---|"]
+    for pain in read_pains().values():
+        answers = [f"`{rule.id}`" for rule in read_rules().values() if pain.number in rule.pains]
+        answers = [*([pain.prevented_by] if pain.prevented_by else []), *([", ".join(answers)] if answers else [])]
+        rows.append(f"| {pain.number} | {pain.title} | {'; found by '.join(answers) or pain.reason} |")
     return "\n".join([*rows, ""])
 
 
@@ -68,7 +90,11 @@ def test_every_option_is_documented(name: str, regenerate: bool) -> None:
 
 
 def test_every_rule_is_documented(regenerate: bool) -> None:
-    compare(RULES_PAGE, "rules", rule_table(), regenerate=regenerate)
+    compare(RULES_PAGE, "rules", rule_list(), regenerate=regenerate)
+
+
+def test_every_pain_is_documented(regenerate: bool) -> None:
+    compare(PAINS_PAGE, "pains", pain_table(), regenerate=regenerate)
 
 
 def test_every_exit_code_is_documented() -> None:

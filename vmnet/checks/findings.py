@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NETLINK = "kernel (netlink)"
 SYSFS = "kernel (sysfs)"
@@ -10,20 +14,39 @@ NMCLI = "nmcli"
 LIBVIRT = "libvirt"
 RESOLVER = "resolver"
 
+LAYERS = (
+    "NetworkManager",
+    "boot",
+    "NIC",
+    "bond",
+    "LACP",
+    "bridge",
+    "filter",
+    "address",
+    "route",
+    "DNS",
+    "management",
+    "network",
+    "domain",
+)
+"""The order of reports: from the cable up."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One line of verify.
+    """One thing that was looked at.
 
     Args:
         rule: the rule's stable id ("bond.mode").
-        layer: NetworkManager, NIC, bond, LACP, bridge, address, route, DNS, management, network, domain.
+        layer: one of `LAYERS`.
         subject: the link, network or domain it is about.
         wanted: what should be there, for people.
         seen: what is there, for people.
-        source: who said so: one of the constants above.
+        source: who said so: one of the constants above, or the file.
         ok: whether seen is as wanted.
         hint: what to do when it is not; beside an `ok` it makes the finding a note.
+        shown_by: the command that shows what was seen.
+        fix: commands that put it right, ready to paste, in order.
     """
 
     rule: str
@@ -34,3 +57,18 @@ class Finding:
     source: str
     ok: bool
     hint: str = ""
+    shown_by: str = ""
+    fix: tuple[str, ...] = ()
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the findings by layer, within it by subject, and what several sources say of one wish side by side."""
+    found = tuple(findings)
+    subjects = list(dict.fromkeys((finding.layer, finding.subject) for finding in found))
+    wishes = list(dict.fromkeys((finding.layer, finding.subject, finding.wanted) for finding in found))
+
+    def place(finding: Finding) -> tuple[int, int, int]:
+        subject = (finding.layer, finding.subject)
+        return LAYERS.index(finding.layer), subjects.index(subject), wishes.index((*subject, finding.wanted))
+
+    return tuple(sorted(found, key=place))

@@ -1,26 +1,22 @@
 """verify: wanted is a subset of seen, layer by layer, from nmcli, the kernel and libvirt side by side.
 
-Each rule is a function that yields one finding for each thing it looks at. A rule says nothing about what is not
-there: the layer's own `.link` or `.state` rule has said so.
+Each check is a function that yields one finding for each thing it looks at. It says nothing about what is not there:
+the layer's own `.link` or `.state` rule has said so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from vmnet.checks import layer3, libvirt, links, moves, profiles
-from vmnet.checks.findings import Finding
+from vmnet.checks.findings import Finding, in_order
 from vmnet.checks.goal import deduce_goal
 from vmnet.facts import Facts
 from vmnet.plan.steps import HostGoal, Plan
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+Check = Callable[[HostGoal, Facts], Iterator[Finding]]
 
-Rule = Callable[[HostGoal, Facts], Iterator[Finding]]
-
-RULES: tuple[Rule, ...] = (
+CHECKS: tuple[Check, ...] = (
     profiles.network_manager,
     links.nic_link,
     links.nic_controller,
@@ -61,29 +57,14 @@ RULES: tuple[Rule, ...] = (
     libvirt.domain_saves,
     libvirt.domains_left,
 )
-"""All rules of verify."""
+"""All that verify looks at."""
 
-MOVE_RULES: tuple[Callable[[Plan, Facts], Iterator[Finding]], ...] = (
+MOVE_CHECKS: tuple[Callable[[Plan, Facts], Iterator[Finding]], ...] = (
     moves.interfaces_moved,
     moves.interfaces_added,
     moves.saved_states_rewritten,
 )
 """What is looked at besides, right after a domain plan."""
-
-LAYERS = (
-    "NetworkManager",
-    "NIC",
-    "bond",
-    "LACP",
-    "bridge",
-    "address",
-    "route",
-    "DNS",
-    "management",
-    "network",
-    "domain",
-)
-"""The order of the report: from the cable up."""
 
 
 def check_host(goal: HostGoal | None, facts: Facts, plan: Plan | None = None) -> tuple[Finding, ...]:
@@ -95,20 +76,7 @@ def check_host(goal: HostGoal | None, facts: Facts, plan: Plan | None = None) ->
         plan: a domain plan that was carried out; what it moved is looked at, too.
     """
     wanted = goal or deduce_goal(facts)
-    findings = [finding for rule in RULES for finding in rule(wanted, facts)]
+    findings = [finding for check in CHECKS for finding in check(wanted, facts)]
     if plan is not None:
-        findings += [finding for move_rule in MOVE_RULES for finding in move_rule(plan, facts)]
+        findings += [finding for move_check in MOVE_CHECKS for finding in move_check(plan, facts)]
     return in_order(findings)
-
-
-def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return the findings by layer, within it by subject, and what several sources say of one wish side by side."""
-    found = tuple(findings)
-    subjects = list(dict.fromkeys((finding.layer, finding.subject) for finding in found))
-    wishes = list(dict.fromkeys((finding.layer, finding.subject, finding.wanted) for finding in found))
-
-    def place(finding: Finding) -> tuple[int, int, int]:
-        subject = (finding.layer, finding.subject)
-        return LAYERS.index(finding.layer), subjects.index(subject), wishes.index((*subject, finding.wanted))
-
-    return tuple(sorted(found, key=place))

@@ -45,6 +45,12 @@ def runs(context: click.Context, _parameter: click.Parameter, begun: str) -> lis
     return [name for name in reversed(names) if name.startswith(begun)]
 
 
+def rules(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Offer the rules of verify and doctor."""
+    session: Session = context.find_root().obj
+    return [rule for rule in session.api.read_rules() if rule.startswith(begun)]
+
+
 def _offered(context: click.Context, begun: str, names: Callable[[Facts], list[str]]) -> list[str]:
     session: Session = context.find_root().obj
     try:

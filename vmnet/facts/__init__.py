@@ -3,6 +3,7 @@
 Values are canonical: MACs in lower case, tuples sorted, units in the names. Nothing here touches the outside.
 """
 
+from vmnet.facts.boot import Boot, Unread
 from vmnet.facts.dependents import Dependent
 from vmnet.facts.everything import Facts
 from vmnet.facts.host import (
@@ -41,6 +42,7 @@ __all__ = [
     "Address",
     "Answer",
     "BondState",
+    "Boot",
     "BridgeState",
     "Dependent",
     "Device",
@@ -67,4 +69,5 @@ __all__ = [
     "SshSession",
     "SwitchPort",
     "Tool",
+    "Unread",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from vmnet.facts.boot import Boot, Unread
 from vmnet.facts.dependents import Dependent
 from vmnet.facts.host import Address, Device, Duplicate, Link, Profile, Route, SshSession, SwitchPort
 from vmnet.facts.lan import LanAnswer, Mention
@@ -53,6 +54,10 @@ class Facts:
     """What the LAN said that domains are to go to, after `ask_lan`."""
     mentions: tuple[Mention, ...] = ()
     """Hooks and firewall rules that name the network to leave, after `find_mentions`."""
+    boot: Boot | None = None
+    """What the next boot makes of it, where it was looked at closely, as doctor does. None: it was not."""
+    unread: tuple[Unread, ...] = ()
+    """What could not be read."""
 
     def link(self, ifname: str | None) -> Link | None:
         """Return the link called `ifname`."""

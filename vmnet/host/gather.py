@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from vmnet.errors import HypervisorError, ToolError
 from vmnet.facts import Facts, Probe, ProbeKind
 from vmnet.host import netlink, nmcli, sysfs
+from vmnet.host.closely import read_closely
 from vmnet.host.dependents import read_dependents
 from vmnet.host.hypervisor import Hypervisor
 from vmnet.host.lldp import read_switch_ports
@@ -25,7 +26,14 @@ MACHINE_ID = Path("/etc/machine-id")
 RESOLV_CONF = Path("/etc/resolv.conf")
 
 
-def read_facts(*, uri: str, hypervisor: bool = True, host: bool = True, probes: tuple[str, ...] | None = None) -> Facts:
+def read_facts(
+    *,
+    uri: str,
+    hypervisor: bool = True,
+    host: bool = True,
+    probes: tuple[str, ...] | None = None,
+    closely: bool = False,
+) -> Facts:
     """Read the kernel's links, NetworkManager's profiles and libvirt's objects.
 
     A daemon that is not there is noted in the record (`nm_problem`, `libvirt_problem`), not raised: what then may
@@ -37,6 +45,7 @@ def read_facts(*, uri: str, hypervisor: bool = True, host: bool = True, probes: 
         host: whether to ask NetworkManager, and who else has to do with the links; False: the kernel and libvirt alone,
             which is all that domains need and takes a fraction of the time.
         probes: ask gateways, name servers and the SSH peer whether they answer, and run these commands; None: do not.
+        closely: read what doctor looks at besides.
 
     Raises:
         SpecError: a command cannot be read.
@@ -59,7 +68,8 @@ def read_facts(*, uri: str, hypervisor: bool = True, host: bool = True, probes: 
         facts = replace(facts, switch_ports=read_switch_ports(facts.profiles))
     if probes is not None:
         facts = replace(facts, answers=try_probes(_probes_of(facts, probes)))
-    return _with_hypervisor(facts, uri) if hypervisor else facts
+    facts = _with_hypervisor(facts, uri) if hypervisor else facts
+    return read_closely(facts) if closely else facts
 
 
 def read_link_facts() -> Facts:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from vmnet.apply.history import RunRecord
     from vmnet.apply.progress import Progress
     from vmnet.apply.result import RunResult
+    from vmnet.checks.doctor import Trouble
     from vmnet.checks.findings import Finding
+    from vmnet.checks.rules import Rule
+    from vmnet.facts import Unread
     from vmnet.plan.steps import Plan
 
 Json = dict[str, Any]
@@ -90,6 +93,22 @@ def findings_form(command: str, findings: tuple[Finding, ...]) -> Json:
         "ok": all(finding.ok for finding in findings),
         "findings": encode(findings),
     }
+
+
+def troubles_form(troubles: tuple[Trouble, ...], unread: tuple[Unread, ...]) -> Json:
+    """Return what doctor found: `command`, `ok` (nothing but notes), `troubles`, worst first, each with `severity`,
+    `rule` (in words) and `finding`, and `unread`, what could not be read."""
+    return {
+        "command": "doctor",
+        "ok": all(trouble.finding.ok for trouble in troubles),
+        "troubles": encode(troubles),
+        "unread": encode(unread),
+    }
+
+
+def rules_form(rules: tuple[Rule, ...]) -> Json:
+    """Return rules in words: `command` and `rules`."""
+    return {"command": "explain", "rules": encode(rules)}
 
 
 def runs_form(records: tuple[RunRecord, ...]) -> Json:

@@ -1,0 +1,56 @@
+"""Rules in words: every check's rule has its words, and every rule a check; every pain its answer."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from vmnet.checks.findings import LAYERS
+from vmnet.checks.rules import Rule, Severity, read_pains, read_rules
+
+ROOT = Path(__file__).parents[2]
+RULES = read_rules()
+
+
+def named_in_code() -> set[str]:
+    """Text literals of the checks that could be rules; `f"{layer}.mac"` stands for one of each kind of link."""
+    found = set()
+    for path in (ROOT / "vmnet" / "checks").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found |= {node.value, *(f"{kind}{node.value}" for kind in ("nic", "bond", "bridge"))}
+    return found
+
+
+def test_every_rule_in_words_is_named_by_a_check() -> None:
+    assert set(RULES) - named_in_code() == set()
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_words_are_whole(rule: Rule) -> None:
+    assert rule.layer in LAYERS
+    assert not rule.title.endswith(".")
+    assert rule.why.endswith(".")
+    assert rule.why.count(". ") == 1, "two sentences"
+    assert rule.fix.endswith((".", ")"))
+
+
+def test_every_severity_is_there() -> None:
+    assert {rule.severity for rule in RULES.values()} == set(Severity)
+
+
+def test_pains_of_rules_are_known() -> None:
+    assert {pain for rule in RULES.values() for pain in rule.pains} <= set(range(1, 87))
+
+
+@pytest.mark.parametrize("pain", read_pains().values(), ids=read_pains())
+def test_a_pain_is_answered_or_the_reason_said(pain: object) -> None:
+    number, prevented, test, reason = (getattr(pain, name) for name in ("number", "prevented_by", "test", "reason"))
+    found_by = [rule.id for rule in RULES.values() if number in rule.pains]
+    assert bool(found_by or prevented) != bool(reason)
+    assert bool(prevented) == bool(test)
+    if test:
+        file, _, function = test.partition("::")
+        assert f"def {function}(" in (ROOT / file).read_text("utf-8")

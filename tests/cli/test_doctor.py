@@ -1,0 +1,60 @@
+"""doctor and explain, as from a shell."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from tests import facts_samples
+from tests.cli.calls import DEGRADED, MadeUpHost, call
+from vmnet.checks.rules import read_rules
+from vmnet.facts import Unread
+
+
+def test_a_host_that_is_well() -> None:
+    ended = call("doctor")
+    assert ended.code == 0
+    assert "nothing is wrong" in ended.out
+
+
+def test_what_is_wrong_is_said_with_what_shows_it_and_what_helps() -> None:
+    ended = call("doctor", host=MadeUpHost(facts=DEGRADED))
+    assert ended.code == 6
+    assert ended.out.startswith("error: br0 (bridge.link)\n")
+    assert read_rules()["bridge.link"].why[:60] in ended.out
+    assert "1 error" in ended.out.splitlines()[-1]
+
+
+def test_as_json() -> None:
+    document = json.loads(call("doctor", "--output", "json", host=MadeUpHost(facts=DEGRADED)).out)
+    assert (document["command"], document["ok"]) == ("doctor", False)
+    assert {"bridge.link"} == {t["rule"]["id"] for t in document["troubles"] if t["severity"] == "error"}
+
+
+def test_what_could_not_be_read_changes_no_exit_code() -> None:
+    facts = replace(facts_samples.end_state(), unread=(Unread(what="firewall rules", why="needs root"),))
+    ended = call("doctor", host=MadeUpHost(facts=facts))
+    assert ended.code == 0
+    assert "not read: firewall rules: needs root" in ended.out
+
+
+def test_another_bridge_is_looked_at() -> None:
+    ended = call("doctor", "--bridge", "br7")
+    assert "br7 (bridge.link)" in ended.out
+
+
+def test_explain_one_rule() -> None:
+    ended = call("explain", "lacp.partner")
+    assert ended.code == 0
+    assert all(text in ended.out for text in ("lacp.partner (error)", "a switch answers LACP", "pains", "29, 30"))
+
+
+def test_explain_lists_all() -> None:
+    assert all(rule in call("explain").out for rule in read_rules())
+    assert len(json.loads(call("explain", "--output", "json").out)["rules"]) == len(read_rules())
+
+
+def test_explain_names_the_rule_that_was_meant() -> None:
+    ended = call("explain", "lacp.parner")
+    assert ended.code == 2
+    assert "did you mean lacp.partner" in ended.err

@@ -1,0 +1,52 @@
+"""doctor: all that is wrong or odd, worst first, each with what it is about, why it matters and what helps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmnet.checks import boot
+from vmnet.checks.findings import Finding, in_order
+from vmnet.checks.goal import deduce_goal
+from vmnet.checks.rules import Rule, Severity, read_rules
+from vmnet.checks.verify import check_host
+
+if TYPE_CHECKING:
+    from vmnet.checks.verify import Check
+    from vmnet.facts import Facts
+    from vmnet.plan.steps import HostGoal
+
+CHECKS: tuple[Check, ...] = (boot.kernel_address,)
+"""What only doctor looks at. Each needs no bridge to be there: it is asked on any host."""
+
+_WORST_FIRST = tuple(Severity)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """A finding that is not as it should be, or a note, with its rule in words."""
+
+    severity: Severity
+    rule: Rule
+    finding: Finding
+
+
+def diagnose(goal: HostGoal | None, facts: Facts) -> tuple[Trouble, ...]:
+    """Return what is wrong on this host, worst first, then from the cable up; the notes come last.
+
+    Args:
+        goal: what is wanted; None: what the names and profiles suggest. Where no bridge stands yet and none is wanted,
+            nothing is missed.
+        facts: read with `closely`.
+    """
+    wanted = goal or deduce_goal(facts)
+    stands = goal is not None or facts.link(wanted.bridge) is not None
+    found = list(check_host(wanted, facts) if stands else ())
+    found += [finding for check in CHECKS for finding in check(wanted, facts)]
+    troubles = [_trouble(finding) for finding in in_order(found) if finding.hint or not finding.ok]
+    return tuple(sorted(troubles, key=lambda trouble: _WORST_FIRST.index(trouble.severity)))
+
+
+def _trouble(finding: Finding) -> Trouble:
+    rule = read_rules()[finding.rule]
+    return Trouble(severity=Severity.INFO if finding.ok else rule.severity, rule=rule, finding=finding)
