@@ -61,6 +61,7 @@ __all__ = [
     "follow",
     "last_goal",
     "plan_attach_domain",
+    "plan_fix",
     "plan_host_setup",
     "plan_migration",
     "plan_undo",
@@ -103,6 +104,22 @@ def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
         Refused: the target network is not in a state in which the move is safe.
     """
     plan: Plan = import_module("vmnet.plan.migrate_from_virbr0").plan_migration(spec, facts)
+    return plan
+
+
+def plan_fix(rule: str, goal: HostGoal | None, facts: Facts) -> Plan:
+    """Plan what puts right all that doctor finds by one rule. Changes nothing.
+
+    Args:
+        rule: its id.
+        goal: from `last_goal`; None: as `deduce_goal` works it out.
+        facts: of `read_facts` with `closely`.
+
+    Raises:
+        SpecError: there is no such rule.
+        Refused: no plan of vmnet's puts that right; the hint says what does.
+    """
+    plan: Plan = import_module("vmnet.checks.fix").plan_fix(rule, goal, facts)
     return plan
 
 

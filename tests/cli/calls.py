@@ -10,6 +10,7 @@ from tests import facts_samples
 from vmnet.apply.progress import Event, Progress
 from vmnet.apply.result import RunResult
 from vmnet.checks.doctor import Trouble, diagnose
+from vmnet.checks.fix import plan_fix
 from vmnet.checks.goal import deduce_goal
 from vmnet.checks.rules import Rule, read_rules
 from vmnet.checks.verify import check_host
@@ -88,6 +89,9 @@ class MadeUpHost:
 
     def plan_migration(self, spec: MigrationSpec, facts: Facts) -> Plan:
         return self._plan("migrate-from-virbr0", spec)
+
+    def plan_fix(self, rule: str, goal: HostGoal | None, facts: Facts) -> Plan:
+        return plan_fix(rule, goal, facts)
 
     def plan_undo(self, facts: Facts, run: str | None = None) -> Plan:
         if not facts.root:

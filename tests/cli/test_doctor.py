@@ -58,3 +58,25 @@ def test_explain_names_the_rule_that_was_meant() -> None:
     ended = call("explain", "lacp.parner")
     assert ended.code == 2
     assert "did you mean lacp.partner" in ended.err
+
+
+ORPHAN = facts_samples.with_link(facts_samples.end_state(), "vnet0", controller=None)
+
+
+def test_a_fix_is_a_plan_like_any_other() -> None:
+    ended = call("doctor", "--fix", "domain.tap", "--plan", host=MadeUpHost(facts=ORPHAN))
+    assert ended.code == 0
+    assert "ip link set dev vnet0 master br0" in ended.out
+    assert ended.host.applied == []
+
+
+def test_a_fix_is_applied_and_looked_at_again() -> None:
+    ended = call("doctor", "--fix", "domain.tap", "--yes", host=MadeUpHost(facts=ORPHAN))
+    assert len(ended.host.applied) == 1
+    assert ended.code == 6, "the made-up host stays as it is, and the second look says so"
+    assert "to take it back: sudo vmnet undo run1" in ended.out
+
+
+def test_plan_and_yes_go_with_fix() -> None:
+    assert call("doctor", "--yes").code == 2
+    assert call("doctor", "--plan").code == 2

@@ -77,6 +77,8 @@ HOST_STEPS: tuple[steps.Step, ...] = (
     steps.WaitAnswer(probe=Probe(kind=ProbeKind.DNS, target="192.0.2.53"), timeout_s=30),
     steps.WaitAnswer(probe=Probe(kind=ProbeKind.COMMAND, target="curl -sf 'https://a b'"), timeout_s=30),
     steps.WaitConfirmation(timeout_s=120),
+    steps.PutPort(ifname="vnet0", controller="br0"),
+    steps.PutPort(ifname="vnet0", controller=None),
     steps.ProveUntouched(ifname="p2p1", proof=(("MTU", "1500"),), profile=facts.UUIDS["p2p1"]),
     steps.ModifyProfile(uuid=OLD_UUID, name="it's old", settings=(("connection.autoconnect", "no"),), save=True),
     steps.DeactivateProfile(uuid=OLD_UUID, name="it's old"),

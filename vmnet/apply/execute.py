@@ -94,9 +94,8 @@ class Executor:
             case steps.ReapplyDevice(ifname=ifname):
                 if not undoing or profile_files.active_uuid(ifname):
                     _run(step, may_be_gone=undoing)
-            case steps.FlapLink(ifname=ifname):
-                link_changes.set_up(ifname, up=False)
-                link_changes.set_up(ifname, up=True)
+            case steps.FlapLink() | steps.PutPort():
+                _set_link(step, undoing=undoing)
             case steps.KeepMac():
                 _keep_mac(step)
             case steps.LetSettle(seconds=seconds):
@@ -261,6 +260,16 @@ def _run(step: steps.Step, *, may_be_gone: bool) -> None:
     """Run the step's commands; a profile or device that is gone is no failure where that is said."""
     for argv in commands_of(step):
         process.run(argv, accept=(0, nmcli.NOT_FOUND) if may_be_gone else (0,))
+
+
+def _set_link(step: steps.FlapLink | steps.PutPort, *, undoing: bool) -> None:
+    if isinstance(step, steps.FlapLink):
+        link_changes.set_up(step.ifname, up=False)
+        link_changes.set_up(step.ifname, up=True)
+        return
+    # A tap goes with its domain: where that was powered off since, there is nothing to take back.
+    with suppress(LinkError) if undoing else nullcontext():
+        link_changes.set_controller(step.ifname, step.controller)
 
 
 def _keep_mac(step: steps.KeepMac) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-
 import click
 
+from vmnet.checks.fix import known_rule
 from vmnet.cli import complete, flow, options
 from vmnet.cli.output import show
 from vmnet.cli.session import Session
-from vmnet.errors import SpecError
 from vmnet.report.json_forms import rules_form
 from vmnet.report.troubles import render_rule, render_rules
 
@@ -31,10 +29,8 @@ Examples:
 def command(session: Session, *, rule: str | None, output: str) -> None:
     """Read, report."""
     rules = session.api.read_rules()
-    if rule is not None and rule not in rules:
-        near = difflib.get_close_matches(rule, rules, n=3, cutoff=0.5)
-        hint = f"did you mean {', '.join(near)}?" if near else "vmnet explain lists all rules"
-        raise SpecError(f"there is no rule {rule}", hint)
+    if rule is not None:
+        known_rule(rule)
     chosen = tuple(rules.values()) if rule is None else (rules[rule],)
     if output == "json":
         flow.write_json(session, rules_form(chosen))

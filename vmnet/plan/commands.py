@@ -30,15 +30,12 @@ UDEV_S = 10
 def commands_of(step: steps.Step) -> tuple[Argv, ...]:
     """Return the commands that carry out `step`, as argv tuples in order; empty when no command does it."""
     match step:
-        case steps.OpenCheckpoint(timeout_s=timeout_s):
-            flags = str(CHECKPOINT_FLAGS)
-            return (_checkpoint_call("CheckpointCreate", "aouu", "0", str(timeout_s), flags),)
-        case steps.CommitCheckpoint():
-            return (_checkpoint_call("CheckpointDestroy", "o", "$CHECKPOINT"),)
-        case steps.RollBackCheckpoint():
-            return (_checkpoint_call("CheckpointRollback", "o", "$CHECKPOINT"),)
+        case steps.OpenCheckpoint() | steps.CommitCheckpoint() | steps.RollBackCheckpoint():
+            return (_checkpoint(step),)
         case steps.FlapLink(ifname=ifname):
             return ("ip", "link", "set", "dev", ifname, "down"), ("ip", "link", "set", "dev", ifname, "up")
+        case steps.PutPort(ifname=ifname, controller=controller):
+            return (("ip", "link", "set", "dev", ifname, *(("master", controller) if controller else ("nomaster",))),)
         case steps.KeepMac(ifnames=ifnames, mac=mac):
             settle = ("udevadm", "settle", f"--timeout={UDEV_S}")
             return (settle, *(("ip", "link", "set", "dev", ifname, "address", mac) for ifname in ifnames))
@@ -50,6 +47,16 @@ def commands_of(step: steps.Step) -> tuple[Argv, ...]:
             return tuple(_route("delete", route) for route in routes)
         case _:
             return _profile_commands(step)
+
+
+def _checkpoint(step: steps.CheckpointStep) -> Argv:
+    match step:
+        case steps.OpenCheckpoint(timeout_s=timeout_s):
+            return _checkpoint_call("CheckpointCreate", "aouu", "0", str(timeout_s), str(CHECKPOINT_FLAGS))
+        case steps.CommitCheckpoint():
+            return _checkpoint_call("CheckpointDestroy", "o", "$CHECKPOINT")
+        case steps.RollBackCheckpoint():
+            return _checkpoint_call("CheckpointRollback", "o", "$CHECKPOINT")
 
 
 def _route(verb: str, route: Route) -> Argv:

@@ -112,6 +112,15 @@ class FlapLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PutPort:
+    """Make the link a port of `controller` in the kernel, past NetworkManager and libvirt: for taps, which neither of
+    them puts back. None takes it out."""
+
+    ifname: str
+    controller: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeepMac:
     """Give links that were just made their MAC again, once udev has done with them: it sets one of its own choice on a
     new bond or bridge (systemd.link(5), MACAddressPolicy=persistent), and at times after NetworkManager has set its."""

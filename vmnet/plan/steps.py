@@ -23,6 +23,7 @@ from vmnet.plan.host_steps import (
     ModifyProfile,
     OpenCheckpoint,
     ProveUntouched,
+    PutPort,
     ReapplyDevice,
     RemoveRoutes,
     RestoreProfile,
@@ -59,7 +60,17 @@ from vmnet.spec import IpAddress, IpInterface, MigrationSpec
 
 CheckpointStep = OpenCheckpoint | CommitCheckpoint | RollBackCheckpoint
 ProfileStep = AddProfile | ModifyProfile | DeleteProfile | RestoreProfile | ActivateProfile | DeactivateProfile
-LinkStep = DisconnectDevice | ReapplyDevice | FlapLink | KeepMac | LetSettle | AddRoutes | RemoveRoutes | ProveUntouched
+LinkStep = (
+    DisconnectDevice
+    | ReapplyDevice
+    | FlapLink
+    | PutPort
+    | KeepMac
+    | LetSettle
+    | AddRoutes
+    | RemoveRoutes
+    | ProveUntouched
+)
 WaitStep = WaitCarrier | WaitLacp | WaitPorts | WaitAddress | WaitNeighbour | WaitAnswer | WaitConfirmation
 NetworkStep = DefineNetwork | StartNetwork | StopNetwork | UndefineNetwork | SetNetworkAutostart
 GuestStep = BounceLinks | RaiseLinks | WaitGuests | Pause | ProveUnused
@@ -214,6 +225,7 @@ __all__ = [
     "ProfileStep",
     "ProveUntouched",
     "ProveUnused",
+    "PutPort",
     "RaiseLinks",
     "ReapplyDevice",
     "RemoveInterface",

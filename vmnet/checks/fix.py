@@ -1,0 +1,169 @@
+"""doctor --fix: the plan that puts a rule's troubles right, made of what the other commands do, so that it is shown,
+applied, proven and undone like everything else. Where none is safe, doctor's own words stay what there is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from vmnet.checks.doctor import diagnose
+from vmnet.checks.goal import deduce_goal
+from vmnet.checks.rules import read_rules
+from vmnet.errors import Refused, SpecError
+from vmnet.plan.attach_domain import plan_attach_domain
+from vmnet.plan.host_setup import plan_host_setup
+from vmnet.plan.libvirt_network import plan_network
+from vmnet.plan.steps import Plan, Planned, PutPort
+from vmnet.spec import AttachSpec, BondMode, BondSpec, BridgeSpec, HostSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from vmnet.checks.findings import Finding
+    from vmnet.facts import Domain, Facts, Interface
+    from vmnet.plan.steps import HostGoal
+
+    Way = Callable[[tuple[Finding, ...], HostGoal, Facts], Plan]
+
+COMMAND = "doctor"
+
+
+def plan_fix(rule: str, goal: HostGoal | None, facts: Facts) -> Plan:
+    """Plan what puts right all that doctor finds by one rule. Changes nothing.
+
+    Args:
+        rule: its id.
+        goal: what is wanted; None: what the names and profiles suggest.
+        facts: read with `closely`.
+
+    Raises:
+        SpecError: there is no such rule.
+        Refused: no plan of vmnet's puts that right; the hint says what does.
+        As `plan_host_setup` and `plan_attach_domain`.
+    """
+    known_rule(rule)
+    found = tuple(t.finding for t in diagnose(goal, facts) if t.rule.id == rule and not t.finding.ok)
+    if not found:
+        return Plan(command=COMMAND, kept=(f"{rule}: nothing is wrong",))
+    way = _WAYS.get(rule)
+    if way is None:
+        raise Refused(f"what {rule} finds is put right by hand", _by_hand(found, rule))
+    return replace(way(found, goal or deduce_goal(facts), facts), command=COMMAND)
+
+
+def known_rule(rule: str) -> None:
+    """Raise SpecError unless there is such a rule."""
+    if rule not in read_rules():
+        near = get_close_matches(rule, read_rules(), n=3, cutoff=0.5)
+        hint = f"did you mean {', '.join(near)}?" if near else "vmnet explain lists all rules"
+        raise SpecError(f"there is no rule {rule}", hint)
+
+
+def fixable(rule: str) -> bool:
+    """Return whether there is a plan for what the rule finds."""
+    return rule in _WAYS
+
+
+def _by_hand(found: tuple[Finding, ...], rule: str) -> str:
+    lines = [line for finding in found for line in (finding.fix or (finding.hint,)) if line]
+    return "\n".join(dict.fromkeys(lines)) or read_rules()[rule].fix
+
+
+def _by_host_setup(_: tuple[Finding, ...], goal: HostGoal, facts: Facts) -> Plan:
+    """host-setup, asked for what is there already, mends only what differs."""
+    bond = BondSpec(ifname=goal.bond, miimon_ms=goal.miimon_ms or BondSpec().miimon_ms) if goal.bond else None
+    if bond is not None and goal.bond_mode:
+        bond = replace(bond, mode=BondMode(goal.bond_mode))
+    spec = HostSpec(
+        nics=goal.nics,
+        bridge=BridgeSpec(ifname=goal.bridge, stp=goal.stp),
+        bond=bond,
+        mtu=goal.mtu,
+        management=goal.management,
+        network=goal.network,
+    )
+    return plan_host_setup(spec, facts)
+
+
+def _by_network(_: tuple[Finding, ...], goal: HostGoal, facts: Facts) -> Plan:
+    assert goal.network is not None
+    planned, kept = plan_network(goal.network, goal.bridge, facts)
+    return Plan(command=COMMAND, planned=tuple(planned), kept=tuple(kept))
+
+
+def _by_taps(found: tuple[Finding, ...], _goal: HostGoal, facts: Facts) -> Plan:
+    subjects = {finding.subject for finding in found}
+    planned = []
+    for domain, interface in _interfaces(facts):
+        link = facts.link(interface.target)
+        wanted = _bridge_of(interface, facts)
+        if f"{domain.name} {interface.mac}" in subjects and link and wanted and link.controller != wanted:
+            step = PutPort(ifname=link.ifname, controller=wanted)
+            undo = (PutPort(ifname=link.ifname, controller=link.controller),)
+            planned.append(Planned(step=step, why=f"{domain.name} is on {wanted}", undo=undo))
+    if not planned:
+        raise Refused("the taps are gone, not only out of their bridge", "power the domains off and on")
+    return Plan(command=COMMAND, planned=tuple(planned))
+
+
+def _interfaces(facts: Facts) -> Iterator[tuple[Domain, Interface]]:
+    return ((domain, interface) for domain in facts.domains for interface in domain.running)
+
+
+def _bridge_of(interface: Interface, facts: Facts) -> str | None:
+    network = facts.network(interface.source.network) if interface.source.network else None
+    return network.bridge if network else interface.source.bridge
+
+
+def _by_attaching(found: tuple[Finding, ...], goal: HostGoal, facts: Facts) -> Plan:
+    plans = []
+    macs: dict[str, list[Interface]] = {}
+    subjects = {finding.subject for finding in found}
+    for domain in facts.domains:
+        for interface in (*domain.persistent, *domain.running):
+            if interface.mac and f"{domain.name} {interface.mac}" in subjects:
+                macs.setdefault(domain.name, []).append(interface)
+    for name, interfaces in macs.items():
+        wanted = tuple(dict.fromkeys(interface.mac for interface in interfaces if interface.mac))
+        spec = AttachSpec(domain=name, network=goal.network or AttachSpec(domain=name).network, macs=wanted)
+        plans.append(plan_attach_domain(spec, facts))
+    return Plan(
+        command=COMMAND,
+        planned=tuple(item for plan in plans for item in plan.planned),
+        kept=tuple(line for plan in plans for line in plan.kept),
+        warnings=tuple(dict.fromkeys(line for plan in plans for line in plan.warnings)),
+        rows=tuple(row for plan in plans for row in plan.rows),
+    )
+
+
+_HOST_SETUP = (
+    "nic.controller",
+    "nic.mtu",
+    "bond.link",
+    "bond.controller",
+    "bond.mode",
+    "bond.miimon",
+    "bond.ports",
+    "bond.mtu",
+    "bridge.link",
+    "bridge.stp",
+    "bridge.uplinks",
+    "bridge.mtu",
+    "address.profile",
+    "route.profile",
+    "profile.active",
+    "profile.controller",
+    "profile.stp",
+    "profile.mode",
+    "profile.saved",
+    "profile.alone",
+)
+_WAYS: dict[str, Way] = {
+    **dict.fromkeys(_HOST_SETUP, _by_host_setup),
+    "network.state": _by_network,
+    "network.bridge": _by_network,
+    "domain.tap": _by_taps,
+    "domain.documents": _by_attaching,
+    "domain.saved": _by_attaching,
+}
