@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmnet.host.nmcli_text import parse_devices, parse_profiles, split_terse
+from vmnet.host.nmcli_text import parse_devices, parse_profiles, parse_worth_showing, split_terse
 
 
 @given(st.lists(st.text(alphabet=st.characters(blacklist_characters="\n")), min_size=1))
@@ -109,3 +109,14 @@ def test_devices() -> None:
     assert virbr0.external
     assert not eth9.managed
     assert eth9.profile is None
+
+
+def test_volatile_profiles_of_taps_are_not_worth_showing() -> None:
+    listing = (
+        "u-br0:/etc/NetworkManager/system-connections/br0.nmconnection:br0:bridge\n"
+        "u-tap:/run/NetworkManager/system-connections/vnet0.nmconnection:vnet0:tun\n"
+        "u-own:/etc/NetworkManager/system-connections/my\\:tap.nmconnection::tun\n"
+        "u-wired:/run/NetworkManager/system-connections/Wired connection 1.nmconnection::802-3-ethernet\n"
+    )
+    assert parse_worth_showing(listing) == ("u-br0", "u-own", "u-wired")
+    assert parse_worth_showing("") == ()

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import bench_domains, bench_outage, recipe
+from . import bench_domains, bench_outage, bench_verify, recipe
 from .bench_report import conclude
 from .cut import Cut, measure
 from .errors import LabError
@@ -198,10 +198,12 @@ def _parser() -> argparse.ArgumentParser:
     domains = whats.add_parser("domains", help=bench_domains.HELP, description=bench_domains.ABOUT)
     domains.add_argument("--domains", type=int, action="append", metavar="N", help=f"how many there are; {again}")
     outage = whats.add_parser("outage", help=bench_outage.HELP, description=bench_outage.ABOUT)
+    look = whats.add_parser("verify", help=bench_verify.HELP, description=bench_verify.ABOUT)
     for parser_of, known, runs in (
         (host, WAYS, 3),
         (domains, bench_domains.WAYS, 3),
         (outage, bench_outage.WAYS, bench_outage.RUNS),
+        (look, bench_verify.WAYS, bench_verify.RUNS),
     ):
         add = parser_of.add_argument
         add("--release", action="append", choices=recipe.RELEASES, help=f"{again} (default: all, one after the other)")
@@ -242,6 +244,11 @@ def _outage(arguments: argparse.Namespace) -> int:
     return bench_outage.run(releases, ways, arguments.runs, arguments.output)
 
 
+def _verify(arguments: argparse.Namespace) -> int:
+    releases, ways = arguments.release or tuple(recipe.RELEASES), arguments.way or tuple(bench_verify.WAYS)
+    return bench_verify.run(releases, ways, arguments.runs, arguments.output)
+
+
 def _show(runs: Sequence[Run], output: str) -> int:
     return conclude(runs, table(runs), missed(runs), output)
 
@@ -250,11 +257,10 @@ def main(words: Sequence[str] | None = None) -> int:
     """Measure and print; return 1 if vmnet misses one of its figures, or not all could be measured."""
     arguments = _parser().parse_args(words)
     runs: list[Run] = []
+    whole = {"domains": _domains, "outage": _outage, "verify": _verify}
     try:
-        if arguments.what == "domains":
-            return _domains(arguments)
-        if arguments.what == "outage":
-            return _outage(arguments)
+        if arguments.what in whole:
+            return whole[arguments.what](arguments)
         for release in arguments.release or recipe.RELEASES:
             _measure_release(release, arguments, runs)
     except (LabError, OSError) as error:

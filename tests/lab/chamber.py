@@ -1,8 +1,9 @@
 """A chamber: a release's own libvirtd in namespaces of its own on this machine, without a virtual machine around it.
 
-There is no bond and no NetworkManager in it, but a bridge br0 with a LAN behind it, libvirt's networks `default` and
-`host-bridge`, and guests that are emulated once and not twice: the place for many domains. Nothing of this machine is
-changed; all that is written goes to a directory of the lab's cache, which goes with the chamber.
+There is no bond in it, and NetworkManager only where it is asked for, but a bridge br0 with a LAN behind it, libvirt's
+networks `default` and `host-bridge`, and guests that are emulated once and not twice: the place for many domains.
+Nothing of this machine is changed; all that is written goes to a directory of the lab's cache, which goes with the
+chamber.
 """
 
 from __future__ import annotations
@@ -82,6 +83,14 @@ class Chamber:
             shutil.rmtree(self._own)
             self._own = None
 
+    def start_network_manager(self) -> None:
+        """Start the release's NetworkManager beside libvirtd: what is there already it takes as made by others. With
+        sysfs read-only it does without udev, which no chamber has."""
+        self.run(
+            "mount -o remount,ro /sys && { NetworkManager --no-daemon >/run/nm.log 2>&1 </dev/null & } && "
+            "timeout 30 sh -c 'until nmcli -t general status; do sleep 0.2; done' >/run/nm.wait 2>&1"
+        )
+
     def copy_in(self, source: Path, target: str) -> None:
         """Copy a file of this machine to a place in the chamber; the holes in it stay holes."""
         inside = f"/proc/{self._first()}/root{self._own}/root"
@@ -117,7 +126,8 @@ class Chamber:
             f"PATH={_PATH}",
             "HOME=/root",
             "LC_ALL=C.UTF-8",
-            "PYTHONDONTWRITEBYTECODE=1",
+            # The checkout cannot be written; an installed vmnet has its bytecode, too.
+            "PYTHONPYCACHEPREFIX=/run/pycache",
             *command,
         ]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import platform
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vmnet.errors import HypervisorError, ToolError
 from vmnet.facts import Facts, Probe, ProbeKind
@@ -50,26 +51,31 @@ def read_facts(
     Raises:
         SpecError: a command cannot be read.
     """
-    links = netlink.read_links()
-    facts = Facts(
+    # NetworkManager is asked while the kernel and libvirt are: each of the three has a process of its own to work in.
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(_ask_network_manager) if host else None
+        facts = _read_kernel()
+        facts = _with_hypervisor(facts, uri) if hypervisor else facts
+    if asked is not None:
+        facts = replace(facts, **asked.result(), dependents=read_dependents(), owners=read_owners(facts.links))
+        facts = replace(facts, switch_ports=read_switch_ports(facts.profiles))
+    if probes is not None:
+        facts = replace(facts, answers=try_probes(_probes_of(facts, probes)))
+    return read_closely(facts) if closely else facts
+
+
+def _read_kernel() -> Facts:
+    return Facts(
         hostname=platform.node(),
         machine_id=sysfs.read_text(MACHINE_ID) or platform.node(),
         root=sysfs.is_root(),
-        links=links,
+        links=netlink.read_links(),
         addresses=netlink.read_addresses(),
         routes=netlink.read_routes(),
         rules=netlink.read_rules(),
         ssh=own_session(),
         resolvers=_resolvers(sysfs.read_text(RESOLV_CONF) or ""),
     )
-    if host:
-        facts = replace(facts, dependents=read_dependents(), owners=read_owners(links))
-        facts = _with_network_manager(facts)
-        facts = replace(facts, switch_ports=read_switch_ports(facts.profiles))
-    if probes is not None:
-        facts = replace(facts, answers=try_probes(_probes_of(facts, probes)))
-    facts = _with_hypervisor(facts, uri) if hypervisor else facts
-    return read_closely(facts) if closely else facts
 
 
 def read_link_facts() -> Facts:
@@ -102,14 +108,15 @@ def _probes_of(facts: Facts, commands: tuple[str, ...]) -> tuple[Probe, ...]:
     return tuple(dict.fromkeys(probes))
 
 
-def _with_network_manager(facts: Facts) -> Facts:
+def _ask_network_manager() -> dict[str, Any]:
+    """Return the fields of Facts that NetworkManager fills."""
     try:
         # The devices first: nmcli says plainly when the daemon does not run.
         devices, profiles = nmcli.read_devices(), nmcli.read_profiles()
         version, checkpoints = nmcli.read_daemon()
-        return replace(facts, nm_version=version, devices=devices, profiles=profiles, checkpoints=checkpoints)
     except ToolError as error:
-        return replace(facts, nm_version=None, nm_problem=error.message)
+        return {"nm_version": None, "nm_problem": error.message}
+    return {"nm_version": version, "devices": devices, "profiles": profiles, "checkpoints": checkpoints}
 
 
 def _with_hypervisor(facts: Facts, uri: str) -> Facts:

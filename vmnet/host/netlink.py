@@ -12,8 +12,6 @@ from vmnet.host.rtnetlink import dump, index_of
 from vmnet.names import Mac, parse_mac
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from vmnet.host.rtnetlink import Message
     from vmnet.spec import IpAddress
 
@@ -56,12 +54,8 @@ def _mac(value: object) -> Mac | None:
 def read_links() -> tuple[Link, ...]:
     """Return all links of this network namespace, by ifindex, with what sysfs adds to them."""
     messages = dump(lambda ipr: list(ipr.get_links()))
-    names = _names(messages)
+    names = {message["index"]: _text(message.get_attr("IFLA_IFNAME")) or "" for message in messages}
     return tuple(_link(message, names) for message in sorted(messages, key=lambda message: message["index"]))
-
-
-def _names(links: Iterable[Message]) -> dict[int, str]:
-    return {message["index"]: _text(message.get_attr("IFLA_IFNAME")) or "" for message in links}
 
 
 def _link(message: Message, names: dict[int, str]) -> Link:
@@ -116,8 +110,9 @@ def _bond(message: Message, names: dict[int, str]) -> BondState:
 
 def read_addresses() -> tuple[Address, ...]:
     """Return all addresses with the links they stand on."""
-    links, messages = dump(lambda ipr: (list(ipr.get_links()), list(ipr.get_addr())))
-    names = _names(links)
+    messages = dump(lambda ipr: list(ipr.get_addr()))
+    # Not from a list of the links, which takes far longer to read: each of its messages is large.
+    names = dict(socket.if_nameindex())
     found = []
     for message in messages:
         # IFA_LOCAL is ours on a point-to-point link, IFA_ADDRESS the peer; IPv6 has IFA_ADDRESS only.
@@ -138,8 +133,8 @@ def read_addresses() -> tuple[Address, ...]:
 
 def read_routes() -> tuple[Route, ...]:
     """Return the unicast routes of the main table, IPv4 and IPv6."""
-    links, messages = dump(lambda ipr: (list(ipr.get_links()), list(ipr.get_routes())))
-    names = _names(links)
+    messages = dump(lambda ipr: list(ipr.get_routes()))
+    names = dict(socket.if_nameindex())
     routes = []
     for message in messages:
         if message["type"] != _UNICAST or (_number(message.get_attr("RTA_TABLE")) or message["table"]) != _MAIN_TABLE:

@@ -64,17 +64,23 @@ def _records(text: str, pattern: re.Pattern[str], first: str) -> Iterator[list[t
         yield current
 
 
+def parse_worth_showing(listing: str) -> tuple[str, ...]:
+    """Return the UUIDs in a listing (`parse_profiles`) but those of volatile profiles of taps."""
+    rows = [split_terse(line) for line in listing.splitlines()]
+    return tuple(row[0] for row in rows if row[-1] != "tun" or not row[1].startswith("/run/"))
+
+
 def parse_profiles(listing: str, details: str) -> tuple[Profile, ...]:
     """Return the profiles.
 
     Args:
-        listing: `nmcli -t -f UUID,FILENAME,DEVICE connection show`.
+        listing: `nmcli -t -f UUID,FILENAME,DEVICE,TYPE connection show`; the last is not needed.
         details: `nmcli -t -f profile connection show uuid U ...` for all of them.
     """
     places: dict[str, tuple[str, str | None]] = {}
     for line in listing.splitlines():
         fields = split_terse(line)
-        if len(fields) == 3:
+        if len(fields) >= 3:
             places[fields[0]] = (fields[1], fields[2] or None)
     profiles = []
     for record in _records(details, _PROPERTY, "connection.id"):
