@@ -21,12 +21,14 @@ from vmnet.look import SYSTEM_URI as SYSTEM_URI
 from vmnet.look import ask_lan as ask_lan
 from vmnet.look import deduce_goal as deduce_goal
 from vmnet.look import diagnose as diagnose
+from vmnet.look import draw as draw
 from vmnet.look import find_duplicates as find_duplicates
 from vmnet.look import find_mentions as find_mentions
 from vmnet.look import last_goal as last_goal
 from vmnet.look import read_facts as read_facts
 from vmnet.look import read_rules as read_rules
 from vmnet.look import read_runs as read_runs
+from vmnet.look import status as status
 from vmnet.look import verify as verify
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from vmnet.checks.doctor import Trouble as Trouble
     from vmnet.checks.findings import Finding as Finding
     from vmnet.checks.rules import Rule as Rule
+    from vmnet.checks.topology import Topology as Topology
     from vmnet.facts import Facts as Facts
     from vmnet.plan.steps import HostGoal as HostGoal
     from vmnet.plan.steps import Plan as Plan
@@ -56,6 +59,7 @@ __all__ = [
     "confirm",
     "deduce_goal",
     "diagnose",
+    "draw",
     "find_duplicates",
     "find_mentions",
     "follow",
@@ -68,6 +72,7 @@ __all__ = [
     "read_facts",
     "read_rules",
     "read_runs",
+    "status",
     "undo",
     "verify",
 ]

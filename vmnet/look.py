@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from vmnet.checks.doctor import Trouble
     from vmnet.checks.findings import Finding
     from vmnet.checks.rules import Rule
+    from vmnet.checks.topology import Topology
     from vmnet.facts import Facts
     from vmnet.plan.steps import HostGoal, Plan
 
@@ -126,6 +127,32 @@ def verify(goal: HostGoal | None, facts: Facts, plan: Plan | None = None) -> tup
     """
     findings: tuple[Finding, ...] = import_module("vmnet.checks.verify").check_host(goal, facts, plan)
     return findings
+
+
+def status(goal: HostGoal | None, facts: Facts) -> Topology:
+    """Return the host as a graph: switches, links, networks and domains, what hangs on what, and how each is.
+
+    Args:
+        goal: from `last_goal`; None: as `deduce_goal` works it out.
+        facts: the host as it is.
+    """
+    topology: Topology = import_module("vmnet.checks.status").describe_host(goal, facts)
+    return topology
+
+
+def draw(topology: Topology, form: str, *, every: bool = False) -> bytes:
+    """Return a picture of the host as the content of a file; Graphviz lays it out.
+
+    Args:
+        topology: of `status`.
+        form: "svg", "png" or "html".
+        every: draw every domain, also where they are more than can be read.
+
+    Raises:
+        ToolError: Graphviz's dot is not there, or cannot draw.
+    """
+    picture: bytes = import_module("vmnet.apply.draw").draw(topology, form, every=every)
+    return picture
 
 
 def diagnose(goal: HostGoal | None, facts: Facts) -> tuple[Trouble, ...]:

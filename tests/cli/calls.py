@@ -13,6 +13,7 @@ from vmnet.checks.doctor import Trouble, diagnose
 from vmnet.checks.fix import plan_fix
 from vmnet.checks.goal import deduce_goal
 from vmnet.checks.rules import Rule, read_rules
+from vmnet.checks.status import describe_host
 from vmnet.checks.verify import check_host
 from vmnet.cli import main
 from vmnet.cli.session import Session
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from vmnet.apply.history import RunRecord
     from vmnet.checks.findings import Finding
+    from vmnet.checks.topology import Topology
     from vmnet.spec import AttachSpec, HostSpec, MigrationSpec
 
 STEP = steps.ActivateProfile(uuid="00000000-0000-4000-8000-000000000001", name="br0", ifname="br0")
@@ -131,6 +133,14 @@ class MadeUpHost:
 
     def deduce_goal(self, facts: Facts, *, bridge: str | None = None, network: str | None = None) -> HostGoal:
         return deduce_goal(facts, bridge=bridge, network=network)
+
+    def status(self, goal: HostGoal | None, facts: Facts) -> Topology:
+        return describe_host(goal, facts)
+
+    def draw(self, topology: Topology, form: str, *, every: bool = False) -> bytes:
+        if self.error is not None:
+            raise self.error
+        return f"{form} {every}".encode()
 
     def diagnose(self, goal: HostGoal | None, facts: Facts) -> tuple[Trouble, ...]:
         return diagnose(goal, facts)

@@ -18,6 +18,7 @@ COMMANDS = {
     "attach-domain": "Move one VM's interface onto the bridge.",
     "migrate-from-virbr0": "Move all VMs from libvirt's NAT network onto the bridge.",
     "verify": "Compare what is wanted with what nmcli, the kernel and libvirt say.",
+    "status": "Show the host as a tree, or draw it.",
     "doctor": "Say what is wrong on this host, and what to type.",
     "explain": "Explain a rule of verify and doctor.",
     "undo": "Take the last run back.",

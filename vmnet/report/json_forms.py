@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vmnet.checks.doctor import Trouble
     from vmnet.checks.findings import Finding
     from vmnet.checks.rules import Rule
+    from vmnet.checks.topology import Topology
     from vmnet.facts import Unread
     from vmnet.plan.steps import Plan
 
@@ -109,6 +110,19 @@ def troubles_form(troubles: tuple[Trouble, ...], unread: tuple[Unread, ...]) -> 
 def rules_form(rules: tuple[Rule, ...]) -> Json:
     """Return rules in words: `command` and `rules`."""
     return {"command": "explain", "rules": encode(rules)}
+
+
+def status_form(topology: Topology) -> Json:
+    """Return the host as a graph: `command`, `host`, `state` (the worst of all), `nodes`, `edges`, and `unread`, what
+    could not be read and why."""
+    return {
+        "command": "status",
+        "host": topology.hostname,
+        "state": topology.state.value,
+        "nodes": encode(topology.nodes),
+        "edges": encode(topology.edges),
+        "unread": list(topology.unread),
+    }
 
 
 def runs_form(records: tuple[RunRecord, ...]) -> Json:

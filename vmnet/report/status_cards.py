@@ -38,7 +38,11 @@ def safe(text: str, longest: int) -> str:
 
 
 def font(text: str, colour: Colour, size: int = 0, *, bold: bool = False) -> str:
-    """Return markup for text that is safe already."""
+    """Return markup for text that is safe already.
+
+    Some room comes after it: whoever looks at the picture may have broader letters than the machine that drew it.
+    """
+    text += "&#160;" * (1 + len(text) // 16) if text else ""
     points = f' POINT-SIZE="{size}"' if size else ""
     inner = f"<B>{text}</B>" if bold else text
     return f'<FONT COLOR="{colour.light}"{points}>{inner}</FONT>' if text else ""
@@ -48,7 +52,7 @@ def card(node: Node) -> str:
     """Return a node's label: its name, what it is, what is to be seen of it, and what is wrong."""
     role = "" if node.role is Role.DOMAIN else safe(node.role.value, _NAME)
     head = font(MARKS[node.state] + safe(node.name, _NAME), INK, bold=True)
-    rows = [f"{head}{font('  ' + role, MUTED, SMALL) if role else ''}"]
+    rows = [f"{head}{font('&#160;' + role, MUTED, SMALL) if role else ''}"]
     rows += [font(safe(word, _WORD), MUTED, SMALL) for word in node.words]
     for remark in node.remarks[:3]:
         quiet = remark.state is State.OK
@@ -116,7 +120,7 @@ def _row(leaf: Leaf, name: str, columns: int) -> str:
     said = next(iter(leaf.remarks), None)
     words = "  ".join([*addresses(leaf), *([said.text] if said else [])])
     look = f' HREF="#{name}" BGCOLOR="{FILLS[leaf.state].light}"'
-    return _wide(f"{head}{font('  ' + safe(words, _REMARK), INK, SMALL)}", columns, look)
+    return _wide(f"{head}{font('&#160;' + safe(words, _REMARK), INK, SMALL)}", columns, look)
 
 
 def _cell(leaf: Leaf, name: str, *, roomy: bool) -> str:

@@ -1,0 +1,91 @@
+"""vmnet status: the host as a tree on one screen, or as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vmnet.cli import flow, options
+from vmnet.cli.output import show
+from vmnet.cli.session import Session
+from vmnet.errors import SpecError
+from vmnet.report.blocks import Line
+from vmnet.report.json_forms import status_form
+from vmnet.report.status_dot import render_dot
+from vmnet.report.status_mermaid import render_mermaid
+from vmnet.report.status_text import render_status
+
+HELP = """Show the host as a tree, or draw it: switch, NICs, bond, bridge, libvirt's networks, VMs with their taps and
+addresses, the management link, and who is still behind NAT.
+
+What verify finds wrong is marked where it is, and where something is wrong, vmnet doctor says what to type. Of many
+VMs only those in trouble are shown one by one. --picture needs Graphviz; an SVG follows the reader's light or dark
+screen, and an HTML file, which fetches nothing, has a search box besides. Nothing is changed, and root is not needed;
+what could not be read without it is listed.
+
+\b
+Examples:
+  vmnet status
+  vmnet status --all
+  vmnet status --picture host.html
+  vmnet status --output mermaid > host.mmd
+"""
+
+FORMS = ("svg", "png", "html")
+_BRANCH = "├"
+
+
+@click.command("status", help=HELP, short_help="Show the host as a tree, or draw it.")
+@click.option("--all", "every", is_flag=True, help="Show every VM, however many they are.")
+@click.option(
+    "--picture",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw the host instead, into FILE.svg, FILE.png or FILE.html.",
+)
+@options.connect_option
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json", "dot", "mermaid"]),
+    default="text",
+    show_default=True,
+    help="How to print it: as a tree, as JSON, or as a graph for Graphviz or Mermaid.",
+)
+@click.pass_obj
+def command(session: Session, *, every: bool, picture: Path | None, uri: str, output: str) -> None:
+    """Is, verify, show."""
+    api = session.api
+    form = _form(picture) if picture else ""
+    facts = api.read_facts(uri=uri)
+    topology = api.status(api.last_goal(), facts)
+    if picture:
+        picture.write_bytes(api.draw(topology, form, every=every))
+    if output == "json":
+        flow.write_json(session, status_form(topology))
+    elif output == "dot":
+        session.stdout.write(render_dot(topology, every=every).dot)
+    elif output == "mermaid":
+        session.stdout.write(render_mermaid(topology, every=every))
+    elif picture:
+        show(session, [Line(f"the picture is in {picture}")])
+    else:
+        show(session, render_status(topology, every=every, ascii_only=_ascii_only(session)))
+
+
+def _form(picture: Path) -> str:
+    form = picture.suffix.removeprefix(".").lower()
+    if form not in FORMS:
+        raise SpecError(
+            f"{picture} does not say what kind of picture it is to be", "its name must end in .svg, .png or .html"
+        )
+    return form
+
+
+def _ascii_only(session: Session) -> bool:
+    """Whether the terminal's encoding lacks the branches of the tree."""
+    try:
+        _BRANCH.encode(getattr(session.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
