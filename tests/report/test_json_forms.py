@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import facts_samples
+from tests import facts_samples, status_samples
 from tests.report import samples
 from tests.report.test_text import TOOL_ERROR, incomplete, noted
+from vmnet.checks.status import describe_host
 from vmnet.checks.verify import check_host
 from vmnet.errors import SpecError
 from vmnet.fields import decode
@@ -23,6 +24,7 @@ from vmnet.report.json_forms import (
     run_form,
     run_record_form,
     runs_form,
+    status_form,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -32,6 +34,7 @@ FORMS: dict[str, Json] = {
     "plan": plan_form(samples.small_plan()),
     "run": run_form(samples.result(), FINDINGS[:1]),
     "findings": findings_form("verify", FINDINGS[:2]),
+    "status": status_form(describe_host(None, status_samples.host(1))),
     "runs": runs_form(samples.run_records()[:2]),
     "run-record": run_record_form(samples.run_record()),
     "error-spec": error_form(SpecError("wrong", "mend it")),

@@ -29,7 +29,7 @@ FILLS = {
 }
 STROKES = {
     State.ERROR: Colour(light="#c8261b", dark="#ff7a6e"),
-    State.WARNING: Colour(light="#a86400", dark="#f2b544"),
+    State.WARNING: Colour(light="#8f5500", dark="#f2b544"),
     State.OK: Colour(light="#2b8a50", dark="#4cc47c"),
     State.IDLE: Colour(light="#939cab", dark="#6d7788"),
 }
