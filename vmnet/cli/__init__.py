@@ -36,6 +36,7 @@ Examples, in the order in which they are used:
   sudo vmnet attach-domain web01            one VM onto the bridge
   sudo vmnet migrate-from-virbr0            all VMs that are left on libvirt's NAT network
   vmnet verify                              wanted and seen, from nmcli, the kernel and libvirt
+  vmnet status                              the host as a tree, or with --picture as a drawing
   sudo vmnet undo                           the last run backwards
 """
 
