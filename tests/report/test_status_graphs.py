@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lxml import etree, html
 
 from tests import facts_samples, status_samples
+from tests.report.test_text import text_of
 from vmnet.checks.status import describe_host
 from vmnet.checks.topology import State, Topology
 from vmnet.documents.svg import SVG
@@ -21,6 +22,7 @@ from vmnet.report import palette
 from vmnet.report.status_dot import Drawing, render_dot
 from vmnet.report.status_mermaid import quoted, render_mermaid
 from vmnet.report.status_picture import render_page, render_svg
+from vmnet.report.status_text import render_status
 from vmnet.report.words import printable
 
 GOAL = replace(facts_samples.goal(), vlans=())
@@ -162,3 +164,24 @@ def test_what_is_no_svg_is_said() -> None:
     drawing = render_dot(topology(status_samples.three()))
     with pytest.raises(ToolError, match="cannot be read"):
         render_svg(b"<svg", drawing, topology(status_samples.three()))
+
+
+@pytest.mark.parametrize("size", [2, 9])
+def test_a_tunnel_into_the_bridge_is_no_leaf(size: int) -> None:
+    """What stands between has a box of its own in every form, and every wire ends in boxes that are there."""
+    tunnel = facts_samples.link("vxlan5", 70, kind="vxlan", controller="br0", bridge_port_state="forwarding")
+    veth = facts_samples.link("veth6", 71, kind="veth", controller="br0", bridge_port_state="forwarding")
+    vlan = facts_samples.link("veth6.7", 72, kind="vlan", parent="veth6")
+    facts = status_samples.host(size)
+    found = topology(replace(facts, links=(*facts.links, tunnel, veth, vlan)))
+    drawing, chart = render_dot(found), render_mermaid(found)
+    boxes = set(re.findall(r"^  ([np][0-9]+) \[", drawing.dot, re.MULTILINE))
+    ends = {end for pair in re.findall(r"^  (\w+) -> (\w+)", drawing.dot, re.MULTILINE) for end in pair}
+    assert ends <= boxes
+    drawn = set(re.findall(r"^  (\w+)\[", chart, re.MULTILINE))
+    wires = re.findall(r'^  (\w+) -[-.]-(?:\|"[^"]*"\|)? (\w+)$', chart, re.MULTILINE)
+    assert {end for pair in wires for end in pair} <= drawn
+    assert len(wires) > 8
+    text = text_of(render_status(found))
+    assert "├── port vxlan5" in text
+    assert re.search(r"port veth6 .*\n│   └── VLAN veth6.7", text)

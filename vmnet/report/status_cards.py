@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.checks.topology import Node, Role, State, Topology
 from vmnet.report.palette import CELL, FILLS, INK, MUTED, STROKES, WIRE, Colour
-from vmnet.report.status_groups import Leaf, counted
+from vmnet.report.status_groups import Leaf, counted, noun
 from vmnet.report.words import printable
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def panel(leaves: Sequence[Leaf], ids: Sequence[str], *, every: bool) -> str:
 def _title(leaves: Sequence[Leaf]) -> str:
     sick = sum(leaf.trouble for leaf in leaves)
     idle = sum(leaf.state is State.IDLE for leaf in leaves)
-    parts = [f"{len(leaves)} domains" if leaves[0].node.role is Role.DOMAIN else f"{len(leaves)} ports"]
+    parts = [f"{len(leaves)} {noun(leaves)}"]
     parts += [f"{sick} in trouble"] if sick else []
     parts += [f"{idle} not running"] if idle else []
     return ", ".join(parts)

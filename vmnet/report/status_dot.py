@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vmnet.checks.topology import Edge, Node, Role, State, Topology
 from vmnet.report.palette import GROUND, MUTED, STROKES, WIRE
 from vmnet.report.status_cards import SMALL, card, font, panel, safe, title
-from vmnet.report.status_groups import LEAVES, Leaf, View
+from vmnet.report.status_groups import Leaf, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,8 +45,7 @@ class _Drawer:
         self._every = every
         self._ids = {node.key: f"n{number}" for number, node in enumerate(view.topology.nodes)}
         self.things: dict[str, Node | Leaf | Edge] = {}
-        domains = sum(node.role in LEAVES for node in view.topology.nodes)
-        self._cards = domains <= CARDS
+        self._cards = view.size <= CARDS
 
     def lines(self) -> Iterator[str]:
         """Yield the graph line by line. No text from outside stands anywhere but in HTML-like labels."""
@@ -56,18 +55,21 @@ class _Drawer:
         yield f'    fontname="Helvetica", labelloc=t, labeljust=l, label=<{title(topology)}>]'
         yield '  node [shape=plain, fontname="Helvetica", fontsize=13]'
         yield f'  edge [fontname="Helvetica", fontsize={SMALL}, arrowhead=none, fontcolor="{MUTED.light}"]'
-        drawn = [x for x in self._in_order() if x.role is not Role.HOST and (self._cards or x.role not in LEAVES)]
+        drawn = [x for x in self._in_order() if x.role is not Role.HOST and not self._folded(x)]
         for node in drawn:
             yield self._node(node)
         bridges = " ".join(self._ids[node.key] for node in drawn if node.role is Role.BRIDGE)
         yield f"  {{ rank=same; {bridges} }}"
         for number, edge in enumerate(topology.edges):
-            if self._cards or self._view.nodes[edge.below].role not in LEAVES:
+            if not self._folded(self._view.nodes[edge.below]):
                 yield self._edge(edge, number)
         if not self._cards:
             for number, place in enumerate(drawn):
                 yield from self._panel(place, number)
         yield "}"
+
+    def _folded(self, node: Node) -> bool:
+        return not self._cards and self._view.is_leaf(node)
 
     def _in_order(self) -> list[Node]:
         """The bridges that lead out of the host with all that belongs to them first: dot begins at the left."""

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from vmnet.checks.topology import Edge
 
-LEAVES = (Role.DOMAIN, Role.PORT)
 SHOWN = 10
 """So many domains of a group are shown one by one; of more, only those in trouble."""
 FEW = 30
@@ -69,7 +68,7 @@ class Group:
         sick = sum(leaf.trouble for leaf in self.folded)
         well = [leaf for leaf in self.folded if not leaf.trouble]
         parts = [f"{sick} more in trouble"] if sick else []
-        parts += [f"{len(well)} {'more ' if self.shown else ''}{_noun(well)}: {_kinds(well)}"] if well else []
+        parts += [f"{len(well)} {'more ' if self.shown else ''}{noun(well)}: {_kinds(well)}"] if well else []
         names = ", ".join(leaf.node.name for leaf in self.folded)
         return "; ".join([*parts, *([names] if len(self.folded) <= NAMED else [])])
 
@@ -80,12 +79,16 @@ class View:
     def __init__(self, topology: Topology) -> None:
         self.topology = topology
         self.nodes = {node.key: node for node in topology.nodes}
-        self._few = sum(node.role in LEAVES for node in topology.nodes) <= FEW
         self._above: dict[str, list[Edge]] = defaultdict(list)
         self._below: dict[str, list[Edge]] = defaultdict(list)
         for edge in topology.edges:
             self._above[edge.below].append(edge)
             self._below[edge.above].append(edge)
+        self.size = sum(map(self.is_leaf, topology.nodes))
+
+    def is_leaf(self, node: Node) -> bool:
+        """Whether a node ends the tree: a domain, or a port that nothing stands on. A tunnel into a bridge is none."""
+        return node.role in (Role.DOMAIN, Role.PORT) and node.key not in self._below
 
     def of(self, *roles: Role) -> Iterator[Node]:
         """Yield the nodes with one of these roles."""
@@ -103,7 +106,7 @@ class View:
         """Return the domains and other ports that hang on a place, the worst first, then by name."""
         edges: dict[str, list[Edge]] = defaultdict(list)
         for edge in self.below(place):
-            if self.nodes[edge.below].role in LEAVES:
+            if self.is_leaf(self.nodes[edge.below]):
                 edges[edge.below].append(edge)
         leaves = [Leaf(node=self.nodes[key], edges=tuple(found)) for key, found in edges.items()]
         return tuple(sorted(leaves, key=lambda leaf: (_ORDER.index(leaf.state), natural(leaf.node.name))))
@@ -116,7 +119,7 @@ class View:
             every: fold none away.
         """
         leaves = self.leaves(place)
-        if every or len(leaves) <= (SHOWN if self._few else SMALL):
+        if every or len(leaves) <= (SHOWN if self.size <= FEW else SMALL):
             return Group(place=place, shown=leaves)
         shown = tuple(leaf for leaf in leaves if leaf.trouble)[:SHOWN]
         return Group(place=place, shown=shown, folded=leaves[len(shown) :])
@@ -143,7 +146,8 @@ def _bad(state: State) -> bool:
     return state in (State.ERROR, State.WARNING)
 
 
-def _noun(leaves: Sequence[Leaf]) -> str:
+def noun(leaves: Sequence[Leaf]) -> str:
+    """Return what leaves are: domains, ports, or both."""
     one = len(leaves) == 1
     roles = {leaf.node.role for leaf in leaves}
     word = "domain" if roles == {Role.DOMAIN} else "port" if roles == {Role.PORT} else "domain and port"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vmnet.checks.topology import Node, Role, State, Topology
 from vmnet.report.palette import FILLS, INK, STROKES
 from vmnet.report.status_cards import MARKS
-from vmnet.report.status_groups import LEAVES, View, counted
+from vmnet.report.status_groups import View, counted
 from vmnet.report.words import printable
 
 if TYPE_CHECKING:
@@ -46,12 +46,12 @@ class _Chart:
         for state in State:
             colours = f"fill:{FILLS[state].light},stroke:{STROKES[state].light},color:{INK.light}"
             yield f"  classDef {state.value} {colours}"
-        places = [node for node in self._view.topology.nodes if node.role not in LEAVES]
+        places = [node for node in self._view.topology.nodes if not self._view.is_leaf(node)]
         for node in places:
             counts = (counted(self._view.topology),) if node.role is Role.HOST else ()
             yield self._box(self._ids[node.key], node, counts)
         for edge in self._view.topology.edges:
-            if self._view.nodes[edge.below].role not in LEAVES:
+            if not self._view.is_leaf(self._view.nodes[edge.below]):
                 yield self._wire(self._ids[edge.above], self._ids[edge.below], edge.name, edge.state)
         for number, place in enumerate(places):
             yield from self._leaves(place, number)

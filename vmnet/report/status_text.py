@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.checks.topology import Node, Remark, Role, State, Topology
 from vmnet.report.blocks import Line, Style
-from vmnet.report.status_groups import LEAVES, Leaf, View, counted
+from vmnet.report.status_groups import Leaf, View, counted
 from vmnet.report.words import printable
 
 if TYPE_CHECKING:
@@ -93,8 +93,9 @@ class _Tree:
         """What a link stands on, without switches, and then what stands on it."""
         above = [x for x in self._uplinks(node) if x.role is not Role.SWITCH]
         below = [self._view.nodes[edge.below] for edge in self._view.below(node)]
-        hangs = [x for x in below if x.role in (Role.VLAN, Role.NETWORK) and x.key not in self._told]
-        return [*(above if node.role in (Role.BRIDGE, Role.BOND, Role.VLAN) else ()), *hangs]
+        hanging = (Role.VLAN, Role.NETWORK, Role.PORT)
+        hangs = [x for x in below if x.role in hanging and not self._view.is_leaf(x) and x.key not in self._told]
+        return [*(above if node.role in (Role.BRIDGE, Role.BOND, Role.VLAN, Role.PORT) else ()), *hangs]
 
     def _cable(self, node: Node) -> str:
         """Where a NIC's cable leads."""
@@ -127,7 +128,7 @@ def _head(node: Node, cable: str) -> str:
 def _leaf(leaf: Leaf, width: int) -> Line:
     node = leaf.node
     taps = [" ".join(filter(None, (edge.name, ", ".join(edge.words)))) for edge in leaf.edges]
-    words = "; ".join(filter(None, taps)) if node.role in LEAVES[:1] else ", ".join(node.words)
+    words = "; ".join(filter(None, taps)) if node.role is Role.DOMAIN else ", ".join(node.words)
     still = node.words[0] if node.role is Role.DOMAIN and node.words and node.words[0] != "running" else ""
     said = "; ".join(remark.text for remark in leaf.remarks)
     tail = "  ".join(filter(None, (still, words, _short(said, _LONGEST))))
