@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -205,6 +206,12 @@ def test_a_bond_beside_the_plan_is_judged_by_the_facts() -> None:
     assert node(found, "link:bond9").words[:3] == ("active-backup", "eth8 active", "0 of 1 ports work")
     assert node(found, "link:eth8").state is State.WARNING
     assert edge(found, "link:eth8", "link:bond9").state is State.WARNING
+
+
+def test_every_gateway_is_named() -> None:
+    routes = tuple(replace(GOOD.routes[0], gateway=ip_address(text)) for text in ("192.0.2.1", "2001:db8::1"))
+    words = node(describe_host(GOAL, replace(GOOD, routes=routes)), "link:br0").words
+    assert "default route via 192.0.2.1, 2001:db8::1" in words
 
 
 def test_a_nic_that_nothing_uses_is_idle() -> None:

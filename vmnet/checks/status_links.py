@@ -40,7 +40,9 @@ class Links:
         for address in facts.addresses:
             if address.scope == "global":
                 self._addresses[address.ifname].append(str(address.interface))
-        self._gateways = {route.ifname: route.gateway for route in facts.default_routes() if route.gateway}
+        self._gateways: dict[str, dict[str, None]] = defaultdict(dict)
+        for route in facts.default_routes():
+            self._gateways[route.ifname][str(route.gateway or "the link")] = None
         self._ports: dict[str, list[Link]] = defaultdict(list)
         for link in own:
             if link.controller:
@@ -94,7 +96,7 @@ class Links:
             yield "management"
         yield from self._addresses[link.ifname]
         if link.ifname in self._gateways:
-            yield f"default route via {self._gateways[link.ifname]}"
+            yield f"default route via {', '.join(self._gateways[link.ifname])}"
         if link.bond:
             yield from _bond_words(link, self._ports[link.ifname])
         if role is Role.PORT:
