@@ -178,6 +178,12 @@ def test_what_goes_past_the_bridges() -> None:
     assert_whole(found)
 
 
+def test_a_domain_without_an_interface_is_not_lost() -> None:
+    found = describe_host(GOAL, samples.with_domain(GOOD, "web01", running=(), persistent=()))
+    assert edge(found, "elsewhere:nothing", WEB).state is State.IDLE
+    assert node(found, "elsewhere:nothing").name == "no interface"
+
+
 def test_a_link_that_is_set_down_by_the_domain_is_a_warning() -> None:
     (own,) = GOOD.domains[1].running
     facts = samples.with_domain(GOOD, "web01", running=(replace(own, link_up=False),))

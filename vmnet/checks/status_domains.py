@@ -74,6 +74,8 @@ class Domains:
         key = f"domain:{domain.uuid}"
         interfaces = domain.running if domain.active else domain.saved or domain.persistent
         edges = [self._edge(key, domain, interface) for interface in interfaces]
+        if not interfaces:
+            edges = [Edge(above=self._elsewhere("nothing", "no interface", ()), below=key, state=State.IDLE)]
         remarks = self._remarks.of_domain(domain.name)
         at_rest = domain.state is not DomainState.RUNNING
         state = worst([*(edge.state for edge in edges), State.IDLE if at_rest else State.OK])
@@ -106,10 +108,11 @@ class Domains:
         device = dict(source.attributes).get("dev")
         if source.type == "direct" and device in self._links.roles:
             return link_key(device or "")
-        key = f"elsewhere:{source.type}"
-        self.nodes.setdefault(
-            key, Node(key=key, role=Role.ELSEWHERE, name=source.type, state=State.OK, words=("past the bridges",))
-        )
+        return self._elsewhere(source.type, source.type, ("past the bridges",))
+
+    def _elsewhere(self, what: str, name: str, words: tuple[str, ...]) -> str:
+        key = f"elsewhere:{what}"
+        self.nodes.setdefault(key, Node(key=key, role=Role.ELSEWHERE, name=name, state=State.OK, words=words))
         return key
 
     def _place_called(self, key: str, role: Role, name: str, domain: Domain) -> str:

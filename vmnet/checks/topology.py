@@ -32,7 +32,7 @@ def worst(states: Iterable[State], default: State = State.IDLE) -> State:
 
 class Role(StrEnum):
     """What a node stands for. PORT: a tap or other port of a bridge that belongs to no domain. ELSEWHERE: where
-    interfaces lead that go past the host's bridges."""
+    interfaces lead that go past the host's bridges, or that a domain has none."""
 
     HOST = "host"
     SWITCH = "switch"

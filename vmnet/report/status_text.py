@@ -120,7 +120,8 @@ def _mark(state: State) -> str:
 
 
 def _head(node: Node, cable: str) -> str:
-    role = "" if node.role in (Role.NIC, Role.BOND, Role.BRIDGE) else f"{node.role.value} "
+    plain = (Role.NIC, Role.BOND, Role.BRIDGE, Role.ELSEWHERE)
+    role = "" if node.role in plain else f"{node.role.value} "
     words = [*node.words, *([f"on {cable}"] if cable else [])]
     return f"{_mark(node.state)}{role}{_short(node.name)}" + (f"  {', '.join(words)}" if words else "")
 
