@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from tests import facts_samples
+from tests import facts_samples, schemas
 from vmnet.apply.progress import Event, Progress
 from vmnet.apply.result import RunResult
 from vmnet.checks.doctor import Trouble, diagnose
@@ -170,7 +170,8 @@ class Ended:
 
 
 def call(*words: str, host: MadeUpHost | None = None, **streams: Any) -> Ended:
-    """Run `vmnet WORDS` on a made-up host, without a terminal unless `streams` has one."""
+    """Run `vmnet WORDS` on a made-up host, without a terminal unless `streams` has one; JSON is compared with its
+    schema."""
     host = host or MadeUpHost()
     values: dict[str, Any] = {
         "stdin": io.StringIO(), "stdout": io.StringIO(), "stderr": io.StringIO(), "environ": {},
@@ -178,4 +179,7 @@ def call(*words: str, host: MadeUpHost | None = None, **streams: Any) -> Ended:
     session = Session(argv=words, api=host, patience_s=0, **values)
     code = main(words, session=session)
     out, err = (getattr(values[name], "getvalue", str)() for name in ("stdout", "stderr"))
+    if session.json:
+        schemas.check_text(out)
+        schemas.check_text("\n".join(line for line in err.splitlines() if line.startswith("{")))
     return Ended(code, out, err, host)

@@ -11,7 +11,7 @@ from tests.cli.calls import CHANGING, DEGRADED, MadeUpHost, call
 
 def test_plan_as_json() -> None:
     document = json.loads(call("host-setup", "--plan", "--output", "json").out)
-    assert sorted(document) == ["command", "commands", "plan"]
+    assert sorted(document) == ["command", "commands", "plan", "schema"]
     assert document["commands"][0]["argv"][0] == "nmcli"
 
 
@@ -34,7 +34,7 @@ def test_progress_in_json_is_an_object_a_line(words: str) -> None:
 def test_run_as_json_is_one_document() -> None:
     ended = call("host-setup", "--yes", "--output=json")
     document = json.loads(ended.out)
-    assert sorted(document) == ["command", "commands", "plan", "result", "verify"]
+    assert sorted(document) == ["command", "commands", "plan", "result", "schema", "verify"]
     assert document["result"]["run"] == "run1"
     assert document["verify"]["ok"] is True
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from . import process, recipe
 from .base import find_or_build
+from .checked import checked
 from .errors import LabError
 from .image import APT_OPTION
 from .progress import step
@@ -138,7 +139,7 @@ class Chamber:
 
     def vmnet(self, *words: str, timeout: float = 120, check: bool = True) -> process.Completed:
         """Run this checkout's vmnet."""
-        return self.run(["vmnet", *words], timeout=timeout, check=check)
+        return checked(words, self.run(["vmnet", *words], timeout=timeout, check=check))
 
     def run(
         self, command: Sequence[str] | str, *, stdin: str = "", timeout: float = 120, check: bool = True

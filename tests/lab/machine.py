@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from . import payload, process, qemu, recipe
 from .base import find_or_build, lock, save, wait_booted
+from .checked import checked
 from .errors import LabError
 from .monitor import Monitor
 from .progress import say, step
@@ -208,7 +209,7 @@ class Lab:
 
     def vmnet(self, *words: str, timeout: float = 120, check: bool = True) -> process.Completed:
         """Run vmnet on the lab host, without the wait for Python to read its modules (see `warm`)."""
-        return self.run(["python3", "-IS", payload.WARM, *words], timeout=timeout, check=check)
+        return checked(words, self.run(["python3", "-IS", payload.WARM, *words], timeout=timeout, check=check))
 
     def lan(
         self, command: Sequence[str] | str, *, stdin: str | None = None, timeout: float = 120, check: bool = True

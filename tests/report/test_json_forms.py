@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import facts_samples, status_samples
+from tests import facts_samples, schemas, status_samples
 from tests.report import samples
 from tests.report.test_text import TOOL_ERROR, incomplete, noted
 from vmnet.checks.status import describe_host
@@ -47,6 +47,7 @@ FORMS: dict[str, Json] = {
 @pytest.mark.parametrize("name", FORMS)
 def test_golden(name: str, regenerate: bool) -> None:
     text = json_text(FORMS[name])
+    schemas.check_text(text)
     path = GOLDEN / f"{name}.json"
     if regenerate:
         path.parent.mkdir(exist_ok=True)

@@ -7,6 +7,7 @@ import click
 from vmnet.cli import complete, flow, options
 from vmnet.cli.session import Session
 from vmnet.errors import Refused
+from vmnet.report.json_forms import confirm_form
 
 HELP = """Confirm a change that waits for it: host-setup --confirm SECONDS.
 
@@ -30,6 +31,6 @@ def command(session: Session, *, run: str | None, output: str) -> None:
     except PermissionError:
         raise Refused("runs can be confirmed by root only", flow.with_sudo(session)) from None
     if output == "json":
-        flow.write_json(session, {"command": "confirm", "run": confirmed})
+        flow.write_json(session, confirm_form(confirmed))
     else:
         session.stdout.write(f"confirm: run {confirmed} is confirmed; sudo vmnet follow shows the rest\n")

@@ -1,4 +1,8 @@
-"""Reports as JSON: plain values under stable keys, which docs/commands.md lists."""
+"""Reports as JSON: plain values under stable keys, which docs/commands.md lists.
+
+Each document says under `schema` which schema it follows: "vmnet/plan/1" is docs/schema/plan-1.json. New keys may come
+under the same number; what is renamed, removed or takes another meaning makes the next one.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +31,17 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+PLAN = "vmnet/plan/1"
+RUN = "vmnet/run/1"
+PROGRESS = "vmnet/progress/1"
+VERIFY = "vmnet/verify/1"
+RUNS = "vmnet/runs/1"
+RUN_RECORD = "vmnet/run-record/1"
+CONFIRM = "vmnet/confirm/1"
+DOCTOR = "vmnet/doctor/1"
+EXPLAIN = "vmnet/explain/1"
+ERROR = "vmnet/error/1"
+
 
 def json_text(document: Json) -> str:
     """Return the document as text, one value a line, ending in a newline."""
@@ -42,6 +57,7 @@ def progress_form(progress: Progress, left_s: float | None) -> Json:
     """Return what happened to a step: `event`, `index` (from 1), `total`, `step` (its words), `kind`, `why`, `seconds`,
     and `left_s`, for how long the run goes on, null where that cannot be told."""
     return {
+        "schema": PROGRESS,
         "event": progress.event.value,
         "index": progress.index,
         "total": progress.total,
@@ -55,7 +71,7 @@ def progress_form(progress: Progress, left_s: float | None) -> Json:
 
 def plan_form(plan: Plan) -> Json:
     """Return a plan: `command`, `plan` (the records), and `commands` (what would be run, in order)."""
-    return {"command": plan.command, "plan": encode(plan), "commands": list(_commands(plan))}
+    return {"schema": PLAN, "command": plan.command, "plan": encode(plan), "commands": list(_commands(plan))}
 
 
 def _commands(plan: Plan) -> Iterator[Json]:
@@ -76,6 +92,7 @@ def result_form(result: RunResult) -> Json:
     """Return a finished run without what verify found: the plan's keys, and `result`."""
     return {
         **plan_form(result.plan),
+        "schema": RUN,
         "result": {
             "run": result.run,
             "directory": result.directory,
@@ -90,6 +107,7 @@ def result_form(result: RunResult) -> Json:
 def findings_form(command: str, findings: tuple[Finding, ...]) -> Json:
     """Return what verify found: `command`, `ok`, `findings`."""
     return {
+        "schema": VERIFY,
         "command": command,
         "ok": all(finding.ok for finding in findings),
         "findings": encode(findings),
@@ -100,6 +118,7 @@ def troubles_form(troubles: tuple[Trouble, ...], unread: tuple[Unread, ...]) -> 
     """Return what doctor found: `command`, `ok` (nothing but notes), `troubles`, worst first, each with `severity`,
     `rule` (in words) and `finding`, and `unread`, what could not be read."""
     return {
+        "schema": DOCTOR,
         "command": "doctor",
         "ok": all(trouble.finding.ok for trouble in troubles),
         "troubles": encode(troubles),
@@ -109,7 +128,7 @@ def troubles_form(troubles: tuple[Trouble, ...], unread: tuple[Unread, ...]) -> 
 
 def rules_form(rules: tuple[Rule, ...]) -> Json:
     """Return rules in words: `command` and `rules`."""
-    return {"command": "explain", "rules": encode(rules)}
+    return {"schema": EXPLAIN, "command": "explain", "rules": encode(rules)}
 
 
 def status_form(topology: Topology) -> Json:
@@ -128,12 +147,17 @@ def status_form(topology: Topology) -> Json:
 def runs_form(records: tuple[RunRecord, ...]) -> Json:
     """Return all runs: `command` and `runs`, each without its steps."""
     short = [{key: value for key, value in encode(record).items() if key != "steps"} for record in records]
-    return {"command": "runs", "runs": short}
+    return {"schema": RUNS, "command": "runs", "runs": short}
 
 
 def run_record_form(record: RunRecord) -> Json:
     """Return one run with its `steps`, each with `planned`, `state` and `text`."""
-    return {"command": "runs", "run": encode(record)}
+    return {"schema": RUN_RECORD, "command": "runs", "run": encode(record)}
+
+
+def confirm_form(run: str) -> Json:
+    """Return that a run was confirmed: `command` and `run`."""
+    return {"schema": CONFIRM, "command": "confirm", "run": run}
 
 
 def error_form(error: VmnetError) -> Json:
@@ -154,4 +178,4 @@ def error_form(error: VmnetError) -> Json:
             body |= {"left": list(left)}
         case _:
             pass
-    return {"error": body}
+    return {"schema": ERROR, "error": body}
