@@ -21,6 +21,7 @@ LAYERS = [
     {"apply", "report"},
     {"host", "plan", "checks"},
     {"documents"},
+    {"spec_words"},
     {"spec", "facts"},
     {"fields", "names"},
     {"errors"},
@@ -31,12 +32,12 @@ APART = {("plan", "host"), ("host", "plan"), ("checks", "host"), ("host", "check
 ONLY_IN = {
     "click": ("vmnet.cli",),
     "rich": ("vmnet.cli", "vmnet.report"),
-    "lxml": ("vmnet.documents",),
+    "lxml": ("vmnet.documents", "vmnet.report.junit"),
     "libvirt": ("vmnet.host",),
     "pyroute2": ("vmnet.host",),
     "subprocess": ("vmnet.host.process",),
 }
-PURE = ("plan", "checks", "report", "documents", "facts", "spec", "fields", "names", "errors")
+PURE = ("plan", "checks", "report", "documents", "facts", "spec_words", "spec", "fields", "names", "errors")
 IMPURE = {"os", "random", "secrets", "shutil", "socket", "subprocess", "tempfile", "time"}
 LAZY = {"libvirt", "libvirt_qemu", "lxml", "pyroute2", "rich"}
 # Who may load modules by name when they are first needed, so that `vmnet --help` starts fast.

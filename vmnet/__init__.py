@@ -26,10 +26,12 @@ from vmnet.look import find_duplicates as find_duplicates
 from vmnet.look import find_mentions as find_mentions
 from vmnet.look import last_goal as last_goal
 from vmnet.look import read_facts as read_facts
+from vmnet.look import read_host_words as read_host_words
 from vmnet.look import read_rules as read_rules
 from vmnet.look import read_runs as read_runs
 from vmnet.look import status as status
 from vmnet.look import verify as verify
+from vmnet.look import wanted_goal as wanted_goal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from vmnet.spec import AttachSpec as AttachSpec
     from vmnet.spec import HostSpec as HostSpec
     from vmnet.spec import MigrationSpec as MigrationSpec
+    from vmnet.spec_words import HostWords as HostWords
 
 __version__ = "0.1.0"
 
@@ -70,11 +73,13 @@ __all__ = [
     "plan_migration",
     "plan_undo",
     "read_facts",
+    "read_host_words",
     "read_rules",
     "read_runs",
     "status",
     "undo",
     "verify",
+    "wanted_goal",
 ]
 
 

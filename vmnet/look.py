@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from vmnet.checks.topology import Topology
     from vmnet.facts import Facts
     from vmnet.plan.steps import HostGoal, Plan
+    from vmnet.spec import HostSpec
+    from vmnet.spec_words import HostWords
 
 SYSTEM_URI = "qemu:///system"
 
@@ -114,11 +116,32 @@ def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None 
     return goal
 
 
+def read_host_words(file: str) -> HostWords:
+    """Return what a TOML file says a host is to be; `vmnet.spec_words.parse_host` makes a HostSpec of it.
+
+    Raises:
+        SpecError: the file cannot be read, or says something wrong; the message names the key.
+    """
+    words: HostWords = import_module("vmnet.host.spec_file").read_host_words(file)
+    return words
+
+
+def wanted_goal(spec: HostSpec, facts: Facts) -> HostGoal:
+    """Return what is wanted of this host, for `verify`, where `spec` asks for it; what it leaves open is as
+    `deduce_goal` works it out.
+
+    Raises:
+        SpecError, Refused: what is asked for does not go together.
+    """
+    goal: HostGoal = import_module("vmnet.checks.goal").wanted_goal(spec, facts)
+    return goal
+
+
 def verify(goal: HostGoal | None, facts: Facts, plan: Plan | None = None) -> tuple[Finding, ...]:
     """Compare what is wanted with what nmcli, the kernel and libvirt show.
 
     Args:
-        goal: from `last_goal` or a plan; None: as `deduce_goal` works it out.
+        goal: from `last_goal`, `wanted_goal` or a plan; None: as `deduce_goal` works it out.
         facts: read after the change.
         plan: a domain plan that was carried out: what it moved is looked at, too.
 

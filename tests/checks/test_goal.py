@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address, ip_interface
+from typing import TYPE_CHECKING
+
+import pytest
 
 from tests import facts_samples as samples
-from vmnet.checks.goal import deduce_goal
+from tests.plan.standing import as_set_up
+from vmnet.checks.goal import deduce_goal, wanted_goal
 from vmnet.checks.verify import check_host
+from vmnet.errors import Refused, SpecError, VmnetError
+from vmnet.plan.host_setup import plan_host_setup
+from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, HostSpec
+
+if TYPE_CHECKING:
+    from vmnet.facts import Facts
 
 GOOD = samples.end_state()
 
@@ -46,3 +57,70 @@ def test_names_may_be_given() -> None:
 def test_dns_servers_that_are_no_addresses_are_left_out() -> None:
     facts = samples.with_setting(GOOD, "br0", ipv4__dns="192.0.2.2, dns+tls://192.0.2.9#dns.example")
     assert deduce_goal(facts).dns == (samples.DNS,)
+
+
+SPEC = HostSpec(
+    nics=("em1", "p4p1"),
+    address=AddressSpec(addresses=(samples.ADDRESS,), gateways=(samples.GATEWAY,), dns=(samples.DNS,)),
+    management="p2p1",
+)
+
+
+def differing(spec: HostSpec, facts: Facts) -> set[str]:
+    return {finding.rule for finding in check_host(wanted_goal(spec, facts), facts) if not finding.ok}
+
+
+def test_what_is_asked_for_is_wanted() -> None:
+    assert wanted_goal(SPEC, GOOD) == samples.goal()
+
+
+def test_it_is_what_host_setup_plans_for() -> None:
+    gateway, dns = ip_address("192.0.2.1"), ip_address("192.0.2.2")
+    address = AddressSpec(addresses=(ip_interface("192.0.2.3/24"),), gateways=(gateway,), dns=(dns,))
+    spec = HostSpec(nics=("em1", "em2"), address=address, network=None)
+    facts = as_set_up(spec)
+    assert plan_host_setup(spec, facts).goal == wanted_goal(spec, facts)
+
+
+def test_what_the_request_leaves_open_the_host_tells() -> None:
+    assert wanted_goal(HostSpec(), GOOD) == samples.goal()
+
+
+@pytest.mark.parametrize(
+    ("spec", "rules"),
+    [
+        (replace(SPEC, bond=BondSpec(mode=BondMode.ACTIVE_BACKUP)), {"bond.mode", "profile.mode"}),
+        (replace(SPEC, bridge=BridgeSpec(stp=True)), {"bridge.stp", "profile.stp"}),
+        (replace(SPEC, mtu=9000), {"bond.mtu", "bridge.mtu", "nic.mtu"}),
+        (replace(SPEC, network="lan"), {"network.state"}),
+        (replace(SPEC, nics=("em1", "em9")), {"nic.link", "bond.ports"}),
+        (replace(SPEC, management="em9"), {"management.link"}),
+        (replace(SPEC, bridge=BridgeSpec(ifname="br9")), {"bridge.link"}),
+    ],
+)
+def test_what_is_not_as_asked_for_is_found(spec: HostSpec, rules: set[str]) -> None:
+    assert rules <= differing(spec, GOOD)
+
+
+def test_a_host_without_anything_can_be_compared() -> None:
+    facts = replace(GOOD, links=(), addresses=(), routes=(), devices=(), profiles=(), networks=(), domains=())
+    assert {"nic.link", "bond.link", "bridge.link"} <= differing(SPEC, facts)
+
+
+def test_no_management_link_and_no_network_are_wishes_too() -> None:
+    goal = wanted_goal(replace(SPEC, management="none", network=None), GOOD)
+    assert (goal.management, goal.network) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("spec", "error"),
+    [
+        (replace(SPEC, nics=("em1", "em1")), SpecError),
+        (replace(SPEC, bond=None), SpecError),
+        (replace(SPEC, bond=BondSpec(mode=BondMode.BALANCE_RR)), Refused),
+        (replace(SPEC, address=AddressSpec(addresses=(samples.ADDRESS,), gateways=(samples.ADDRESS.ip,))), SpecError),
+    ],
+)
+def test_what_does_not_go_together_is_refused(spec: HostSpec, error: type[VmnetError]) -> None:
+    with pytest.raises(error):
+        wanted_goal(spec, GOOD)

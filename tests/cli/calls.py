@@ -11,13 +11,14 @@ from vmnet.apply.progress import Event, Progress
 from vmnet.apply.result import RunResult
 from vmnet.checks.doctor import Trouble, diagnose
 from vmnet.checks.fix import plan_fix
-from vmnet.checks.goal import deduce_goal
+from vmnet.checks.goal import deduce_goal, wanted_goal
 from vmnet.checks.rules import Rule, read_rules
 from vmnet.checks.status import describe_host
 from vmnet.checks.verify import check_host
 from vmnet.cli import main
 from vmnet.cli.session import Session
 from vmnet.facts import Duplicate, Facts
+from vmnet.host.spec_file import read_host_words
 from vmnet.plan import steps
 from vmnet.plan.steps import HostGoal, Plan, Planned
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from vmnet.checks.findings import Finding
     from vmnet.checks.topology import Topology
     from vmnet.spec import AttachSpec, HostSpec, MigrationSpec
+    from vmnet.spec_words import HostWords
 
 STEP = steps.ActivateProfile(uuid="00000000-0000-4000-8000-000000000001", name="br0", ifname="br0")
 CHANGING = ("host-setup", "attach-domain web01", "migrate-from-virbr0", "undo")
@@ -147,6 +149,12 @@ class MadeUpHost:
 
     def read_rules(self) -> dict[str, Rule]:
         return read_rules()
+
+    def read_host_words(self, file: str) -> HostWords:
+        return read_host_words(file)
+
+    def wanted_goal(self, spec: HostSpec, facts: Facts) -> HostGoal:
+        return wanted_goal(spec, facts)
 
     def verify(self, goal: HostGoal | None, facts: Facts, plan: Plan | None = None) -> tuple[Finding, ...]:
         return check_host(goal, facts, plan)

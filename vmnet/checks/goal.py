@@ -1,4 +1,4 @@
-"""What is wanted, worked out from the facts, for a host whose setup nobody recorded."""
+"""What is wanted, for a host whose setup nobody recorded: from the facts, or from what the admin asks for."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 from vmnet.checks.layer3 import profile_addresses
 from vmnet.checks.links import uplinks
 from vmnet.names import Mac
+from vmnet.plan.adopt import Layer3, wanted_layer3
+from vmnet.plan.build import goal_of
+from vmnet.plan.nics import NO_MANAGEMENT, check_named
+from vmnet.plan.safety import check_spec
 from vmnet.plan.steps import HostGoal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.facts import Facts, Link, Profile
-    from vmnet.spec import IpAddress
+    from vmnet.spec import HostSpec, IpAddress
 
 BRIDGE, BOND, NETWORK = "br0", "bond0", "host-bridge"
 """The names that host-setup gives when none are asked for."""
@@ -53,6 +57,48 @@ def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None 
         # One that is left on a port hears nothing, or what of its traffic comes in there.
         vlans=tuple(link.ifname for link in facts.links if link.kind == "vlan" and link.parent in (name, *nics)),
         profiles=profiles,
+    )
+
+
+def wanted_goal(spec: HostSpec, facts: Facts) -> HostGoal:
+    """Return what is wanted of a host where `spec` asks for it. What it leaves open (NICs, addresses, the management
+    link) is as the host itself tells it.
+
+    What is asked for may be missing: that is for verify to find.
+
+    Raises:
+        SpecError: what is asked for does not fit together.
+        Refused: it asks for a bond that no bridge can use.
+    """
+    check_spec(spec)
+    check_named(spec)
+    told = deduce_goal(facts, bridge=spec.bridge.ifname, network=spec.network)
+    nics = spec.nics or told.nics
+    management = told.management if spec.management is None else spec.management
+    names = (spec.bridge.ifname, *((spec.bond.ifname,) if spec.bond else ()), *nics)
+    ports = tuple(link for name in nics if (link := facts.link(name)))
+    return goal_of(
+        spec,
+        nics=nics,
+        mac=_mac(facts.link(spec.bridge.ifname), ports),
+        layer3=_layer3(spec, told, facts),
+        management=None if management in (NO_MANAGEMENT, *nics) else management,
+        vlans=told.vlans,
+        profiles=tuple(_profiles(names, facts)),
+    )
+
+
+def _layer3(spec: HostSpec, told: HostGoal, facts: Facts) -> Layer3:
+    if spec.address is not None:
+        return wanted_layer3(spec.address, spec.mtu, None, facts)
+    return Layer3(
+        settings=(),
+        holder=None,
+        mtu=spec.mtu,
+        dhcp=told.dhcp,
+        addresses=told.addresses,
+        gateways=told.gateways,
+        dns=told.dns,
     )
 
 

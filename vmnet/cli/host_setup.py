@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from vmnet.cli import complete, flow, options
 from vmnet.cli.commands import load
 from vmnet.cli.session import Session
 from vmnet.errors import SpecError
-from vmnet.names import check_ifname
-from vmnet.spec import BondSpec, BridgeSpec, HostSpec
+from vmnet.spec_words import HASH_POLICIES, LACP_RATES, HostWords, parse_host
+
+if TYPE_CHECKING:
+    from vmnet.spec import HostSpec
 
 HELP = """Build the bridge (and the bond below it) and give it the host's address.
 
@@ -30,6 +34,7 @@ Examples:
   sudo vmnet host-setup em1 p4p1 --mode active-backup      the switch does not speak LACP
   sudo vmnet host-setup em1 --no-bond
   sudo vmnet host-setup em1 p4p1 --probe 'curl -sf https://intra.example.org' --confirm 120
+  sudo vmnet host-setup --spec host.toml                   what is wanted stands in a file; verify takes the same one
   vmnet host-setup em1 p4p1 --script > setup.sh            to be read, and run where vmnet may not be installed
 """
 
@@ -42,10 +47,10 @@ Examples:
 @click.option("--mode", default="802.3ad", show_default=True, help="802.3ad (LACP), active-backup or balance-xor.")
 @click.option("--miimon", metavar="MS", type=int, default=100, show_default=True, help="Interval of the link check.")
 @click.option("--arp-interval", metavar="MS", type=int, help="ARP monitoring: refused, a bridge's bond cannot use it.")
-@click.option("--lacp-rate", type=click.Choice(["slow", "fast"]), help="How often the switch sends LACP frames.")
+@click.option("--lacp-rate", type=click.Choice(LACP_RATES), help="How often the switch sends LACP frames.")
 @click.option(
     "--xmit-hash-policy",
-    type=click.Choice(["layer2", "layer2+3", "layer3+4", "encap2+3", "encap3+4", "vlan+srcmac"]),
+    type=click.Choice(HASH_POLICIES),
     help="What spreads the traffic over the ports.",
 )
 @click.option("--stp/--no-stp", default=False, show_default=True, help="Spanning tree on the bridge.")
@@ -75,16 +80,17 @@ Examples:
 )
 @click.option("--confirm", metavar="SECONDS", type=int, help="All goes back unless vmnet confirm comes in this time.")
 @click.option("--script", is_flag=True, help="Print the plan as a shell script for this host, and change nothing.")
+@options.spec_option("Read what is wanted from a TOML file; options that are given win over it.")
 @options.risk_options
 @options.connect_option
 @options.run_options
 @click.pass_obj
-def command(session: Session, *, uri: str, script: bool, **words: Any) -> None:
+def command(session: Session, *, uri: str, script: bool, spec_file: str | None, **words: Any) -> None:
     """Want, is, plan, show, ask, apply, verify, report."""
     api = session.api
     if script and words["output"] == "json":
         raise SpecError("--script prints a shell script, which is no JSON", "leave --output json out")
-    spec = _wanted(words)
+    spec = _wanted(session, spec_file, words)
     facts = api.read_facts(uri=uri, hypervisor=spec.network is not None, probes=words["probe"])
     plan = api.plan_host_setup(spec, facts)
     asked = api.find_duplicates(plan, facts)
@@ -103,34 +109,17 @@ def command(session: Session, *, uri: str, script: bool, **words: Any) -> None:
     )
 
 
-def _wanted(words: dict[str, Any]) -> HostSpec:
-    return HostSpec(
-        nics=tuple(check_ifname(nic, what="NIC") for nic in words["nics"]),
-        bridge=BridgeSpec(
-            ifname=check_ifname(words["bridge"], what="bridge name"),
-            stp=words["stp"],
-            multicast_snooping=words["multicast_snooping"],
-        ),
-        bond=None if words["no_bond"] else _wanted_bond(words),
-        address=options.parse_addresses(words["address"], words["gateway"], words["dns"], words["dns_search"]),
-        mtu=words["mtu"],
-        management=options.parse_ifname(words["management"], "management link"),
-        fix_management=words["fix_management"],
-        move_vlans=words["move_vlans"],
-        network=None if words["no_network"] else options.check_name(words["network"], "network"),
-        displace=words["displace"],
+def _wanted(session: Session, spec_file: str | None, words: dict[str, Any]) -> HostSpec:
+    """Return what is asked for: what the file says, and over it what was given on the command line."""
+    start = HostWords() if spec_file is None else session.api.read_host_words(spec_file)
+    source = click.get_current_context().get_parameter_source
+    # NICs that nobody named count as given for click.
+    names = [field.name for field in fields(HostWords) if source(field.name) is not ParameterSource.DEFAULT]
+    given: dict[str, Any] = {name: words[name] for name in names if words[name] != ()}
+    given |= {name: False for name in ("bond", "network") if words[f"no_{name}"]}
+    return replace(
+        parse_host(replace(start, **given)),
         timeout_s=words["timeout"],
         confirm_s=words["confirm"],
         **{name: words[name] for name in options.RISKS},
-    )
-
-
-def _wanted_bond(words: dict[str, Any]) -> BondSpec:
-    return BondSpec(
-        ifname=check_ifname(words["bond"], what="bond name"),
-        mode=options.parse_mode(words["mode"]),
-        miimon_ms=words["miimon"],
-        lacp_rate=words["lacp_rate"],
-        arp_interval_ms=words["arp_interval"],
-        xmit_hash_policy=words["xmit_hash_policy"],
     )

@@ -2,46 +2,136 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from vmnet.cli import flow, options
+from vmnet.cli import flow, options, watch
+from vmnet.cli.commands import load
 from vmnet.cli.outcome import Reported
 from vmnet.cli.output import show
-from vmnet.cli.session import Session
-from vmnet.errors import VerifyError
-from vmnet.report.findings import render_findings
+from vmnet.errors import SpecError, VerifyError
+from vmnet.report.findings import render_differences, render_findings
 from vmnet.report.json_forms import findings_form
+from vmnet.spec_words import parse_host
 
+if TYPE_CHECKING:
+    from vmnet import Facts, Finding
+    from vmnet.cli.session import Session
+    from vmnet.spec import HostSpec
+
+EVERY_S = 5.0
 HELP = """Compare what is wanted with what nmcli, the kernel and libvirt say, layer by layer: NICs, bond, LACP, bridge,
 addresses, routes, DNS, profiles, management link, libvirt network, VMs.
 
 Wanted is what the last host-setup planned for. Where none is recorded, or with --bridge, it is worked out from the
-bridge's own profile. Nothing is changed, and root is not needed. Exit code 6 on any difference.
+bridge's own profile. With --spec it is what a file says, which host-setup takes, too. Nothing is changed, and root is
+not needed. Exit code 6 on any difference; with --watch, in the last look.
 
 \b
 Examples:
   vmnet verify
   vmnet verify --bridge br1 --network lan1
-  vmnet verify --output json
+  vmnet verify --spec host.toml
+  vmnet verify --watch 2                        until Ctrl-C; in a pipe only what changes, with the time
+  vmnet verify --quiet || logger "vmnet: the network differs from what is wanted"
+  vmnet verify --output junit > vmnet.xml
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to compare with: a file's spec, or names, or (all None) what the last run planned for."""
+
+    uri: str
+    spec: HostSpec | None
+    bridge: str | None
+    network: str | None
 
 
 @click.command("verify", help=HELP, short_help="Compare wanted and seen.")
 @click.option("--bridge", metavar="NAME", help="The bridge to look at. Default: that of the last host-setup, or br0.")
 @click.option("--network", metavar="NAME", help="The libvirt network to look at. Default: as recorded, or host-bridge.")
+@options.spec_option("Take what is wanted from a TOML file, as host-setup does.")
+@click.option(
+    "--watch",
+    "every_s",
+    metavar="[SECONDS]",
+    type=click.FloatRange(min=0, min_open=True),
+    is_flag=False,
+    flag_value=EVERY_S,
+    help="Look again and again until Ctrl-C, every 5 seconds or so many.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Print what differs only, and nothing when all is as wanted.")
 @options.connect_option
-@options.output_option
+@options.output_options("text", "json", "junit", "prometheus")
 @click.pass_obj
-def command(session: Session, *, bridge: str | None, network: str | None, uri: str, output: str) -> None:
+def command(session: Session, *, uri: str, every_s: float | None, quiet: bool, output: str, **words: Any) -> None:
     """Is, verify, report."""
-    api = session.api
-    options.parse_ifname(bridge, "bridge name")
-    facts = api.read_facts(uri=uri)
-    goal = None if bridge or network else api.last_goal()
-    findings = api.verify(goal or api.deduce_goal(facts, bridge=bridge, network=network), facts)
-    if output == "json":
-        flow.write_json(session, findings_form("verify", findings))
+    _check(every_s, output, quiet=quiet)
+    wanted = _wanted(session, uri, words)
+    if every_s is None:
+        facts, findings = look(session, wanted)
+        _report(session, facts, findings, output, quiet=quiet)
     else:
-        show(session, render_findings(findings))
+        say = _sayer(session, every_s, output, quiet=quiet)
+        findings = watch.watch(session, lambda: look(session, wanted)[1], say, every_s=every_s)
     if not all(finding.ok for finding in findings):
         raise Reported(VerifyError.exit_code)
+
+
+def _check(every_s: float | None, output: str, *, quiet: bool) -> None:
+    if output not in ("junit", "prometheus"):
+        return
+    if every_s is not None:
+        raise SpecError(
+            f"--watch and --output {output} do not go together", "use text or json, or a timer: docs/monitoring.md"
+        )
+    if quiet:
+        raise SpecError(f"--quiet and --output {output} do not go together", f"who reads {output} wants all of it")
+
+
+def _wanted(session: Session, uri: str, words: dict[str, Any]) -> Wanted:
+    file, bridge, network = words["spec_file"], words["bridge"], words["network"]
+    options.parse_ifname(bridge, "bridge name")
+    if file is not None and (bridge or network):
+        raise SpecError("--spec and --bridge or --network do not go together", f"write them into {file}")
+    spec = None if file is None else parse_host(session.api.read_host_words(file))
+    return Wanted(uri=uri, spec=spec, bridge=bridge, network=network)
+
+
+def look(session: Session, wanted: Wanted) -> tuple[Facts, tuple[Finding, ...]]:
+    """Read the host and compare it with what is wanted."""
+    api = session.api
+    facts = api.read_facts(uri=wanted.uri)
+    if wanted.spec is not None:
+        return facts, api.verify(api.wanted_goal(wanted.spec, facts), facts)
+    goal = None if wanted.bridge or wanted.network else api.last_goal()
+    goal = goal or api.deduce_goal(facts, bridge=wanted.bridge, network=wanted.network)
+    return facts, api.verify(goal, facts)
+
+
+def _sayer(session: Session, every_s: float, output: str, *, quiet: bool) -> watch.Say:
+    if output == "json":
+        return watch.json_lines(session, quiet=quiet)
+    if watch.redraws(session) and not quiet:
+        return watch.drawing(session, every_s)
+    return watch.logging(session, quiet=quiet)
+
+
+def _report(session: Session, facts: Facts, findings: tuple[Finding, ...], output: str, *, quiet: bool) -> None:
+    if quiet and all(finding.ok for finding in findings):
+        return
+    match output:
+        case "json":
+            flow.write_json(session, findings_form("verify", findings))
+        case "junit":
+            now = watch.utc_now().removesuffix("Z")
+            junit = load("vmnet.report.junit").junit_text
+            session.stdout.write(junit(findings, hostname=facts.hostname, time=now))
+        case "prometheus":
+            session.stdout.write(load("vmnet.report.prometheus").prometheus_text(findings, time_s=time.time()))
+        case _:
+            show(session, render_differences(findings) if quiet else render_findings(findings))

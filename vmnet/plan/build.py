@@ -132,24 +132,37 @@ def bridge_mac(spec: HostSpec, nics: tuple[Link, ...], holder: str | None, facts
     return nic.permanent_mac or nic.mac
 
 
-def goal_of(build: Build, mac: Mac, vlans: tuple[str, ...]) -> HostGoal:
-    """Return the end state that verify compares with."""
-    bond = build.spec.bond
+def goal_of(
+    spec: HostSpec,
+    *,
+    nics: tuple[str, ...],
+    mac: Mac,
+    layer3: Layer3,
+    management: str | None,
+    vlans: tuple[str, ...],
+    profiles: tuple[tuple[str, str], ...],
+) -> HostGoal:
+    """Return the end state that verify compares with: what was asked for, and what follows from the host.
+
+    Args:
+        profiles: the UUID of each link's profile, by ifname.
+    """
+    bond = spec.bond
     return HostGoal(
-        bridge=build.bridge.ifname,
-        stp=build.spec.bridge.stp,
+        bridge=spec.bridge.ifname,
+        stp=spec.bridge.stp,
         mac=mac,
-        nics=tuple(nic.ifname for nic in build.nics),
+        nics=nics,
         bond=bond.ifname if bond else None,
         bond_mode=bond.mode.value if bond else None,
         miimon_ms=bond.miimon_ms if bond else None,
-        mtu=build.layer3.mtu,
-        dhcp=build.layer3.dhcp,
-        addresses=() if build.layer3.dhcp else tuple(a for a in build.layer3.addresses if a.version == 4),
-        gateways=build.layer3.gateways,
-        dns=build.layer3.dns,
-        network=build.spec.network,
-        management=build.management,
+        mtu=layer3.mtu,
+        dhcp=layer3.dhcp,
+        addresses=() if layer3.dhcp else tuple(a for a in layer3.addresses if a.version == 4),
+        gateways=layer3.gateways,
+        dns=layer3.dns,
+        network=spec.network,
+        management=management,
         vlans=vlans,
-        profiles=tuple((profile.ifname, profile.uuid) for profile in build.wanted),
+        profiles=profiles,
     )

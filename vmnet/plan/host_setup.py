@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from vmnet.facts import Facts
     from vmnet.names import Mac
     from vmnet.plan.nics import Chosen
+    from vmnet.plan.steps import HostGoal
     from vmnet.spec import HostSpec
 
 CARRIER_S = 20
@@ -64,7 +65,7 @@ def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
         kept=(*kept, *network_kept),
         warnings=(*_warnings(build), *accepted),
         choices=(*chosen.reasons, *probe_words(facts)),
-        goal=goal_of(build, mac, vlans=tuple(child.ifname for child, _ in wanted_vlans(build))),
+        goal=_goal(build, mac),
     )
 
 
@@ -92,6 +93,18 @@ def _layout(spec: HostSpec, chosen: Chosen, facts: Facts) -> tuple[Build, Mac]:
         missing=missing,
     )
     return build, mac
+
+
+def _goal(build: Build, mac: Mac) -> HostGoal:
+    return goal_of(
+        build.spec,
+        nics=tuple(nic.ifname for nic in build.nics),
+        mac=mac,
+        layer3=build.layer3,
+        management=build.management,
+        vlans=tuple(child.ifname for child, _ in wanted_vlans(build)),
+        profiles=tuple((profile.ifname, profile.uuid) for profile in build.wanted),
+    )
 
 
 def _warnings(build: Build) -> tuple[str, ...]:

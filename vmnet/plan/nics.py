@@ -36,20 +36,23 @@ def choose_nics(spec: HostSpec, facts: Facts) -> Chosen:
     management = _management(spec, facts)
     if not spec.nics:
         return _propose(spec, facts, management)
-    seen: set[str] = set()
-    for name in spec.nics:
-        check_ifname(name, what="NIC name")
-        if name in seen:
-            raise SpecError(f"NIC {name} is named twice", "name each NIC once")
-        seen.add(name)
+    check_named(spec)
     nics = tuple(_named(name, facts, management) for name in spec.nics)
-    if spec.bond is None and len(nics) > 1:
-        raise SpecError(
-            f"without a bond the bridge takes one NIC, and {len(nics)} are named",
-            "name one NIC, or leave --no-bond out",
-        )
     left = [_left(link, facts, management) for link in _hardware(facts) if link.ifname not in spec.nics]
     return Chosen(nics=nics, management=management, reasons=(*(f"{n.ifname}: named" for n in nics), *left))
+
+
+def check_named(spec: HostSpec) -> None:
+    """Raise SpecError where the NICs that are named do not go together, whatever the host has."""
+    for number, name in enumerate(spec.nics):
+        check_ifname(name, what="NIC name")
+        if name in spec.nics[:number]:
+            raise SpecError(f"NIC {name} is named twice", "name each NIC once")
+    if spec.bond is None and len(spec.nics) > 1:
+        raise SpecError(
+            f"without a bond the bridge takes one NIC, and {len(spec.nics)} are named",
+            "name one NIC, or leave --no-bond out",
+        )
 
 
 def _hardware(facts: Facts) -> list[Link]:

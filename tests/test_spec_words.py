@@ -1,0 +1,112 @@
+"""What host-setup's words come to, from a file; those of the command line are tried in tests/cli/test_wanted.py."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from ipaddress import ip_address, ip_interface
+from pathlib import Path
+
+import pytest
+
+from vmnet.cli.commands import load
+from vmnet.errors import SpecError
+from vmnet.host.spec_file import read_host_words
+from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, HostSpec
+from vmnet.spec_words import HostWords, Place, parse_file, parse_host
+
+EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
+ADDRESS = AddressSpec(
+    addresses=(ip_interface("172.16.4.3/24"),), gateways=(ip_address("172.16.4.1"),), dns=(ip_address("172.16.4.2"),)
+)
+EXPECTED = {
+    "host": HostSpec(nics=("em1", "p4p1"), address=ADDRESS, management="p2p1"),
+    "no-bond": HostSpec(nics=("em1",), bond=None, address=AddressSpec(dhcp=True)),
+    "every-key": HostSpec(
+        nics=("em1", "p4p1"),
+        bridge=BridgeSpec(multicast_snooping=False),
+        bond=BondSpec(mode=BondMode.LACP, lacp_rate="fast", xmit_hash_policy="layer3+4"),
+        address=AddressSpec(
+            addresses=ADDRESS.addresses,
+            gateways=ADDRESS.gateways,
+            dns=(*ADDRESS.dns, ip_address("172.16.4.12")),
+            dns_search=("example.org",),
+        ),
+        mtu=1500,
+        management="p2p1",
+    ),
+}
+
+WRONG = [
+    ("nics = [", "f is no TOML: "),
+    ("", "f: one table is expected, [host], and it has none"),
+    ('nics = ["em1"]', "f: one table is expected, [host], and it has nics"),
+    ("[host]\n[bond]\n", "f: one table is expected, [host], and it has bond"),
+    ("host = 1", "f: one table is expected, [host], and it has none"),
+    ("[host]\nnic = 'em1'", "f: host.nic: there is no such key; did you mean nics? "),
+    ("[host]\nkind = 'x'", "f: host.kind: there is no such key"),
+    ("[host]\ndns_search = 'x'", "f: host.dns_search: there is no such key; did you mean dns-search? "),
+    ("[host]\nno-bond = true", "f: host.no-bond: there is no such key; write bond = false"),
+    ("[host]\nconfirm = 60", "f: host.confirm: there is no such key"),
+    ("[host]\nmtu = 'big'", "f: host.mtu: number expected, got 'big'"),
+    ("[host]\nstp = 1", "f: host.stp: true or false expected, got 1"),
+    ("[host]\ndns-search = ['a', 3]", "f: host.dns-search[1]: text expected, got 3"),
+    ("[host]\nbond = 5", "f: host.bond: text expected, got 5"),
+    ("[host]\nbond = ''", "f: host.bond: bond name '' is empty"),
+    ("[host]\nnics = ['em/1']", "f: host.nics: NIC 'em/1' holds a character"),
+    ("[host]\nbridge = 'vmnet8'", "f: host.bridge: bridge name 'vmnet8' is a name of VMware's"),
+    ("[host]\nmanagement = 'a b'", "f: host.management: management link 'a b'"),
+    ("[host]\nmode = 'lagg'", "f: host.mode: 'lagg' is no bond mode; host.mode takes one of balance-rr"),
+    ("[host]\nlacp-rate = 'soon'", "f: host.lacp-rate: 'soon' is not known; host.lacp-rate takes one of slow, fast"),
+    ("[host]\nxmit-hash-policy = 'layer9'", "f: host.xmit-hash-policy: 'layer9' is not known"),
+    ("[host]\naddress = '192.0.2.3'", "f: host.address: '192.0.2.3' has no prefix length; host.address takes"),
+    ("[host]\naddress = ['dhcp', '192.0.2.3/24']", "f: host.address: dhcp and a static IPv4 address do not"),
+    ("[host]\naddress = '192.0.2.3/24'\ngateway = 'x'", "f: host.gateway: 'x' is no address; host.gateway takes"),
+    ("[host]\ndns = '192.0.2.2'", "f: host.dns: host.dns goes with host.address; without host.address"),
+    ("[host]\nnetwork = ' '", "f: host.network: the network's name is empty"),
+]
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_examples_mean_what_they_say(path: Path) -> None:
+    assert parse_host(read_host_words(str(path))) == EXPECTED[path.stem]
+
+
+def test_one_example_has_every_key() -> None:
+    text = (EXAMPLES / "every-key.toml").read_text("utf-8")
+    keys = {field.name.replace("_", "-") for field in fields(HostWords)} - {"arp-interval"}
+    assert {key for key in keys if f"\n{key} = " not in text} == set()
+
+
+@pytest.mark.parametrize(("text", "said"), WRONG)
+def test_what_is_wrong_in_a_file_names_the_key(text: str, said: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_file(text, "f")
+    assert f"{caught.value.message}; {caught.value.hint}".startswith(said)
+    assert caught.value.hint
+
+
+def test_true_is_the_usual_name() -> None:
+    words = parse_file("[host]\nbond = true\nnetwork = true\nmode = 1", "f")
+    assert parse_host(words, Place("f")) == HostSpec(bond=BondSpec(mode=BondMode.ACTIVE_BACKUP))
+    assert parse_host(parse_file("[host]\nnetwork = false", "f")).network is None
+
+
+def test_an_empty_table_is_what_no_options_are() -> None:
+    assert parse_host(parse_file("[host]", "f")) == parse_host(HostWords()) == HostSpec()
+
+
+def test_the_options_have_the_same_defaults() -> None:
+    options = {option.name: option.default for option in load("vmnet.cli.host_setup").command.params}
+    # Newer versions of click have a mark of their own for "none given".
+    empty = {name: HostWords.__dataclass_fields__[name].default for name in ("miimon", "mode", "bond", "bridge", "stp")}
+    assert {name: options[name] for name in empty} == empty
+    assert {field.name for field in fields(HostWords)} <= set(options)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_file_that_cannot_be_read(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "a b.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SpecError, match=r"a b\.toml cannot be read: "):
+        read_host_words(str(path))

@@ -1,0 +1,73 @@
+"""What verify found as JUnit XML, for CI servers: a layer is a suite, a finding a test case.
+
+There is no standard; this keeps to what Jenkins and GitLab read: suites with their counts, cases with a class and a
+name, and a failure with a message.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from vmnet.report.words import printable
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+    from vmnet.checks.findings import Finding
+
+
+def junit_text(findings: tuple[Finding, ...], *, hostname: str, time: str) -> str:
+    """Return the findings, in the order of their layers.
+
+    Args:
+        hostname: whose findings they are.
+        time: when it was looked: UTC, as "2026-01-02T03:04:05".
+    """
+    from lxml import etree
+
+    root = etree.Element("testsuites", name="vmnet verify")
+    _count(root, findings)
+    for layer, found in groupby(findings, key=lambda finding: finding.layer):
+        group = tuple(found)
+        suite = etree.SubElement(root, "testsuite", name=_text(layer), timestamp=time, hostname=_text(hostname))
+        _count(suite, group)
+        for finding, name in zip(group, _names(group), strict=True):
+            suite.append(_case(finding, name))
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=True, pretty_print=True).decode()
+
+
+def _count(element: _Element, findings: tuple[Finding, ...]) -> None:
+    element.set("tests", str(len(findings)))
+    element.set("failures", str(sum(not finding.ok for finding in findings)))
+    element.set("errors", "0")
+    element.set("time", "0")
+
+
+def _names(findings: tuple[Finding, ...]) -> list[str]:
+    """The names of the cases: the same at each look, whatever is seen, and no two of them alike."""
+    names: list[str] = []
+    count: dict[tuple[str, str], int] = {}
+    for finding in findings:
+        name = _text(f"{finding.subject}: {finding.wanted} ({finding.source})")
+        number = count[finding.rule, name] = count.get((finding.rule, name), 0) + 1
+        names.append(name if number == 1 else f"{name} {number}")
+    return names
+
+
+def _case(finding: Finding, name: str) -> _Element:
+    from lxml import etree
+
+    case = etree.Element("testcase", classname=_text(f"vmnet.{finding.rule}"), name=name, time="0")
+    if not finding.ok:
+        message = _text(f"wanted {finding.wanted}, seen {finding.seen}")
+        failure = etree.SubElement(case, "failure", type=_text(finding.rule), message=message)
+        failure.text = _text("\n".join(filter(None, (message, f"source: {finding.source}", finding.hint))))
+    elif finding.hint:
+        etree.SubElement(case, "system-out").text = _text(finding.hint)
+    return case
+
+
+def _text(text: str) -> str:
+    """Return the text without control characters, most of which XML cannot hold at all."""
+    return "\n".join(printable(line) for line in text.split("\n"))

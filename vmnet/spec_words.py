@@ -1,0 +1,260 @@
+"""The words in which host-setup is told what is wanted, on the command line or in a file, and what they come to.
+
+A file is TOML with one table, `[host]`, whose keys are host-setup's options without their dashes in front. What says
+how a run goes (--timeout, --confirm, --probe, the options that accept a risk) belongs to the occasion, not to the host,
+and is said on the command line only.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from ipaddress import ip_address, ip_interface
+from typing import TYPE_CHECKING
+
+from vmnet.errors import SpecError
+from vmnet.fields import decode
+from vmnet.names import check_ifname
+from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, HostSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.spec import IpAddress, IpInterface
+
+DHCP = "dhcp"
+LACP_RATES = ("slow", "fast")
+HASH_POLICIES = ("layer2", "layer2+3", "layer3+4", "encap2+3", "encap3+4", "vlan+srcmac")
+TABLE = "host"
+
+_MODES_BY_NUMBER = tuple(BondMode)
+"""The kernel's own numbers, 0 to 6, in the order of BondMode."""
+_LISTS = ("nics", "address", "gateway", "dns", "dns_search", "displace")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostWords:
+    """What was written, under the names of host-setup's options. `bond` and `network`: a name, or whether one is
+    wanted at all."""
+
+    nics: tuple[str, ...] = ()
+    bridge: str = "br0"
+    bond: str | bool = "bond0"
+    mode: str | int = "802.3ad"
+    miimon: int = 100
+    arp_interval: int | None = None
+    lacp_rate: str | None = None
+    xmit_hash_policy: str | None = None
+    stp: bool = False
+    multicast_snooping: bool | None = None
+    address: tuple[str, ...] = ()
+    gateway: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    mtu: int | None = None
+    management: str | None = None
+    move_vlans: bool = False
+    fix_management: bool = False
+    network: str | bool = "host-bridge"
+    displace: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the words stand: a file, or (None) the command line. Its errors name the key or the option."""
+
+    file: str | None = None
+
+    def name(self, key: str) -> str:
+        """Return what people call the word."""
+        return f"--{key}" if self.file is None else f"{TABLE}.{key}"
+
+    @contextmanager
+    def at(self, key: str) -> Iterator[None]:
+        """Name the key of a file in the errors of this block; an option's name is in the hint."""
+        try:
+            yield
+        except SpecError as error:
+            if self.file is None:
+                raise
+            raise SpecError(f"{self.file}: {TABLE}.{key}: {error.message}", error.hint) from None
+
+
+COMMAND_LINE = Place()
+
+
+def parse_file(text: str, name: str) -> HostWords:
+    """Return the words of a file, all of them understood (`parse_host`).
+
+    Args:
+        name: what to call the file in errors.
+
+    Raises:
+        SpecError: it is no TOML, a key is unknown, or a value is wrong; the message names file and key.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(
+            f"{name} is no TOML: {error}", 'write a key and its value a line: nics = ["em1", "p4p1"]'
+        ) from None
+    table = document.pop(TABLE, None)
+    if document or not isinstance(table, dict):
+        found = f"it has {', '.join(sorted(document))}" if document else "it has none"
+        raise SpecError(f"{name}: one table is expected, [{TABLE}], and {found}", f"begin with a line [{TABLE}]")
+    keys = {_key(field.name): field.name for field in fields(HostWords)}
+    for key in table:
+        if key not in keys:
+            raise SpecError(f"{name}: {TABLE}.{key}: there is no such key", _known(key, list(keys)))
+    raw = {keys[key]: _listed(keys[key], value) for key, value in table.items()}
+    try:
+        words = decode(HostWords, raw, TABLE)
+    except SpecError as error:
+        place, _, problem = error.message.partition(": ")
+        raise SpecError(f"{name}: {_key(place)}: {problem}", "mend this value") from None
+    parse_host(words, Place(name))
+    return words
+
+
+def _key(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _listed(key: str, value: object) -> object:
+    """One address needs no brackets."""
+    return [value] if key in _LISTS and isinstance(value, str) else value
+
+
+def _known(key: str, keys: list[str]) -> str:
+    if key in ("no-bond", "no-network"):
+        return f"write {key.removeprefix('no-')} = false"
+    close = difflib.get_close_matches(key, keys, n=1)
+    return (f"did you mean {close[0]}? " if close else "") + f"there are {', '.join(keys)}"
+
+
+def parse_host(words: HostWords, place: Place = COMMAND_LINE) -> HostSpec:
+    """Return what the words come to.
+
+    Raises:
+        SpecError: a value is wrong, or values do not go together.
+    """
+    with place.at("nics"):
+        nics = tuple(check_ifname(nic, what="NIC") for nic in words.nics)
+    with place.at("bridge"):
+        bridge = check_ifname(words.bridge, what="bridge name")
+    with place.at("management"):
+        management = None if words.management is None else check_ifname(words.management, what="management link")
+    return HostSpec(
+        nics=nics,
+        bridge=BridgeSpec(ifname=bridge, stp=words.stp, multicast_snooping=words.multicast_snooping),
+        bond=_bond(words, place),
+        address=_addresses(words, place),
+        mtu=words.mtu,
+        management=management,
+        fix_management=words.fix_management,
+        move_vlans=words.move_vlans,
+        network=_network(words, place),
+        displace=words.displace,
+    )
+
+
+def _network(words: HostWords, place: Place) -> str | None:
+    if isinstance(words.network, bool):
+        return str(HostWords().network) if words.network else None
+    if not words.network.strip():
+        with place.at("network"):
+            raise SpecError("the network's name is empty", "vmnet verify and virsh net-list --all name what there is")
+    return words.network
+
+
+def _bond(words: HostWords, place: Place) -> BondSpec | None:
+    if words.bond is False:
+        return None
+    with place.at("bond"):
+        ifname = check_ifname(str(HostWords().bond if words.bond is True else words.bond), what="bond name")
+    with place.at("mode"):
+        mode = _mode(str(words.mode), place)
+    return BondSpec(
+        ifname=ifname,
+        mode=mode,
+        miimon_ms=words.miimon,
+        lacp_rate=_one_of(words.lacp_rate, LACP_RATES, "lacp-rate", place),
+        arp_interval_ms=words.arp_interval,
+        xmit_hash_policy=_one_of(words.xmit_hash_policy, HASH_POLICIES, "xmit-hash-policy", place),
+    )
+
+
+def _one_of(word: str | None, choices: tuple[str, ...], key: str, place: Place) -> str | None:
+    if word is None or word in choices:
+        return word
+    with place.at(key):
+        raise SpecError(f"{word!r} is not known", f"{place.name(key)} takes one of {', '.join(choices)}")
+
+
+def _mode(text: str, place: Place) -> BondMode:
+    word = text.strip().lower()
+    if word.isdecimal() and int(word) < len(_MODES_BY_NUMBER):
+        return _MODES_BY_NUMBER[int(word)]
+    try:
+        return BondMode({"lacp": "802.3ad"}.get(word, word))
+    except ValueError:
+        names = ", ".join(mode.value for mode in BondMode)
+        raise SpecError(f"{text!r} is no bond mode", f"{place.name('mode')} takes one of {names}") from None
+
+
+def _addresses(words: HostWords, place: Place) -> AddressSpec | None:
+    """Return the wanted addresses; None when none are given and the host's own are to be adopted."""
+    if not words.address:
+        given = {"gateway": words.gateway, "dns": words.dns, "dns-search": words.dns_search}
+        for key in (key for key, values in given.items() if values):
+            with place.at(key):
+                raise SpecError(
+                    f"{place.name(key)} goes with {place.name('address')}",
+                    f"without {place.name('address')} all is adopted from the NIC: gateway and DNS too",
+                )
+        return None
+    dhcp = DHCP in (text.lower() for text in words.address)
+    with place.at("address"):
+        static = tuple(_interface(text, place) for text in words.address if text.lower() != DHCP)
+        if dhcp and any(interface.version == 4 for interface in static):
+            raise SpecError("dhcp and a static IPv4 address do not go together", "give one of the two")
+    return AddressSpec(
+        dhcp=dhcp,
+        addresses=tuple(dict.fromkeys(static)),
+        gateways=_plain_addresses(words.gateway, "gateway", place),
+        dns=_plain_addresses(words.dns, "dns", place),
+        dns_search=tuple(dict.fromkeys(words.dns_search)),
+    )
+
+
+def _interface(text: str, place: Place) -> IpInterface:
+    hint = f"{place.name('address')} takes an address with its prefix length: 172.16.4.3/24, or dhcp"
+    if "/" not in text:
+        problem = "has no prefix length" if _is_address(text) else "is no address"
+        raise SpecError(f"{text!r} {problem}", hint)
+    try:
+        return ip_interface(text.strip())
+    except ValueError:
+        raise SpecError(f"{text!r} is no address", hint) from None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text.strip())
+    except ValueError:
+        return False
+    return True
+
+
+def _plain_addresses(texts: tuple[str, ...], key: str, place: Place) -> tuple[IpAddress, ...]:
+    with place.at(key):
+        return tuple(dict.fromkeys(_plain_address(text, key, place) for text in texts))
+
+
+def _plain_address(text: str, key: str, place: Place) -> IpAddress:
+    try:
+        return ip_address(text.strip())
+    except ValueError:
+        raise SpecError(f"{text!r} is no address", f"{place.name(key)} takes one address: 172.16.4.1") from None
