@@ -20,7 +20,7 @@ LAYERS = [
     {"vmnet", "look"},  # vmnet/__init__.py, the public API, and its part that only looks
     {"apply", "report"},
     {"host", "plan", "checks"},
-    {"documents"},
+    {"documents", "redact"},
     {"spec_words"},
     {"spec", "facts"},
     {"fields", "names"},
@@ -37,7 +37,7 @@ ONLY_IN = {
     "pyroute2": ("vmnet.host",),
     "subprocess": ("vmnet.host.process",),
 }
-PURE = ("plan", "checks", "report", "documents", "facts", "spec_words", "spec", "fields", "names", "errors")
+PURE = ("plan", "checks", "report", "documents", "redact", "facts", "spec_words", "spec", "fields", "names", "errors")
 IMPURE = {"os", "random", "secrets", "shutil", "socket", "subprocess", "tempfile", "time"}
 LAZY = {"libvirt", "libvirt_qemu", "lxml", "pyroute2", "rich"}
 # Who may load modules by name when they are first needed, so that `vmnet --help` starts fast.

@@ -16,7 +16,7 @@ from tests.report import samples
 from vmnet.cli.commands import COMMANDS, load
 
 FILES = sorted(schemas.FOLDER.glob("*.json"))
-WORDS = {"attach-domain": ("web01",)}
+WORDS = {"attach-domain": ("web01",), "support-bundle": ("bundle.tar.gz",)}
 """What a command needs besides `--output json` to print a document that is no error."""
 
 

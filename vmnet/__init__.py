@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from vmnet.checks.rules import Rule as Rule
     from vmnet.checks.topology import Topology as Topology
     from vmnet.facts import Facts as Facts
+    from vmnet.facts.evidence import Bundle as Bundle
     from vmnet.plan.steps import HostGoal as HostGoal
     from vmnet.plan.steps import Plan as Plan
     from vmnet.spec import AttachSpec as AttachSpec
@@ -77,6 +78,7 @@ __all__ = [
     "read_rules",
     "read_runs",
     "status",
+    "support_bundle",
     "undo",
     "verify",
     "wanted_goal",
@@ -209,3 +211,18 @@ def confirm(run: str | None = None) -> str:
     """
     confirmed: str = import_module("vmnet.apply.confirm").confirm(run)
     return confirmed
+
+
+def support_bundle(file: str, *, uri: str = SYSTEM_URI) -> Bundle:
+    """Write what a helper elsewhere needs to know of this host to a new .tar.gz, secrets removed.
+
+    Returns:
+        What is in it, and what could not be read.
+
+    Raises:
+        SpecError: the file is there already, or cannot be made.
+        OSError: it cannot be written; nothing of it is left.
+    """
+    write = import_module("vmnet.apply.support_bundle").write_bundle
+    bundle: Bundle = write(file, uri=uri, version=__version__)
+    return bundle

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests import facts_samples, schemas
@@ -18,6 +19,9 @@ from vmnet.checks.verify import check_host
 from vmnet.cli import main
 from vmnet.cli.session import Session
 from vmnet.facts import Duplicate, Facts
+from vmnet.facts.boot import Unread
+from vmnet.facts.evidence import Bundle, BundleFile
+from vmnet.host.new_file import check_new, write_new
 from vmnet.host.spec_file import read_host_words
 from vmnet.plan import steps
 from vmnet.plan.steps import HostGoal, Plan, Planned
@@ -129,6 +133,13 @@ class MadeUpHost:
         if not self.facts.root:
             raise PermissionError(13, "Permission denied")
         return tuple(record for record in self.runs if run in (None, record.run))
+
+    def support_bundle(self, file: str, *, uri: str = "") -> Bundle:
+        check_new(Path(file))
+        write_new(Path(file), b"bundle")
+        files = (BundleFile(name="facts.json", how="vmnet.read_facts()"),)
+        unread = () if self.facts.root else (Unread(what="runs", why="only root may read them"),)
+        return Bundle(file=file, size_bytes=6, files=files, unread=unread)
 
     def last_goal(self) -> HostGoal | None:
         return self.goal

@@ -25,6 +25,7 @@ COMMANDS = {
     "follow": "Watch the run that goes on now.",
     "confirm": "Confirm a change that waits for it.",
     "runs": "List the runs on this host, or show one of them.",
+    "support-bundle": "Write what a helper elsewhere needs to know of this host, without its secrets.",
     "completion": "Print the completion script of a shell.",
 }
 """Each command and its line in `vmnet --help`; the module of `host-setup` is vmnet.cli.host_setup."""

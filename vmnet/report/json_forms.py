@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vmnet.checks.rules import Rule
     from vmnet.checks.topology import Topology
     from vmnet.facts import Unread
+    from vmnet.facts.evidence import Bundle
     from vmnet.plan.steps import Plan
 
 Json = dict[str, Any]
@@ -40,6 +41,7 @@ RUN_RECORD = "vmnet/run-record/1"
 CONFIRM = "vmnet/confirm/1"
 DOCTOR = "vmnet/doctor/1"
 EXPLAIN = "vmnet/explain/1"
+BUNDLE = "vmnet/support-bundle/1"
 ERROR = "vmnet/error/1"
 
 
@@ -158,6 +160,11 @@ def run_record_form(record: RunRecord) -> Json:
 def confirm_form(run: str) -> Json:
     """Return that a run was confirmed: `command` and `run`."""
     return {"schema": CONFIRM, "command": "confirm", "run": run}
+
+
+def bundle_form(bundle: Bundle) -> Json:
+    """Return what a support bundle holds: `command` and `bundle`."""
+    return {"schema": BUNDLE, "command": "support-bundle", "bundle": encode(bundle)}
 
 
 def error_form(error: VmnetError) -> Json:

@@ -1,0 +1,154 @@
+"""What is in a support bundle, and above all what is not."""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+import tarfile
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import quoteattr
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests import facts_samples as samples
+from tests import schemas
+from vmnet import fields
+from vmnet.apply.support_bundle import pack
+from vmnet.facts.boot import Unread
+from vmnet.facts.evidence import Evidence, Form
+from vmnet.redact.documents import secrets_of_document
+from vmnet.redact.known import KnownSecrets, secrets_of_keyfile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+STAMP = 1767323045
+# Nothing that may stand in a bundle by itself: every secret has a letter of this alphabet that nothing else has.
+MARK = "\u0416"
+ASCII = st.characters(min_codepoint=32, max_codepoint=126)
+SECRETS = st.text(ASCII, min_size=3, max_size=20).map(lambda text: f"q{text}{MARK}{text}q".strip())
+SECRET_SETTINGS = (
+    "802-11-wireless-security.psk", "802-1x.password", "802-1x.private-key-password", "vpn.secrets", "vpn.data",
+    "wireguard.private-key", "gsm.password", "pppoe.password", "802-3-ethernet.wake-on-lan-password", "later.unknown",
+    "macsec.mka-cak", "user.data",
+)  # fmt: skip
+SECRET_LINES = (
+    "psk={}", "nmcli connection modify x 802-1x.password {} failed with exit status 4", "curl --password {}",
+    "Authorization: Bearer {}", '{{"token": {}}}', "-object secret,id=vnc,data={}",
+)  # fmt: skip
+
+
+def contents(archive: bytes) -> dict[str, str]:
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+        assert {member.mode for member in tar} == {0o600}
+        files = ((member.name, tar.extractfile(member)) for member in tar.getmembers())
+        return {name.partition("/")[2]: file.read().decode() for name, file in files if file}
+
+
+def packed(*shown: Evidence, unread: Iterable[Unread] = (), known: Iterable[str] = ()) -> dict[str, str]:
+    archive, files = pack(shown, unread, KnownSecrets(known), hostname="host1", stamp=STAMP)
+    found = contents(archive)
+    assert list(found) == ["README.txt", *(file.name for file in files)]
+    return found
+
+
+def evidence(form: Form, text: str, name: str = "f") -> Evidence:
+    return Evidence(name=name, how="by hand --now", text=text, form=form)
+
+
+def test_each_file_says_how_it_was_made() -> None:
+    found = packed(
+        evidence(Form.TEXT, "a\n", "a.txt"),
+        evidence(Form.SETTINGS, "ipv4.method: auto\n", "b.txt"),
+        evidence(Form.XML, "<domain><name>web01</name></domain>", "c.xml"),
+        evidence(Form.JSON_LINES, '{"a": 1}\n', "d.jsonl"),
+        evidence(Form.JSON, '{"a": 1}', "e.json"),
+    )
+    assert found["a.txt"] == "# by hand --now\na\n"
+    assert found["b.txt"] == "# by hand --now\nipv4.method: auto\n"
+    assert found["c.xml"].startswith("<!-- by hand - -now -->\n<domain>")
+    assert [json.loads(line) for line in found["d.jsonl"].splitlines()] == [{"made_by": "by hand --now"}, {"a": 1}]
+    assert json.loads(found["e.json"]) == {"made_by": "by hand --now", "a": 1}
+    for name in ("a.txt", "b.txt", "c.xml", "d.jsonl", "e.json"):
+        assert f"{name}: by hand --now\n" in found["README.txt"]
+
+
+def test_what_could_not_be_read_is_in_it() -> None:
+    found = packed(unread=(Unread(what="commands/nft.txt", why="nft is not installed"),))
+    assert found["not-read.txt"].endswith("commands/nft.txt: nft is not installed\n")
+    assert "All could be read" in packed()["not-read.txt"]
+
+
+def test_facts_follow_their_schema() -> None:
+    raw = json.dumps({"schema": "vmnet/facts/1", "facts": fields.encode(samples.end_state())})
+    schemas.check_text(packed(evidence(Form.JSON, raw, "facts.json"))["facts.json"])
+
+
+def test_what_is_no_text_can_be_packed() -> None:
+    assert "\\udcff" in packed(evidence(Form.TEXT, "a\udcff"))["f"]
+
+
+def facts_with(secret: str) -> str:
+    facts = samples.end_state()
+    settings = (*facts.profiles[0].settings, *((key, secret) for key in SECRET_SETTINGS))
+    profile = replace(facts.profiles[0], settings=settings)
+    network = replace(facts.networks[0], document=f"<network><name>n</name><x a={quoteattr(secret)}/></network>")
+    owner = f"--password {shlex.quote(secret)}"
+    changed = replace(facts, profiles=(profile,), networks=(network,), rules=(owner,))
+    return json.dumps(fields.encode(changed))
+
+
+def domain_with(secret: str) -> str:
+    value = quoteattr(secret)
+    return (
+        f"<domain xmlns:q='urn:q'><name>web01</name><devices><graphics type='vnc' passwd={value}/>"
+        f"<disk><auth username='u'><secret usage={value}/></auth></disk></devices><q:arg value={value}/></domain>"
+    )
+
+
+@given(SECRETS)
+def test_no_secret_that_was_planted_is_in_the_archive(secret: str) -> None:
+    settings = "".join(f"{key}: {secret.encode('unicode_escape').decode()}\n" for key in SECRET_SETTINGS)
+    quoted = [line.format(json.dumps(secret)) for line in SECRET_LINES]
+    journal = "".join(json.dumps({"event": "failed", "text": line}) + "\n" for line in quoted)
+    found = packed(
+        evidence(Form.JSON, facts_with(secret), "facts.json"),
+        evidence(Form.SETTINGS, settings, "profile.txt"),
+        evidence(Form.XML, domain_with(secret), "domain.xml"),
+        evidence(Form.JSON_LINES, journal, "journal.jsonl"),
+        evidence(Form.TEXT, "\n".join(quoted), "report.txt"),
+    )
+    assert_absent(secret, found)
+
+
+@given(SECRETS, st.text(st.sampled_from("abc =:'\"<>\n"), max_size=8), st.text(ASCII, max_size=8))
+def test_what_the_host_keeps_secret_goes_wherever_it_stands(secret: str, before: str, after: str) -> None:
+    keyfile = f"[wifi-security]\npsk={secret}\n"
+    known = {*secrets_of_keyfile(keyfile), *secrets_of_document(domain_with(secret))}
+    line = f"{before}{secret}{after}"
+    found = packed(
+        evidence(Form.TEXT, line),
+        evidence(Form.JSON_LINES, json.dumps({"text": line, "more": ["a", line, {"deep": line}]}), "journal.jsonl"),
+        evidence(Form.SETTINGS, f"connection.id: {secret}\n", "profile.txt"),
+        evidence(Form.XML, f"<domain><name>{quoteattr(secret)[1:-1]}</name></domain>", "domain.xml"),
+        known=known,
+    )
+    assert_absent(secret, found)
+
+
+def assert_absent(secret: str, found: dict[str, str]) -> None:
+    for name, text in found.items():
+        assert secret not in text, name
+        assert MARK not in text, name
+        assert MARK.encode("unicode_escape").decode() not in text, name
+
+
+@pytest.mark.parametrize("secret", ["hunter2", "sw0rdfish"])
+def test_a_plain_word_goes_too_where_it_stands_for_a_secret(secret: str) -> None:
+    known = secrets_of_document(domain_with(secret))
+    found = packed(evidence(Form.XML, domain_with(secret), "d"), evidence(Form.TEXT, f"vnc {secret}"), known=known)
+    assert all(secret not in text for text in found.values())

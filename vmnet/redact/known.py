@@ -1,0 +1,71 @@
+"""What this host is known to keep secret: removed wherever it stands."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from functools import cached_property
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+from vmnet.redact.words import REMOVED, is_secret_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+SHORTEST = 4
+"""Shorter ones are left to the other nets: removed wherever they stand, they would take everything else along."""
+
+_SECTION = re.compile(r"\s*\[(.*)\]\s*")
+_ESCAPES = {"s": " ", "n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
+
+
+class KnownSecrets:
+    """Removes secrets that are known, in every form in which they may be written."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets = frozenset(secret for secret in secrets if len(secret.strip()) >= SHORTEST)
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str] | None:
+        forms = {form for secret in self._secrets for form in _forms(secret) if len(form.strip()) >= SHORTEST}
+        # The longest first, for one may begin as another does.
+        return re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True)))) if forms else None
+
+    def removed_from(self, text: str) -> str:
+        """Return the text without them."""
+        return self._pattern.sub(REMOVED, text) if self._pattern else text
+
+
+def _forms(secret: str) -> Iterator[str]:
+    yield secret
+    yield secret.strip()
+    yield escape(secret)
+    yield escape(secret, {'"': "&quot;"})
+    yield escape(secret, {"'": "&apos;"})
+    yield escape(secret, {"'": "&apos;", '"': "&quot;"})
+    yield shlex.quote(secret)
+    yield secret.replace("\\", "\\\\").replace(":", "\\:")
+    yield secret.encode("unicode_escape").decode()
+    yield from (json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
+
+
+def secrets_of_keyfile(text: str) -> Iterator[str]:
+    """Yield the secrets of a NetworkManager keyfile (nm-settings-keyfile(5)): all of [vpn-secrets], and what has a name
+    that says so."""
+    section = ""
+    for line in text.splitlines():
+        found = _SECTION.fullmatch(line)
+        if found:
+            section = found[1]
+            continue
+        key, equals, value = line.partition("=")
+        if equals and (section == "vpn-secrets" or is_secret_name(key.strip())) and not _is_flag(key, value):
+            yield value
+            yield re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[0]), value.strip())
+
+
+def _is_flag(key: str, value: str) -> bool:
+    """`psk-flags=1` says where the secret is kept."""
+    return key.strip().endswith(("-flags", "-type", "-mgmt")) and len(value.strip()) < 12

@@ -1,0 +1,101 @@
+"""JSON with documents, settings and text in it, and whole files of evidence."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from vmnet.facts.evidence import Evidence, Form
+from vmnet.redact.documents import document_without_secrets
+from vmnet.redact.settings import is_setting, setting_without_secrets
+from vmnet.redact.words import REMOVED, is_secret_name, without_secrets
+
+if TYPE_CHECKING:
+    from vmnet.redact.known import KnownSecrets
+
+_NO_VALUES = {"machine_id"}
+"""machine-id(5) asks to keep it from others."""
+_HARMLESS_NAMES = {"auth-retries"}
+
+
+def without_secrets_in(evidence: Evidence, known: KnownSecrets) -> Evidence:
+    """Return the evidence with secrets removed."""
+    match evidence.form:
+        case Form.XML:
+            text = known.removed_from(document_without_secrets(evidence.text))
+        case Form.JSON:
+            text = _json(evidence.text, known, indent=2)
+        case Form.JSON_LINES:
+            text = "".join(f"{_json(line, known, indent=None)}\n" for line in evidence.text.splitlines())
+        case Form.SETTINGS:
+            text = _settings(evidence.text, known)
+        case _:
+            text = _text(evidence.text, known)
+    return replace(evidence, text=text)
+
+
+def _json(text: str, known: KnownSecrets, *, indent: int | None) -> str:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        # A line that a crash cut short may end in the middle of a secret's name.
+        return json.dumps(f"{REMOVED}: this is no JSON")
+    return json.dumps(value_without_secrets(value, known), indent=indent, ensure_ascii=False)
+
+
+def _settings(text: str, known: KnownSecrets) -> str:
+    """Lines as "ipv4.method: auto"; a line that is none is a heading, or goes on with a value."""
+    lines = []
+    for line in text.splitlines():
+        key, colon, value = line.partition(": ")
+        kept = setting_without_secrets(key, value) if colon and is_setting(key) else None
+        lines.append(_text(line, known) if kept is None else f"{key}: {known.removed_from(kept)}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def value_without_secrets(value: Any, known: KnownSecrets) -> Any:
+    """Return a JSON value without the secrets in it."""
+    if isinstance(value, str):
+        return _string(value, known)
+    if isinstance(value, list):
+        if len(value) == 2 and all(isinstance(item, str) for item in value):
+            return _pair(value[0], value[1], known)
+        words = ["", *value]
+        return [
+            # The word after `--password` or `wifi-sec.psk`, in a command.
+            REMOVED if _asks(before) and isinstance(item, str) else value_without_secrets(item, known)
+            for before, item in zip(words, value, strict=False)
+        ]
+    if isinstance(value, dict):
+        return {key: _member(key, item, known) for key, item in value.items()}
+    return value
+
+
+def _member(key: str, value: Any, known: KnownSecrets) -> Any:
+    if key in _NO_VALUES or (is_secret_name(key) and key not in _HARMLESS_NAMES):
+        return REMOVED
+    return value_without_secrets(value, known)
+
+
+def _pair(key: str, value: str, known: KnownSecrets) -> list[str]:
+    """Two texts: a setting and its value, or any name and value, or just two texts."""
+    if is_setting(key):
+        return [key, known.removed_from(setting_without_secrets(key, value))]
+    return [_string(key, known), REMOVED if is_secret_name(key) else _string(value, known)]
+
+
+def _asks(word: Any) -> bool:
+    is_option = isinstance(word, str) and (word.startswith("-") or is_setting(word))
+    return is_option and is_secret_name(word.lstrip("-"))
+
+
+def _string(text: str, known: KnownSecrets) -> str:
+    if text.lstrip().startswith("<"):
+        return known.removed_from(document_without_secrets(text))
+    return _text(text, known)
+
+
+def _text(text: str, known: KnownSecrets) -> str:
+    # What is known goes first: the other net might take half of it and leave the rest.
+    return without_secrets(known.removed_from(text))

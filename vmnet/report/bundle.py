@@ -1,0 +1,33 @@
+"""What a support bundle holds, and what it lacks."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from vmnet.report.blocks import Line, Style
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.facts.evidence import Bundle
+
+
+def render_bundle(bundle: Bundle) -> Iterator[Line]:
+    """Yield where it is and how to look through it, before that what could not be read."""
+    if bundle.unread:
+        yield Line("not in it, for it could not be read:", Style.WARNING)
+        for item in bundle.unread:
+            first, *rest = item.why.splitlines() or [""]
+            yield Line(f"  - {item.what}: {first}", Style.WARNING)
+            yield from (Line(f"    {line}", Style.WARNING) for line in rest)
+        yield Line()
+    size = f"{bundle.size_bytes / 1000:.0f} kB" if bundle.size_bytes >= 1000 else f"{bundle.size_bytes} bytes"
+    yield Line(f"{bundle.file}: {len(bundle.files)} files, {size}, for your eyes only (mode 0600)", Style.GOOD)
+    yield Line("passwords and keys are removed; names, IP addresses and MACs are in it: look it through first")
+    yield Line(f"  tar -xzOf {shlex.quote(_as_file(bundle.file))} | less", Style.COMMAND)
+
+
+def _as_file(name: str) -> str:
+    """A name with a dash or a colon in front would be something else to tar."""
+    return name if name.startswith("/") else f"./{name}"
