@@ -62,11 +62,8 @@ def _case(finding: Finding, name: str) -> _Element:
     if not finding.ok:
         message = _text(f"wanted {finding.wanted}, seen {finding.seen}")
         failure = etree.SubElement(case, "failure", type=_text(finding.rule), message=message)
-        failure.text = _text(
-            "\n".join(
-                filter(None, (message, f"source: {finding.source}", finding.shown_by, finding.hint, *finding.fix))
-            )
-        )
+        said = (message, f"source: {finding.source}", finding.shown_by, finding.hint, *finding.fix)
+        failure.text = _text("\n".join(filter(None, said)))
     elif finding.hint:
         etree.SubElement(case, "system-out").text = _text(finding.hint)
     return case
