@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests import facts_samples as samples
 from vmnet import fields
@@ -178,3 +181,22 @@ def test_short_ones_do_not_take_everything_along() -> None:
     known = KnownSecrets(["a", "", "  ", "abcd"])
     assert known.removed_from("a b abcd abcde") == f"a b {REMOVED} {REMOVED}e"
     assert KnownSecrets().removed_from("a") == "a"
+
+
+@given(
+    st.lists(st.text(st.sampled_from("ab.*\\"), min_size=4, max_size=8), max_size=12),
+    st.text(st.sampled_from("cd "), max_size=6),
+)
+def test_all_of_many_go_and_nothing_else(secrets: list[str], text: str) -> None:
+    known = KnownSecrets(secrets)
+    assert known.removed_from(text) == text
+    for secret in (secret for secret in secrets if len(secret.strip()) >= 4):
+        assert known.removed_from(f"x{secret}") == f"x{REMOVED}"
+
+
+def test_those_of_a_thousand_domains_take_no_time() -> None:
+    known = KnownSecrets(f"{number * 7919:x}-secret-{number}" for number in range(1000))
+    text = "one two three 0123456789abcdef " * 30_000
+    began = time.process_time()
+    assert known.removed_from(text) == text
+    assert time.process_time() - began < 5
