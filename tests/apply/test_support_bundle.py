@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from tests import facts_samples as samples
 from tests import schemas
 from vmnet import fields
-from vmnet.apply.support_bundle import pack
+from vmnet.apply.support_bundle import pack, write_bundle
+from vmnet.errors import SpecError
 from vmnet.facts.boot import Unread
 from vmnet.facts.evidence import Evidence, Form
 from vmnet.redact.documents import secrets_of_document
@@ -25,6 +26,7 @@ from vmnet.redact.known import KnownSecrets, secrets_of_keyfile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 STAMP = 1767323045
 # Nothing that may stand in a bundle by itself: every secret has a letter of this alphabet that nothing else has.
@@ -152,3 +154,21 @@ def test_a_plain_word_goes_too_where_it_stands_for_a_secret(secret: str) -> None
     known = secrets_of_document(domain_with(secret))
     found = packed(evidence(Form.XML, domain_with(secret), "d"), evidence(Form.TEXT, f"vnc {secret}"), known=known)
     assert all(secret not in text for text in found.values())
+
+
+@pytest.mark.process
+def test_this_machine_with_libvirts_own_test_driver(tmp_path: Path) -> None:
+    file = tmp_path / "a b.tar.gz"
+    bundle = write_bundle(str(file), uri="test:///default", version="1.2.3")
+    found = contents(file.read_bytes())
+    assert set(found) == {"README.txt", *(item.name for item in bundle.files)}
+    assert bundle.size_bytes == file.stat().st_size
+    assert file.stat().st_mode & 0o7777 == 0o600
+    assert "vmnet: 1.2.3\n" in found["versions.txt"]
+    assert "LOOPBACK" in found["commands/ip-link.txt"]
+    for name in ("facts.json", "verify.json", "doctor.json"):
+        schemas.check_text(found[name])
+    for item in bundle.unread:
+        assert f"{item.what}: {item.why}\n" in found["not-read.txt"]
+    with pytest.raises(SpecError):
+        write_bundle(str(file), uri="test:///default", version="1.2.3")
