@@ -37,7 +37,7 @@ def test_other_forms(output: str, begins: str) -> None:
 
 def test_json_is_one_document() -> None:
     document = json.loads(call("status", "--output", "json").out)
-    assert sorted(document) == ["command", "edges", "host", "nodes", "state", "unread"]
+    assert sorted(document) == ["command", "edges", "host", "nodes", "schema", "state", "unread"]
 
 
 @pytest.mark.parametrize("form", ["svg", "png", "html"])

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from lxml import etree, html
 
@@ -73,6 +73,7 @@ def skeleton(drawing: Drawing) -> list[str]:
 
 
 @given(name=NASTY)
+@example("²")
 def test_mermaid_keeps_every_name_within_quotes(name: str) -> None:
     chart = render_mermaid(topology(status_samples.rename(status_samples.host(2), name)))
     coded = re.sub(r"#(\d+);", lambda match: chr(int(match[1])), chart)

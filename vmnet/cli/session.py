@@ -13,8 +13,7 @@ from typing import IO, TYPE_CHECKING, Protocol
 import vmnet
 
 if TYPE_CHECKING:
-    from vmnet import Facts, Finding, HostGoal, Plan, Progress, Rule, RunRecord, RunResult, Topology, Trouble
-    from vmnet import Bundle, Facts, Finding, HostGoal, Plan, Progress, Rule, RunRecord, RunResult, Trouble
+    from vmnet import Bundle, Facts, Finding, HostGoal, Plan, Progress, Rule, RunRecord, RunResult, Topology, Trouble
     from vmnet.spec import AttachSpec, HostSpec, MigrationSpec
     from vmnet.spec_words import HostWords
 

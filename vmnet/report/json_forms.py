@@ -40,6 +40,7 @@ RUNS = "vmnet/runs/1"
 RUN_RECORD = "vmnet/run-record/1"
 CONFIRM = "vmnet/confirm/1"
 DOCTOR = "vmnet/doctor/1"
+STATUS = "vmnet/status/1"
 EXPLAIN = "vmnet/explain/1"
 BUNDLE = "vmnet/support-bundle/1"
 ERROR = "vmnet/error/1"
@@ -137,6 +138,7 @@ def status_form(topology: Topology) -> Json:
     """Return the host as a graph: `command`, `host`, `state` (the worst of all), `nodes`, `edges`, and `unread`, what
     could not be read and why."""
     return {
+        "schema": STATUS,
         "command": "status",
         "host": topology.hostname,
         "state": topology.state.value,

@@ -128,7 +128,7 @@ class View:
 def natural(name: str) -> list[tuple[bool, int, str]]:
     """Return a key that sorts web9 before web10."""
     parts = re.findall(r"[0-9]+|[^0-9]+", name)
-    return [(not part.isascii() or not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+    return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
 
 
 def counted(topology: Topology) -> str:
