@@ -13,7 +13,7 @@ from lxml import etree
 
 from tests.fake_domain import FakeDomain, FakeError
 from vmnet.apply.move_interfaces import Taps
-from vmnet.host.libvirt_calls import Code, DomainHandle, InterfaceHandle, NetworkHandle
+from vmnet.host.libvirt_calls import Code, DomainHandle, FilterHandle, InterfaceHandle, NetworkHandle
 
 FLAG_ACTIVE, FLAG_PERSISTENT, FLAG_RUNNING, FLAG_PAUSED = 1, 4, 16, 32
 FLAG_MANAGEDSAVE, FLAG_AUTOSTART, FLAG_SNAPSHOT, FLAG_CHECKPOINT = 256, 1024, 4096, 16384
@@ -147,6 +147,9 @@ class FakeConnection:
         return list(self.networks)
 
     def listAllInterfaces(self, flags: int) -> Sequence[InterfaceHandle]:  # noqa: N802
+        raise FakeError(Code.NO_SUPPORT, "this function is not supported by the connection driver")
+
+    def listAllNWFilters(self, flags: int) -> Sequence[FilterHandle]:  # noqa: N802
         raise FakeError(Code.NO_SUPPORT, "this function is not supported by the connection driver")
 
     def lookupByUUIDString(self, uuid: str) -> DomainHandle:  # noqa: N802

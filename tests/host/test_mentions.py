@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from tests.facts_samples import with_network
 from tests.plan.guests import DEFAULT, domain, host, interface
 from vmnet.apply.find_mentions import find_mentions
 from vmnet.facts import Mention
@@ -97,3 +98,19 @@ def test_the_words_are_the_bridge_and_the_subnet_and_the_plan_warns(monkeypatch:
     assert any("hooks/qemu, line 3, names what" in line for line in plan_migration(MigrationSpec(), facts).warnings)
     assert find_mentions("nope", host()).mentions == ()
     assert find_mentions(DEFAULT.name, host(hypervisor_elsewhere=True)).mentions == ()
+
+
+def test_exports_and_names_of_a_network_that_nobody_is_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    exports, names = tmp_path / "exports", tmp_path / "nsswitch.conf"
+    exports.write_text("# 198.51.100.9 once\n/srv 198.51.100.0/24(rw)\n/home 192.0.2.0/24(rw)\n")
+    names.write_text("passwd: files\nhosts: files libvirt_guest dns\n")
+    for name, value in (("EXPORTS", (exports,)), ("NSSWITCH", names), ("HOOKS", tmp_path / "none")):
+        monkeypatch.setattr(mentions, name, value)
+    monkeypatch.setattr(mentions, "_in_firewall", lambda _wanted: iter(()))
+    document = DEFAULT.document.replace("198.51.100.1'", "198.51.100.1' prefix='24'")
+    left = with_network(host(domain("w", interface(1, "network='host-bridge'"))), "default", document=document)
+    assert [(m.network, m.text) for m in mentions.read_old_mentions(left)] == [
+        ("default", "/srv 198.51.100.0/24(rw)"),
+        ("", "hosts: files libvirt_guest dns"),
+    ]
+    assert mentions.read_old_mentions(host(domain("w", interface(1)))) == ()

@@ -207,3 +207,9 @@ def test_the_target_must_exist() -> None:
     with pytest.raises(Refused) as caught:
         plan_migration(MigrationSpec(network="host-bridg"), host(RUNNING_GUEST))
     assert caught.value.hint == "did you mean host-bridge?"
+
+
+def test_that_guests_will_be_open_to_the_lan_is_told() -> None:
+    plan = plan_migration(SPEC, host(domain("web", interface(1))))
+    assert any("open to the whole LAN" in warning for warning in plan.warnings)
+    assert not plan_migration(SPEC, host(domain("web", interface(1, "network='host-bridge'")))).warnings

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vmnet.documents.networks import parse_subnets
+from vmnet.documents.networks import words_of
 from vmnet.host.mentions import read_mentions
 
 if TYPE_CHECKING:
-    from ipaddress import IPv4Network
-
     from vmnet.facts import Facts
 
 
@@ -20,13 +18,5 @@ def find_mentions(network: str, facts: Facts) -> Facts:
     seen = facts.network(network)
     if seen is None or facts.hypervisor_elsewhere:
         return facts
-    words = [*([seen.bridge] if seen.bridge else []), *(w for net in parse_subnets(seen.document) for w in _words(net))]
+    words = words_of(seen)
     return replace(facts, mentions=read_mentions(words)) if words else facts
-
-
-def _words(subnet: IPv4Network) -> tuple[str, ...]:
-    """A subnet as rules have it, and how its addresses begin, where its prefix ends at a dot."""
-    octets = str(subnet.network_address).split(".")
-    whole = subnet.prefixlen // 8
-    beginning = (".".join(octets[:whole]) + ".",) if subnet.prefixlen % 8 == 0 and whole in (2, 3) else ()
-    return (str(subnet), *beginning)

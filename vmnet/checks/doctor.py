@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vmnet.checks import boot
+from vmnet.checks import around, boot, domains, guests, networks
 from vmnet.checks.findings import Finding, in_order
 from vmnet.checks.goal import deduce_goal
 from vmnet.checks.rules import Rule, Severity, read_rules
@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from vmnet.facts import Facts
     from vmnet.plan.steps import HostGoal
 
-CHECKS: tuple[Check, ...] = (boot.kernel_address,)
+CHECKS: tuple[Check, ...] = (
+    boot.kernel_address,
+    *networks.CHECKS,
+    *domains.CHECKS,
+    *guests.CHECKS,
+    *around.CHECKS,
+)
 """What only doctor looks at. Each needs no bridge to be there: it is asked on any host."""
 
 _WORST_FIRST = tuple(Severity)

@@ -12,6 +12,7 @@ NETLINK = "kernel (netlink)"
 SYSFS = "kernel (sysfs)"
 NMCLI = "nmcli"
 LIBVIRT = "libvirt"
+EBTABLES = "ebtables"
 RESOLVER = "resolver"
 
 LAYERS = (
@@ -25,6 +26,7 @@ LAYERS = (
     "address",
     "route",
     "DNS",
+    "LAN",
     "management",
     "network",
     "domain",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vmnet.checks import ways
 from vmnet.checks.findings import LIBVIRT, NETLINK, Finding
 from vmnet.documents.interfaces import HOSTDEV
 from vmnet.plan.destination import describe
@@ -21,18 +22,20 @@ def network_state(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     if goal.network is None:
         return
     wanted = ("persistent", "active", "autostarted")
+    fix: tuple[str, ...]
     network = facts.network(goal.network)
     if network is None:
         away = facts.libvirt_version is None
-        seen = (facts.libvirt_problem or "libvirt does not answer") if away else "not there"
+        seen, fix = (facts.libvirt_problem or "libvirt does not answer") if away else "not there", ()
         ok, hint = False, "sudo systemctl start libvirtd" if away else "sudo vmnet host-setup defines it"
     else:
         has = (network.persistent, network.active, network.autostart)
         seen = ", ".join(word if yes else f"not {word}" for word, yes in zip(wanted, has, strict=True))
         ok, hint = all(has), "" if all(has) else "sudo vmnet host-setup defines, starts and autostarts it"
+        fix = ways.whole(network)
     yield Finding(
         rule="network.state", layer="network", subject=goal.network, wanted=", ".join(wanted), seen=seen,
-        source=LIBVIRT, ok=ok, hint=hint,
+        source=LIBVIRT, ok=ok, hint=hint, fix=fix, shown_by="virsh net-list --all",
     )  # fmt: skip
 
 
@@ -82,14 +85,21 @@ def on_bridge(source: Source, goal: HostGoal) -> bool:
 def domain_taps(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     """domain.tap: the kernel has the tap of each running interface of the network in the bridge."""
     for domain, interface in () if facts.hypervisor_elsewhere else _running(goal, facts):
-        tap = facts.link(interface.target)
-        seen = "no tap" if tap is None else f"{tap.ifname} in {tap.controller or 'no bridge'}"
-        ok = tap is not None and tap.controller == goal.bridge
-        yield Finding(
-            rule="domain.tap", layer="domain", subject=subject_of(domain, interface), wanted=f"tap in {goal.bridge}",
-            seen=seen, source=NETLINK, ok=ok,
-            hint="" if ok else f"sudo ip link set dev {interface.target} master {goal.bridge}" if tap else "",
-        )  # fmt: skip
+        yield tap_finding(domain, interface, goal.bridge, facts)
+
+
+def tap_finding(domain: Domain, interface: Interface, bridge: str, facts: Facts) -> Finding:
+    """Return whether the tap of a running interface is in the bridge in which it should be."""
+    tap = facts.link(interface.target)
+    ok = tap is not None and tap.controller == bridge
+    network = facts.network(interface.source.network or "")
+    fix = ways.put_into_bridge(tap.ifname, bridge, network) if tap is not None and not ok else ()
+    return Finding(
+        rule="domain.tap", layer="domain", subject=subject_of(domain, interface), wanted=f"tap in {bridge}",
+        seen="no tap" if tap is None else f"{tap.ifname} in {tap.controller or 'no bridge'}", source=NETLINK, ok=ok,
+        hint="" if ok else "put the tap back; the guest notices nothing" if tap else "power the domain off and on",
+        shown_by=f"ip link show {interface.target}", fix=fix,
+    )  # fmt: skip
 
 
 def _running(goal: HostGoal, facts: Facts) -> Iterator[tuple[Domain, Interface]]:
@@ -118,7 +128,7 @@ def domain_documents(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             if stored is None:
                 yield _plugged(domain, interface)
             elif (interface.actual_type or interface.source.type) in LIVE_TYPES:
-                yield _same("domain.documents", domain, interface, stored)
+                yield same_sources("domain.documents", domain, interface, stored, facts)
             else:
                 yield _waits_for_start(domain, interface, stored)
 
@@ -130,7 +140,7 @@ def domain_saves(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         for interface in domain.saved or ():
             stored = persistent.get(interface.mac) if interface.mac else None
             if stored is not None and on_bridge(stored.source, goal):
-                yield _same("domain.saved", domain, interface, stored, "managed save")
+                yield same_sources("domain.saved", domain, interface, stored, facts, "managed save")
 
 
 def _plugged(domain: Domain, interface: Interface) -> Finding:
@@ -154,15 +164,33 @@ def _waits_for_start(domain: Domain, interface: Interface, stored: Interface) ->
     )  # fmt: skip
 
 
-def _same(rule: str, domain: Domain, interface: Interface, stored: Interface, what: str = "running") -> Finding:
+def same_sources(
+    rule: str, domain: Domain, interface: Interface, stored: Interface, facts: Facts, what: str = "running"
+) -> Finding:
+    """Return whether an interface leads to the same in the running document (or a managed save, as `what` says) and in
+    the stored one. Ports, bridges and taps that libvirt notes in a running document are no difference."""
     ok = describe(stored.source) == describe(interface.source)
     persistent = describe(stored.source)
+    saved = what != "running"
+    fix = () if ok else _agree(domain, interface, stored, facts, saved=saved)
+    by_hand = "look which of the two is meant: virsh edit" if not saved else "virsh managedsave-edit changes it"
     return Finding(
         rule=rule, layer="domain", subject=subject_of(domain, interface), wanted=f"{what} and persistent agree",
         seen=f"both {persistent}" if ok else f"{what} {describe(interface.source)}, persistent {persistent}",
-        source=LIBVIRT, ok=ok,
-        hint="" if ok else f"sudo vmnet attach-domain {domain.name} --mac {interface.mac} moves both",
+        source=LIBVIRT, ok=ok, fix=fix,
+        hint="" if ok else "the command makes both agree" if fix else by_hand,
+        shown_by=ways.look("virsh", "managedsave-dumpxml" if saved else "dumpxml", "--domain", domain.name),
     )  # fmt: skip
+
+
+def _agree(domain: Domain, interface: Interface, stored: Interface, facts: Facts, *, saved: bool) -> tuple[str, ...]:
+    """What is saved follows the stored document; of running and stored both go to the one that leads to the LAN, or to
+    where the domain runs."""
+    if saved:
+        return ways.rewrite_saved(domain, interface.source, stored.source, facts)
+    network = facts.network(stored.source.network or "")
+    to_lan = stored.source.bridge is not None or (network is not None and network.forward_mode == "bridge")
+    return ways.attach(domain, interface, stored.source if to_lan else interface.source)
 
 
 def domains_left(goal: HostGoal, facts: Facts) -> Iterator[Finding]:

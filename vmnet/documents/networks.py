@@ -52,6 +52,20 @@ def parse_subnets(xml: str) -> tuple[IPv4Network, ...]:
     return tuple(found)
 
 
+def words_of(network: Network) -> tuple[str, ...]:
+    """Return the words by which hooks and rules name a network that libvirt routes: its bridge, each subnet as rules
+    have it, and how the subnet's addresses begin, where its prefix ends at a dot."""
+    subnets = (word for subnet in parse_subnets(network.document) for word in _subnet_words(subnet))
+    return (*((network.bridge,) if network.bridge else ()), *subnets)
+
+
+def _subnet_words(subnet: IPv4Network) -> tuple[str, ...]:
+    octets = str(subnet.network_address).split(".")
+    whole = subnet.prefixlen // 8
+    beginning = (".".join(octets[:whole]) + ".",) if subnet.prefixlen % 8 == 0 and whole in (2, 3) else ()
+    return (str(subnet), *beginning)
+
+
 def parse_reservations(xml: str) -> tuple[Reservation, ...]:
     """Return what a network's DHCP server keeps for MACs (`<ip><dhcp><host>`, formatnetwork.html); IPv6 hosts, which
     are known by other ids, are left out."""

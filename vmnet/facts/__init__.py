@@ -35,6 +35,14 @@ from vmnet.facts.libvirt import (
 )
 from vmnet.facts.owners import Owner, Tool
 from vmnet.facts.probes import Answer, Probe, ProbeKind
+from vmnet.facts.surroundings import (
+    BridgeHelper,
+    DaemonUnit,
+    FailedStart,
+    SessionDomain,
+    Surroundings,
+    TapFilter,
+)
 
 __all__ = [
     "CONNECTED",
@@ -43,13 +51,16 @@ __all__ = [
     "Answer",
     "BondState",
     "Boot",
+    "BridgeHelper",
     "BridgeState",
+    "DaemonUnit",
     "Dependent",
     "Device",
     "Domain",
     "DomainState",
     "Duplicate",
     "Facts",
+    "FailedStart",
     "GuestAddress",
     "HypervisorLink",
     "Interface",
@@ -64,10 +75,13 @@ __all__ = [
     "Profile",
     "Reservation",
     "Route",
+    "SessionDomain",
     "Snapshot",
     "Source",
     "SshSession",
+    "Surroundings",
     "SwitchPort",
+    "TapFilter",
     "Tool",
     "Unread",
 ]

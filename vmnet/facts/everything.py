@@ -12,6 +12,7 @@ from vmnet.facts.lan import LanAnswer, Mention
 from vmnet.facts.libvirt import Domain, GuestAddress, HypervisorLink, Network
 from vmnet.facts.owners import Owner
 from vmnet.facts.probes import Answer
+from vmnet.facts.surroundings import Surroundings
 from vmnet.spec import IpAddress, IpInterface
 
 
@@ -53,9 +54,11 @@ class Facts:
     lan: LanAnswer | None = None
     """What the LAN said that domains are to go to, after `ask_lan`."""
     mentions: tuple[Mention, ...] = ()
-    """Hooks and firewall rules that name the network to leave, after `find_mentions`."""
+    """What names a network that domains leave: hooks, firewall rules, after `find_mentions` or a close look."""
     boot: Boot | None = None
     """What the next boot makes of it, where it was looked at closely, as doctor does. None: it was not."""
+    surroundings: Surroundings | None = None
+    """What stands around libvirt, where it was looked at closely. None: it was not."""
     unread: tuple[Unread, ...] = ()
     """What could not be read."""
 

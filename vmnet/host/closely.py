@@ -6,11 +6,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmnet.host.boot import read_boot
+from vmnet.host.mentions import read_old_mentions
+from vmnet.host.surroundings import read_surroundings
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts
 
 
-def read_closely(facts: Facts) -> Facts:
+def read_closely(facts: Facts, uri: str) -> Facts:
     """Return the facts with what doctor looks at besides; what could not be read is listed in `unread`, not raised."""
-    return replace(facts, boot=read_boot())
+    facts = replace(facts, boot=read_boot())
+    return facts if facts.hypervisor_elsewhere else _around_libvirt(facts, uri)
+
+
+def _around_libvirt(facts: Facts, uri: str) -> Facts:
+    surroundings, unread = read_surroundings(facts, uri)
+    mentions = read_old_mentions(facts)
+    return replace(facts, surroundings=surroundings, mentions=mentions, unread=(*facts.unread, *unread))

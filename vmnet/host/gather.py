@@ -61,7 +61,7 @@ def read_facts(
         facts = replace(facts, switch_ports=read_switch_ports(facts.profiles))
     if probes is not None:
         facts = replace(facts, answers=try_probes(_probes_of(facts, probes)))
-    return read_closely(facts) if closely else facts
+    return read_closely(facts, uri) if closely else facts
 
 
 def _read_kernel() -> Facts:

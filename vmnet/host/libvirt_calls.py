@@ -128,6 +128,12 @@ class InterfaceHandle(Protocol):
     def isActive(self) -> int: ...  # noqa: N802
 
 
+class FilterHandle(Protocol):
+    """virNWFilter."""
+
+    def name(self) -> str: ...
+
+
 class Connection(Protocol):
     """virConnect."""
 
@@ -137,6 +143,7 @@ class Connection(Protocol):
     def listAllDomains(self, flags: int) -> Sequence[DomainHandle]: ...  # noqa: N802
     def listAllNetworks(self, flags: int) -> Sequence[NetworkHandle]: ...  # noqa: N802
     def listAllInterfaces(self, flags: int) -> Sequence[InterfaceHandle]: ...  # noqa: N802
+    def listAllNWFilters(self, flags: int) -> Sequence[FilterHandle]: ...  # noqa: N802
     def lookupByUUIDString(self, uuid: str) -> DomainHandle: ...  # noqa: N802
     def networkLookupByName(self, name: str) -> NetworkHandle: ...  # noqa: N802
     def networkDefineXMLFlags(self, xml: str, flags: int) -> NetworkHandle: ...  # noqa: N802

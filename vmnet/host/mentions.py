@@ -1,11 +1,13 @@
-"""Where else on this host a network is named: libvirt's hooks, and rules of the firewall that are not libvirt's own."""
+"""Where else on this host a network is named: hooks of libvirt, rules of the firewall that are not libvirt's own."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vmnet.documents.networks import words_of
 from vmnet.errors import ToolError
 from vmnet.facts.lan import Mention
 from vmnet.host import process, sysfs
@@ -13,9 +15,17 @@ from vmnet.host import process, sysfs
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from vmnet.facts import Facts, Network
+
 HOOKS = Path("/etc/libvirt/hooks")
+EXPORTS = (Path("/etc/exports"), Path("/etc/exports.d"))
+NSSWITCH = Path("/etc/nsswitch.conf")
+ROUTED = ("nat", "route", "open", None)
+"""Ways of forwarding in which libvirt itself gives the guests their addresses; None: a network of its own."""
+
 LEGACY_TABLES = Path("/proc/net/ip_tables_names")
 _BLOCK = re.compile(r"^\s*(table|chain)\s+(?:(?:ip|ip6|inet|bridge|arp|netdev)\s+)?(\S+)")
+_NAMES = re.compile(r"^hosts:.*\blibvirt(_guest)?\b")
 _LIBVIRTS = re.compile(r"libvirt", re.IGNORECASE)
 
 
@@ -27,6 +37,38 @@ def read_mentions(words: Collection[str]) -> tuple[Mention, ...]:
     """
     wanted = pattern_of(words)
     return (*_in_hooks(wanted), *_in_firewall(wanted))
+
+
+def read_old_mentions(facts: Facts) -> tuple[Mention, ...]:
+    """Return what names a network with NAT that no domain is on: hooks and rules as above, exports of NFS, and the
+    use of libvirt's names, which come from the leases of such networks."""
+    left = [network for network in facts.networks if network.forward_mode in ROUTED and not _used(network, facts)]
+    found: list[Mention] = []
+    for network in left:
+        # What names its bridge alone does no harm; what names an address leads to nobody.
+        words = tuple(word for word in words_of(network) if word != network.bridge)
+        lines = (*read_mentions(words), *_in_files(EXPORTS, pattern_of(words))) if words else ()
+        found.extend(replace(line, network=network.name) for line in lines)
+    if left and not any(network.forward_mode in ROUTED for network in facts.networks if network not in left):
+        found.extend(_in_files((NSSWITCH,), _NAMES))
+    return tuple(found)
+
+
+def _used(network: Network, facts: Facts) -> bool:
+    interfaces = (i for domain in facts.domains for i in (*domain.running, *domain.persistent))
+    return any(i.source.network == network.name or i.source.bridge == network.bridge for i in interfaces)
+
+
+def _in_files(paths: Collection[Path], wanted: re.Pattern[str]) -> Iterator[Mention]:
+    for path in paths:
+        for file in (path,) if path.is_file() else sorted(path.glob("*")):
+            yield from _in_text(file, sysfs.read_text(file) or "", wanted)
+
+
+def _in_text(path: Path, text: str, wanted: re.Pattern[str]) -> Iterator[Mention]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if wanted.search(line) and not line.lstrip().startswith("#"):
+            yield Mention(place=f"{path}, line {number}", text=line.strip())
 
 
 def pattern_of(words: Collection[str]) -> re.Pattern[str]:
@@ -41,9 +83,7 @@ def _in_hooks(wanted: re.Pattern[str]) -> Iterator[Mention]:
             text = path.read_text("utf-8", "replace") if path.is_file() else ""
         except OSError:
             continue
-        for number, line in enumerate(text.splitlines(), start=1):
-            if wanted.search(line) and not line.lstrip().startswith("#"):
-                yield Mention(place=f"{path}, line {number}", text=line.strip())
+        yield from _in_text(path, text, wanted)
 
 
 def _in_firewall(wanted: re.Pattern[str]) -> Iterator[Mention]:

@@ -1,0 +1,102 @@
+"""Rules about what starts domains at boot, and about users' own domains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.checks import ways
+from vmnet.checks.domains import on_lan
+from vmnet.checks.findings import Finding
+from vmnet.checks.networks import named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.facts import BridgeHelper, Facts
+    from vmnet.plan.steps import HostGoal
+
+SYSTEMD = "systemd"
+JOURNAL = "journal"
+_BRIDGE_CONF = "/etc/qemu/bridge.conf"
+
+
+def not_started(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """boot.guest-not-started: what libvirt could not start at this boot, and what has not been started since."""
+    failed = {start.domain: start.reason for start in (facts.surroundings.failed_starts if facts.surroundings else ())}
+    for domain in facts.domains:
+        if domain.name in failed and not domain.active:
+            yield Finding(
+                rule="boot.guest-not-started", layer="boot", subject=domain.name, wanted="started at boot",
+                seen=failed[domain.name], source=JOURNAL, ok=False,
+                shown_by="journalctl -b -u libvirtd -u virtqemud -g autostart",
+                hint="if it starts now, the bridge came up later than libvirt: let libvirt wait for the network",
+                fix=(*_wait_for_network(facts), ways.command("virsh", "start", "--domain", domain.name)),
+            )  # fmt: skip
+
+
+def _early(facts: Facts) -> tuple[str, ...]:
+    daemons = facts.surroundings.daemons if facts.surroundings else ()
+    return tuple(unit.name for unit in daemons if not unit.waits)
+
+
+def _wait_for_network(facts: Facts) -> Iterator[str]:
+    units = _early(facts)
+    for unit in units:
+        folder = f"/etc/systemd/system/{unit}.d"
+        yield ways.command("mkdir", "-p", folder)
+        lines = r"'[Unit]\nWants=network-online.target\nAfter=network-online.target\n'"
+        yield f"printf {lines} | sudo tee {folder}/network-online.conf"
+    if units:
+        yield "sudo systemctl daemon-reload"
+
+
+def before_network(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """boot.guests-before-network: libvirt starts domains without waiting for their bridge; for information."""
+    starting = tuple(
+        domain
+        for domain in facts.domains
+        if domain.autostart and any(on_lan(i.source, facts) for i in domain.persistent)
+    )
+    units = _early(facts)
+    if starting and units:
+        yield Finding(
+            rule="boot.guests-before-network", layer="boot", subject=", ".join(units), source=SYSTEMD, ok=True,
+            wanted="starts domains after network-online.target", shown_by=f"systemctl show -p After {' '.join(units)}",
+            seen=f"does not wait; to be started: {named(starting)}",
+            hint="NetworkManager makes the bridge early, so it mostly goes well; to be sure, let it wait",
+            fix=tuple(_wait_for_network(facts)),
+        )  # fmt: skip
+
+
+def session_bridges(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """domain.session-bridge: a user's own domain that names a bridge can get onto it."""
+    around = facts.surroundings
+    for domain in around.sessions if around is not None and around.helper is not None else ():
+        assert around is not None
+        assert around.helper is not None
+        for bridge in domain.bridges:
+            problem, fix = _helper_problem(bridge, around.helper)
+            if problem:
+                yield Finding(
+                    rule="domain.session-bridge", layer="domain", subject=f"{domain.user}: {domain.name}",
+                    wanted=f"QEMU's helper lets users onto {bridge}", seen=problem, source=domain.file, ok=False,
+                    shown_by=f"cat {_BRIDGE_CONF}; ls -l {around.helper.path or ''}".rstrip(), fix=fix,
+                    hint="better, define it in the system's libvirt: vmnet moves the domains of qemu:///system only",
+                )  # fmt: skip
+
+
+def _helper_problem(bridge: str, helper: BridgeHelper) -> tuple[str, tuple[str, ...]]:
+    problems, fix = [], []
+    if helper.path is None:
+        return "no qemu-bridge-helper", ()
+    if not {bridge, "all"} & set(helper.allowed):
+        problems.append(f"no line 'allow {bridge}' in {_BRIDGE_CONF}")
+        fix += [f"sudo mkdir -p {_BRIDGE_CONF.rpartition('/')[0]}", f"echo allow {bridge} | sudo tee -a {_BRIDGE_CONF}"]
+    if not helper.setuid:
+        problems.append(f"{helper.path} does not run as root")
+        fix.append(ways.command("chmod", "u+s", helper.path))
+    return "; ".join(problems), tuple(fix)
+
+
+CHECKS = (not_started, before_network, session_bridges)
+"""What doctor looks at."""

@@ -1,0 +1,237 @@
+"""Rules about domains, on whichever bridge or network: where their interfaces lead, now and at the next start."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from vmnet.checks import ways
+from vmnet.checks.findings import LIBVIRT, NETLINK, Finding
+from vmnet.checks.libvirt import on_bridge, same_sources, subject_of, tap_finding
+from vmnet.checks.networks import BRIDGES, ROUTED, named
+from vmnet.facts import DomainState, Source
+from vmnet.plan.destination import describe
+from vmnet.plan.moves import LIVE_TYPES, bridge_behind, pair_interfaces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.facts import Domain, Facts, Interface
+    from vmnet.plan.steps import HostGoal
+
+DEFAULT = "/usr/share/libvirt/networks/default.xml"
+"""The document of the network that libvirt brings along, on Debian and Fedora."""
+
+
+def _running(facts: Facts) -> Iterator[tuple[Domain, Interface]]:
+    yield from ((domain, interface) for domain in facts.domains for interface in domain.running)
+
+
+def _stored(facts: Facts) -> Iterator[tuple[Domain, Interface]]:
+    yield from ((domain, interface) for domain in facts.domains for interface in domain.persistent)
+
+
+def on_lan(source: Source, facts: Facts) -> bool:
+    """Return whether a source leads to a bridge of the host's own, not to one that libvirt routes."""
+    if source.network is not None:
+        network = facts.network(source.network)
+        return network is not None and network.forward_mode == "bridge" and network.bridge is not None
+    routed = {network.bridge for network in facts.networks if network.forward_mode in ROUTED}
+    return source.bridge is not None and source.bridge not in routed
+
+
+def other_taps(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """domain.tap: taps of all the other networks and bridges, too; verify looks at the goal's."""
+    for domain, interface in () if facts.hypervisor_elsewhere else _running(facts):
+        bridge = bridge_behind(interface.source, facts)
+        verified = on_bridge(interface.source, goal) and facts.link(goal.bridge) is not None
+        if bridge is not None and interface.target and not interface.virtualport and not verified:
+            yield tap_finding(domain, interface, bridge, facts)
+
+
+def taps_down(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """domain.tap-down: the host's end of a running interface is up."""
+    for domain, interface in () if facts.hypervisor_elsewhere else _running(facts):
+        tap = facts.link(interface.target)
+        if tap is not None and not tap.admin_up and interface.link_up:
+            yield Finding(
+                rule="domain.tap-down", layer="domain", subject=subject_of(domain, interface), wanted="tap up",
+                seen=f"{tap.ifname} down", source=NETLINK, ok=False, shown_by=f"ip link show {tap.ifname}",
+                fix=(ways.command("ip", "link", "set", "dev", tap.ifname, "up"),),
+            )  # fmt: skip
+
+
+def links_down(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """domain.link-down: the guest's end has a link, unless the stored document, too, says that it has none."""
+    for domain in facts.domains:
+        for pair in pair_interfaces(domain):
+            live = pair.running
+            if live is None or live.link_up:
+                continue
+            meant = pair.persistent is not None and not pair.persistent.link_up
+            yield Finding(
+                rule="domain.link-down", layer="domain", subject=subject_of(domain, live), wanted="link up",
+                seen=f"link down in the running document{', and in the stored one' if meant else ''}", source=LIBVIRT,
+                ok=meant, shown_by=ways.look("virsh", "domif-getlink", "--domain", domain.name, live.mac or ""),
+                hint="to the guest its cable is pulled" + ("; that seems to be meant so" if meant else ""),
+                fix=(ways.set_link(domain, live, "up"),),
+            )  # fmt: skip
+
+
+def networks_missing(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """domain.network-missing: the network that a stored document names is there."""
+    for domain, interface in _stored(facts):
+        name = interface.source.network
+        if name is None or facts.network(name) is not None:
+            continue
+        hint, fix = _instead(name, domain, interface, goal, facts)
+        yield Finding(
+            rule="domain.network-missing", layer="domain", subject=subject_of(domain, interface), ok=False,
+            wanted=f"network {name} is there", seen=f"no network {name}", source=LIBVIRT, hint=hint, fix=fix,
+            shown_by="virsh net-list --all",
+        )  # fmt: skip
+
+
+def _instead(
+    name: str, domain: Domain, interface: Interface, goal: HostGoal, facts: Facts
+) -> tuple[str, tuple[str, ...]]:
+    if name == "default":
+        define = ways.command("virsh", "net-define", DEFAULT)
+        hint = "bring libvirt's own network back, or move the domain: vmnet attach-domain"
+        return hint, (define, "sudo virsh net-start default", "sudo virsh net-autostart default")
+    same = next((n for n in facts.networks if n.bridge == name and n.forward_mode == "bridge" and n.active), None)
+    target = same or next((n for n in facts.networks if n.name == goal.network and n.active), None)
+    if target is None:
+        return "define the network, or give the interface one that is there: virsh net-list --all", ()
+    why = f"{name} is the bridge behind network {target.name}" if same else f"give it network {target.name}"
+    return why, ways.attach(domain, interface, Source(type="network", network=target.name))
+
+
+def no_bridges(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """domain.source-bridge: what a stored document names as a bridge is one."""
+    for domain, interface in () if facts.hypervisor_elsewhere else _stored(facts):
+        name = interface.source.bridge
+        link = facts.link(name)
+        if name is None or interface.virtualport or (link is not None and link.kind in BRIDGES):
+            continue
+        routed = any(network.bridge == name and network.forward_mode in ROUTED for network in facts.networks)
+        if link is None and routed:
+            continue  # It comes with its network, of which network.inactive speaks.
+        above = facts.link(_top(name, facts))
+        bridge = above.ifname if above is not None and above.kind == "bridge" else None
+        yield Finding(
+            rule="domain.source-bridge", layer="domain", subject=subject_of(domain, interface),
+            wanted=f"{name} is a bridge", seen=f"{name}: {'no bridge' if link else 'not there'}", source=NETLINK,
+            ok=False, shown_by=f"ip -details link show {name}",
+            hint=f"its bridge is {bridge}" if bridge else "name a bridge that is there, or better a network",
+            fix=ways.attach(domain, interface, Source(type="bridge", bridge=bridge)) if bridge else (),
+        )  # fmt: skip
+
+
+def _top(name: str | None, facts: Facts) -> str | None:
+    link = facts.link(name)
+    return _top(link.controller, facts) if link is not None and link.controller else name
+
+
+def documents(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """domain.documents: running and stored say the same on the other networks, too; verify looks at the goal's."""
+    for domain in facts.domains:
+        for pair in pair_interfaces(domain) if domain.stored else ():
+            live, stored = pair.running, pair.persistent
+            if live is None or stored is None or (live.actual_type or live.source.type) not in LIVE_TYPES:
+                continue
+            if on_bridge(live.source, goal) or on_bridge(stored.source, goal) or live.source == stored.source:
+                continue
+            yield same_sources("domain.documents", domain, live, stored, facts)
+
+
+def saved_states(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """domain.saved, domain.snapshot: what was saved leads to the network that the stored document names."""
+    for domain in facts.domains:
+        stored = {interface.mac: interface for interface in domain.persistent if interface.mac}
+        for saved in domain.saved or ():
+            now = stored.get(saved.mac) if saved.mac else None
+            if now is not None and not on_bridge(now.source, goal) and now.source != saved.source:
+                yield same_sources("domain.saved", domain, saved, now, facts, "managed save")
+        for interface in stored.values():
+            yield from _snapshots(domain, interface, facts)
+
+
+def _snapshots(domain: Domain, interface: Interface, facts: Facts) -> Iterator[Finding]:
+    """Only a snapshot that leads from the LAN back behind NAT, or to a network that is not there, is trouble."""
+    back = [
+        (snapshot.name, source)
+        for snapshot in domain.snapshots
+        for source in dict.fromkeys(i.source for i in snapshot.interfaces if i.mac == interface.mac)
+        if on_lan(interface.source, facts) and source.type in LIVE_TYPES and not on_lan(source, facts)
+    ]
+    if back:
+        yield Finding(
+            rule="domain.snapshot", layer="domain", subject=subject_of(domain, interface), source=LIBVIRT, ok=False,
+            wanted=f"snapshots on {describe(interface.source)}",
+            seen="; ".join(f"snapshot {name}: {describe(source)}" for name, source in back),
+            shown_by=ways.look("virsh", "snapshot-dumpxml", "--domain", domain.name, "--snapshotname", back[0][0]),
+            fix=ways.rewrite_saved(domain, back[0][1], interface.source, facts),
+            hint="virsh snapshot-edit changes one; migrate-from-virbr0 changes all of a domain's",
+        )  # fmt: skip
+
+
+def states(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """domain.state: a domain that is paused, or neither running nor off, answers nobody; for information."""
+    for domain in facts.domains:
+        if domain.state in (DomainState.PAUSED, DomainState.OTHER):
+            paused = domain.state is DomainState.PAUSED
+            yield Finding(
+                rule="domain.state", layer="domain", subject=domain.name, wanted="running or shut off",
+                seen="paused" if paused else "neither running, paused nor off", source=LIBVIRT, ok=True,
+                shown_by=ways.look("virsh", "domstate", "--domain", domain.name, "--reason"),
+                hint="a guest that does not run answers nobody",
+                fix=(ways.command("virsh", "resume", "--domain", domain.name),) if paused else (),
+            )  # fmt: skip
+
+
+def in_one_lan(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """domain.one-lan: a domain with two interfaces on one bridge; for information."""
+    for domain in facts.domains:
+        interfaces = domain.running if domain.active else domain.persistent
+        bridges = Counter(b for i in interfaces if on_lan(i.source, facts) and (b := bridge_behind(i.source, facts)))
+        for bridge, count in bridges.items():
+            if count > 1:
+                yield Finding(
+                    rule="domain.one-lan", layer="domain", subject=domain.name, wanted="one interface a LAN",
+                    seen=f"{count} interfaces on {bridge}", source=LIBVIRT, ok=True,
+                    shown_by=ways.look("virsh", "domiflist", "--domain", domain.name),
+                    hint="fine if the guest bonds them; else each answers for the other's address",
+                )  # fmt: skip
+
+
+def unknown_addresses(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """domain.address: whose address nobody on this host can tell; for information."""
+    known = {address.mac for address in facts.guest_addresses if address.origin != "lease"}
+    lost = tuple(
+        domain
+        for domain in facts.domains
+        if domain.state is DomainState.RUNNING
+        and any(on_lan(i.source, facts) and i.mac not in known for i in domain.running)
+    )
+    if lost:
+        yield Finding(
+            rule="domain.address", layer="domain", subject="all", wanted="guests' addresses known here", ok=True,
+            seen=f"not known: {named(lost)}", source=LIBVIRT, shown_by="virsh domifaddr --source agent DOMAIN",
+            hint="no lease of libvirt's tells it on the LAN: ask its DHCP server, or install qemu-guest-agent in them",
+        )  # fmt: skip
+
+
+CHECKS = (
+    other_taps,
+    taps_down,
+    links_down,
+    networks_missing,
+    no_bridges,
+    documents,
+    saved_states,
+    states,
+    in_one_lan,
+    unknown_addresses,
+)
+"""What doctor looks at."""

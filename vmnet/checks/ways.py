@@ -1,0 +1,89 @@
+"""Commands to paste: ways out that several rules print, with the right names in them."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vmnet.facts import Domain, Facts, Interface, Network, Source
+
+BOUNCE_S = 8
+"""How long a link is held down so that the guest's DHCP client asks again, as attach-domain does by default."""
+
+
+def command(*words: str) -> str:
+    """Return words as a command for root."""
+    return shlex.join(("sudo", *words))
+
+
+def look(*words: str) -> str:
+    """Return words as a command that only shows something."""
+    return shlex.join(words)
+
+
+def attach(domain: Domain, interface: Interface, source: Source) -> tuple[str, ...]:
+    """Return the command that takes an interface to a source, in both documents; none where attach-domain cannot."""
+    where = ("--network", source.network) if source.network else ("--bridge", source.bridge or "")
+    if interface.mac is None or not where[1] or source.portgroup:
+        return ()
+    return (command("vmnet", "attach-domain", "--mac", interface.mac, *where, "--yes", *_last(domain.name)),)
+
+
+def rewrite_saved(domain: Domain, was: Source, wanted: Source, facts: Facts) -> tuple[str, ...]:
+    """Return the command that rewrites a domain's managed save and snapshots; none where it would move more."""
+    stored = [*domain.running, *domain.persistent]
+    if not was.network or not wanted.network or facts.network(was.network) is None:
+        return ()
+    if any(interface.source.network == was.network for interface in stored):
+        return ()
+    words = ("--network", was.network, "--to", wanted.network, f"--only={domain.name}")
+    return (command("vmnet", "migrate-from-virbr0", *words, "--yes"),)
+
+
+def start_network(network: Network) -> tuple[str, ...]:
+    """Return the command that starts a network."""
+    return (command("virsh", "net-start", "--network", network.name),)
+
+
+def whole(network: Network) -> tuple[str, ...]:
+    """Return the commands after which a network is persistent, active and autostarted."""
+    dump = command("virsh", "net-dumpxml", "--network", network.name)
+    store = f"{dump} | {command('virsh', 'net-define', '/dev/stdin')}"
+    autostart = command("virsh", "net-autostart", "--network", network.name)
+    return (
+        *(() if network.persistent else (store,)),
+        *(() if network.active else start_network(network)),
+        *(() if network.autostart else (autostart,)),
+    )
+
+
+def put_into_bridge(tap: str, bridge: str, network: Network | None) -> tuple[str, ...]:
+    """Return the commands that make a tap a port of its bridge again; one of libvirt's comes with its network."""
+    first = start_network(network) if network is not None and not network.active else ()
+    return (*first, command("ip", "link", "set", "dev", tap, "master", bridge))
+
+
+def set_link(domain: Domain, interface: Interface, state: str) -> str:
+    """Return the command that sets a running interface's link."""
+    return command("virsh", "domif-setlink", "--domain", domain.name, interface.mac or "", state)
+
+
+def bounce(domain: Domain, interface: Interface) -> tuple[str, ...]:
+    """Return the commands after which a DHCP client asks for an address anew."""
+    return (set_link(domain, interface, "down"), f"sleep {BOUNCE_S}", set_link(domain, interface, "up"))
+
+
+def element(domain: Domain, interface: Interface, change: str) -> str:
+    """Return the command that changes a domain's interface by a script of sed's, in both documents."""
+    scopes = (
+        ("--live", "--config") if domain.active and domain.stored else ("--live",) if domain.active else ("--config",)
+    )
+    xpath = f"//devices/interface[mac/@address='{interface.mac}']"
+    dump = command("virsh", "dumpxml", "--domain", domain.name, "--xpath", xpath)
+    update = command("virsh", "update-device", "--domain", domain.name, "--file", "/dev/stdin", *scopes)
+    return f"{dump} | {shlex.join(('sed', change))} | {update}"
+
+
+def _last(name: str) -> tuple[str, ...]:
+    return ("--", name) if name.startswith("-") else (name,)

@@ -1,0 +1,63 @@
+"""Facts of what stands around libvirt's networks and domains on this host, and decides whether they work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vmnet.spec import IpAddress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TapFilter:
+    """What libvirt's filter on a tap lets through: the addresses that the guest may send from."""
+
+    tap: str
+    addresses: tuple[IpAddress, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonUnit:
+    """A unit that starts domains at boot. `waits`: it starts after the network is up (network-online.target)."""
+
+    name: str
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedStart:
+    """A domain that libvirt was to start at this boot and could not, and its reason."""
+
+    domain: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionDomain:
+    """A domain of a user's own libvirt (qemu:///session), and the bridges that its document names."""
+
+    user: str
+    name: str
+    file: str
+    bridges: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeHelper:
+    """QEMU's bridge helper, by which users' domains get onto bridges: where it is (None: not installed), whether it
+    runs as root, and the bridges that its file allows ("all" for any)."""
+
+    path: str | None
+    setuid: bool
+    allowed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """All of it. `filters` are the names of libvirt's network filters; None: not read."""
+
+    filters: tuple[str, ...] | None = None
+    tap_filters: tuple[TapFilter, ...] = ()
+    daemons: tuple[DaemonUnit, ...] = ()
+    failed_starts: tuple[FailedStart, ...] = ()
+    sessions: tuple[SessionDomain, ...] = ()
+    helper: BridgeHelper | None = None
