@@ -25,12 +25,14 @@ from vmnet.look import draw as draw
 from vmnet.look import find_duplicates as find_duplicates
 from vmnet.look import find_mentions as find_mentions
 from vmnet.look import last_goal as last_goal
+from vmnet.look import probe_lan as probe_lan
 from vmnet.look import read_facts as read_facts
 from vmnet.look import read_host_words as read_host_words
 from vmnet.look import read_rules as read_rules
 from vmnet.look import read_runs as read_runs
 from vmnet.look import status as status
 from vmnet.look import verify as verify
+from vmnet.look import walk_path as walk_path
 from vmnet.look import wanted_goal as wanted_goal
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from vmnet.apply.result import RunResult as RunResult
     from vmnet.checks.doctor import Trouble as Trouble
     from vmnet.checks.findings import Finding as Finding
+    from vmnet.checks.hops import Path as Path
     from vmnet.checks.rules import Rule as Rule
     from vmnet.checks.topology import Topology as Topology
     from vmnet.facts import Facts as Facts
@@ -73,6 +76,7 @@ __all__ = [
     "plan_host_setup",
     "plan_migration",
     "plan_undo",
+    "probe_lan",
     "read_facts",
     "read_host_words",
     "read_rules",
@@ -81,6 +85,7 @@ __all__ = [
     "support_bundle",
     "undo",
     "verify",
+    "walk_path",
     "wanted_goal",
 ]
 

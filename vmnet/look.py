@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from vmnet.apply.history import RunRecord
     from vmnet.checks.doctor import Trouble
     from vmnet.checks.findings import Finding
+    from vmnet.checks.hops import Path
     from vmnet.checks.rules import Rule
     from vmnet.checks.topology import Topology
     from vmnet.facts import Facts
@@ -187,6 +188,36 @@ def diagnose(goal: HostGoal | None, facts: Facts) -> tuple[Trouble, ...]:
     """
     troubles: tuple[Trouble, ...] = import_module("vmnet.checks.doctor").diagnose(goal, facts)
     return troubles
+
+
+def walk_path(domain: str, troubles: tuple[Trouble, ...], facts: Facts) -> tuple[Path, ...]:
+    """Return the way of each of a domain's interfaces, hop by hop, from the guest to the gateway.
+
+    Args:
+        domain: its name or UUID.
+        troubles: of `diagnose`, on the same facts.
+
+    Raises:
+        HypervisorError: libvirt was out of reach.
+        SpecError: there is no such domain.
+    """
+    found = import_module("vmnet.plan.destination").find_domain(domain, facts)
+    paths: tuple[Path, ...] = import_module("vmnet.checks.path").walk(found, facts, troubles)
+    return paths
+
+
+def probe_lan(goal: HostGoal | None, facts: Facts) -> Facts:
+    """Ask the LAN behind the bridge: the gateway by ARP, with a MAC that nobody knows, and by large packets; DHCP; and
+    guests for the addresses that they had behind NAT. Sends traffic, takes some seconds, and root.
+
+    Args:
+        goal: from `last_goal`; None: as `deduce_goal` works it out.
+
+    Returns:
+        The facts with `lan`, for `diagnose`; what could not be asked is in `unread`.
+    """
+    asked: Facts = import_module("vmnet.apply.ask_lan").probe_lan(goal or deduce_goal(facts), facts)
+    return asked
 
 
 def read_rules() -> dict[str, Rule]:

@@ -13,17 +13,19 @@ from vmnet.apply.result import RunResult
 from vmnet.checks.doctor import Trouble, diagnose
 from vmnet.checks.fix import plan_fix
 from vmnet.checks.goal import deduce_goal, wanted_goal
+from vmnet.checks.path import walk
 from vmnet.checks.rules import Rule, read_rules
 from vmnet.checks.status import describe_host
 from vmnet.checks.verify import check_host
 from vmnet.cli import main
 from vmnet.cli.session import Session
-from vmnet.facts import Duplicate, Facts
+from vmnet.facts import Duplicate, Facts, LanAnswer
 from vmnet.facts.boot import Unread
 from vmnet.facts.evidence import Bundle, BundleFile
 from vmnet.host.new_file import check_new, write_new
 from vmnet.host.spec_file import read_host_words
 from vmnet.plan import steps
+from vmnet.plan.destination import find_domain
 from vmnet.plan.steps import HostGoal, Plan, Planned
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from vmnet.apply.history import RunRecord
     from vmnet.checks.findings import Finding
+    from vmnet.checks.hops import Path
     from vmnet.checks.topology import Topology
     from vmnet.spec import AttachSpec, HostSpec, MigrationSpec
     from vmnet.spec_words import HostWords
@@ -62,6 +65,8 @@ class MadeUpHost:
     applied: list[Plan] = field(default_factory=list)
     runs: tuple[RunRecord, ...] = ()
     duplicates: tuple[Duplicate, ...] = ()
+    lan: LanAnswer | None = None
+    probed: list[HostGoal | None] = field(default_factory=list)
     reads: list[dict[str, Any]] = field(default_factory=list)
 
     def read_facts(
@@ -157,6 +162,13 @@ class MadeUpHost:
 
     def diagnose(self, goal: HostGoal | None, facts: Facts) -> tuple[Trouble, ...]:
         return diagnose(goal, facts)
+
+    def walk_path(self, domain: str, troubles: tuple[Trouble, ...], facts: Facts) -> tuple[Path, ...]:
+        return walk(find_domain(domain, facts), facts, troubles)
+
+    def probe_lan(self, goal: HostGoal | None, facts: Facts) -> Facts:
+        self.probed.append(goal)
+        return replace(facts, lan=self.lan)
 
     def read_rules(self) -> dict[str, Rule]:
         return read_rules()

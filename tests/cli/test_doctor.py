@@ -8,7 +8,7 @@ from dataclasses import replace
 from tests import facts_samples
 from tests.cli.calls import DEGRADED, MadeUpHost, call
 from vmnet.checks.rules import read_rules
-from vmnet.facts import Unread
+from vmnet.facts import LanAnswer, Unread
 
 
 def test_a_host_that_is_well() -> None:
@@ -80,3 +80,42 @@ def test_a_fix_is_applied_and_looked_at_again() -> None:
 def test_plan_and_yes_go_with_fix() -> None:
     assert call("doctor", "--yes").code == 2
     assert call("doctor", "--plan").code == 2
+
+
+def test_the_way_of_a_domain() -> None:
+    ended = call("doctor", "--domain", "web01")
+    assert ended.code == 0
+    assert "no hop is in trouble; not known: gateway" in ended.out
+    ended = call("doctor", "--domain", "web01", host=MadeUpHost(facts=ORPHAN))
+    assert ended.code == 6
+    assert "the first hop in trouble: controller vnet0: in no bridge" in ended.out
+    assert "sudo ip link set dev vnet0 master br0" in ended.out
+
+
+def test_the_way_as_json() -> None:
+    document = json.loads(call("doctor", "--domain", "web01", "--output", "json", host=MadeUpHost(facts=ORPHAN)).out)
+    (path,) = document["paths"]
+    broken = path["hops"][path["broken"]]
+    assert (broken["place"], broken["state"], broken["troubles"]) == ("controller", "trouble", ["domain.tap"])
+    assert (document["ok"], [t["rule"]["id"] for t in document["troubles"]]) == (False, ["domain.tap"])
+
+
+def test_a_domain_that_is_not_there() -> None:
+    ended = call("doctor", "--domain", "web1")
+    assert ended.code == 2
+    assert "did you mean web01" in ended.err
+
+
+def test_probing_is_done_only_where_asked_for() -> None:
+    lan = LanAnswer(bridge="br0", gateway_answered=False, host_answered=True)
+    host = MadeUpHost(lan=lan)
+    assert call("doctor", host=host).code == 0
+    assert host.probed == []
+    ended = call("doctor", "--probe", host=host)
+    assert (ended.code, len(host.probed)) == (6, 1)
+    assert "br0 (lan.gateway)" in ended.out
+
+
+def test_fix_goes_alone() -> None:
+    assert call("doctor", "--fix", "domain.tap", "--domain", "web01").code == 2
+    assert call("doctor", "--fix", "domain.tap", "--probe").code == 2

@@ -104,17 +104,21 @@ def heal(host: Host, fault: Fault, found: list[dict[str, Any]]) -> None:
     act(host, "\n".join(finding["fix"]))
 
 
-def run_chain(host: Host, faults: Sequence[Fault]) -> None:
-    """Break and heal, two faults at a time, from a host that is well to one that is well again."""
-    expect(host, ())
+def run_chain(host: Host, faults: Sequence[Fault], *, given: Sequence[Fault] = ()) -> None:
+    """Break and heal, two faults at a time, from a host that is well to one that is well again.
+
+    Args:
+        given: what doctor rightly finds on this host before and after, too.
+    """
+    expect(host, given)
     standing: list[Fault] = []
     for fault in faults:
         act(host, fault.inject)
         standing.append(fault)
-        found = expect(host, standing)
+        found = expect(host, [*given, *standing])
         if len(standing) == 2:
             heal(host, standing.pop(0), found)
     for fault in [*standing]:
-        heal(host, fault, expect(host, standing))
+        heal(host, fault, expect(host, [*given, *standing]))
         standing.remove(fault)
-    expect(host, ())
+    expect(host, given)

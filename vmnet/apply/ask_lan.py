@@ -1,16 +1,26 @@
-"""Ask the LAN, before running domains go there: does it answer DHCP, does it let other MACs than the host's through?"""
+"""Ask the LAN, before running domains go there or when doctor is told to: does it answer DHCP, does it let other MACs
+than the host's through, how large may packets be?"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vmnet.facts import Probe, ProbeKind, Unread
+from vmnet.host.arp_probe import ask_links
 from vmnet.host.lan_probe import ask_lan as ask
+from vmnet.host.probes import largest_packet, try_probe
 from vmnet.plan.steps import MoveInterface
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts
-    from vmnet.plan.steps import Plan
+    from vmnet.plan.steps import HostGoal, Plan
+    from vmnet.spec import IpAddress
+
+MTUS = (1500, 1492, 1450, 1400, 1280)
+"""What is tried where the bridge's own MTU does not pass: Ethernet, PPPoE, VXLAN, most tunnels, IPv6's least."""
+SMALL = 84
+"""An echo as ping sends it by default."""
 
 
 def ask_lan(plan: Plan, facts: Facts) -> Facts:
@@ -22,6 +32,38 @@ def ask_lan(plan: Plan, facts: Facts) -> Facts:
         return facts
     gateways = [route.gateway for route in facts.default_routes(link.ifname) if route.gateway is not None]
     return replace(facts, lan=ask(link.ifname, gateways[0] if gateways else None))
+
+
+def probe_lan(goal: HostGoal, facts: Facts) -> Facts:
+    """Return the facts with what the LAN behind the goal's bridge said; where it cannot be asked, `unread` says why."""
+    link = facts.link(goal.bridge)
+    problem = "needs root" if not facts.root else ""
+    if link is None or link.kind != "bridge":
+        problem = f"there is no bridge {goal.bridge}; --bridge names another one"
+    if link is None or problem:
+        return replace(facts, unread=(*facts.unread, Unread(what="the LAN", why=problem)))
+    gateways = [
+        r.gateway for r in facts.default_routes(link.ifname) if r.gateway is not None and r.gateway.version == 4
+    ]
+    gateway = gateways[0] if gateways else None
+    answer = ask(link.ifname, gateway, both=True)
+    if gateway is not None:
+        reached = not try_probe(Probe(kind=ProbeKind.GATEWAY, target=str(gateway)))
+        answer = replace(answer, host_answered=reached)
+        # A gateway that answers no echo at all says nothing about sizes.
+        if reached and largest_packet(gateway, (SMALL,)):
+            mtus = (link.mtu, *(mtu for mtu in MTUS if mtu < link.mtu))
+            answer = replace(answer, mtus_tried=mtus, mtu=largest_packet(gateway, mtus))
+    own = {x.mac for x in facts.links}
+    return replace(facts, lan=replace(answer, guests=ask_links((link,), _old_leases(link.ifname, facts), own)))
+
+
+def _old_leases(bridge: str, facts: Facts) -> tuple[IpAddress, ...]:
+    """Return what libvirt's DHCP servers still list for guests whose taps are in the bridge."""
+    taps = {port.ifname for port in facts.ports(bridge)}
+    macs = {i.mac for domain in facts.domains for i in domain.running if i.target in taps}
+    leases = (a.interface.ip for a in facts.guest_addresses if a.origin == "lease" and a.mac in macs)
+    return tuple(address for address in dict.fromkeys(leases) if address.version == 4)
 
 
 def _bridge(step: object) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vmnet.checks import around, boot, domains, guests, networks
+from vmnet.checks import around, boot, domains, guests, lan, networks
 from vmnet.checks.findings import Finding, in_order
 from vmnet.checks.goal import deduce_goal
 from vmnet.checks.rules import Rule, Severity, read_rules
@@ -22,6 +22,7 @@ CHECKS: tuple[Check, ...] = (
     *domains.CHECKS,
     *guests.CHECKS,
     *around.CHECKS,
+    *lan.CHECKS,
 )
 """What only doctor looks at. Each needs no bridge to be there: it is asked on any host."""
 

@@ -13,7 +13,20 @@ from typing import IO, TYPE_CHECKING, Protocol
 import vmnet
 
 if TYPE_CHECKING:
-    from vmnet import Bundle, Facts, Finding, HostGoal, Plan, Progress, Rule, RunRecord, RunResult, Topology, Trouble
+    from vmnet import (
+        Bundle,
+        Facts,
+        Finding,
+        HostGoal,
+        Path,
+        Plan,
+        Progress,
+        Rule,
+        RunRecord,
+        RunResult,
+        Topology,
+        Trouble,
+    )
     from vmnet.spec import AttachSpec, HostSpec, MigrationSpec
     from vmnet.spec_words import HostWords
 
@@ -50,6 +63,8 @@ class Api(Protocol):
     def status(self, goal: HostGoal | None, facts: Facts) -> Topology: ...
     def draw(self, topology: Topology, form: str, *, every: bool = ...) -> bytes: ...
     def diagnose(self, goal: HostGoal | None, facts: Facts) -> tuple[Trouble, ...]: ...
+    def walk_path(self, domain: str, troubles: tuple[Trouble, ...], facts: Facts) -> tuple[Path, ...]: ...
+    def probe_lan(self, goal: HostGoal | None, facts: Facts) -> Facts: ...
     def read_rules(self) -> dict[str, Rule]: ...
     def read_host_words(self, file: str) -> HostWords: ...
     def wanted_goal(self, spec: HostSpec, facts: Facts) -> HostGoal: ...

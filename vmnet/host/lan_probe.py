@@ -34,8 +34,9 @@ _DISCOVER = b"\x35\x01\x01"
 _OFFER = b"\x35\x01\x02"
 
 
-def ask_lan(bridge: str, gateway: IpAddress | None) -> LanAnswer:
-    """Ask behind `bridge`, with a MAC that nobody knows, for an address by DHCP; where nobody offers one, the gateway.
+def ask_lan(bridge: str, gateway: IpAddress | None, *, both: bool = False) -> LanAnswer:
+    """Ask behind `bridge`, with a MAC that nobody knows, for an address by DHCP; for `both`, or where nobody offers
+    one, for the gateway, too.
 
     An offer is not taken: the server forgets it by itself (RFC 2131, 3.1). Takes up to some seconds.
 
@@ -52,14 +53,14 @@ def ask_lan(bridge: str, gateway: IpAddress | None) -> LanAnswer:
             return LanAnswer(bridge=bridge, heard=heard)
         xid = secrets.token_bytes(4)
         server = _ask(sock, discover_frame(mac, xid), lambda frame: offering_server(frame, xid))
-        if server is not None or gateway is None or gateway.version != 4:
+        if (server is not None and not both) or gateway is None or gateway.version != 4:
             return LanAnswer(bridge=bridge, dhcp_server=server, heard=heard)
 
         def from_gateway(frame: bytes) -> IpAddress | None:
             return gateway if who_has(frame, gateway) not in (None, mac) else None
 
         answered = _ask(sock, probe_frame(mac, gateway), from_gateway) is not None
-        return LanAnswer(bridge=bridge, gateway_answered=answered, heard=heard)
+        return LanAnswer(bridge=bridge, dhcp_server=server, gateway_answered=answered, heard=heard)
 
 
 def _ask(sock: socket.socket, frame: bytes, read: Reader) -> IpAddress | None:

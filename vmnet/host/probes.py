@@ -24,6 +24,8 @@ ANSWER_S = 2.0
 COMMAND_S = 20.0
 DNS_PORT = 53
 _DISCARD_PORT = 9
+_HEADERS = 28
+"""Bytes of the IPv4 header (RFC 791, without options) and of an echo's (RFC 792)."""
 
 
 def try_probes(probes: Sequence[Probe]) -> tuple[Answer, ...]:
@@ -105,6 +107,23 @@ def _echo(target: str) -> str:
     except ToolError as error:
         return f"{target} does not answer a ping: {error.stderr or 'no reply'}"
     return ""
+
+
+def largest_packet(target: IpAddress, mtus: Sequence[int]) -> int | None:
+    """Return the first of `mtus` (bytes, with the IPv4 header) whose packets come back whole; None where not one does.
+
+    They must not be taken apart on the way (don't fragment).
+    """
+    for mtu in mtus:
+        size = str(mtu - _HEADERS)
+        try:
+            process.run(
+                ("ping", "-n", "-M", "do", "-c", "2", "-i", "0.2", "-W", "1", "-s", size, str(target)), timeout_s=8
+            )
+        except ToolError:
+            continue
+        return mtu
+    return None
 
 
 def _command(text: str) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vmnet.apply.result import RunResult
     from vmnet.checks.doctor import Trouble
     from vmnet.checks.findings import Finding
+    from vmnet.checks.hops import Path
     from vmnet.checks.rules import Rule
     from vmnet.checks.topology import Topology
     from vmnet.facts import Unread
@@ -126,6 +127,31 @@ def troubles_form(troubles: tuple[Trouble, ...], unread: tuple[Unread, ...]) -> 
         "ok": all(trouble.finding.ok for trouble in troubles),
         "troubles": encode(troubles),
         "unread": encode(unread),
+    }
+
+
+def paths_form(paths: tuple[Path, ...], unread: tuple[Unread, ...]) -> Json:
+    """Return a domain's ways to the switch: `command`, `ok` (no hop is in trouble), `paths`, each with `domain`,
+    `interface` and `hops`, `troubles` of all hops as `troubles_form` has them, and `unread`."""
+    found = tuple(dict.fromkeys(trouble for path in paths for hop in path.hops for trouble in hop.troubles))
+    return {
+        "command": "doctor",
+        "ok": not any(path.broken for path in paths),
+        "paths": [_path_form(path) for path in paths],
+        "troubles": encode(found),
+        "unread": encode(unread),
+    }
+
+
+def _path_form(path: Path) -> Json:
+    """A hop names the rules of its troubles, which stand beside the paths."""
+    hops = [{**encode(hop), "troubles": [trouble.rule.id for trouble in hop.troubles]} for hop in path.hops]
+    broken = path.broken
+    return {
+        "domain": path.domain,
+        "interface": path.interface,
+        "broken": path.hops.index(broken) if broken else None,
+        "hops": hops,
     }
 
 

@@ -22,11 +22,12 @@ _WIDTH = 100
 
 def render_troubles(troubles: tuple[Trouble, ...], unread: tuple[Unread, ...]) -> tuple[Block, ...]:
     """Return each trouble, what could not be read, and the sum."""
-    lines = [line for trouble in troubles for line in _trouble(trouble)]
-    return (*lines, *_unread(unread), _sum(troubles))
+    lines = [line for trouble in troubles for line in render_trouble(trouble)]
+    return (*lines, *render_unread(unread), _sum(troubles))
 
 
-def _trouble(trouble: Trouble) -> Iterator[Line]:
+def render_trouble(trouble: Trouble) -> Iterator[Line]:
+    """Yield one trouble: what was wanted and seen, why it matters, what to type."""
     rule, finding = trouble.rule, trouble.finding
     yield Line(f"{trouble.severity.value}: {finding.subject} ({rule.id})", _STYLES[trouble.severity])
     yield from _text("wanted", finding.wanted)
@@ -44,7 +45,8 @@ def _text(name: str, text: str) -> Iterator[Line]:
         yield Line(f"  {name if number == 0 else '':<10}{line}")
 
 
-def _unread(unread: tuple[Unread, ...]) -> Iterator[Line]:
+def render_unread(unread: tuple[Unread, ...]) -> Iterator[Line]:
+    """Yield what could not be read, and why."""
     yield from (Line(f"not read: {thing.what}: {thing.why}", Style.QUIET) for thing in unread)
     if unread:
         yield Line()

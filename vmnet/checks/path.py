@@ -1,0 +1,180 @@
+"""The way of a guest's frames, hop by hop: interface, tap, bridge, filters, uplink, bond, NIC, gateway.
+
+It is what one walks along when a domain has no network. What other rules find of a link shows up at that link's hop by
+itself, for findings name links.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.checks import ways
+from vmnet.checks.hops import Ground, Hop, Path, Scope
+from vmnet.checks.libvirt import subject_of
+from vmnet.checks.networks import ROUTED
+from vmnet.checks.path_below import below_bridge, below_direct
+from vmnet.facts import DomainState
+from vmnet.plan.destination import describe
+from vmnet.plan.moves import bridge_behind, pair_interfaces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.checks.doctor import Trouble
+    from vmnet.facts import Domain, Facts, Interface, Link
+
+TAP_RULES = ("domain.tap-down",)
+PORT_RULES = ("domain.tap",)
+"""Rules about a domain's interface that speak of its tap."""
+
+_ELSEWHERE = "the hypervisor is another machine"
+
+
+def walk(domain: Domain, facts: Facts, troubles: tuple[Trouble, ...]) -> tuple[Path, ...]:
+    """Return the way of each of a domain's interfaces; of those that it runs with, or starts with.
+
+    Args:
+        facts: read with `closely`.
+        troubles: of `diagnose`.
+    """
+    ground = Ground(facts=facts, troubles=troubles, runs=domain.active)
+    interfaces = [pair.running if domain.active else pair.persistent for pair in pair_interfaces(domain)]
+    found = [interface for interface in interfaces if interface is not None]
+    if not found:
+        add = ways.command("vmnet", "attach-domain", "--add", domain.name)
+        none = ground.hop("interface", "none", "the domain has none", ok=False, hint=add)
+        return (Path(domain=domain.name, interface="", hops=(_state(domain, ground), none)),)
+    return tuple(
+        Path(domain=domain.name, interface=interface.mac or "", hops=tuple(_hops(domain, interface, ground)))
+        for interface in found
+    )
+
+
+def _hops(domain: Domain, interface: Interface, ground: Ground) -> Iterator[Hop]:
+    yield _state(domain, ground)
+    name = subject_of(domain, interface)
+    yield ground.hop(
+        "interface",
+        name,
+        f"{interface.model or 'no model'}, link {'up' if interface.link_up else 'down'}",
+        ok=interface.link_up,
+        scope=Scope(layers=("domain",), without=(*TAP_RULES, *PORT_RULES)),
+    )
+    if interface.source.network is not None:
+        yield _network(interface.source.network, ground)
+    kind = interface.actual_type if interface.source.network is None else "network"
+    if ground.facts.hypervisor_elsewhere:
+        yield ground.hop("tap", interface.target or "none", _ELSEWHERE, ok=None)
+    elif kind in ("network", "bridge") and not interface.virtualport:
+        yield from _through_bridge(name, interface, ground)
+    elif kind == "direct":
+        parent = dict(interface.source.attributes).get("dev", "")
+        yield from below_direct(name, interface.target, parent, ground)
+    else:
+        how = f"a switch of type {interface.virtualport}" if interface.virtualport else describe(interface.source)
+        yield ground.hop("host", how, "vmnet does not know this way", ok=None)
+
+
+def _state(domain: Domain, ground: Ground) -> Hop:
+    start = ways.command("virsh", "resume" if domain.active else "start", "--domain", domain.name)
+    runs = domain.state is DomainState.RUNNING
+    return ground.hop(
+        "domain", domain.name, domain.state.value, ok=runs, scope=Scope(layers=("domain", "boot")), hint=start
+    )
+
+
+def _network(name: str, ground: Ground) -> Hop:
+    network = ground.facts.network(name)
+    seen = "not there" if network is None else "active" if network.active else "not active"
+    return ground.hop(
+        "network",
+        name,
+        seen,
+        ok=network is not None and network.active,
+        scope=Scope(layers=("network",)),
+    )
+
+
+def _through_bridge(name: str, interface: Interface, ground: Ground) -> Iterator[Hop]:
+    facts = ground.facts
+    bridge = bridge_behind(interface.source, facts)
+    link = facts.link(interface.target)
+    if not ground.runs:
+        yield ground.hop("tap", "none", "libvirt makes it when the domain starts", ok=None)
+    else:
+        yield from _tap(name, interface.target, link, bridge, ground)
+    if bridge is None:
+        yield ground.hop("bridge", "none", f"{describe(interface.source)} leads to no bridge", ok=False)
+        return
+    yield _filters(name, interface, bridge, ground)
+    yield _bridge(bridge, ground)
+    routed = next((n for n in facts.networks if n.bridge == bridge and n.forward_mode in ROUTED), None)
+    if routed is not None:
+        way = f"the host routes it ({routed.forward_mode}): not on the LAN" if routed.forward_mode else "no way out"
+        yield ground.hop("host", routed.name, way, ok=True if routed.forward_mode else None)
+        return
+    yield from below_bridge(bridge, ground)
+
+
+def _tap(name: str, target: str | None, link: Link | None, bridge: str | None, ground: Ground) -> Iterator[Hop]:
+    tap = target or "none"
+    if link is None:
+        yield ground.hop("tap", tap, "not there", ok=False, scope=Scope(about=(name,), rules=(*TAP_RULES, *PORT_RULES)))
+        return
+    up = "up" if link.admin_up else "down"
+    yield ground.hop("tap", tap, f"{up}, MTU {link.mtu}", ok=link.admin_up, scope=Scope(about=(name,), rules=TAP_RULES))
+    yield ground.hop(
+        "controller",
+        tap,
+        f"in {link.controller or 'no bridge'}",
+        ok=link.controller == bridge,
+        scope=Scope(about=(name,), rules=PORT_RULES),
+    )
+    over = ground.facts.link(link.controller)
+    state = over.bridge if over is not None else None
+    if state is not None:
+        sorts = state.vlan_filtering
+        seen = f"{over.ifname if over else ''} sorts by VLAN: bridge vlan show dev {tap}" if sorts else "none"
+        yield ground.hop(
+            "VLAN", tap, seen, ok=None if sorts else True, scope=Scope(about=(name,), rules=_vlan_rules(ground))
+        )
+        port = link.bridge_port_state
+        known = None if port is None else port == "forwarding"
+        yield ground.hop(
+            "port state",
+            tap,
+            port or "not known",
+            ok=known,
+            scope=Scope(about=(name,), layers=("bridge",), without=_vlan_rules(ground)),
+        )
+
+
+def _vlan_rules(ground: Ground) -> tuple[str, ...]:
+    return tuple(t.rule.id for t in ground.troubles if "vlan" in t.rule.id)
+
+
+def _filters(name: str, interface: Interface, bridge: str, ground: Ground) -> Hop:
+    """All that may drop a frame on its way through the host; what is about nobody else's link or interface counts."""
+    others = {link.ifname for link in ground.facts.links} - {bridge, interface.target, *_ports(bridge, ground.facts)}
+    others |= {subject_of(d, i) for d in ground.facts.domains for i in (*d.running, *d.persistent)} - {name}
+    others |= {d.name for d in ground.facts.domains}
+    about = {t.finding.subject for t in ground.troubles if t.rule.layer == "filter"} - others
+    seen = f"libvirt's {interface.filter}" if interface.filter else "none of libvirt's"
+    # Without root the firewall's rules are not read.
+    known = True if ground.facts.root else None
+    rest = "; nothing else found" if known else "; the rest is not read without root"
+    return ground.hop("filters", bridge, seen + rest, ok=known, scope=Scope(layers=("filter",), about=about))
+
+
+def _ports(bridge: str, facts: Facts) -> set[str]:
+    return {port.ifname for port in facts.ports(bridge) if port.kind != "tun"}
+
+
+def _bridge(bridge: str, ground: Ground) -> Hop:
+    link = ground.facts.link(bridge)
+    if link is None:
+        return ground.hop("bridge", bridge, "not there", ok=False, scope=Scope(layers=("bridge",)))
+    seen = f"{'up' if link.admin_up else 'down'}, {'carrier' if link.carrier else 'no carrier'}, MTU {link.mtu}"
+    return ground.hop(
+        "bridge", bridge, seen, ok=link.admin_up, scope=Scope(layers=("bridge", "address"), without=("bridge.uplinks",))
+    )
