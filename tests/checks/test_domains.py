@@ -114,6 +114,18 @@ def test_what_libvirt_notes_in_a_running_document_is_no_difference() -> None:
     assert fired(running_db("virbr0", actual_type="bridge", alias="net0", address="0000:01:00.0")) == set()
 
 
+def test_a_bridge_in_place_of_the_network_that_leads_there_is_no_difference() -> None:
+    live = replace(samples.interface(samples.WEB_MAC, "", target="vnet0"), source=Source(type="bridge", bridge="br0"))
+    assert fired(samples.with_domain(GOOD, "web01", running=(live,))) == set()
+
+
+def test_the_link_of_one_on_a_bridge_behind_a_network_is_set_with_its_network() -> None:
+    down = samples.interface(samples.WEB_MAC, "host-bridge", target="vnet0", link_up=False, actual_type="bridge")
+    (fix,) = trouble(samples.with_domain(GOOD, "web01", running=(down,)), "domain.link-down", WEB).fix
+    assert "domif-setlink" not in fix
+    assert fix.endswith("| sudo virsh update-device --domain web01 --file /dev/stdin --live")
+
+
 def test_both_documents_go_to_the_lan() -> None:
     left = samples.with_domain(GOOD, "web01", persistent=(samples.interface(samples.WEB_MAC, "default"),))
     found = trouble(left, "domain.documents", WEB)
@@ -130,7 +142,7 @@ def test_a_managed_save_leads_back() -> None:
 
 def test_a_managed_save_between_other_networks() -> None:
     facts = db_on(OLD, saved=(samples.interface(samples.DB_MAC, "gone"),))
-    assert trouble(facts, "domain.saved", DB).fix == ()
+    assert trouble(facts, "domain.saved", DB).fix == ("sudo vmnet doctor --fix domain.saved --yes",)
     assert fired(db_on(OLD, saved=(samples.interface(samples.DB_MAC, "default"),))) == set()
 
 
@@ -152,7 +164,7 @@ def test_another_interface_on_the_old_network_is_not_moved_along() -> None:
     second = samples.interface(Mac("52:54:00:00:53:99"), "default")
     both = (samples.interface(samples.DB_MAC, "host-bridge"), second)
     facts = samples.with_domain(GOOD, "db01", persistent=both, snapshots=(snapshot("old", "default"),))
-    assert trouble(facts, "domain.snapshot", DB).fix == ()
+    assert trouble(facts, "domain.snapshot", DB).fix == ("sudo vmnet doctor --fix domain.snapshot --yes",)
 
 
 @pytest.mark.parametrize(("state", "noted"), [("paused", True), ("other", True), ("shut off", False)])

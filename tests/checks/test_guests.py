@@ -76,9 +76,11 @@ def test_a_filter_that_learnt_the_old_address() -> None:
 
 def test_a_filter_that_was_told_the_old_address() -> None:
     facts = filtered("clean-traffic", "203.0.113.7", filter_address="203.0.113.7")
-    first = trouble(facts, "filter.old-address", WEB).fix[0]
-    assert first.startswith("sudo virsh dumpxml --domain web01 --xpath ")
-    assert first.endswith("virsh update-device --domain web01 --file /dev/stdin --live --config")
+    stored, running = trouble(facts, "filter.old-address", WEB).fix[:2]
+    assert stored.startswith("sudo virsh dumpxml --inactive --domain web01 --xpath ")
+    assert stored.endswith("virsh update-device --domain web01 --file /dev/stdin --config")
+    assert r's/ \(portid\|bridge\)="[^"]*"//g' in running, "its network stays"
+    assert running.endswith("virsh update-device --domain web01 --file /dev/stdin --live")
 
 
 def test_a_filter_with_an_address_of_the_lan_is_well() -> None:

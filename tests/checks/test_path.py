@@ -59,7 +59,6 @@ def without_lacp() -> Facts:
     [
         (samples.with_domain(GOOD, "web01", state=DomainState.PAUSED), "domain", ""),
         (running(link_up=False), "interface", "domain.link-down"),
-        (samples.with_network(GOOD, "host-bridge", active=False), "network", "network.state"),
         (samples.without_link(GOOD, "vnet0"), "tap", "domain.tap"),
         (samples.with_link(GOOD, "vnet0", admin_up=False), "tap", "domain.tap-down"),
         (samples.with_link(GOOD, "vnet0", controller=None), "controller", "domain.tap"),
@@ -100,6 +99,21 @@ def test_a_warning_does_not_break_a_way_that_works() -> None:
     path = way(facts)
     assert path.broken is None
     assert "bridge.stp" in {t.rule.id for hop in path.hops for t in hop.troubles}
+
+
+def test_a_network_that_only_names_a_bridge_is_not_needed_while_the_domain_runs() -> None:
+    assert way(samples.with_network(GOOD, "host-bridge", active=False)).broken is None
+    nat = samples.with_network(running(), "host-bridge", active=False, forward_mode="nat")
+    broken = way(nat).broken
+    assert broken is not None
+    assert broken.place == "network"
+
+
+def test_the_ports_of_a_bridge_that_is_down_are_its_own_matter() -> None:
+    down = samples.with_link(samples.with_link(GOOD, "vnet0", bridge_port_state="disabled"), "br0", admin_up=False)
+    broken = way(down).broken
+    assert broken is not None
+    assert broken.place == "bridge"
 
 
 def test_one_that_is_off_is_walked_as_it_would_start() -> None:

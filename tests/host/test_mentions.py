@@ -23,6 +23,9 @@ table ip filter {
 \tchain LIBVIRT_FWI {
 \t\tip daddr 192.168.122.0/24 oifname "virbr0" ct state related,established counter accept
 \t}
+\tchain I-vnet0-ipv4-ip {
+\t\tip saddr 192.168.122.10 return
+\t}
 \tchain FORWARD {
 \t\ttype filter hook forward priority filter; policy accept;
 \t\tip daddr 192.168.122.10 tcp dport 443 counter accept

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
 
-from .chain import Fault, diagnose, run_chain
+from .chain import Fault, diagnose, expect, heal, run_chain
 from .domains import define, mac, nic, start
 
 if TYPE_CHECKING:
     from .chamber import Chamber
+    from .machine import Lab
 
 pytestmark = pytest.mark.turns
 
@@ -34,11 +36,20 @@ def network(name: str, bridge: str, *more: str) -> str:
 def update(domain: str, script: str, *options: str) -> str:
     """Shell that changes a domain's only interface by a script of sed's."""
     return (
-        f"virsh dumpxml --domain {domain} --xpath //interface | sed {script!r} "
+        f"virsh dumpxml --inactive --domain {domain} --xpath //interface | sed {shlex.quote(script)} "
         f"| virsh -q update-device --domain {domain} --file /dev/stdin {' '.join(options)}\n"
     )
 
 
+def tap(domain: str, *words: str) -> str:
+    """Shell that changes the tap of a domain's only interface."""
+    return f"ip link set $(virsh domiflist {domain} | grep -o 'vnet[0-9]*') {' '.join(words)}"
+
+
+DISK = (
+    "<disk type='file'><driver name='qemu' type='qcow2'/><source file='/tmp/shot.qcow2'/>"
+    "<target dev='vda' bus='virtio'/></disk>"
+)
 TO_DEFAULT = "s/<source .*/<source network='default'\\/>/"
 
 NETWORKS = (
@@ -95,9 +106,9 @@ NETWORKS = (
 )
 
 DOMAINS = (
-    Fault(rule="domain.tap", subject=on(1, "web"), inject="ip link set vnet0 nomaster", seen="vnet0 in no bridge"),
-    Fault(rule="domain.tap", subject=on(2, "nat"), inject="ip link set vnet1 nomaster", seen="vnet1 in no bridge"),
-    Fault(rule="domain.tap-down", subject=on(1, "web"), inject="ip link set vnet0 down", seen="vnet0 down"),
+    Fault(rule="domain.tap", subject=on(1, "web"), inject=tap("web", "nomaster"), seen="in no bridge"),
+    Fault(rule="domain.tap", subject=on(2, "nat"), inject=tap("nat", "nomaster"), seen="in no bridge"),
+    Fault(rule="domain.tap-down", subject=on(1, "web"), inject=tap("web", "down"), seen="down"),
     Fault(
         rule="domain.link-down",
         subject=on(2, "nat"),
@@ -114,7 +125,7 @@ DOMAINS = (
         rule="domain.source-bridge",
         subject=on(4, "other"),
         inject=update(
-            "other", "s/<source .*/<source bridge='uplink'\\/>/; s/type='network'/type='bridge'/", "--config"
+            "other", "s/<source .*/<source bridge='uplink'\\/>/; s/type=.network./type='bridge'/", "--config"
         ),
         seen="uplink: no bridge",
     ),
@@ -149,7 +160,7 @@ DOMAINS = (
         rule="domain.tap",
         subject=on(2, "nat"),
         inject="virsh -q net-destroy default",
-        seen="vnet1 in no bridge",
+        seen="in no bridge",
         also=frozenset({"network.inactive"}),
     ),
     Fault(
@@ -166,14 +177,23 @@ DOMAINS = (
 def test_faults_of_networks(chamber: Chamber) -> None:
     define(chamber, "nat", nic(2))
     define(chamber, "off", nic(3, source=LAN))
-    run_chain(chamber, NETWORKS, given=(NO_NETWORK_MANAGER,))
+    try:
+        run_chain(chamber, NETWORKS, given=(NO_NETWORK_MANAGER,))
+    finally:
+        names = "lab taken gone"
+        chamber.run(f"for n in {names}; do virsh -q net-destroy $n; virsh -q net-undefine $n; done", check=False)
+        chamber.run("ip link del br7; ip link del br8; rm -f /etc/libvirt/hooks/qemu.new", check=False)
 
 
 def test_faults_of_domains(chamber: Chamber) -> None:
     for number, name, source in ((1, "web", LAN), (2, "nat", ""), (3, "off", LAN), (4, "other", LAN), (5, "saved", "")):
-        define(chamber, name, nic(number, source=source or "network='default'"))
+        define(chamber, name, nic(number, source=source or "network='default'"), more=DISK if name == "off" else "")
+    chamber.run("qemu-img create -q -f qcow2 /tmp/shot.qcow2 64M")
     start(chamber, "web", "nat", leases=False)
-    run_chain(chamber, DOMAINS, given=(NO_NETWORK_MANAGER,))
+    try:
+        run_chain(chamber, DOMAINS, given=(NO_NETWORK_MANAGER,))
+    finally:
+        chamber.run("userdel -r ann; rm -rf /etc/qemu; chmod u-s /usr/lib/qemu/qemu-bridge-helper", check=False)
 
 
 def filtered(number: int, address: str = "") -> str:
@@ -216,3 +236,24 @@ def test_what_works_and_is_odd_is_noted(chamber: Chamber) -> None:
         chamber.run("virsh -q net-undefine again")
     for rule in ("network.shared-bridge", "domain.state", "domain.one-lan"):
         assert rule in said
+
+
+@pytest.mark.lab_state("bridged", guests=False)
+def test_what_libvirt_could_not_start_at_boot(lab: Lab) -> None:
+    routed = "<forward mode='nat'/><ip address='192.168.126.1' netmask='255.255.255.0'/>"
+    expect(lab, ())
+    lab.run(
+        network("late", "virbr6", routed)
+        + update("old01", "s/<source .*/<source network='late'\\/>/", "--config")
+        # libvirt takes its start for the first one since boot.
+        + "virsh -q autostart old01; rm /run/libvirt/qemu/autostarted; systemctl restart libvirtd"
+    )
+    failed = Fault(rule="boot.guest-not-started", subject="old01", inject="", seen="late")
+    off = Fault(rule="network.inactive", subject="late", inject="", seen="on it: old01")
+    by_hand = Fault(rule="network.not-at-boot", subject="late", inject="", seen="not autostarted")
+    heal(lab, off, expect(lab, (failed, off)))
+    heal(lab, by_hand, expect(lab, (failed, by_hand)))
+    heal(lab, failed, expect(lab, (failed,)))
+    expect(lab, ())
+    assert "network-online.target" in lab.run("systemctl show -p After libvirtd").stdout
+    assert "running" in lab.run("virsh domstate old01").stdout

@@ -9,6 +9,9 @@ from tests import facts_samples as facts
 from vmnet.apply.history import RunRecord, RunStep, StepState
 from vmnet.apply.journal import RunState
 from vmnet.apply.result import RunResult
+from vmnet.checks.doctor import diagnose
+from vmnet.checks.hops import Path
+from vmnet.checks.path import walk
 from vmnet.facts import Probe, ProbeKind, Route, Source
 from vmnet.names import Mac
 from vmnet.plan import steps
@@ -207,3 +210,10 @@ def run_records() -> tuple[RunRecord, ...]:
     stands = replace(failed, run="20260102T040506Z-host-setup", state=RunState.STANDS, done=2, text="")
     undone = replace(failed, run="20260102T050607Z-attach-domain", state=RunState.UNDONE, text="by \x1b[31mred")
     return (failed, stands, undone)
+
+
+def paths() -> tuple[Path, ...]:
+    """The way of web01, whose tap fell out of the bridge."""
+    spoilt = facts.with_link(facts.end_state(), "vnet0", controller=None)
+    domain = next(domain for domain in spoilt.domains if domain.name == "web01")
+    return walk(domain, spoilt, diagnose(facts.goal(), spoilt))

@@ -13,6 +13,7 @@ from tests.report.test_text import TOOL_ERROR, incomplete, noted
 from vmnet.checks.status import describe_host
 from vmnet.checks.verify import check_host
 from vmnet.errors import SpecError
+from vmnet.facts import Unread
 from vmnet.fields import decode
 from vmnet.plan.steps import Plan
 from vmnet.report.json_forms import (
@@ -20,6 +21,7 @@ from vmnet.report.json_forms import (
     error_form,
     findings_form,
     json_text,
+    paths_form,
     plan_form,
     run_form,
     run_record_form,
@@ -35,6 +37,7 @@ FORMS: dict[str, Json] = {
     "run": run_form(samples.result(), FINDINGS[:1]),
     "findings": findings_form("verify", FINDINGS[:2]),
     "status": status_form(describe_host(None, status_samples.host(1))),
+    "paths": paths_form(samples.paths(), (Unread(what="firewall rules", why="needs root"),)),
     "runs": runs_form(samples.run_records()[:2]),
     "run-record": run_record_form(samples.run_record()),
     "error-spec": error_form(SpecError("wrong", "mend it")),

@@ -21,6 +21,7 @@ from vmnet.report.blocks import Block, Grid, Line, Style
 from vmnet.report.calls import document_diff, shell_lines
 from vmnet.report.errors import render_error
 from vmnet.report.findings import render_differences, render_findings
+from vmnet.report.path import render_paths
 from vmnet.report.plan import render_nothing_to_do, render_plan
 from vmnet.report.progress import progress_text
 from vmnet.report.rows import render_rows, render_rows_after
@@ -62,6 +63,7 @@ REPORTS: dict[str, Iterable[Block]] = {
     "differences": render_differences(check_host(facts_samples.goal(), DEGRADED)),
     "run": render_run(samples.result(), check_host(facts_samples.goal(), GOOD)),
     "run-undone": render_run(replace(samples.result(), undone=True, rows=()), ()),
+    "paths": render_paths(samples.paths(), ()),
     "runs": render_runs(samples.run_records()),
     "run-record": render_run_record(samples.run_record()),
     "no-runs": render_runs(()),

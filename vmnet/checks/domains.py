@@ -171,7 +171,7 @@ def _snapshots(domain: Domain, interface: Interface, facts: Facts) -> Iterator[F
             wanted=f"snapshots on {describe(interface.source)}",
             seen="; ".join(f"snapshot {name}: {describe(source)}" for name, source in back),
             shown_by=ways.look("virsh", "snapshot-dumpxml", "--domain", domain.name, "--snapshotname", back[0][0]),
-            fix=ways.rewrite_saved(domain, back[0][1], interface.source, facts),
+            fix=ways.rewrite_saved("domain.snapshot", domain, back[0][1], interface.source, facts),
             hint="virsh snapshot-edit changes one; migrate-from-virbr0 changes all of a domain's",
         )  # fmt: skip
 

@@ -5,23 +5,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vmnet.checks.doctor import diagnose
 from vmnet.checks.goal import deduce_goal
+from vmnet.checks.libvirt import subject_of
 from vmnet.checks.rules import read_rules
 from vmnet.errors import Refused, SpecError
 from vmnet.plan.attach_domain import plan_attach_domain
 from vmnet.plan.host_setup import plan_host_setup
 from vmnet.plan.libvirt_network import plan_network
-from vmnet.plan.steps import Plan, Planned, PutPort
+from vmnet.plan.moves import LIVE_TYPES, plan_rewrites
+from vmnet.plan.steps import Plan, Planned, PutPort, SetNetworkAutostart, StartNetwork, StopNetwork
 from vmnet.spec import AttachSpec, BondMode, BondSpec, BridgeSpec, HostSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from vmnet.checks.findings import Finding
-    from vmnet.facts import Domain, Facts, Interface
+    from vmnet.facts import Domain, Facts, Interface, Source
     from vmnet.plan.steps import HostGoal
 
     Way = Callable[[tuple[Finding, ...], HostGoal, Facts], Plan]
@@ -99,12 +102,54 @@ def _by_taps(found: tuple[Finding, ...], _goal: HostGoal, facts: Facts) -> Plan:
         link = facts.link(interface.target)
         wanted = _bridge_of(interface, facts)
         if f"{domain.name} {interface.mac}" in subjects and link and wanted and link.controller != wanted:
+            if facts.link(wanted) is None:
+                raise Refused(f"the bridge {wanted} is gone, too", _by_hand(found, "domain.tap"))
             step = PutPort(ifname=link.ifname, controller=wanted)
             undo = (PutPort(ifname=link.ifname, controller=link.controller),)
             planned.append(Planned(step=step, why=f"{domain.name} is on {wanted}", undo=undo))
     if not planned:
         raise Refused("the taps are gone, not only out of their bridge", "power the domains off and on")
     return Plan(command=COMMAND, planned=tuple(planned))
+
+
+def _by_starting(found: tuple[Finding, ...], _goal: HostGoal, _facts: Facts) -> Plan:
+    planned = [
+        Planned(step=StartNetwork(name=f.subject), why=f.seen, undo=(StopNetwork(name=f.subject),)) for f in found
+    ]
+    return Plan(command=COMMAND, planned=tuple(planned))
+
+
+def _by_autostart(found: tuple[Finding, ...], _goal: HostGoal, facts: Facts) -> Plan:
+    stored = [finding for finding in found if (n := facts.network(finding.subject)) is not None and n.persistent]
+    if not stored:
+        raise Refused("a network that is not stored cannot be autostarted", _by_hand(found, found[0].rule))
+    return Plan(
+        command=COMMAND,
+        planned=tuple(
+            Planned(
+                step=SetNetworkAutostart(name=finding.subject, autostart=True),
+                why=finding.seen,
+                undo=(SetNetworkAutostart(name=finding.subject, autostart=False),),
+            )
+            for finding in stored
+        ),
+    )
+
+
+def _by_rewriting(found: tuple[Finding, ...], _goal: HostGoal, facts: Facts) -> Plan:
+    """All that was saved of these interfaces follows the stored document; the domain's other ones stay as they are."""
+    subjects = {finding.subject for finding in found}
+    planned: list[Planned] = []
+    for domain in facts.domains:
+        for interface in domain.persistent:
+            if interface.mac and subject_of(domain, interface) in subjects:
+                wanted = interface.source
+                planned += plan_rewrites(domain, (interface.mac,), wanted, partial(_differs, wanted))
+    return Plan(command=COMMAND, planned=tuple(planned))
+
+
+def _differs(wanted: Source, source: Source) -> bool:
+    return source != wanted and source.type in LIVE_TYPES
 
 
 def _interfaces(facts: Facts) -> Iterator[tuple[Domain, Interface]]:
@@ -165,5 +210,9 @@ _WAYS: dict[str, Way] = {
     "network.bridge": _by_network,
     "domain.tap": _by_taps,
     "domain.documents": _by_attaching,
-    "domain.saved": _by_attaching,
+    "domain.saved": _by_rewriting,
+    "domain.snapshot": _by_rewriting,
+    "domain.network-missing": _by_attaching,
+    "network.inactive": _by_starting,
+    "network.not-at-boot": _by_autostart,
 }

@@ -74,7 +74,7 @@ def filters_missing(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
                     wanted=f"filter {interface.filter} is defined", seen="no such filter", ok=False,
                     shown_by="virsh nwfilter-list",
                     hint="define it (virsh nwfilter-define FILE); or take it from the interface, which then is open",
-                    fix=(ways.element(domain, interface, "/<filterref /,/<\\/filterref>/d; /<filterref .*\\/>/d"),),
+                    fix=(ways.change_stored(domain, interface, _WITHOUT_FILTER),),
                 )  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def filters_of_old(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         if not old or len(old) < len(set(given)):
             continue
         listed = ", ".join(map(str, old))
-        fix = _learn_again(tap) if learns(interface) else (ways.element(domain, interface, _WITHOUT_ADDRESS),)
+        fix = _learn_again(tap) if learns(interface) else _without_address(domain, interface)
         yield Finding(
             rule="filter.old-address", layer="filter", subject=subject_of(domain, interface), wanted=_ON_THE_LAN,
             seen=f"{tap}: filter {interface.filter} lets only {listed} pass", source=EBTABLES, ok=False,
@@ -98,7 +98,13 @@ def filters_of_old(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+_WITHOUT_FILTER = "/<filterref .*\\/>/d; /<filterref /,/<\\/filterref>/d"
 _WITHOUT_ADDRESS = "/<parameter name=['\"]IP['\"]/d"
+
+
+def _without_address(domain: Domain, interface: Interface) -> tuple[str, ...]:
+    stored = (ways.change_stored(domain, interface, _WITHOUT_ADDRESS),) if domain.stored else ()
+    return (*stored, ways.change_running(domain, interface, _WITHOUT_ADDRESS))
 
 
 def _learn_again(tap: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from vmnet.checks import ways
 from vmnet.checks.findings import LIBVIRT, NETLINK, Finding
 from vmnet.documents.interfaces import HOSTDEV
 from vmnet.plan.destination import describe
-from vmnet.plan.moves import LIVE_TYPES
+from vmnet.plan.moves import LIVE_TYPES, bridge_behind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -169,14 +169,17 @@ def same_sources(
 ) -> Finding:
     """Return whether an interface leads to the same in the running document (or a managed save, as `what` says) and in
     the stored one. Ports, bridges and taps that libvirt notes in a running document are no difference."""
-    ok = describe(stored.source) == describe(interface.source)
-    persistent = describe(stored.source)
+    # virsh domif-setlink leaves a bridge in the running document where a network leads there: that is no other way.
+    bridges = {bridge_behind(source, facts) for source in (stored.source, interface.source)}
+    same = len(bridges) == 1 and None not in bridges and not (stored.source.portgroup or interface.source.portgroup)
+    persistent, now = describe(stored.source), describe(interface.source)
+    ok = same or persistent == now
     saved = what != "running"
     fix = () if ok else _agree(domain, interface, stored, facts, saved=saved)
     by_hand = "look which of the two is meant: virsh edit" if not saved else "virsh managedsave-edit changes it"
     return Finding(
         rule=rule, layer="domain", subject=subject_of(domain, interface), wanted=f"{what} and persistent agree",
-        seen=f"both {persistent}" if ok else f"{what} {describe(interface.source)}, persistent {persistent}",
+        seen=f"both {persistent}" if now == persistent else f"{what} {now}, persistent {persistent}",
         source=LIBVIRT, ok=ok, fix=fix,
         hint="" if ok else "the command makes both agree" if fix else by_hand,
         shown_by=ways.look("virsh", "managedsave-dumpxml" if saved else "dumpxml", "--domain", domain.name),
@@ -187,7 +190,7 @@ def _agree(domain: Domain, interface: Interface, stored: Interface, facts: Facts
     """What is saved follows the stored document; of running and stored both go to the one that leads to the LAN, or to
     where the domain runs."""
     if saved:
-        return ways.rewrite_saved(domain, interface.source, stored.source, facts)
+        return ways.rewrite_saved("domain.saved", domain, interface.source, stored.source, facts)
     network = facts.network(stored.source.network or "")
     to_lan = stored.source.bridge is not None or (network is not None and network.forward_mode == "bridge")
     return ways.attach(domain, interface, stored.source if to_lan else interface.source)

@@ -86,13 +86,10 @@ def _state(domain: Domain, ground: Ground) -> Hop:
 def _network(name: str, ground: Ground) -> Hop:
     network = ground.facts.network(name)
     seen = "not there" if network is None else "active" if network.active else "not active"
-    return ground.hop(
-        "network",
-        name,
-        seen,
-        ok=network is not None and network.active,
-        scope=Scope(layers=("network",)),
-    )
+    # One that only names a bridge of the host's is asked when a domain starts, and not after.
+    stands = ground.runs and (network is None or network.forward_mode == "bridge")
+    ok = stands or (network is not None and network.active)
+    return ground.hop("network", name, seen, ok=ok, scope=Scope(layers=("network",), stands=stands))
 
 
 def _through_bridge(name: str, interface: Interface, ground: Ground) -> Iterator[Hop]:
@@ -139,7 +136,8 @@ def _tap(name: str, target: str | None, link: Link | None, bridge: str | None, g
             "VLAN", tap, seen, ok=None if sorts else True, scope=Scope(about=(name,), rules=_vlan_rules(ground))
         )
         port = link.bridge_port_state
-        known = None if port is None else port == "forwarding"
+        # The ports of a bridge that is down are disabled: that is the bridge's own hop.
+        known = None if port is None or over is None or not over.admin_up else port == "forwarding"
         yield ground.hop(
             "port state",
             tap,

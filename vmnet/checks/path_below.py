@@ -21,15 +21,18 @@ def below_bridge(bridge: str, ground: Ground) -> Iterator[Hop]:
     """Yield the hops from a bridge to the gateway."""
     ports = uplinks(bridge, ground.facts)
     if not ports:
-        veths = [port.ifname for port in ground.facts.ports(bridge) if port.kind == "veth"]
-        seen = f"{', '.join(veths)}: the other end is elsewhere" if veths else "none: nothing leads to the LAN"
+        veths = [port for port in ground.facts.ports(bridge) if port.kind == "veth"]
+        names = ", ".join(veth.ifname for veth in veths)
+        up = any(veth.carrier for veth in veths)
+        other_end = "the other end is elsewhere" if up else "no carrier"
+        seen = f"{names}: {other_end}" if veths else "none: nothing leads to the LAN"
         about = (bridge,)
         hint = "bridge link show; vmnet host-setup gives the bridge its NICs"
         yield ground.hop(
             "uplink",
             bridge,
             seen,
-            ok=None if veths else False,
+            ok=None if up else False,
             scope=Scope(rules=_UPLINK_RULES, about=about),
             hint=hint,
         )
@@ -58,7 +61,9 @@ def below_direct(name: str, target: str | None, parent: str, ground: Ground) -> 
 
 
 def _carriers(ifname: str, ground: Ground) -> Iterator[Hop]:
-    links = tuple(ground.facts.carriers(ifname))
+    links = sorted(
+        ground.facts.carriers(ifname), key=lambda link: (link.hardware, link.ifname if link.hardware else "")
+    )
     nics = [link for link in links if link.hardware]
     open_ = any(nic.admin_up and nic.carrier for nic in nics)
     for link in links:

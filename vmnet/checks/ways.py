@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vmnet.facts import Domain, Facts, Interface, Network, Source
 
+_AS_STORED = r's/ \(portid\|bridge\)="[^"]*"//g; s/^<interface type="bridge"/<interface type="network"/'
+"""A script of sed's that takes out what libvirt notes of a network in a running element: read back, it would count."""
+
 BOUNCE_S = 8
 """How long a link is held down so that the guest's DHCP client asks again, as attach-domain does by default."""
 
@@ -30,14 +33,14 @@ def attach(domain: Domain, interface: Interface, source: Source) -> tuple[str, .
     return (command("vmnet", "attach-domain", "--mac", interface.mac, *where, "--yes", *_last(domain.name)),)
 
 
-def rewrite_saved(domain: Domain, was: Source, wanted: Source, facts: Facts) -> tuple[str, ...]:
-    """Return the command that rewrites a domain's managed save and snapshots; none where it would move more."""
+def rewrite_saved(rule: str, domain: Domain, was: Source, wanted: Source, facts: Facts) -> tuple[str, ...]:
+    """Return the command that rewrites a domain's managed save and snapshots; where migrate-from-virbr0 would move more
+    than that, doctor's own, for all domains."""
     stored = [*domain.running, *domain.persistent]
-    if not was.network or not wanted.network or facts.network(was.network) is None:
-        return ()
-    if any(interface.source.network == was.network for interface in stored):
-        return ()
-    words = ("--network", was.network, "--to", wanted.network, f"--only={domain.name}")
+    known = was.network and wanted.network and facts.network(was.network) is not None
+    if not known or any(interface.source.network == was.network for interface in stored):
+        return (command("vmnet", "doctor", "--fix", rule, "--yes"),)
+    words = ("--network", was.network or "", "--to", wanted.network or "", f"--only={domain.name}")
     return (command("vmnet", "migrate-from-virbr0", *words, "--yes"),)
 
 
@@ -65,8 +68,14 @@ def put_into_bridge(tap: str, bridge: str, network: Network | None) -> tuple[str
 
 
 def set_link(domain: Domain, interface: Interface, state: str) -> str:
-    """Return the command that sets a running interface's link."""
-    return command("virsh", "domif-setlink", "--domain", domain.name, interface.mac or "", state)
+    """Return the command that sets a running interface's link.
+
+    virsh domif-setlink gives libvirt its running element back, and with it a bridge in place of the network that led
+    there (seen with 9.0); so that of such an interface is changed by hand.
+    """
+    if interface.source.network is None or interface.actual_type != "bridge":
+        return command("virsh", "domif-setlink", "--domain", domain.name, interface.mac or "", state)
+    return change_running(domain, interface, f"/<link /d; s|</interface>|<link state='{state}'/>&|")
 
 
 def bounce(domain: Domain, interface: Interface) -> tuple[str, ...]:
@@ -74,15 +83,24 @@ def bounce(domain: Domain, interface: Interface) -> tuple[str, ...]:
     return (set_link(domain, interface, "down"), f"sleep {BOUNCE_S}", set_link(domain, interface, "up"))
 
 
-def element(domain: Domain, interface: Interface, change: str) -> str:
-    """Return the command that changes a domain's interface by a script of sed's, in both documents."""
-    scopes = (
-        ("--live", "--config") if domain.active and domain.stored else ("--live",) if domain.active else ("--config",)
-    )
+def change_running(domain: Domain, interface: Interface, script: str) -> str:
+    """Return the command that changes a running interface by a script of sed's, and nothing else about it."""
+    if interface.source.network is not None:
+        script = f"{script}; {_AS_STORED}"
+    return _change(domain, interface, script, "--live")
+
+
+def change_stored(domain: Domain, interface: Interface, script: str) -> str:
+    """Return the command that changes a stored interface by a script of sed's."""
+    return _change(domain, interface, script, "--config")
+
+
+def _change(domain: Domain, interface: Interface, script: str, scope: str) -> str:
     xpath = f"//devices/interface[mac/@address='{interface.mac}']"
-    dump = command("virsh", "dumpxml", "--domain", domain.name, "--xpath", xpath)
-    update = command("virsh", "update-device", "--domain", domain.name, "--file", "/dev/stdin", *scopes)
-    return f"{dump} | {shlex.join(('sed', change))} | {update}"
+    inactive = ("--inactive",) if scope == "--config" else ()
+    dump = command("virsh", "dumpxml", *inactive, "--domain", domain.name, "--xpath", xpath)
+    update = command("virsh", "update-device", "--domain", domain.name, "--file", "/dev/stdin", scope)
+    return f"{dump} | {shlex.join(('sed', script))} | {update}"
 
 
 def _last(name: str) -> tuple[str, ...]:

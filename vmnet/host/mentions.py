@@ -26,7 +26,8 @@ ROUTED = ("nat", "route", "open", None)
 LEGACY_TABLES = Path("/proc/net/ip_tables_names")
 _BLOCK = re.compile(r"^\s*(table|chain)\s+(?:(?:ip|ip6|inet|bridge|arp|netdev)\s+)?(\S+)")
 _NAMES = re.compile(r"^hosts:.*\blibvirt(_guest)?\b")
-_LIBVIRTS = re.compile(r"libvirt", re.IGNORECASE)
+# Its own names, and those of the chains of its filters on taps: I-vnet0-ipv4-ip, FO-vnet0.
+_LIBVIRTS = re.compile(r"(?i:libvirt)|^[FH]?[IOJP]-")
 
 
 def read_mentions(words: Collection[str]) -> tuple[Mention, ...]:

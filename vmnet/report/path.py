@@ -25,7 +25,9 @@ def render_paths(paths: tuple[Path, ...], unread: tuple[Unread, ...]) -> tuple[B
 
 def _path(path: Path) -> Iterator[Block]:
     yield Line(f"{path.domain} {path.interface}".strip(), Style.HEADING)
-    rows = tuple((hop.place, hop.subject, hop.state.value, hop.seen) for hop in path.hops)
+    rows = tuple(
+        (hop.place, hop.subject.removeprefix(f"{path.domain} "), hop.state.value, hop.seen) for hop in path.hops
+    )
     yield Grid(columns=_COLUMNS, rows=rows, styles=tuple(_STYLES[hop.state] for hop in path.hops))
     yield Line()
     broken = path.broken

@@ -1,0 +1,133 @@
+"""doctor --domain and --probe on real faults: the first hop in trouble is the right one, and the LAN is asked."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .chain import AS_ROOT, Fault, diagnose, expect, heal
+from .domains import define, nic, start
+from .guests import assert_on_lan
+from .test_doctor_domains import LAN, NO_NETWORK_MANAGER, on, update
+
+if TYPE_CHECKING:
+    from .chamber import Chamber
+
+pytestmark = pytest.mark.turns
+
+PORT_SECURITY = (
+    "nft add table netdev port; nft add chain netdev port in '{ type filter hook ingress device gate0 priority 0; }'; "
+    "nft add rule netdev port in ether saddr != 52:54:00:bb:00:10 drop"
+)
+"""A switch port that lets the host's own MAC through alone."""
+
+
+LINK_DOWN = (
+    "virsh dumpxml --inactive web --xpath //interface | sed \"s|</interface>|<link state='down'/>&|\" "
+    "| virsh -q update-device web /dev/stdin --live"
+)
+
+
+def walk(chamber: Chamber, *words: str) -> dict[str, Any]:
+    """Return the way of the domain `web`, as doctor tells it."""
+    document = json.loads(chamber.vmnet("doctor", "--domain", "web", "--output", "json", *words, check=False).stdout)
+    (path,) = document["paths"]
+    assert isinstance(path, dict)
+    return path
+
+
+def broken(path: dict[str, Any]) -> tuple[str, list[str]]:
+    """Return the first hop in trouble, and the rules that say so."""
+    if path["broken"] is None:
+        return "", []
+    hop = path["hops"][path["broken"]]
+    return hop["place"], hop["troubles"]
+
+
+@pytest.mark.parametrize(
+    ("inject", "back", "place", "rules"),
+    [
+        (
+            LINK_DOWN,
+            "",
+            "interface",
+            ["domain.link-down"],
+        ),
+        ("ip link set TAP down", "", "tap", ["domain.tap-down"]),
+        ("ip link set TAP nomaster", "", "controller", ["domain.tap"]),
+        ("ip link set br0 down", "ip link set br0 up; ip route add default via 172.16.4.1", "bridge", ["bridge.link"]),
+        ("ip link set uplink down", "ip link set uplink up", "uplink", []),
+    ],
+)
+def test_the_first_hop_in_trouble(chamber: Chamber, inject: str, back: str, place: str, rules: list[str]) -> None:
+    define(chamber, "web", nic(1, source=LAN))
+    start(chamber, "web", leases=False)
+    assert broken(walk(chamber)) == ("", [])
+    chamber.run(inject.replace("TAP", chamber.run("virsh domiflist web | grep -o 'vnet[0-9]*'").stdout.strip()))
+    try:
+        assert broken(walk(chamber)) == (place, rules)
+        said = chamber.vmnet("doctor", "--domain", "web", check=False).stdout
+        assert f"the first hop in trouble: {place} " in said
+    finally:
+        chamber.run(back or "true")
+    if rules and not back:
+        for finding in diagnose(chamber):
+            chamber.run(AS_ROOT + "\n".join(finding["fix"]))
+        assert broken(walk(chamber)) == ("", [])
+
+
+def test_a_filter_is_a_hop_of_its_own(chamber: Chamber) -> None:
+    told = "<filterref filter='clean-traffic'><parameter name='IP' value='192.168.122.77'/></filterref>"
+    define(chamber, "web", nic(1, told, source=LAN))
+    start(chamber, "web", leases=False)
+    assert broken(walk(chamber)) == ("filters", ["filter.old-address"])
+
+
+def test_a_switch_port_for_one_mac_is_found_by_asking(chamber: Chamber) -> None:
+    define(chamber, "web", nic(1, source=LAN))
+    start(chamber, "web", leases=False)
+    assert walk(chamber, "--probe")["hops"][-1]["state"] == "ok"
+    chamber.lan(PORT_SECURITY)
+    try:
+        assert broken(walk(chamber)) == ("", [])
+        assert broken(walk(chamber, "--probe")) == ("gateway", ["lan.gateway"])
+    finally:
+        chamber.lan("nft delete table netdev port")
+
+
+def test_the_size_that_the_lan_lets_through(chamber: Chamber) -> None:
+    assert [f["rule"] for f in diagnose(chamber, "--probe")] == ["nm.running"]
+    chamber.lan("ip link set gate0 mtu 1400")
+    try:
+        (found,) = (f for f in diagnose(chamber, "--probe") if f["rule"] != "nm.running")
+    finally:
+        chamber.lan("ip link set gate0 mtu 1500")
+    assert (found["rule"], found["seen"]) == ("lan.mtu", "of 1400 bytes at most")
+
+
+def test_a_lan_without_dhcp_is_noted(chamber: Chamber) -> None:
+    deaf = "nft add table inet deaf; nft add chain inet deaf in '{ type filter hook input priority 0; }'; "
+    chamber.lan(deaf + "nft add rule inet deaf in udp dport 67 drop")
+    try:
+        said = chamber.vmnet("doctor", "--probe", check=False).stdout
+    finally:
+        chamber.lan("nft delete table inet deaf")
+    assert "info: br0 (lan.dhcp)" in said
+    assert "nobody does" in said
+
+
+def test_a_guest_that_keeps_its_old_lease_is_found_by_asking(chamber: Chamber) -> None:
+    define(chamber, "web", nic(1))
+    start(chamber, "web")
+    # Moved by hand, and nothing told to the guest.
+    chamber.run(update("web", "s/<source .*/<source network='host-bridge'\\/>/", "--live", "--config"))
+    fault = Fault(rule="domain.old-lease", subject=on(1, "web"), inject="", seen="192.168.122.")
+    found = [f for f in diagnose(chamber, "--probe") if f["rule"] != "nm.running"]
+    assert [f["rule"] for f in found] == [fault.rule]
+    assert fault.seen in found[0]["seen"]
+    heal(chamber, fault, found)
+    assert_on_lan(chamber, "web")
+    assert [f["rule"] for f in diagnose(chamber, "--probe")] == ["nm.running"]
+    expect(chamber, (NO_NETWORK_MANAGER,))
