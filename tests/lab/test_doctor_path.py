@@ -67,7 +67,9 @@ def test_the_first_hop_in_trouble(chamber: Chamber, inject: str, back: str, plac
     assert broken(walk(chamber)) == ("", [])
     chamber.run(inject.replace("TAP", chamber.run("virsh domiflist web | grep -o 'vnet[0-9]*'").stdout.strip()))
     try:
-        assert broken(walk(chamber)) == (place, rules)
+        found, named = broken(walk(chamber))
+        # What else is odd about the same link comes after it.
+        assert (found, named[: len(rules)]) == (place, rules)
         said = chamber.vmnet("doctor", "--domain", "web", check=False).stdout
         assert f"the first hop in trouble: {place} " in said
     finally:

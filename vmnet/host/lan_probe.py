@@ -27,6 +27,10 @@ WAIT_S = 2.0
 """A server that looks whether an address is free before it offers it takes a second (dnsmasq: three ping attempts)."""
 
 _ETH_P_ALL = 3
+_SOL_PACKET = 263
+_PACKET_ADD_MEMBERSHIP = 1
+_PACKET_MR_PROMISC = 1
+"""linux/socket.h, linux/if_packet.h; Python has no names for them."""
 _IPV4 = 0x0800
 _UDP = 17
 _COOKIE = b"\x63\x82\x53\x63"
@@ -51,16 +55,26 @@ def ask_lan(bridge: str, gateway: IpAddress | None, *, both: bool = False) -> La
             sock.bind((bridge, _ETH_P_ALL))
         except OSError:
             return LanAnswer(bridge=bridge, heard=heard)
+        _hear_all(sock, bridge)
         xid = secrets.token_bytes(4)
         server = _ask(sock, discover_frame(mac, xid), lambda frame: offering_server(frame, xid))
         if (server is not None and not both) or gateway is None or gateway.version != 4:
             return LanAnswer(bridge=bridge, dhcp_server=server, heard=heard)
 
         def from_gateway(frame: bytes) -> IpAddress | None:
-            return gateway if who_has(frame, gateway) not in (None, mac) else None
+            # What it asks others by broadcast is no answer to us.
+            to_us = frame[:6] == bytes.fromhex(mac.replace(":", ""))
+            return gateway if to_us and who_has(frame, gateway) not in (None, mac) else None
 
         answered = _ask(sock, probe_frame(mac, gateway), from_gateway) is not None
         return LanAnswer(bridge=bridge, dhcp_server=server, gateway_answered=answered, heard=heard)
+
+
+def _hear_all(sock: socket.socket, bridge: str) -> None:
+    """Let the bridge hand up what is for a MAC that is not its own, as long as the socket is open (packet(7)): an answer
+    to a MAC that nobody has is flooded to the ports, and else never gets to the host itself."""
+    request = struct.pack("IHH8s", socket.if_nametoindex(bridge), _PACKET_MR_PROMISC, 0, b"")
+    sock.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, request)
 
 
 def _ask(sock: socket.socket, frame: bytes, read: Reader) -> IpAddress | None:
