@@ -206,17 +206,26 @@ def walk_path(domain: str, troubles: tuple[Trouble, ...], facts: Facts) -> tuple
     return paths
 
 
-def probe_lan(goal: HostGoal | None, facts: Facts) -> Facts:
-    """Ask the LAN behind the bridge: the gateway by ARP, with a MAC that nobody knows, and by large packets; DHCP; and
+def probe_lan(goal: HostGoal | None, facts: Facts, *, domain: str | None = None) -> Facts:
+    """Ask the LAN behind a bridge: the gateway by ARP, with a MAC that nobody knows, and by large packets; DHCP; and
     guests for the addresses that they had behind NAT. Sends traffic, takes some seconds, and root.
 
     Args:
-        goal: from `last_goal`; None: as `deduce_goal` works it out.
+        goal: from `last_goal`; None: as `deduce_goal` works it out. Its bridge is asked.
+        domain: ask the bridge that this domain is on instead; its name or UUID.
 
     Returns:
         The facts with `lan`, for `diagnose`; what could not be asked is in `unread`.
+
+    Raises:
+        HypervisorError: libvirt was out of reach, and a domain is named.
+        SpecError: there is no such domain.
     """
-    asked: Facts = import_module("vmnet.apply.ask_lan").probe_lan(goal or deduce_goal(facts), facts)
+    bridge = (goal or deduce_goal(facts)).bridge
+    if domain is not None:
+        found = import_module("vmnet.plan.destination").find_domain(domain, facts)
+        bridge = import_module("vmnet.checks.path").lan_bridge(found, facts) or bridge
+    asked: Facts = import_module("vmnet.apply.ask_lan").probe_lan(bridge, facts)
     return asked
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests import facts_samples as samples
 from vmnet.checks.doctor import diagnose
 from vmnet.checks.hops import HopState, Path
-from vmnet.checks.path import walk
+from vmnet.checks.path import lan_bridge, walk
 from vmnet.facts import Boot, DomainState, Facts, Interface, LanAnswer, Source, Surroundings, TapFilter
 from vmnet.names import Mac
 
@@ -184,6 +184,12 @@ def test_a_domain_without_interfaces_and_one_with_two() -> None:
 def test_a_hypervisor_elsewhere_shows_what_libvirt_says() -> None:
     path = way(replace(GOOD, hypervisor_elsewhere=True))
     assert [(hop.place, hop.state) for hop in path.hops[-1:]] == [("tap", HopState.UNKNOWN)]
+
+
+def test_the_bridge_that_a_domain_is_on() -> None:
+    web = next(domain for domain in GOOD.domains if domain.name == "web01")
+    assert lan_bridge(web, GOOD) == "br0"
+    assert lan_bridge(replace(web, running=(samples.interface(samples.WEB_MAC, "default"),)), GOOD) is None
 
 
 def test_without_root_filters_are_not_known() -> None:

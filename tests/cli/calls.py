@@ -166,7 +166,7 @@ class MadeUpHost:
     def walk_path(self, domain: str, troubles: tuple[Trouble, ...], facts: Facts) -> tuple[Path, ...]:
         return walk(find_domain(domain, facts), facts, troubles)
 
-    def probe_lan(self, goal: HostGoal | None, facts: Facts) -> Facts:
+    def probe_lan(self, goal: HostGoal | None, facts: Facts, *, domain: str | None = None) -> Facts:
         self.probed.append(goal)
         return replace(facts, lan=self.lan)
 

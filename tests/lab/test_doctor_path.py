@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from . import guests
 from .chain import AS_ROOT, Fault, diagnose, expect, heal
 from .domains import define, nic, start
-from .guests import assert_on_lan
 from .test_doctor_domains import LAN, NO_NETWORK_MANAGER, on, update
 
 if TYPE_CHECKING:
     from .chamber import Chamber
+    from .machine import Lab
 
 pytestmark = pytest.mark.turns
 
@@ -130,6 +131,25 @@ def test_a_guest_that_keeps_its_old_lease_is_found_by_asking(chamber: Chamber) -
     assert [f["rule"] for f in found] == [fault.rule]
     assert fault.seen in found[0]["seen"]
     heal(chamber, fault, found)
-    assert_on_lan(chamber, "web")
+    guests.assert_on_lan(chamber, "web")
     assert [f["rule"] for f in diagnose(chamber, "--probe")] == ["nm.running"]
     expect(chamber, (NO_NETWORK_MANAGER,))
+
+
+@pytest.mark.lab_state("bridged")
+def test_the_whole_way_of_a_domain_that_was_moved(lab: Lab) -> None:
+    expect(lab, ())
+    lab.vmnet("migrate-from-virbr0", "--yes", timeout=400)
+    guests.assert_on_lan(lab, "web01")
+    expect(lab, ())
+    document = json.loads(lab.vmnet("doctor", "--domain", "web01", "--probe", "--output", "json", timeout=180).stdout)
+    (path,) = document["paths"]
+    assert {hop["state"] for hop in path["hops"]} == {"ok"}
+    assert [hop["place"] for hop in path["hops"]] == [
+        "domain", "interface", "network", "tap", "controller", "VLAN", "port state", "filters", "bridge", "uplink",
+        "bond", "LACP", "NIC", "NIC", "gateway",
+    ]  # fmt: skip
+    lab.run("nmcli device disconnect em1; nmcli device disconnect p4p1")
+    cut = json.loads(lab.vmnet("doctor", "--domain", "web01", "--output", "json", timeout=180, check=False).stdout)
+    (path,) = cut["paths"]
+    assert path["hops"][path["broken"]]["place"] in ("uplink", "bond")

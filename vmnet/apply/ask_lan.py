@@ -14,7 +14,7 @@ from vmnet.plan.steps import MoveInterface
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts
-    from vmnet.plan.steps import HostGoal, Plan
+    from vmnet.plan.steps import Plan
     from vmnet.spec import IpAddress
 
 MTUS = (1500, 1492, 1450, 1400, 1280)
@@ -34,12 +34,14 @@ def ask_lan(plan: Plan, facts: Facts) -> Facts:
     return replace(facts, lan=ask(link.ifname, gateways[0] if gateways else None))
 
 
-def probe_lan(goal: HostGoal, facts: Facts) -> Facts:
-    """Return the facts with what the LAN behind the goal's bridge said; where it cannot be asked, `unread` says why."""
-    link = facts.link(goal.bridge)
+def probe_lan(bridge: str, facts: Facts) -> Facts:
+    """Return the facts with what the LAN behind a bridge said; where it cannot be asked, `unread` says why."""
+    link = facts.link(bridge)
     problem = "needs root" if not facts.root else ""
     if link is None or link.kind != "bridge":
-        problem = f"there is no bridge {goal.bridge}; --bridge names another one"
+        problem = f"there is no bridge {bridge}; --bridge names another one"
+    if facts.hypervisor_elsewhere:
+        problem = "the hypervisor is another machine"
     if link is None or problem:
         return replace(facts, unread=(*facts.unread, Unread(what="the LAN", why=problem)))
     gateways = [

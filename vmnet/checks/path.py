@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmnet.checks import ways
+from vmnet.checks.domains import on_lan
 from vmnet.checks.hops import Ground, Hop, Path, Scope
 from vmnet.checks.libvirt import subject_of
 from vmnet.checks.networks import ROUTED
@@ -48,6 +49,13 @@ def walk(domain: Domain, facts: Facts, troubles: tuple[Trouble, ...]) -> tuple[P
         Path(domain=domain.name, interface=interface.mac or "", hops=tuple(_hops(domain, interface, ground)))
         for interface in found
     )
+
+
+def lan_bridge(domain: Domain, facts: Facts) -> str | None:
+    """Return the first of the host's bridges that a domain is on, or will be; None where it is on none."""
+    interfaces = domain.running if domain.active else domain.persistent
+    bridges = (bridge_behind(i.source, facts) for i in interfaces if on_lan(i.source, facts))
+    return next((bridge for bridge in bridges if bridge), None)
 
 
 def _hops(domain: Domain, interface: Interface, ground: Ground) -> Iterator[Hop]:

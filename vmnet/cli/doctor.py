@@ -75,7 +75,7 @@ def command(session: Session, *, bridge: str | None, network: str | None, uri: s
     if fix is not None:
         _put_right(session, mode, fix, goal, facts, uri)
         return
-    facts = api.probe_lan(goal, facts) if probe else facts
+    facts = api.probe_lan(goal, facts, domain=domain) if probe else facts
     troubles = api.diagnose(goal, facts)
     if domain is not None:
         _walk(session, mode, domain, troubles, facts)

@@ -71,7 +71,7 @@ def ask_lan(bridge: str, gateway: IpAddress | None, *, both: bool = False) -> La
 
 
 def _hear_all(sock: socket.socket, bridge: str) -> None:
-    """Let the bridge hand up what is for a MAC that is not its own, as long as the socket is open (packet(7)): an answer
+    """Let the bridge hand up what is for other MACs, as long as the socket is open (packet(7)): an answer
     to a MAC that nobody has is flooded to the ports, and else never gets to the host itself."""
     request = struct.pack("IHH8s", socket.if_nametoindex(bridge), _PACKET_MR_PROMISC, 0, b"")
     sock.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, request)

@@ -24,6 +24,8 @@ DAEMONS = ("libvirtd.service", "virtqemud.service")
 NETWORK_UP = "network-online.target"
 BRIDGE_CONF = Path("/etc/qemu/bridge.conf")
 HELPERS = (Path("/usr/lib/qemu/qemu-bridge-helper"), Path("/usr/libexec/qemu-bridge-helper"))
+PEOPLE = range(1000, 65534)
+"""The user ids of people (UID_MIN of login.defs; 65534 is nobody)."""
 SESSION_DOMAINS = ".config/libvirt/qemu"
 
 _SETUID = 0o4000
@@ -143,13 +145,16 @@ def parse_failed_starts(listing: str) -> tuple[FailedStart, ...]:
 
 
 def _sessions(unread: list[Unread]) -> Iterator[SessionDomain]:
-    for user in pwd.getpwall():
+    hidden = []
+    for user in (user for user in pwd.getpwall() if user.pw_uid in PEOPLE):
         folder = Path(user.pw_dir, SESSION_DOMAINS)
         try:
             files = sorted(folder.glob("*.xml")) if folder.is_dir() else []
             yield from (found for file in files if (found := _session_domain(user.pw_name, file)))
         except PermissionError:
-            unread.append(Unread(what=f"the domains of {user.pw_name}'s own libvirt", why="needs root"))
+            hidden.append(user.pw_name)
+    if hidden:
+        unread.append(Unread(what=f"users' own domains ({', '.join(hidden)})", why="needs root"))
 
 
 def _session_domain(user: str, file: Path) -> SessionDomain | None:
