@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vmnet.apply.history import RunRecord
+    from vmnet.checks import hops
     from vmnet.checks.findings import Finding
-    from vmnet.checks.hops import Path
     from vmnet.checks.topology import Topology
     from vmnet.spec import AttachSpec, HostSpec, MigrationSpec
     from vmnet.spec_words import HostWords
@@ -163,7 +163,7 @@ class MadeUpHost:
     def diagnose(self, goal: HostGoal | None, facts: Facts) -> tuple[Trouble, ...]:
         return diagnose(goal, facts)
 
-    def walk_path(self, domain: str, troubles: tuple[Trouble, ...], facts: Facts) -> tuple[Path, ...]:
+    def walk_path(self, domain: str, troubles: tuple[Trouble, ...], facts: Facts) -> tuple[hops.Path, ...]:
         return walk(find_domain(domain, facts), facts, troubles)
 
     def probe_lan(self, goal: HostGoal | None, facts: Facts, *, domain: str | None = None) -> Facts:

@@ -41,6 +41,7 @@ RUNS = "vmnet/runs/1"
 RUN_RECORD = "vmnet/run-record/1"
 CONFIRM = "vmnet/confirm/1"
 DOCTOR = "vmnet/doctor/1"
+PATHS = "vmnet/paths/1"
 STATUS = "vmnet/status/1"
 EXPLAIN = "vmnet/explain/1"
 BUNDLE = "vmnet/support-bundle/1"
@@ -135,6 +136,7 @@ def paths_form(paths: tuple[Path, ...], unread: tuple[Unread, ...]) -> Json:
     `interface` and `hops`, `troubles` of all hops as `troubles_form` has them, and `unread`."""
     found = tuple(dict.fromkeys(trouble for path in paths for hop in path.hops for trouble in hop.troubles))
     return {
+        "schema": PATHS,
         "command": "doctor",
         "ok": not any(path.broken for path in paths),
         "paths": [_path_form(path) for path in paths],
