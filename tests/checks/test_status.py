@@ -195,6 +195,9 @@ def test_a_tap_of_no_domain_is_a_port() -> None:
     tap = samples.link("tap9", 41, kind="tun", controller="br0", bridge_port_state="forwarding")
     used = describe_host(GOAL, replace(GOOD, links=(*GOOD.links, tap)))
     assert (node(used, "link:tap9").role, node(used, "link:tap9").state) == (Role.PORT, State.OK)
+    assert "tap of no domain here" in node(used, "link:tap9").words
+    unknown = describe_host(GOAL, replace(GOOD, links=(*GOOD.links, tap), libvirt_version=None, domains=()))
+    assert "tap" in node(unknown, "link:tap9").words
     dead = describe_host(GOAL, replace(GOOD, links=(*GOOD.links, replace(tap, carrier=False))))
     assert node(dead, "link:tap9").state is State.WARNING
     assert edge(dead, "link:br0", "link:tap9").state is State.WARNING

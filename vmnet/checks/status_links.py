@@ -100,7 +100,9 @@ class Links:
         if link.bond:
             yield from _bond_words(link, self._ports[link.ifname])
         if role is Role.PORT:
-            yield {"tun": "tap of no domain here", "veth": "veth"}.get(link.kind, link.kind or "link")
+            # Whose tap it is, only libvirt could have said.
+            tap = "tap" if self._facts.libvirt_version is None else "tap of no domain here"
+            yield tap if link.kind == "tun" else link.kind or "link"
         if role is Role.NIC and link.admin_up and link.carrier and link.speed_mbit:
             yield _speed(link.speed_mbit) + (f" {link.duplex} duplex" if link.duplex == "half" else "")
         if not (link.admin_up and link.carrier) and link.ifname not in self._networks:
