@@ -154,4 +154,6 @@ def _legend() -> str:
         f"{font(MARKS[state] + word, INK, SMALL)}</TD>"
         for state, word in LEGEND.items()
     )
-    return f'<TABLE BORDER="0" CELLSPACING="5" CELLPADDING="3"><TR>{"".join(swatches)}</TR></TABLE>'
+    # Of a fixed size, or a long line below would stretch it.
+    look = 'FIXEDSIZE="TRUE" WIDTH="300" HEIGHT="32" ALIGN="LEFT" BORDER="0" CELLSPACING="5" CELLPADDING="3"'
+    return f"<TABLE {look}><TR>{''.join(swatches)}</TR></TABLE>"
