@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vmnet.checks import around, boot, domains, guests, lan, networks
+from vmnet.checks import around, boot, domains, filters, guests, lan, layer2, networks, ports
 from vmnet.checks.findings import Finding, in_order
 from vmnet.checks.goal import deduce_goal
 from vmnet.checks.rules import Rule, Severity, read_rules
@@ -23,6 +23,9 @@ CHECKS: tuple[Check, ...] = (
     *guests.CHECKS,
     *around.CHECKS,
     *lan.CHECKS,
+    *filters.CHECKS,
+    *layer2.CHECKS,
+    *ports.CHECKS,
 )
 """What only doctor looks at. Each needs no bridge to be there: it is asked on any host."""
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from vmnet.facts.boot import Boot, Unread
 from vmnet.facts.dependents import Dependent
+from vmnet.facts.fabric import Fabric
+from vmnet.facts.filters import Filters
 from vmnet.facts.host import Address, Device, Duplicate, Link, Profile, Route, SshSession, SwitchPort
 from vmnet.facts.lan import LanAnswer, Mention
 from vmnet.facts.libvirt import Domain, GuestAddress, HypervisorLink, Network
@@ -59,6 +61,10 @@ class Facts:
     """What the next boot makes of it, where it was looked at closely, as doctor does. None: it was not."""
     surroundings: Surroundings | None = None
     """What stands around libvirt, where it was looked at closely. None: it was not."""
+    filters: Filters | None = None
+    """What filters bridged frames, where it was looked at closely."""
+    fabric: Fabric | None = None
+    """What goes on inside the bridges, where it was looked at closely."""
     unread: tuple[Unread, ...] = ()
     """What could not be read."""
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmnet.host.boot import read_boot
+from vmnet.host.fabric import read_fabric
+from vmnet.host.filters import read_filters
 from vmnet.host.mentions import read_old_mentions
 from vmnet.host.surroundings import read_surroundings
 
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
 
 def read_closely(facts: Facts, uri: str) -> Facts:
     """Return the facts with what doctor looks at besides; what could not be read is listed in `unread`, not raised."""
-    facts = replace(facts, boot=read_boot())
+    filters, no_filters = read_filters(facts)
+    fabric, no_fabric = read_fabric(facts)
+    unread = (*facts.unread, *no_filters, *no_fabric)
+    facts = replace(facts, boot=read_boot(), filters=filters, fabric=fabric, unread=unread)
     return facts if facts.hypervisor_elsewhere else _around_libvirt(facts, uri)
 
 

@@ -1,0 +1,175 @@
+"""Rules about the bridge as a switch: spanning tree, MTU, MAC, multicast, loops."""
+
+from __future__ import annotations
+
+import shlex
+from ipaddress import IPv6Address
+from typing import TYPE_CHECKING
+
+from vmnet.checks.bridges import guest_bridges, modify, running_taps
+from vmnet.checks.findings import NETLINK, SYSFS, Finding
+from vmnet.checks.links import uplinks
+from vmnet.facts import Fabric
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.checks.verify import Check
+    from vmnet.facts import Facts, Link
+    from vmnet.plan.steps import HostGoal
+
+KERNEL_LOG = "kernel log"
+BRIDGE_TOOL = "bridge(8)"
+_LEAST_DELAY_CS = 200
+"""The least that the kernel allows with STP (BR_MIN_FORWARD_DELAY): who has set it knows about the wait."""
+_SECOND_WAY = (
+    "find the second way: a NIC plugged in twice, a guest that bridges two interfaces, a switch without the channel "
+    "group, another machine with this MAC; after sudo dmesg --clear doctor sees new lines only"
+)
+_SOLICITED = int(IPv6Address("ff02::1:ff00:0"))
+
+
+def stp_delays_guests(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bridge.stp-delays-guests: no guest waits for spanning tree. Where none is wanted on the goal's bridge, bridge.stp
+    says that it is on."""
+    for link in guest_bridges(goal, facts):
+        state = link.bridge
+        said_already = link.ifname == goal.bridge and not goal.stp
+        if state is None or not state.stp or said_already or state.forward_delay_cs <= _LEAST_DELAY_CS:
+            continue
+        yield Finding(
+            rule="bridge.stp-delays-guests", layer="bridge", subject=link.ifname,
+            wanted="STP off, or a forward delay of 2 s", seen=f"STP on, a new port is silent for {_silence(link)} s",
+            source=SYSFS, ok=False, shown_by=f"ip -d link show {shlex.quote(link.ifname)}",
+            fix=stp_off(link.ifname, facts),
+        )  # fmt: skip
+
+
+def _silence(link: Link) -> int:
+    return 2 * link.bridge.forward_delay_cs // 100 if link.bridge else 0
+
+
+def stp_off(bridge: str, facts: Facts) -> tuple[str, ...]:
+    """Return the commands that turn STP off, now and for good; no tap leaves the bridge."""
+    now = shlex.join(("sudo", "ip", "link", "set", "dev", bridge, "type", "bridge", "stp_state", "0"))
+    return (*modify(bridge, facts, "bridge.stp", "no"), now)
+
+
+def bpdu_guard(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bridge.bpdu-guard: where STP is on, the switch has not taken the carrier from every NIC below the bridge."""
+    for bridge in guest_bridges(goal, facts):
+        nics = [link for link in facts.carriers(bridge.ifname) if link.hardware]
+        dead = [link.ifname for link in nics if link.admin_up and not link.carrier and link.carrier_changes > 1]
+        if bridge.bridge is None or not bridge.bridge.stp or not dead or len(dead) < len(nics):
+            continue
+        yield Finding(
+            rule="bridge.bpdu-guard", layer="bridge", subject=bridge.ifname,
+            wanted=f"carrier on {', '.join(dead)}, or STP off",
+            seen=f"STP on, and the carrier that there was is gone from {', '.join(dead)}", source=SYSFS, ok=False,
+            shown_by=f"ip -d link show {shlex.quote(bridge.ifname)}", fix=stp_off(bridge.ifname, facts),
+            hint="then turn the ports on again on the switch; its log says whether BPDU guard has turned them off",
+        )  # fmt: skip
+
+
+def mtus_differ(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bridge.mtu-differs: the bridge and its other ports have the MTU of its uplink, which is the LAN's.
+
+    Where the goal has an MTU of its own, nic.mtu, bond.mtu and bridge.mtu compare with that.
+    """
+    for bridge in guest_bridges(goal, facts):
+        ups = [link for link in uplinks(bridge.ifname, facts) if link.kind != "vlan"] or uplinks(bridge.ifname, facts)
+        if not ups:
+            continue
+        wanted = min(link.mtu for link in ups)
+        judged = goal.mtu is not None and bridge.ifname == goal.bridge
+        others = [port for port in facts.ports(bridge.ifname) if port not in ups]
+        for link in (*(() if judged else (bridge,)), *others):
+            if link.mtu != wanted:
+                yield _mtu(link, wanted, ups[0], facts)
+
+
+def _mtu(link: Link, wanted: int, uplink: Link, facts: Facts) -> Finding:
+    now = shlex.join(("sudo", "ip", "link", "set", "dev", link.ifname, "mtu", str(wanted)))
+    stays = modify(link.ifname, facts, "802-3-ethernet.mtu", str(wanted)) if link.bridge else ()
+    return Finding(
+        rule="bridge.mtu-differs", layer="bridge", subject=link.ifname,
+        wanted=f"MTU {wanted}, as on the uplink {uplink.ifname}", seen=f"MTU {link.mtu}", source=NETLINK, ok=False,
+        shown_by=f"ip link show {shlex.quote(link.ifname)}", fix=(*stays, now),
+        hint="a guest learns of another MTU at its next start" if link.kind == "tun" else "",
+    )  # fmt: skip
+
+
+def mac_not_pinned(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bridge.mac-not-pinned: the bridge keeps its MAC, whichever ports come and go."""
+    for bridge in guest_bridges(goal, facts):
+        if bridge.ifname not in (facts.fabric or Fabric()).unpinned:
+            continue
+        words = ("sudo", "ip", "link", "set", "dev", bridge.ifname, "address", bridge.mac)
+        yield Finding(
+            rule="bridge.mac-not-pinned", layer="bridge", subject=bridge.ifname, wanted="a MAC of its own, pinned",
+            seen=f"MAC {bridge.mac}, the lowest of its ports", source=SYSFS, ok=False,
+            shown_by=f"cat /sys/class/net/{shlex.quote(bridge.ifname)}/addr_assign_type",
+            fix=(*modify(bridge.ifname, facts, "802-3-ethernet.cloned-mac-address", bridge.mac), shlex.join(words)),
+            hint="addr_assign_type 3 means pinned",
+        )  # fmt: skip
+
+
+def snooping_cuts_ipv6(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bridge.snooping-cuts-ipv6: where multicast snooping is in effect, each guest's IPv6 addresses have their groups,
+    by which neighbours find them."""
+    fabric = facts.fabric
+    bridges = {bridge.ifname for bridge in guest_bridges(goal, facts)}
+    for domain, interface, tap in running_taps(facts) if fabric else ():
+        snooped = (
+            next((entry for entry in fabric.multicast if entry.bridge == tap.controller), None) if fabric else None
+        )
+        if fabric is None or snooped is None or tap.controller not in bridges or fabric.has_flag(tap.ifname, "router"):
+            continue
+        asked = {group for port, group in snooped.groups if port == tap.ifname}
+        known = [a.interface.ip for a in facts.guest_addresses if a.mac == interface.mac]
+        missing = [ip for ip in known if isinstance(ip, IPv6Address) and _group(ip) not in asked]
+        if missing:
+            yield Finding(
+                rule="bridge.snooping-cuts-ipv6", layer="bridge", subject=f"{domain.name} {interface.mac}",
+                wanted=f"the group {_group(missing[0])} on {tap.ifname}",
+                seen=f"a querier behind {snooped.querier}, and no membership of {missing[0]} on {tap.ifname}",
+                source=BRIDGE_TOOL, ok=False, shown_by=f"bridge mdb show dev {shlex.quote(snooped.bridge)}",
+                fix=_no_snooping(snooped.bridge, facts),
+                hint="or let the guest's own firewall take MLD queries (ICMPv6 type 130) in",
+            )  # fmt: skip
+
+
+def _group(address: IPv6Address) -> str:
+    """Return the solicited-node multicast address (RFC 4291, 2.7.1)."""
+    return str(IPv6Address(_SOLICITED | (int(address) & 0xFFFFFF)))
+
+
+def _no_snooping(bridge: str, facts: Facts) -> tuple[str, ...]:
+    now = shlex.join(("sudo", "ip", "link", "set", "dev", bridge, "type", "bridge", "mcast_snooping", "0"))
+    return (*modify(bridge, facts, "bridge.multicast-snooping", "no"), now)
+
+
+def own_address_comes_back(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bridge.loop: what the host sends does not come back to it."""
+    lines = (facts.fabric or Fabric()).log
+    for bridge in guest_bridges(goal, facts):
+        inside = {link.ifname for link in facts.carriers(bridge.ifname)}
+        about = [line for line in lines if not inside.isdisjoint(line.text.split())]
+        if about:
+            last = about[-1]
+            times = f" ({len(about)} times in ten minutes)" if len(about) > 1 else ""
+            yield Finding(
+                rule="bridge.loop", layer="bridge", subject=bridge.ifname, wanted="no frame of its own comes back",
+                seen=f"{last.age_s} s ago: {last.text}{times}", source=KERNEL_LOG, ok=False,
+                shown_by="sudo dmesg | grep 'own address as source'", hint=_SECOND_WAY,
+            )  # fmt: skip
+
+
+CHECKS: tuple[Check, ...] = (
+    stp_delays_guests,
+    bpdu_guard,
+    mtus_differ,
+    mac_not_pinned,
+    snooping_cuts_ipv6,
+    own_address_comes_back,
+)

@@ -1,0 +1,120 @@
+"""Facts of what filters frames on their way through a bridge: br_netfilter, the chains it calls, who owns them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What a rule makes of a packet that it matches. NONE: counts, marks or logs it, and goes on."""
+
+    ACCEPT = "accept"
+    DROP = "drop"
+    REJECT = "reject"
+    JUMP = "jump"
+    GOTO = "goto"
+    RETURN = "return"
+    NONE = ""
+
+
+class Narrow(StrEnum):
+    """Which packets a rule is for besides what the names of links say. NO: all. ADDRESSES: those of some addresses."""
+
+    NO = ""
+    ADDRESSES = "addresses"
+    OTHERWISE = "otherwise"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkNames:
+    """Which links a rule is for: patterns with `*`; `but`: all others. No patterns: any link."""
+
+    patterns: tuple[str, ...] = ()
+    but: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterRule:
+    """A rule of a chain, as far as it matters to the first packet between two ports of a bridge; `text` for people."""
+
+    verdict: Verdict
+    text: str
+    target: str = ""
+    incoming: LinkNames = LinkNames()
+    outgoing: LinkNames = LinkNames()
+    narrow: Narrow = Narrow.NO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterChain:
+    """A chain of rules. `tool` is "nft", "iptables-legacy" or "ip6tables-legacy"; `family` nftables' ("ip", "ip6",
+    "inet", "bridge"). `hook` "": no packet comes here but by a jump; then `policy` is accept."""
+
+    tool: str
+    family: str
+    table: str
+    name: str
+    hook: str = ""
+    policy: str = "accept"
+    rules: tuple[FilterRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSwitch:
+    """What the files of sysctl.d make of `net.bridge.bridge-nf-call-*` ("iptables", "ip6tables"), and the file that
+    says it."""
+
+    name: str
+    on: bool
+    file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeNetfilter:
+    """Whether the kernel takes bridged packets through the chains of IPv4 and IPv6.
+
+    `on` are the switches that are on now, for all bridges ("iptables", "ip6tables"); `bridges` those of one bridge
+    alone, as ("br0", "iptables"). `early` is what has the module there before sysctl.d is applied at boot, or what
+    applies it anew when the module comes: a file, or "the kernel"; "" for nothing, and then `stored` has no effect.
+    """
+
+    loaded: bool = False
+    on: tuple[str, ...] = ()
+    bridges: tuple[tuple[str, str], ...] = ()
+    stored: tuple[StoredSwitch, ...] = ()
+    early: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zone:
+    """A zone of firewalld's: its links, and whether it forwards between them."""
+
+    name: str
+    links: tuple[str, ...] = ()
+    forward: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firewalld:
+    """firewalld, where it runs."""
+
+    default_zone: str
+    backend: str = ""
+    zones: tuple[Zone, ...] = ()
+
+    def zone_of(self, ifname: str) -> str:
+        """Return the zone that the link is in."""
+        return next((zone.name for zone in self.zones if ifname in zone.links), self.default_zone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """All that filters bridged frames. `daemons` are those that run and write rules of their own ("dockerd");
+    `layer3` are the nwfilters in use that filter by IP, which libvirt does through br_netfilter."""
+
+    netfilter: BridgeNetfilter = BridgeNetfilter()
+    chains: tuple[FilterChain, ...] = ()
+    daemons: tuple[str, ...] = ()
+    layer3: tuple[str, ...] = ()
+    firewalld: Firewalld | None = None

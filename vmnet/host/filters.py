@@ -1,0 +1,89 @@
+"""Read what filters bridged frames: the firewall's chains, who else has a hand in it, br_netfilter's switches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmnet.documents.nwfilters import looks_at_ip, parse_nwfilter
+from vmnet.errors import HypervisorError, ToolError
+from vmnet.facts import FilterChain, Filters, Unread
+from vmnet.host import process, sysfs
+from vmnet.host.bridge_netfilter import read_netfilter
+from vmnet.host.firewalld import read_firewalld
+from vmnet.host.iptables_save import parse_saved
+from vmnet.host.nft_json import has_xtables, parse_ruleset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vmnet.facts import Domain, Facts
+
+ROOT = Path("/")
+_DAEMONS = ("dockerd", "kubelet", "k3s-server", "k3s-agent", "crio", "firewalld")
+_LEGACY = (
+    ("iptables-legacy", "ip", Path("/proc/net/ip_tables_names")),
+    ("ip6tables-legacy", "ip6", Path("/proc/net/ip6_tables_names")),
+)
+_OVER_NFT = (("iptables-nft-save", "ip"), ("ip6tables-nft-save", "ip6"))
+
+
+def read_filters(facts: Facts) -> tuple[Filters, tuple[Unread, ...]]:
+    """Return what filters bridged frames on this host, and what of it could not be read."""
+    unread: list[Unread] = []
+    chains: tuple[FilterChain, ...] = ()
+    firewalld = None
+    daemons = read_daemons()
+    try:
+        chains = tuple(_read_chains())
+    except ToolError as error:
+        unread.append(Unread(what="firewall rules", why=error.message if facts.root else "needs root"))
+    try:
+        firewalld = read_firewalld() if "firewalld" in daemons else None
+    except ToolError as error:
+        unread.append(Unread(what="firewalld's zones", why=error.message))
+    filters = Filters(
+        netfilter=read_netfilter(facts.links), chains=chains, daemons=daemons, layer3=read_layer3(facts.domains),
+        firewalld=firewalld,
+    )  # fmt: skip
+    return filters, tuple(unread)
+
+
+def _read_chains() -> Iterator[FilterChain]:
+    """nft shows the rules of iptables-nft, too, but for what only iptables can print: then iptables is asked."""
+    ruleset = process.run(("nft", "-j", "list", "ruleset"), timeout_s=30).stdout if process.has_tool("nft") else "{}"
+    instead = tuple(_over_nft()) if ruleset == "{}" or has_xtables(ruleset) else ()
+    places = {(chain.family, chain.table) for chain in instead}
+    yield from (chain for chain in parse_ruleset(ruleset) if (chain.family, chain.table) not in places)
+    yield from instead
+    for tool, family, tables in _LEGACY:
+        # Asked for only where it is in use, for asking loads its modules.
+        if sysfs.read_text(tables):
+            yield from parse_saved(process.run((f"{tool}-save",), timeout_s=30).stdout, tool=tool, family=family)
+
+
+def _over_nft() -> Iterator[FilterChain]:
+    for tool, family in _OVER_NFT:
+        if process.has_tool(tool):
+            yield from parse_saved(process.run((tool,), timeout_s=30).stdout, tool="nft", family=family)
+
+
+def read_daemons(root: Path = ROOT) -> tuple[str, ...]:
+    """Return which programs run that write rules of their own, or need bridged packets filtered."""
+    names = {sysfs.read_text(path) for path in root.glob("proc/[0-9]*/comm")}
+    return tuple(name for name in _DAEMONS if name in names)
+
+
+def read_layer3(domains: Iterable[Domain], root: Path = ROOT) -> tuple[str, ...]:
+    """Return the nwfilters that domains use and that filter by IP, from libvirt's files."""
+    used = {interface.filter for domain in domains for interface in (*domain.running, *domain.persistent)} - {None}
+    if not used:
+        return ()
+    filters = {}
+    for path in root.glob("etc/libvirt/nwfilter/*.xml"):
+        try:
+            found = parse_nwfilter(sysfs.read_text(path) or "")
+        except HypervisorError:
+            continue
+        filters[found.name] = found
+    return tuple(sorted(name for name in used if name and looks_at_ip(name, filters)))
