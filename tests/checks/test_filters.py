@@ -204,6 +204,12 @@ def test_off_now_and_on_after_a_boot() -> None:
     assert boot(Filters(chains=(chain(),))) == []
 
 
+def test_what_needs_it_is_not_broken_at_the_next_boot_either() -> None:
+    found = findings(Filters(netfilter=BridgeNetfilter(loaded=True), chains=(chain(),), daemons=("kubelet",)))
+    assert [(finding.rule, finding.fix) for finding in found] == [(AT_BOOT, ())]
+    assert "for kubelet runs" in found[0].hint
+
+
 def test_off_in_a_file_and_on_in_the_kernel() -> None:
     on = replace(ON, stored=(STORED,))
     assert boot(Filters(netfilter=on)) == [

@@ -80,6 +80,8 @@ def test_a_tap_without_a_vlan_that_leads_out() -> None:
     (found,) = findings(filtering(tap, PortVlans(port="bond0", vlans=(10, 20))))
     assert (found.wanted, found.fix) == ("a VLAN of the uplink's on vnet0: 10, 20", ())
     assert findings(filtering(tap, PortVlans(port="bond0", vlans=(1, 20)))) == []
+    (bare,) = findings(filtering(PortVlans(port="bond0", vlans=(1,))))
+    assert bare.seen == "VLANs none, untagged none"
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,18 @@ def running_taps(facts: Facts) -> Iterator[tuple[Domain, Interface, Link]]:
 
 
 def modify(ifname: str, facts: Facts, key: str, value: str) -> tuple[str, ...]:
-    """Return the command that writes a setting into the profile that is active on the link; none without one."""
+    """Return the command that writes a setting into the profile that is active on the link.
+
+    None where there is none, or one that NetworkManager made up for what others have set up.
+    """
     profile = facts.active_profile(ifname)
-    if profile is None:
+    if profile is None or profile.volatile:
         return ()
     return (shlex.join(("sudo", "nmcli", "connection", "modify", profile.uuid, key, value)),)
+
+
+def set_stp(bridge: str, facts: Facts, *, on: bool) -> tuple[str, ...]:
+    """Return the commands that turn STP on or off, now and for good; no tap leaves the bridge."""
+    state = "1" if on else "0"
+    now = shlex.join(("sudo", "ip", "link", "set", "dev", bridge, "type", "bridge", "stp_state", state))
+    return (*modify(bridge, facts, "bridge.stp", "yes" if on else "no"), now)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.checks.bridges import guest_bridges, modify
 from vmnet.checks.chains import find_stop
-from vmnet.checks.filter_fixes import fix_of, turn_off
+from vmnet.checks.filter_fixes import fix_of, needs, turn_off
 from vmnet.checks.findings import Finding
 from vmnet.facts import Filters, Verdict
 
@@ -139,12 +139,14 @@ def _stops(name: str, bridges: list[str], filters: Filters) -> FilterChain | Non
 
 
 def _at_boot(name: str, seen: str, source: str, filters: Filters) -> Finding:
+    needed = needs(filters)
+    hint = "sysctl.d is applied before the module is there, unless modules-load.d names it"
     return Finding(
         rule="filter.br-netfilter-at-boot", layer="filter", subject=f"bridge-nf-call-{name}",
         wanted="off, now and after a boot", seen=seen, source=source, ok=False,
         shown_by=f"sysctl net.bridge.bridge-nf-call-{name}; grep -r bridge-nf /etc/sysctl.d /etc/modules-load.d",
-        fix=turn_off((), filters),
-        hint="sysctl.d is applied before the module is there, unless modules-load.d names it",
+        fix=() if needed else turn_off((), filters),
+        hint=f"leave it on, for {', '.join(needed)}, and accept the guests' packets there" if needed else hint,
     )  # fmt: skip
 
 

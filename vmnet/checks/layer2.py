@@ -6,7 +6,7 @@ import shlex
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
-from vmnet.checks.bridges import guest_bridges, modify, running_taps
+from vmnet.checks.bridges import guest_bridges, modify, running_taps, set_stp
 from vmnet.checks.findings import NETLINK, SYSFS, Finding
 from vmnet.checks.links import uplinks
 from vmnet.facts import Fabric
@@ -41,18 +41,12 @@ def stp_delays_guests(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             rule="bridge.stp-delays-guests", layer="bridge", subject=link.ifname,
             wanted="STP off, or a forward delay of 2 s", seen=f"STP on, a new port is silent for {_silence(link)} s",
             source=SYSFS, ok=False, shown_by=f"ip -d link show {shlex.quote(link.ifname)}",
-            fix=stp_off(link.ifname, facts),
+            fix=set_stp(link.ifname, facts, on=False),
         )  # fmt: skip
 
 
 def _silence(link: Link) -> int:
     return 2 * link.bridge.forward_delay_cs // 100 if link.bridge else 0
-
-
-def stp_off(bridge: str, facts: Facts) -> tuple[str, ...]:
-    """Return the commands that turn STP off, now and for good; no tap leaves the bridge."""
-    now = shlex.join(("sudo", "ip", "link", "set", "dev", bridge, "type", "bridge", "stp_state", "0"))
-    return (*modify(bridge, facts, "bridge.stp", "no"), now)
 
 
 def bpdu_guard(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -66,7 +60,7 @@ def bpdu_guard(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             rule="bridge.bpdu-guard", layer="bridge", subject=bridge.ifname,
             wanted=f"carrier on {', '.join(dead)}, or STP off",
             seen=f"STP on, and the carrier that there was is gone from {', '.join(dead)}", source=SYSFS, ok=False,
-            shown_by=f"ip -d link show {shlex.quote(bridge.ifname)}", fix=stp_off(bridge.ifname, facts),
+            shown_by=f"ip -d link show {shlex.quote(bridge.ifname)}", fix=set_stp(bridge.ifname, facts, on=False),
             hint="then turn the ports on again on the switch; its log says whether BPDU guard has turned them off",
         )  # fmt: skip
 

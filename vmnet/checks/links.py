@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vmnet.checks.bridges import set_stp
 from vmnet.checks.findings import NETLINK, SYSFS, Finding
 from vmnet.spec import BondMode
 
@@ -269,7 +270,8 @@ def bridge_stp(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     seen = "not a bridge" if stp is None else _on(stp)
     yield Finding(
         rule="bridge.stp", layer="bridge", subject=goal.bridge, wanted=f"STP {_on(goal.stp)}", seen=f"STP {seen}",
-        source=SYSFS, ok=ok, hint="" if ok else _SET_UP_AGAIN,
+        source=SYSFS, ok=ok, hint="" if ok else _SET_UP_AGAIN, shown_by="" if ok else f"ip -d link show {link.ifname}",
+        fix=() if ok else set_stp(goal.bridge, facts, on=goal.stp),
     )  # fmt: skip
 
 

@@ -74,5 +74,6 @@ class Fabric:
         return any(flag in entry.on for entry in self.flags if entry.port == port)
 
     def vlans_of(self, port: str) -> PortVlans | None:
-        """Return the VLANs of a port."""
-        return next((entry for entry in self.vlans if entry.port == port), None)
+        """Return the VLANs of a port, None where none were read; a port without any is not in the kernel's list."""
+        found = next((entry for entry in self.vlans if entry.port == port), None)
+        return found or (PortVlans(port=port) if self.vlans else None)
