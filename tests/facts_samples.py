@@ -12,7 +12,9 @@ from typing import Any
 
 from vmnet.facts import (
     Address,
+    BondPort,
     BondState,
+    Boot,
     BridgeState,
     Device,
     Domain,
@@ -24,6 +26,7 @@ from vmnet.facts import (
     Link,
     Network,
     Profile,
+    ProfileFile,
     Route,
     Source,
 )
@@ -97,6 +100,14 @@ def end_state() -> Facts:
         ),
         domains=_domains(),
         resolvers=(DNS,),
+        boot=Boot(
+            kernel_arguments=("root=/dev/vda1", "quiet"),
+            manager_starts=True,
+            profile_files=tuple(ProfileFile(path=profile.filename, size=400) for profile in _profiles()),
+        ),
+        bond_ports=tuple(
+            BondPort(ifname=name, bond="bond0", partner_mac=SWITCH_MAC, partner_key=13) for name in ("em1", "p4p1")
+        ),
     )
 
 
@@ -147,11 +158,12 @@ def _profiles() -> tuple[Profile, ...]:
         "ipv4.method": "manual", "ipv4.addresses": "198.51.100.3/24", "ipv4.never-default": "yes",
         "ipv4.may-fail": "yes",
     }  # fmt: skip
+    boot = {"connection.autoconnect-slaves": "1", "802-3-ethernet.cloned-mac-address": MAC.upper()}
     return (
-        profile("br0", "bridge", manual | {"bridge.stp": "no"}),
+        profile("br0", "bridge", manual | boot | {"bridge.stp": "no"}),
         profile(
             "bond0", "bond",
-            {"connection.master": UUIDS["br0"], "bond.options": "mode=802.3ad,miimon=100"},
+            boot | {"connection.master": UUIDS["br0"], "bond.options": "mode=802.3ad,miimon=100"},
         ),
         profile("em1", "802-3-ethernet", ports | {"connection.autoconnect-priority": "100"}),
         profile("p4p1", "802-3-ethernet", ports | {"connection.autoconnect-priority": "100"}),
@@ -216,6 +228,17 @@ def with_bond(facts: Facts, **changes: Any) -> Facts:
         facts,
         links=tuple(replace(x, bond=replace(x.bond, **changes)) if x.bond is not None else x for x in facts.links),
     )
+
+
+def with_bond_port(facts: Facts, ifname: str, **changes: Any) -> Facts:
+    """The same host with what the kernel says of one port of bond0 changed."""
+    ports = tuple(replace(port, **changes) if port.ifname == ifname else port for port in facts.bond_ports)
+    return replace(facts, bond_ports=ports)
+
+
+def with_boot(facts: Facts, **changes: Any) -> Facts:
+    """The same host with another next boot."""
+    return replace(facts, boot=replace(facts.boot or Boot(), **changes))
 
 
 def without_link(facts: Facts, ifname: str) -> Facts:

@@ -36,7 +36,7 @@ def test_where_no_bridge_is_wanted_none_is_missed() -> None:
 
 def test_an_address_from_the_kernels_command_line() -> None:
     facts = replace(GOOD, boot=Boot(kernel_arguments=("quiet", "ip=192.0.2.3::192.0.2.1:255.255.255.0::em1:none")))
-    assert fired(facts) == {("boot.kernel-address", "kernel command line")}
+    assert fired(facts) == {("boot.kernel-address", "host")}
     assert fired(replace(facts, boot=Boot(kernel_arguments=("quiet", "zip=1")))) == set()
 
 

@@ -12,7 +12,8 @@ import pytest
 from tests import facts_samples as samples
 from vmnet.checks.findings import LAYERS, LIBVIRT, NETLINK, NMCLI, Finding
 from vmnet.checks.verify import CHECKS, check_host
-from vmnet.facts import Facts, HypervisorLink, LacpPort, Route, Source
+from vmnet.facts import Facts, HypervisorLink, LacpPort, Owner, ProfileFile, Route, Source, Tool
+from vmnet.facts.proof import record_of
 from vmnet.names import Mac
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ APART = LacpPort(actor_state=61, partner_state=61, aggregator_id=2)
 RIVAL = samples.profile(
     "em1", "802-3-ethernet", name="Wired connection 7", uuid="00000000-0000-4000-8000-0000000000aa", device=None
 )
+ONE_SIDED = LacpPort(actor_state=61, partner_state=7, aggregator_id=1)
+EM1_FILE = "/etc/NetworkManager/system-connections/em1.nmconnection"
+IFUPDOWN = Owner(tool=Tool.IFUPDOWN, file="/etc/network/interfaces.d/lan", ifname="em1")
 MANAGEMENT_ROUTE = Route(destination=None, gateway=ip_address("198.51.100.1"), ifname="p2p1", metric=100)
 LISTED_OTHERWISE = HypervisorLink(ifname="br0", mac=OTHER_MAC, active=True)
 WEB_ON_DEFAULT = samples.interface(samples.WEB_MAC, "default", target="vnet0")
@@ -48,6 +52,23 @@ SPOILT: list[tuple[str, str, Facts]] = [
     ("lacp.partner", "bond0", samples.with_bond(GOOD, partner_mac=Mac("00:00:00:00:00:00"))),
     ("lacp.port", "em1", samples.with_link(GOOD, "em1", lacp=WAITING)),
     ("lacp.port", "em1", samples.with_link(GOOD, "em1", lacp=None)),
+    ("lacp.port", "em1", samples.with_link(GOOD, "em1", lacp=ONE_SIDED)),
+    ("lacp.same-partner", "bond0", samples.with_bond_port(GOOD, "p4p1", partner_key=14)),
+    ("lacp.same-partner", "bond0", samples.with_bond_port(GOOD, "p4p1", partner_mac=OTHER_MAC)),
+    ("lacp.same-speed", "bond0", samples.with_link(GOOD, "p4p1", speed_mbit=100)),
+    ("lacp.same-speed", "bond0", samples.with_link(GOOD, "p4p1", duplex="half")),
+    ("bond.min-links", "bond0", samples.with_bond(GOOD, min_links=2)),
+    ("boot.manager", "host", samples.with_boot(GOOD, manager_starts=False)),
+    ("boot.kernel-address", "host", samples.with_boot(GOOD, kernel_arguments=("ip=em1:dhcp",))),
+    ("boot.kernel-address", "host", samples.with_boot(GOOD, kernel_arguments=("quiet", "ip=dhcp"))),
+    ("boot.profile-file", "em1", samples.with_boot(GOOD, profile_files=(ProfileFile(path=EM1_FILE, there=False),))),
+    ("boot.profile-file", "em1", samples.with_boot(GOOD, profile_files=(ProfileFile(path=EM1_FILE),))),
+    ("boot.other-tool", "em1", replace(GOOD, owners=(IFUPDOWN,))),
+    ("boot.other-tool", "br0", replace(GOOD, owners=(replace(IFUPDOWN, ifname="br0", tool=Tool.NETPLAN),))),
+    ("boot.unmanaged", "bond0", replace(GOOD, owners=(replace(IFUPDOWN, ifname="bond0", tool=Tool.UDEV),))),
+    ("boot.cloud-init", "host", replace(GOOD, owners=(replace(IFUPDOWN, ifname="", tool=Tool.CLOUD_INIT),))),
+    ("profile.pulls-ports", "br0", samples.with_setting(GOOD, "br0", connection__autoconnect_slaves="-1 (default)")),
+    ("profile.mac", "bond0", samples.with_setting(GOOD, "bond0", **{"802-3-ethernet__cloned_mac_address": ""})),
     ("bridge.link", "br0", samples.without_link(GOOD, "br0")),
     ("bridge.stp", "br0", samples.with_link(GOOD, "br0", bridge=None)),
     ("bridge.uplinks", "br0", samples.with_link(GOOD, "p2p1", controller="br0")),
@@ -95,6 +116,13 @@ SPOILT_GOALS: list[tuple[str, str, HostGoal]] = [
     ("bridge.mtu", "br0", replace(samples.goal(), mtu=9000)),
     ("bridge.stp", "br0", replace(samples.goal(), stp=True)),
     ("address.dhcp", "br0", replace(samples.goal(), dhcp=True, addresses=(), gateways=())),
+    (
+        "management.unchanged",
+        "p2p1",
+        replace(
+            samples.goal(), management_was=record_of("p2p1", samples.with_address(GOOD, "p2p1", "198.51.100.4/24"))
+        ),
+    ),
 ]
 
 
@@ -145,7 +173,7 @@ def test_another_wish_is_seen(rule: str, subject: str, goal: HostGoal) -> None:
 
 def test_every_rule_that_can_differ_has_a_test_that_makes_it() -> None:
     documented = {
-        rule for function in CHECKS for rule in re.findall(r"[a-z]+\.[a-z_]+(?=[:,])", function.__doc__ or "")
+        rule for function in CHECKS for rule in re.findall(r"[a-z]+\.[a-z_-]+(?=[:,])", function.__doc__ or "")
     }
     assert documented - {rule for rule, *_ in (*SPOILT, *SPOILT_GOALS)} == {"management.profile", "domain.left"}
 
@@ -153,7 +181,7 @@ def test_every_rule_that_can_differ_has_a_test_that_makes_it() -> None:
 def test_findings_come_layer_by_layer() -> None:
     layers = [LAYERS.index(finding.layer) for finding in check_host(samples.goal(), GOOD)]
     assert layers == sorted(layers)
-    assert {LAYERS[number] for number in layers} == {*LAYERS} - {"boot", "filter", "LAN"}
+    assert {LAYERS[number] for number in layers} == {*LAYERS} - {"filter", "LAN"}
 
 
 def test_bond_and_bridge_are_seen_from_every_source() -> None:
@@ -205,3 +233,30 @@ def test_ipv6_addresses_are_compared_too() -> None:
     assert differing(goal, GOOD).keys() == {("address.kernel", "br0"), ("address.profile", "br0")}
     facts = samples.with_address(GOOD, "br0", "2001:db8::3/64")
     assert differing(goal, samples.with_setting(facts, "br0", ipv6__addresses="2001:db8::3/64")) == {}
+
+
+def management(facts: Facts, was: Facts = GOOD) -> str:
+    goal = replace(samples.goal(), management_was=record_of("p2p1", was))
+    (found,) = (f for f in check_host(goal, facts) if f.rule == "management.unchanged")
+    return "" if found.ok else found.seen
+
+
+def test_what_of_the_management_link_has_changed_is_named() -> None:
+    assert management(GOOD) == ""
+    assert management(samples.with_link(GOOD, "p2p1", mtu=9000)) == "MTU was 1500 and is 9000"
+    seen = management(samples.with_setting(GOOD, "p2p1", ipv4__may_fail="no"))
+    assert seen == "profile's ipv4.may-fail was yes and is no"
+
+
+def test_a_reboot_a_new_lease_and_an_upgrade_are_nobodys_doing() -> None:
+    assert management(samples.with_link(GOOD, "p2p1", ifindex=17, carrier_changes=9)) == ""
+    assert management(replace(samples.with_setting(GOOD, "p2p1", ipv4__may_fail="1"), nm_version="1.52.1")) == ""
+    by_dhcp = samples.with_setting(GOOD, "p2p1", ipv4__method="auto")
+    assert management(samples.with_address(by_dhcp, "p2p1", "198.51.100.9/24"), by_dhcp) == ""
+
+
+def test_without_root_the_record_cannot_be_compared_and_that_is_said() -> None:
+    found = {f.rule: f for f in check_host(samples.goal(), replace(GOOD, root=False))}
+    assert found["management.unchanged"].ok
+    assert "not compared" in found["management.unchanged"].seen
+    assert "management.unchanged" not in {f.rule for f in check_host(samples.goal(), GOOD)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmnet.host.nmcli_text import parse_devices, parse_profiles, parse_worth_showing, split_terse
+from vmnet.host.nmcli_text import parse_devices, parse_profiles, parse_version, parse_worth_showing, split_terse
 
 
 @given(st.lists(st.text(alphabet=st.characters(blacklist_characters="\n")), min_size=1))
@@ -120,3 +120,9 @@ def test_volatile_profiles_of_taps_are_not_worth_showing() -> None:
     )
     assert parse_worth_showing(listing) == ("u-br0", "u-own", "u-wired")
     assert parse_worth_showing("") == ()
+
+
+def test_versions_without_a_distributions_suffix() -> None:
+    assert parse_version("nmcli tool, version 1.42.4\n") == "1.42.4"
+    assert parse_version("nmcli tool, version 1.42.2-1.el9\n") == "1.42.2"
+    assert parse_version("") is None

@@ -122,4 +122,4 @@ def test_netplan(text: str, named: bool) -> None:
     ],
 )
 def test_unmanaged_devices(value: str, covered: bool) -> None:
-    assert unmanages(f"[keyfile]\nunmanaged-devices={value}\n", "em1", MAC) is covered
+    assert bool(unmanages(f"[keyfile]\nunmanaged-devices={value}\n", "em1", MAC)) is covered

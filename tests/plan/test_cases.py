@@ -55,3 +55,9 @@ def test_the_plan_is_the_same(name: str, regenerate: bool) -> None:
 
 def test_there_are_cases() -> None:
     assert NAMES
+
+
+def test_no_plan_restarts_a_daemon() -> None:
+    plans = [(CASES / name / "plan.txt").read_text("utf-8") for name in NAMES]
+    assert plans
+    assert [text for text in plans if "systemctl" in text or "nmcli networking" in text] == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vmnet.checks import around, boot, domains, filters, guests, lan, layer2, networks, ports
+from vmnet.checks import around, bond, domains, filters, guests, lan, layer2, leftovers, management, networks, ports
 from vmnet.checks.findings import Finding, in_order
 from vmnet.checks.goal import deduce_goal
 from vmnet.checks.rules import Rule, Severity, read_rules
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from vmnet.plan.steps import HostGoal
 
 CHECKS: tuple[Check, ...] = (
-    boot.kernel_address,
     *networks.CHECKS,
     *domains.CHECKS,
     *guests.CHECKS,
@@ -26,6 +25,9 @@ CHECKS: tuple[Check, ...] = (
     *filters.CHECKS,
     *layer2.CHECKS,
     *ports.CHECKS,
+    *leftovers.CHECKS,
+    *bond.CHECKS,
+    *management.CHECKS,
 )
 """What only doctor looks at. Each needs no bridge to be there: it is asked on any host."""
 

@@ -14,6 +14,7 @@ NMCLI = "nmcli"
 LIBVIRT = "libvirt"
 EBTABLES = "ebtables"
 RESOLVER = "resolver"
+FILES = "files"
 
 LAYERS = (
     "NetworkManager",

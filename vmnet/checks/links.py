@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from vmnet.checks.bridges import set_stp
 from vmnet.checks.findings import NETLINK, SYSFS, Finding
-from vmnet.spec import BondMode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from vmnet.facts import Facts, Link
     from vmnet.plan.steps import HostGoal
 
-NOBODY = "00:00:00:00:00:00"
 NOT_THERE = "not there"
 GUEST_KINDS = ("tun", "veth")
 """Ports of these kinds are the host's ends of domains' and containers' interfaces, not ways out."""
@@ -64,16 +62,16 @@ def _state(link: Link | None) -> str:
 def nic_controller(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     """nic.controller: each NIC is a port of the bond, or of the bridge where there is no bond."""
     for name in goal.nics:
-        yield from _port("nic.controller", "NIC", name, goal.bond or goal.bridge, facts)
+        yield from _port("nic.controller", "NIC", name, goal.bond or goal.bridge, goal, facts)
 
 
 def bond_controller(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     """bond.controller: the bond is a port of the bridge."""
     if goal.bond:
-        yield from _port("bond.controller", "bond", goal.bond, goal.bridge, facts)
+        yield from _port("bond.controller", "bond", goal.bond, goal.bridge, goal, facts)
 
 
-def _port(rule: str, layer: str, name: str, controller: str, facts: Facts) -> Iterator[Finding]:
+def _port(rule: str, layer: str, name: str, controller: str, goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     link = facts.link(name)
     if link is None:
         return
@@ -87,7 +85,17 @@ def _port(rule: str, layer: str, name: str, controller: str, facts: Facts) -> It
         source=NETLINK,
         ok=ok,
         hint="" if ok else _SET_UP_AGAIN,
+        shown_by=f"ip link show {name}",
+        fix=() if ok else _join(name, controller, goal),
     )
+
+
+def _join(name: str, controller: str, goal: HostGoal) -> tuple[str, ...]:
+    """A NIC comes back by its own profile; a bond that is activated again would lose its ports for that time."""
+    uuid = dict(goal.profiles).get(name)
+    if name not in goal.nics:
+        return (f"sudo ip link set dev {name} master {controller}",)
+    return (f"sudo nmcli connection up uuid {uuid}",) if uuid else ()
 
 
 def bridge_vlans(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -128,15 +136,12 @@ def link_addresses(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         layer = "bond" if name == goal.bond else "NIC"
         addresses = ", ".join(str(address) for address in facts.addresses_of(name))
         yield Finding(
-            rule=f"{layer.lower()}.address",
-            layer=layer,
-            subject=name,
-            wanted="no address of its own",
-            seen=addresses or "no address of its own",
-            source=NETLINK,
-            ok=not addresses,
+            rule=f"{layer.lower()}.address", layer=layer, subject=name, wanted="no address of its own",
+            seen=addresses or "no address of its own", source=NETLINK, ok=not addresses,
             hint=f"an old profile is still active on it: nmcli device show {name}" if addresses else "",
-        )
+            shown_by=f"ip address show dev {name}",
+            fix=tuple(f"sudo ip address delete {a} dev {name}" for a in facts.addresses_of(name)),
+        )  # fmt: skip
 
 
 def link_mtus(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -179,9 +184,16 @@ def bond_miimon(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     wanted = f"links checked every {goal.miimon_ms} ms" if goal.miimon_ms else "links checked"
     yield Finding(
         rule="bond.miimon", layer="bond", subject=link.ifname, wanted=wanted,
-        seen=f"every {seen} ms" if seen else "never", source=NETLINK, ok=ok,
-        hint="" if ok else _SET_UP_AGAIN,
+        seen=f"every {seen} ms" if seen else "never", source=NETLINK, ok=ok, hint="" if ok else _SET_UP_AGAIN,
+        shown_by=f"cat /sys/class/net/{link.ifname}/bonding/miimon", fix=() if ok else _watch(goal, link.ifname),
     )  # fmt: skip
+
+
+def _watch(goal: HostGoal, bond: str) -> tuple[str, ...]:
+    """Now, without a cut, and at each boot to come."""
+    interval, uuid = goal.miimon_ms or 100, dict(goal.profiles).get(bond)
+    now = f"echo {interval} | sudo tee /sys/class/net/{bond}/bonding/miimon"
+    return (now, f"sudo nmcli connection modify uuid {uuid} +bond.options miimon={interval}") if uuid else (now,)
 
 
 def bond_ports(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -195,69 +207,6 @@ def bond_ports(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         seen=f"ports {', '.join(seen)}" if seen else "no port", source=NETLINK, ok=ok,
         hint="" if ok else _SET_UP_AGAIN,
     )  # fmt: skip
-
-
-def lacp_aggregator(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
-    """lacp.aggregator: all ports are in one aggregator; a port in another carries nothing."""
-    link = _lacp_bond(goal, facts)
-    if link is None or link.bond is None:
-        return
-    ids = sorted({port.lacp.aggregator_id for port in facts.ports(link.ifname) if port.lacp})
-    seen = link.bond.aggregator_ports or 0
-    ok = seen == len(goal.nics) and ids == [link.bond.aggregator_id]
-    listed = ", ".join(str(number) for number in ids) or "none"
-    yield Finding(
-        rule="lacp.aggregator", layer="LACP", subject=link.ifname,
-        wanted=f"one aggregator with {_ports(len(goal.nics))}",
-        seen=f"active one with {_ports(seen)}; ports in {listed}", source=NETLINK, ok=ok,
-        hint="" if ok else _why_apart(goal, facts),
-    )  # fmt: skip
-
-
-def _ports(number: int) -> str:
-    return f"{number} port{'' if number == 1 else 's'}"
-
-
-def _why_apart(goal: HostGoal, facts: Facts) -> str:
-    links = [link for link in map(facts.link, goal.nics) if link is not None]
-    if len({(link.speed_mbit, link.duplex) for link in links}) > 1:
-        speeds = ", ".join(f"{link.ifname} {link.speed_mbit} Mbit/s {link.duplex}" for link in links)
-        return f"ports of different speed or duplex do not aggregate: {speeds}"
-    return "the switch ports must be in one and the same LACP group, on one switch (or an MLAG pair)"
-
-
-def lacp_partner(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
-    """lacp.partner: a switch answers LACP."""
-    link = _lacp_bond(goal, facts)
-    if link is None or link.bond is None:
-        return
-    partner = link.bond.partner_mac
-    ok = partner is not None and partner != NOBODY
-    yield Finding(
-        rule="lacp.partner", layer="LACP", subject=link.ifname, wanted="the switch's MAC",
-        seen=f"partner {partner}" if ok else "no partner", source=NETLINK, ok=ok,
-        hint="" if ok else "set LACP up on the switch ports, or use --mode active-backup, which needs no switch",
-    )  # fmt: skip
-
-
-def lacp_ports(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
-    """lacp.port: each port collects and distributes frames."""
-    bond = _lacp_bond(goal, facts)
-    for name in goal.nics if bond else ():
-        link = facts.link(name)
-        if link is None:
-            continue
-        ok = link.lacp is not None and link.lacp.forwarding
-        state = f"port state {link.lacp.actor_state}" if link.lacp else "not an LACP port"
-        yield Finding(
-            rule="lacp.port", layer="LACP", subject=name, wanted="collecting, distributing",
-            seen=f"collecting, distributing ({state})" if ok else state, source=SYSFS, ok=ok,
-            hint="" if ok else "the switch does not take this port into the group: look at its LACP state there",
-        )  # fmt: skip
-
-
-def _lacp_bond(goal: HostGoal, facts: Facts) -> Link | None:
-    return facts.link(goal.bond) if goal.bond_mode == BondMode.LACP.value else None
 
 
 def bridge_stp(goal: HostGoal, facts: Facts) -> Iterator[Finding]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from vmnet.checks.findings import NMCLI, Finding
 from vmnet.facts import CONNECTED
-from vmnet.plan.profiles import competes
+from vmnet.plan.profiles import competes, is_default
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,9 +41,23 @@ def profile_active(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         ok = device is not None and device.profile == uuid and device.state == CONNECTED
         yield Finding(
             rule="profile.active", layer=_layer(ifname, goal), subject=ifname, wanted=f"connected, profile {name}",
-            seen=_seen(device, facts), source=NMCLI, ok=ok,
-            hint="" if ok else f"sudo nmcli connection up uuid {uuid}" if profile else "sudo vmnet host-setup",
+            seen=_seen(device, facts), source=NMCLI, ok=ok, hint="" if ok else _wake(ifname, uuid, profile, goal),
+            shown_by=f"nmcli device show {shlex.quote(ifname)}",
+            fix=() if ok or profile is None or ifname not in goal.nics else _take_back(ifname, uuid, device),
         )  # fmt: skip
+
+
+def _wake(ifname: str, uuid: str, profile: Profile | None, goal: HostGoal) -> str:
+    if profile is None or ifname == goal.bridge:
+        # To activate a bridge again throws all taps out.
+        return "sudo vmnet host-setup"
+    return f"sudo nmcli connection up uuid {uuid}"
+
+
+def _take_back(ifname: str, uuid: str, device: Device | None) -> tuple[str, ...]:
+    up = f"sudo nmcli connection up uuid {uuid}"
+    managed = device is None or device.managed
+    return (up,) if managed else (f"sudo nmcli device set {shlex.quote(ifname)} managed yes", up)
 
 
 def _seen(device: Device | None, facts: Facts) -> str:
@@ -50,7 +65,12 @@ def _seen(device: Device | None, facts: Facts) -> str:
         return "no such device"
     state = _STATES.get(device.state, f"state {device.state}") + (" (externally)" if device.external else "")
     profile = facts.profile(device.profile)
-    return f"{state}, profile {profile.name}" if profile else state
+    if profile is None:
+        # NMDeviceStateReason: 0 and 3 say no more than the state does.
+        told = device.reason and device.reason.split(" ", maxsplit=1)[0] not in ("0", "3")
+        return f"{state} (reason {device.reason})" if told else state
+    made_up = ", which NetworkManager made up" if is_default(profile) else ""
+    return f"{state}, profile {profile.name}{made_up}"
 
 
 def profile_saved(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -65,7 +85,8 @@ def profile_saved(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule="profile.saved", layer=_layer(ifname, goal), subject=ifname, wanted="on disk, starts by itself",
             seen=f"{where}, {'starts' if profile.autoconnect else 'does not start'} by itself", source=NMCLI, ok=ok,
-            hint="" if ok else hint,
+            hint="" if ok else hint, shown_by="nmcli -f NAME,UUID,AUTOCONNECT,FILENAME connection show",
+            fix=() if ok else (f"sudo nmcli connection modify uuid {uuid} connection.autoconnect yes",),
         )  # fmt: skip
 
 
@@ -77,15 +98,17 @@ def profile_alone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         if link is None or uuid is None:
             continue
         rivals = [
-            p.name for p in facts.profiles if p.uuid != uuid and _rival(p, goal, facts) and competes(p, (link,), (nic,))
+            p for p in facts.profiles if p.uuid != uuid and _rival(p, goal, facts) and competes(p, (link,), (nic,))
         ]
         own = facts.profile(uuid)
-        names = [*([own.name] if own and own.autoconnect else []), *rivals]
+        names = [*([own.name] if own and own.autoconnect else []), *(rival.name for rival in rivals)]
         ok = not rivals and len(names) == 1
         yield Finding(
             rule="profile.alone", layer="NIC", subject=nic, wanted="one profile that starts by itself",
             seen=", ".join(names) or "none", source=NMCLI, ok=ok,
             hint="" if ok else "sudo vmnet host-setup sets the others aside and keeps them",
+            shown_by="nmcli -f NAME,UUID,AUTOCONNECT,AUTOCONNECT-PRIORITY,DEVICE connection show",
+            fix=tuple(f"sudo nmcli connection modify uuid {rival.uuid} connection.autoconnect no" for rival in rivals),
         )  # fmt: skip
 
 
@@ -114,7 +137,16 @@ def profile_controller(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             rule="profile.controller", layer=_layer(ifname, goal), subject=ifname, wanted=f"port of {above[ifname]}",
             seen=f"port of {seen or 'nothing'}", source=NMCLI, ok=ok,
             hint="" if ok else "sudo vmnet host-setup makes it a port again",
+            shown_by=f"nmcli -f connection.master connection show uuid {uuid}",
+            fix=() if ok else (_put_under(uuid, above[ifname], goal),),
         )  # fmt: skip
+
+
+def _put_under(uuid: str, controller: str, goal: HostGoal) -> str:
+    """The controller is named by UUID, as host-setup does, where that is known."""
+    above = dict(goal.profiles).get(controller, shlex.quote(controller))
+    kind = "bridge" if controller == goal.bridge else "bond"
+    return f"sudo nmcli connection modify uuid {uuid} connection.master {above} connection.slave-type {kind}"
 
 
 def profile_settings(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -124,21 +156,28 @@ def profile_settings(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     if bridge is not None:
         seen = bridge.get("bridge.stp")
         ok = seen == ("yes" if goal.stp else "no")
+        wanted_stp = f"STP {'on' if goal.stp else 'off'}"
         yield _setting(
-            "profile.stp", "bridge", goal.bridge, f"STP {'on' if goal.stp else 'off'}", f"bridge.stp {seen}", ok
-        )
+            "profile.stp", bridge, "bridge", goal.bridge, wanted_stp, f"bridge.stp {seen}", ok,
+            f"bridge.stp {'yes' if goal.stp else 'no'}",
+        )  # fmt: skip
     bond = facts.profile(wanted.get(goal.bond)) if goal.bond else None
     if bond is not None and goal.bond and goal.bond_mode:
         seen = dict(pair.split("=", 1) for pair in bond.get("bond.options").split(",") if "=" in pair).get("mode", "")
         yield _setting(
-            "profile.mode", "bond", goal.bond, f"mode {goal.bond_mode}", f"mode {seen}", seen == goal.bond_mode
-        )
+            "profile.mode", bond, "bond", goal.bond, f"mode {goal.bond_mode}", f"mode {seen}", seen == goal.bond_mode,
+            f"+bond.options mode={goal.bond_mode}",
+        )  # fmt: skip
 
 
-def _setting(rule: str, layer: str, subject: str, wanted: str, seen: str, ok: bool) -> Finding:
+def _setting(
+    rule: str, profile: Profile, layer: str, subject: str, wanted: str, seen: str, ok: bool, change: str
+) -> Finding:
     return Finding(
         rule=rule, layer=layer, subject=subject, wanted=wanted, seen=seen, source=NMCLI, ok=ok,
         hint="" if ok else "it changes at the next boot: sudo vmnet host-setup mends the profile",
+        shown_by=f"nmcli connection show uuid {profile.uuid}",
+        fix=() if ok else (f"sudo nmcli connection modify uuid {profile.uuid} {change}",),
     )  # fmt: skip
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from vmnet.checks.links import GUEST_KINDS, NOBODY
+from vmnet.checks.lacp import NOBODY
+from vmnet.checks.links import GUEST_KINDS
 from vmnet.checks.topology import Edge, Node, Remark, Role, State, link_key, remarked
 
 if TYPE_CHECKING:

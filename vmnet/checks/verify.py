@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from vmnet.checks import layer3, libvirt, links, moves, profiles
+from vmnet.checks import bond, boot, lacp, layer3, libvirt, links, management, moves, owners, profiles
 from vmnet.checks.findings import Finding, in_order
 from vmnet.checks.goal import deduce_goal
 from vmnet.facts import Facts
@@ -18,6 +18,8 @@ Check = Callable[[HostGoal, Facts], Iterator[Finding]]
 
 CHECKS: tuple[Check, ...] = (
     profiles.network_manager,
+    *boot.CHECKS,
+    *owners.CHECKS,
     links.nic_link,
     links.nic_controller,
     links.bond_link,
@@ -25,9 +27,8 @@ CHECKS: tuple[Check, ...] = (
     links.bond_mode,
     links.bond_miimon,
     links.bond_ports,
-    links.lacp_aggregator,
-    links.lacp_partner,
-    links.lacp_ports,
+    bond.min_links,
+    *lacp.CHECKS,
     links.bridge_link,
     links.bridge_stp,
     links.bridge_uplinks,
@@ -50,6 +51,7 @@ CHECKS: tuple[Check, ...] = (
     layer3.management_link,
     layer3.management_address,
     layer3.management_profile,
+    management.unchanged,
     libvirt.network_state,
     libvirt.network_bridge,
     libvirt.domain_taps,

@@ -3,7 +3,8 @@
 Values are canonical: MACs in lower case, tuples sorted, units in the names. Nothing here touches the outside.
 """
 
-from vmnet.facts.boot import Boot, Unread
+from vmnet.facts.bonding import BondPort
+from vmnet.facts.boot import Boot, ProfileFile, Unread
 from vmnet.facts.dependents import Dependent
 from vmnet.facts.everything import Facts
 from vmnet.facts.fabric import Fabric, Heard, LogLine, Multicast, PortFlags, PortVlans
@@ -62,6 +63,7 @@ __all__ = [
     "LACP_COLLECTING_DISTRIBUTING",
     "Address",
     "Answer",
+    "BondPort",
     "BondState",
     "Boot",
     "BridgeHelper",
@@ -99,6 +101,7 @@ __all__ = [
     "Probe",
     "ProbeKind",
     "Profile",
+    "ProfileFile",
     "Reservation",
     "Route",
     "SessionDomain",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from vmnet.facts.bonding import BondPort
 from vmnet.facts.boot import Boot, Unread
 from vmnet.facts.dependents import Dependent
 from vmnet.facts.fabric import Fabric
@@ -33,6 +34,8 @@ class Facts:
     """The IPv4 and IPv6 rules of routing, as `ip rule` shows them."""
     nm_version: str | None = None
     nm_problem: str = ""
+    nmcli_version: str | None = None
+    """The client's, where it was looked at closely."""
     devices: tuple[Device, ...] = ()
     profiles: tuple[Profile, ...] = ()
     checkpoints: tuple[str, ...] = ()
@@ -58,7 +61,8 @@ class Facts:
     mentions: tuple[Mention, ...] = ()
     """What names a network that domains leave: hooks, firewall rules, after `find_mentions` or a close look."""
     boot: Boot | None = None
-    """What the next boot makes of it, where it was looked at closely, as doctor does. None: it was not."""
+    """What the next boot makes of it. None: it was not looked at, as where domains alone are asked for."""
+    bond_ports: tuple[BondPort, ...] = ()
     surroundings: Surroundings | None = None
     """What stands around libvirt, where it was looked at closely. None: it was not."""
     filters: Filters | None = None

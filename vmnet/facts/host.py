@@ -17,7 +17,8 @@ CONNECTED = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BondState:
-    """A bond as the kernel runs it. `aggregator_ports` and `partner_mac` only in 802.3ad."""
+    """A bond as the kernel runs it. `aggregator_ports` and `partner_mac` only in 802.3ad; `arp_interval_ms` 0: no ARP
+    monitoring; `hash_policy` as the kernel calls it ("layer2+3"), None in modes that hash nothing."""
 
     mode: str
     miimon_ms: int
@@ -26,6 +27,9 @@ class BondState:
     aggregator_ports: int | None = None
     partner_mac: Mac | None = None
     active_port: str | None = None
+    arp_interval_ms: int = 0
+    min_links: int = 0
+    hash_policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,8 +20,10 @@ class Tool(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """A file in which a tool names a NIC; `ifname` "" stands for all of them."""
+    """A file in which a tool names a link; `ifname` "" stands for all of them. `line` is the line that says so, where
+    it is a single one."""
 
     tool: Tool
     file: str
     ifname: str = ""
+    line: str = ""

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 Proof = tuple[tuple[str, str], ...]
 """(what, how it is): ("MTU", "1500")."""
 
+PROFILE = "profile's "
+"""How a setting of the active profile is told from what the kernel has."""
+NM_VERSION = "NetworkManager"
+
 
 def proof_of(ifname: str, facts: Facts) -> Proof:
     """Return what is known of a link: index, MAC, MTU, carrier changes, addresses, routes, rules, active profile.
@@ -40,6 +44,15 @@ def proof_of(ifname: str, facts: Facts) -> Proof:
         ("rules", _joined(rule for rule in facts.rules if {ifname, *own} & set(rule.replace("/", " ").split()))),
         ("active profile", (device.profile if device else None) or "none"),
     )
+
+
+def record_of(ifname: str, facts: Facts) -> Proof:
+    """Return what `proof_of` does, and the settings of the active profile: for a comparison in days or months."""
+    profile = facts.active_profile(ifname)
+    # The time at which it was up last is not the admin's doing.
+    settings = [pair for pair in profile.settings if pair[0] != "connection.timestamp"] if profile else []
+    proof = (*proof_of(ifname, facts), (NM_VERSION, facts.nm_version or "none"))
+    return (*proof, *((f"{PROFILE}{key}", value) for key, value in settings))
 
 
 def _version_4(thing: object) -> bool:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from vmnet.errors import HypervisorError, ToolError
 from vmnet.facts import Facts, Probe, ProbeKind
 from vmnet.host import netlink, nmcli, sysfs
+from vmnet.host.bonding import read_bond_ports
+from vmnet.host.boot import read_boot
 from vmnet.host.closely import read_closely
 from vmnet.host.dependents import read_dependents
 from vmnet.host.hypervisor import Hypervisor
@@ -58,7 +60,12 @@ def read_facts(
         facts = _with_hypervisor(facts, uri) if hypervisor else facts
     if asked is not None:
         facts = replace(facts, **asked.result(), dependents=read_dependents(), owners=read_owners(facts.links))
-        facts = replace(facts, switch_ports=read_switch_ports(facts.profiles))
+        facts = replace(
+            facts,
+            switch_ports=read_switch_ports(facts.profiles),
+            boot=read_boot(facts.profiles),
+            bond_ports=read_bond_ports(facts.links),
+        )
     if probes is not None:
         facts = replace(facts, answers=try_probes(_probes_of(facts, probes)))
     return read_closely(facts, uri) if closely else facts

@@ -33,6 +33,8 @@ _BOND_MODES = (
     "balance-alb",
 )
 _LACP_RATES = ("slow", "fast")
+_HASH_POLICIES = ("layer2", "layer3+4", "layer2+3", "encap2+3", "encap3+4", "vlan+srcmac")
+_HASHING = ("balance-xor", "802.3ad", "balance-tlb")
 _NEIGHBOUR_FAILED = 0x20 | 0x01
 """NUD_FAILED | NUD_INCOMPLETE."""
 
@@ -94,17 +96,23 @@ def _bond(message: Message, names: dict[int, str]) -> BondState:
     def data(*path: str) -> object:
         return message.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA", *path)
 
-    mode = _number(data("IFLA_BOND_MODE"))
+    number = _number(data("IFLA_BOND_MODE"))
+    mode = _BOND_MODES[number] if number is not None and number < len(_BOND_MODES) else "unknown"
     rate = _number(data("IFLA_BOND_AD_LACP_RATE"))
     active = _number(data("IFLA_BOND_ACTIVE_SLAVE"))
+    policy = _number(data("IFLA_BOND_XMIT_HASH_POLICY"))
+    known = policy is not None and policy < len(_HASH_POLICIES) and mode in _HASHING
     return BondState(
-        mode=_BOND_MODES[mode] if mode is not None and mode < len(_BOND_MODES) else "unknown",
+        mode=mode,
         miimon_ms=_number(data("IFLA_BOND_MIIMON")) or 0,
         lacp_rate=_LACP_RATES[rate] if rate in (0, 1) else None,
         aggregator_id=_number(data("IFLA_BOND_AD_INFO", "IFLA_BOND_AD_INFO_AGGREGATOR")),
         aggregator_ports=_number(data("IFLA_BOND_AD_INFO", "IFLA_BOND_AD_INFO_NUM_PORTS")),
         partner_mac=_mac(data("IFLA_BOND_AD_INFO", "IFLA_BOND_AD_INFO_PARTNER_MAC")),
         active_port=names.get(active) if active else None,
+        arp_interval_ms=_number(data("IFLA_BOND_ARP_INTERVAL")) or 0,
+        min_links=_number(data("IFLA_BOND_MIN_LINKS")) or 0,
+        hash_policy=_HASH_POLICIES[policy] if policy is not None and known else None,
     )
 
 

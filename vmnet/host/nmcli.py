@@ -59,6 +59,14 @@ def read_daemon() -> tuple[str, tuple[str, ...]]:
     return str(version), tuple(str(path) for path in checkpoints)
 
 
+def read_client() -> str | None:
+    """Return the version of nmcli itself, "1.42.4"; None where it does not tell."""
+    try:
+        return nmcli_text.parse_version(run(("nmcli", "--version")).stdout)
+    except ToolError:
+        return None
+
+
 def wait_started(timeout_s: int) -> None:
     """Wait until NetworkManager has brought up all that starts by itself (nm-online(1)), or the time is over."""
     run(("nm-online", "-s", "-q", "-t", str(timeout_s)), accept=(0, 1), timeout_s=timeout_s + 10)

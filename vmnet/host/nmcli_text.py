@@ -138,3 +138,9 @@ def _address(text: str) -> IpAddress | None:
         return ipaddress.ip_address(text.strip())
     except ValueError:
         return None
+
+
+def parse_version(text: str) -> str | None:
+    """Return the numbers of what `nmcli --version` prints, without a distribution's suffix."""
+    found = re.search(r"version (\d+(?:\.\d+)*)", text)
+    return found[1] if found else None

@@ -22,7 +22,7 @@ _SOURCES = 32
 _STANZAS = ("auto", "iface", "bridge_ports", "bridge-ports", "bond-slaves", "slaves", "vlan-raw-device")
 _NETPLAN_NAME = re.compile(r"""^\s+(?:name:\s*)?["']?([^\s"':]+)["']?\s*(?::|$)""")
 _NETWORK_DISABLED = re.compile(r"^\s*network:\s*\{?\s*config:\s*[\"']?disabled", re.MULTILINE)
-_UNMANAGED = re.compile(r"^unmanaged-devices\s*\+?=\s*(.+)$", re.MULTILINE)
+_UNMANAGED = re.compile(r"^(unmanaged-devices\s*\+?=\s*(.+))$", re.MULTILINE)
 _NOT_CONTROLLED = re.compile(r"NM_CONTROLLED=[\"']?(?:no|false|0)[\"']?", re.IGNORECASE)
 _RENDERED = (
     "etc/NetworkManager/system-connections/cloud-init-*",
@@ -33,12 +33,12 @@ _RENDERED = (
 
 
 def read_owners(links: Iterable[Link], root: Path = Path("/")) -> tuple[Owner, ...]:
-    """Return who else configures the NICs among `links`.
+    """Return who else configures the NICs, bonds and bridges among `links`.
 
     Args:
         root: where /etc, /run and /usr are.
     """
-    nics = [link for link in links if link.hardware]
+    nics = [link for link in links if link.hardware or link.kind in ("bond", "bridge")]
     files = _Files(root)
     interfaces, netplan, manager = files.interfaces(), files.netplan(), files.network_manager()
     found: list[Owner] = []
@@ -47,13 +47,18 @@ def read_owners(links: Iterable[Link], root: Path = Path("/")) -> tuple[Owner, .
         found += _named(Tool.IFUPDOWN, nic, ((path, interfaces_name(text, nic.ifname)) for path, text in interfaces))
         found += files.networkd(nic)
         found += files.ifcfg(nic)
-        found += _named(Tool.UNMANAGED, nic, ((path, unmanages(text, nic.ifname, nic.mac)) for path, text in manager))
+        found += _unmanaged(nic, manager)
         found += files.udev(nic)
     return (*found, *files.cloud_init())
 
 
 def _named(tool: Tool, nic: Link, files: Iterable[tuple[str, bool]]) -> Iterator[Owner]:
     yield from (Owner(tool=tool, file=path, ifname=nic.ifname) for path, names in files if names)
+
+
+def _unmanaged(nic: Link, files: Iterable[tuple[str, str]]) -> Iterator[Owner]:
+    lines = ((path, unmanages(text, nic.ifname, nic.mac, nic.kind or "ethernet")) for path, text in files)
+    yield from (Owner(tool=Tool.UNMANAGED, file=path, ifname=nic.ifname, line=line) for path, line in lines if line)
 
 
 class _Files:
@@ -148,21 +153,21 @@ def netplan_names(text: str, ifname: str, mac: str) -> bool:
     return any(fnmatchcase(ifname, name) for name in names) or any(mac in line.lower() for line in lines)
 
 
-def unmanages(text: str, ifname: str, mac: str) -> bool:
-    """Return whether an `unmanaged-devices` of NetworkManager's covers the NIC (NetworkManager.conf(5))."""
-    for line in _UNMANAGED.findall(text):
-        items = [item.strip() for item in re.split(r"[;,]", line) if item.strip()]
+def unmanages(text: str, ifname: str, mac: str, kind: str = "ethernet") -> str:
+    """Return the `unmanaged-devices` of NetworkManager's that covers the link (NetworkManager.conf(5)), "" for none."""
+    for line, value in _UNMANAGED.findall(text):
+        items = [item.strip() for item in re.split(r"[;,]", value) if item.strip()]
         spared = [item.removeprefix("except:") for item in items if item.startswith("except:")]
         covered = [item for item in items if not item.startswith("except:")]
-        if any(_fits(i, ifname, mac) for i in covered) and not any(_fits(i, ifname, mac) for i in spared):
-            return True
-    return False
+        if any(_fits(i, ifname, mac, kind) for i in covered) and not any(_fits(i, ifname, mac, kind) for i in spared):
+            return str(line)
+    return ""
 
 
-def _fits(item: str, ifname: str, mac: str) -> bool:
+def _fits(item: str, ifname: str, mac: str, type_: str) -> bool:
     kind, _, value = item.partition(":")
     if kind == "interface-name":
         return fnmatchcase(ifname, value.removeprefix("="))
     if kind == "mac":
         return value.lower() == mac
-    return item in ("*", "type:ethernet", ifname)
+    return item in ("*", f"type:{type_}", ifname)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vmnet.facts.proof import proof_of
+from vmnet.facts.proof import proof_of, record_of
 from vmnet.plan import steps
 from vmnet.plan.address import DHCP_S, ask_gateways, move_address, prepare
 from vmnet.plan.adopt import controllers_of, find_holder, find_live, wanted_layer3
@@ -96,7 +96,7 @@ def _layout(spec: HostSpec, chosen: Chosen, facts: Facts) -> tuple[Build, Mac]:
 
 
 def _goal(build: Build, mac: Mac) -> HostGoal:
-    return goal_of(
+    goal = goal_of(
         build.spec,
         nics=tuple(nic.ifname for nic in build.nics),
         mac=mac,
@@ -105,6 +105,9 @@ def _goal(build: Build, mac: Mac) -> HostGoal:
         vlans=tuple(child.ifname for child, _ in wanted_vlans(build)),
         profiles=tuple((profile.ifname, profile.uuid) for profile in build.wanted),
     )
+    # What --fix-management changes by itself is not to be told as somebody's doing.
+    compared = build.management is not None and not build.spec.fix_management
+    return replace(goal, management_was=record_of(build.management or "", build.facts) if compared else ())
 
 
 def _warnings(build: Build) -> tuple[str, ...]:

@@ -179,12 +179,17 @@ def stray_settings(profile: Profile, layer3: Settings) -> Settings:
     return tuple((key, "") for key in present if key not in wanted and profile.get(key))
 
 
+def is_default(profile: Profile) -> bool:
+    """Return whether NetworkManager made the profile up, for a wired NIC that had none ("Wired connection 1")."""
+    return profile.volatile and plain(profile.get("connection.autoconnect-priority")) == "-999"
+
+
 def competes(profile: Profile, nics: tuple[Link, ...], names: tuple[str, ...]) -> str:
     """Return why the profile would fight for a chosen NIC or a wanted name; "" when it does not.
 
     NetworkManager's own default profiles (in /run, priority -999) lose to any port profile and are left alone.
     """
-    if profile.volatile and plain(profile.get("connection.autoconnect-priority")) == "-999":
+    if is_default(profile):
         return ""
     if profile.ifname in names and profile.ifname not in {nic.ifname for nic in nics}:
         return f"it wants the name {profile.ifname}"

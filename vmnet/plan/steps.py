@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vmnet.facts import Reservation
+from vmnet.facts.proof import Proof
 from vmnet.names import Mac
 from vmnet.plan.host_steps import (
     ActivateProfile,
@@ -102,7 +103,8 @@ class HostGoal:
     """The end state that host-setup plans for, whole: what verify compares with.
 
     `addresses` are the static ones; `dhcp` says that IPv4 comes by DHCP. `uplinks` are the bridge's own ports
-    (the bond, or the NIC where there is no bond). `vlans` stand on the bridge, not on the NICs.
+    (the bond, or the NIC where there is no bond). `vlans` stand on the bridge, not on the NICs. `management_was` is
+    the management link as it was when this was planned, by `record_of`; empty where that was not kept.
     """
 
     bridge: str
@@ -121,6 +123,7 @@ class HostGoal:
     management: str | None = None
     vlans: tuple[str, ...] = ()
     profiles: tuple[tuple[str, str], ...] = ()
+    management_was: Proof = ()
 
     @property
     def uplinks(self) -> tuple[str, ...]:

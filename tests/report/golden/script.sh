@@ -9,7 +9,7 @@ export LC_ALL=C.UTF-8
 exec 9>>/run/vmnet.lock
 flock -n 9 || { echo 'another vmnet is changing this host' >&2; exit 5; }
 umask 077
-kept=/var/lib/vmnet/by-script/2a7824dea48c
+kept=/var/lib/vmnet/by-script/b96d607f6e55
 mkdir -p "$kept/profiles" || exit 4
 cd "$kept" || exit 4
 document=$kept/document

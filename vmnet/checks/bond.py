@@ -1,0 +1,129 @@
+"""Rules about bonds under bridges that guests are on: what of their settings harms guests, and what does not help."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.checks.findings import NETLINK, SYSFS, Finding
+from vmnet.spec import BondMode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.facts import Facts, Link
+    from vmnet.plan.steps import HostGoal
+
+UNFIT = {
+    BondMode.BALANCE_RR: "sends one connection's frames over all ports, out of order",
+    BondMode.BROADCAST: "sends every frame over every port, and guests get duplicates",
+    BondMode.BALANCE_TLB: "changes source MACs, so the switch learns guests' MACs on the wrong port",
+    BondMode.BALANCE_ALB: "rewrites ARP answers, so guests behind the bridge lose their neighbours",
+}
+_TAPS = ("tun", "veth")
+_MUCH = 1 << 30
+"""Bytes: less than that may be one download."""
+_SKEWED = 0.95
+"""Of all that the bond has sent, what one port of several must have carried to be told of."""
+
+
+def _bonds(goal: HostGoal, facts: Facts) -> list[Link]:
+    """Return the bonds that are ports of the wanted bridge, or of one that taps are in."""
+    bridges = {goal.bridge, *(link.controller for link in facts.links if link.kind in _TAPS)}
+    return [link for link in facts.links if link.bond is not None and link.controller in bridges]
+
+
+def _profile(bond: Link, facts: Facts) -> str:
+    device = facts.device(bond.ifname)
+    return (device.profile if device else None) or ""
+
+
+def min_links(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bond.min-links: no more ports are needed than carry frames."""
+    link = facts.link(goal.bond)
+    state = link.bond if link else None
+    if link is None or state is None or not state.min_links:
+        return
+    ports = facts.ports(link.ifname)
+    carry = sum(port.lacp.forwarding if port.lacp else port.carrier for port in ports)
+    # With as many as there are, the first pulled cable takes the bond down.
+    ok = state.min_links <= carry and (state.min_links < len(ports) or len(ports) == 1)
+    yield Finding(
+        rule="bond.min-links", layer="bond", subject=link.ifname, wanted="needs fewer ports than it has",
+        seen=f"needs {state.min_links}, has {len(ports)}, of which {carry} carry frames", source=NETLINK, ok=ok,
+        hint="" if ok else "the bond is down as soon as fewer ports are up: min_links=1 is enough",
+        shown_by=f"cat /sys/class/net/{link.ifname}/bonding/min_links",
+        fix=() if ok else _option(link, facts, "min_links", "1"),
+    )  # fmt: skip
+
+
+def _option(bond: Link, facts: Facts, name: str, value: str) -> tuple[str, ...]:
+    """Return the commands that set an option now and for each boot to come, without a cut."""
+    uuid = _profile(bond, facts)
+    now = f"echo {value} | sudo tee /sys/class/net/{bond.ifname}/bonding/{name}"
+    stored = f"sudo nmcli connection modify uuid {uuid} +bond.options {name}={value}"
+    return (now, stored) if uuid else (now,)
+
+
+def fit_mode(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bond.unfit-mode: no bond under guests is in a mode that harms them."""
+    for bond in _bonds(goal, facts):
+        reason = next((why for mode, why in UNFIT.items() if bond.bond and mode.value == bond.bond.mode), "")
+        if reason:
+            yield Finding(
+                rule="bond.unfit-mode", layer="bond", subject=bond.ifname,
+                wanted="802.3ad, active-backup or balance-xor",
+                seen=f"mode {bond.bond.mode if bond.bond else ''}: it {reason}", source=NETLINK, ok=False,
+                hint="host-setup makes the bond anew; --mode active-backup where the switch speaks no LACP",
+                shown_by=f"cat /sys/class/net/{bond.ifname}/bonding/mode",
+            )  # fmt: skip
+
+
+def arp_monitor(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bond.arp-monitor: no bond under a bridge watches its ports by ARP."""
+    for bond in _bonds(goal, facts):
+        interval = bond.bond.arp_interval_ms if bond.bond else 0
+        if interval:
+            uuid = _profile(bond, facts)
+            stored = f"sudo nmcli connection modify uuid {uuid} -bond.options arp_interval -bond.options arp_ip_target"
+            now = f"/sys/class/net/{bond.ifname}/bonding"
+            yield Finding(
+                rule="bond.arp-monitor", layer="bond", subject=bond.ifname, wanted="links watched by miimon",
+                seen=f"ARP every {interval} ms", source=NETLINK, ok=False, shown_by=f"cat {now}/arp_interval",
+                fix=(
+                    f"echo 0 | sudo tee {now}/arp_interval",
+                    f"echo 100 | sudo tee {now}/miimon",
+                    *((stored, f"sudo nmcli connection modify uuid {uuid} +bond.options miimon=100") if uuid else ()),
+                ),
+            )  # fmt: skip
+
+
+def quiet_failover(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bond.quiet-failover: a note on what a failover of active-backup means for guests."""
+    for bond in _bonds(goal, facts):
+        if bond.bond and bond.bond.mode == BondMode.ACTIVE_BACKUP.value:
+            yield Finding(
+                rule="bond.quiet-failover", layer="bond", subject=bond.ifname, wanted="the switch hears of a failover",
+                seen=f"active-backup over {bond.bond.active_port or 'no port'}", source=NETLINK, ok=True,
+                hint="after a failover a silent guest is out of reach until it sends: LACP has no such gap",
+                shown_by=f"cat /sys/class/net/{bond.ifname}/bonding/active_slave",
+            )  # fmt: skip
+
+
+def skewed(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """bond.skewed: a note where one port of several carries nearly all that is sent."""
+    for bond in _bonds(goal, facts):
+        sent = {port.ifname: port.sent_bytes for port in facts.bond_ports if port.bond == bond.ifname}
+        total, most = sum(sent.values()), max(sent, key=lambda name: sent[name], default="")
+        policy = bond.bond.hash_policy if bond.bond else None
+        if policy and len(sent) > 1 and total >= _MUCH and sent[most] >= _SKEWED * total:
+            yield Finding(
+                rule="bond.skewed", layer="bond", subject=bond.ifname, wanted="all ports carry traffic",
+                seen=f"{most} has sent {round(100 * sent[most] / total)} % of {total >> 30} GiB; hash policy {policy}",
+                source=SYSFS, ok=True, shown_by=f"ip -s link show master {bond.ifname}",
+                hint="layer2 puts all that one guest sends to one peer, or to the gateway, on one port; "
+                "layer2+3 spreads by address, layer3+4 by port as well",
+            )  # fmt: skip
+
+
+CHECKS = (fit_mode, arp_monitor, quiet_failover, skewed)
+"""What doctor looks at besides, on any host."""

@@ -1,0 +1,195 @@
+"""Rules about what earlier attempts, other programs and upgrades have left on a host, for doctor alone."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from vmnet.checks.findings import LIBVIRT, NETLINK, NMCLI, SYSFS, Finding
+from vmnet.names import profile_uuid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.facts import Facts, Profile
+    from vmnet.plan.steps import HostGoal
+
+_NM = "org.freedesktop.NetworkManager /org/freedesktop/NetworkManager org.freedesktop.NetworkManager"
+_ROLES = {"bridge": ("bridge",), "bond": ("bond",), "802-3-ethernet": ("port",)}
+_IFCFG = "/network-scripts/ifcfg-"
+_NETWORKD_WAIT = "systemd-networkd-wait-online.service"
+
+
+def open_checkpoint(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """nm.checkpoint: no change of the network waits to be taken back."""
+    if facts.checkpoints:
+        destroy = f"sudo busctl call {_NM} CheckpointDestroy o"
+        yield Finding(
+            rule="nm.checkpoint", layer="NetworkManager", subject="checkpoint", wanted="none open",
+            seen=f"open: {', '.join(facts.checkpoints)}", source=NMCLI, ok=False,
+            hint="where somebody is changing the network right now, leave it to them; else what stands now stays with",
+            shown_by=f"busctl get-property {_NM} Checkpoints",
+            fix=tuple(f"{destroy} {shlex.quote(path)}" for path in facts.checkpoints),
+        )  # fmt: skip
+
+
+def unfinished_run(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """run.unfinished: no run of vmnet waits to be concluded."""
+    for path in facts.boot.worker_units if facts.boot else ():
+        unit = PurePath(path).name
+        yield Finding(
+            rule="run.unfinished", layer="boot", subject=unit, wanted="gone when its run has ended", seen="there",
+            source=path, ok=False, hint="a run that still works needs nothing; one that was cut off is concluded by",
+            shown_by=f"systemctl status {shlex.quote(unit)}", fix=(f"sudo systemctl start {shlex.quote(unit)}",),
+        )  # fmt: skip
+
+
+def left_profiles(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """profile.left-over: no profile that vmnet made for another goal starts by itself."""
+    wanted = {uuid for _, uuid in goal.profiles}
+    # What has ports, or is one, is at work for somebody, though the goal that was handed in is another.
+    at_work = {name for link in facts.links if link.controller for name in (link.ifname, link.controller)}
+    for profile in facts.profiles:
+        if not profile.autoconnect or profile.uuid in wanted or profile.device in at_work:
+            continue
+        if _made_by_vmnet(profile, facts.machine_id):
+            yield Finding(
+                rule="profile.left-over", layer="boot", subject=profile.ifname or profile.name,
+                wanted="no profile of an earlier run starts by itself", seen=f"{profile.name} starts by itself",
+                source=NMCLI, ok=False, hint="it stays, and no longer starts by itself",
+                shown_by=f"nmcli connection show uuid {profile.uuid}",
+                fix=(f"sudo nmcli connection modify uuid {profile.uuid} connection.autoconnect no",),
+            )  # fmt: skip
+
+
+def _made_by_vmnet(profile: Profile, machine_id: str) -> bool:
+    """Its UUID is derived from what it is for: nobody else makes that one."""
+    roles = [f"{role} {profile.ifname}{again}" for role in _ROLES.get(profile.type, ()) for again in ("", " again")]
+    return any(profile.uuid == profile_uuid(machine_id, role) for role in roles)
+
+
+def failed_wait(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """boot.wait-online: no boot waits for a network that does not come."""
+    for unit in facts.boot.failed_waits if facts.boot else ():
+        waiting = [d.ifname for d in facts.devices if d.managed and 30 < d.state < 100]
+        fix: tuple[str, ...] = ()
+        hint = "journalctl -b -u NetworkManager tells what it waited for"
+        if waiting:
+            hint = f"NetworkManager waits for {', '.join(waiting)}: set ipv4.may-fail and ipv6.may-fail to yes"
+        if unit == _NETWORKD_WAIT and facts.nm_version is not None:
+            fix = (f"sudo systemctl disable --now {unit}", f"sudo systemctl reset-failed {unit}")
+            hint = "NetworkManager has a service of its own for that: this one waits for links that networkd never gets"
+        yield Finding(
+            rule="boot.wait-online", layer="boot", subject=unit, wanted="the network is up in time",
+            seen="gave up at this boot", source="systemd", ok=False, hint=hint,
+            shown_by=f"systemctl status {unit}", fix=fix,
+        )  # fmt: skip
+
+
+def same_names(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """profile.names: a note on profiles that share a name."""
+    names = Counter(profile.name for profile in facts.profiles)
+    for name, number in names.items():
+        if number > 1:
+            yield Finding(
+                rule="profile.names", layer="NetworkManager", subject=name, wanted="one profile of a name",
+                seen=f"{number} of them", source=NMCLI, ok=True, shown_by="nmcli -f NAME,UUID,DEVICE connection show",
+                hint="a command that names it changes one of them, which one is chance: name it by its UUID",
+            )  # fmt: skip
+
+
+def held_taps(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """nm.holds-tap: NetworkManager only looks at the taps of domains."""
+    links = {link.ifname: link for link in facts.links}
+    saved = {profile.uuid for profile in facts.profiles if not profile.volatile}
+    held = []
+    for device in facts.devices:
+        link = links.get(device.ifname)
+        if link is None or link.kind != "tun" or link.controller is None:
+            continue
+        if device.managed and not device.external and device.profile not in saved:
+            held.append(device.ifname)
+    if held:
+        yield Finding(
+            rule="nm.holds-tap", layer="NetworkManager", subject="taps", wanted="connected (externally), or unmanaged",
+            seen=f"held by NetworkManager: {', '.join(held)}", source=NMCLI, ok=False,
+            hint="so they are handed back; none leaves its bridge", shown_by="nmcli device status",
+            fix=tuple(f"sudo nmcli device set {shlex.quote(name)} managed no" for name in held),
+        )  # fmt: skip
+
+
+def versions(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """nm.versions: a note where nmcli and the daemon are of different versions."""
+    client, daemon = facts.nmcli_version, facts.nm_version
+    if client and daemon and re.match(r"[\d.]*", daemon)[0] != client:  # type: ignore[index]
+        yield Finding(
+            rule="nm.versions", layer="NetworkManager", subject="host", wanted="nmcli and daemon of one version",
+            seen=f"nmcli {client}, daemon {daemon}", source=NMCLI, ok=True, shown_by="nmcli --version; nmcli general",
+            hint="an upgrade has not reached the running daemon: a reboot at a time of your choice brings it",
+        )  # fmt: skip
+
+
+def ifcfg_files(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """profile.ifcfg: no profile that the bridge rests on is an ifcfg file."""
+    wanted = {uuid for _, uuid in goal.profiles}
+    for profile in facts.profiles:
+        if profile.uuid in wanted and _IFCFG in profile.filename:
+            yield Finding(
+                rule="profile.ifcfg", layer="boot", subject=profile.ifname or profile.name, wanted="a keyfile",
+                seen=profile.filename, source=NMCLI, ok=False, shown_by="nmcli -f NAME,FILENAME connection show",
+                fix=(f"sudo nmcli connection migrate {profile.uuid}",),
+            )  # fmt: skip
+
+
+def teams(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """link.team: no bridge rests on a team."""
+    for link in facts.links:
+        if link.kind == "team" and link.controller is not None:
+            yield Finding(
+                rule="link.team", layer="bond", subject=link.ifname, wanted="a bond", source=NETLINK, ok=False,
+                seen=f"a team under {link.controller}", shown_by=f"ip -d link show {link.ifname}",
+                hint="newer releases have no teams: build a bond beside it with vmnet host-setup --bond NAME",
+            )  # fmt: skip
+
+
+def wireless(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """nic.wireless: no bridge with guests leads out by Wi-Fi."""
+    below = {link.ifname for link in facts.carriers(goal.bridge)} | set(goal.nics)
+    for link in facts.links:
+        if link.wireless and link.ifname in below:
+            yield Finding(
+                rule="nic.wireless", layer="NIC", subject=link.ifname, wanted="a wired NIC", seen="Wi-Fi", source=SYSFS,
+                ok=False, hint="an access point drops frames from MACs other than its own: use a wired NIC, or leave "
+                "the guests behind NAT", shown_by=f"ls -d /sys/class/net/{link.ifname}/phy80211",
+            )  # fmt: skip
+
+
+def direct_on_port(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """nic.direct: no domain holds a NIC by macvtap that the bridge needs."""
+    parents = {link.parent for link in facts.links if link.kind in ("macvtap", "macvlan", "ipvlan")}
+    for name in (*goal.nics, *((goal.bond,) if goal.bond else ())):
+        link = facts.link(name)
+        if link is None or link.controller is not None or name not in parents:
+            continue
+        above = [other.ifname for other in facts.links if other.parent == name]
+        owners = {i.target: d.name for d in facts.domains for i in d.running if i.target}
+        told = ", ".join(f"{a} of domain {owners[a]}" if a in owners else a for a in above)
+        yield Finding(
+            rule="nic.direct", layer="NIC", subject=name, wanted="free to be a port", seen=f"held by {told}",
+            source=LIBVIRT if set(above) & set(owners) else NETLINK, ok=False,
+            hint="the kernel gives a NIC to one of both: vmnet attach-domain DOMAIN moves a domain onto the bridge",
+            shown_by=f"ip -d link show type macvtap; ip -d link show {name}",
+            fix=() if set(above) & set(owners) else (
+                *(f"sudo ip link delete {shlex.quote(a)}" for a in above),
+                *(f"sudo nmcli connection up uuid {uuid}" for ifname, uuid in goal.profiles if ifname == name),
+            ),
+        )  # fmt: skip
+
+
+CHECKS = (
+    open_checkpoint, unfinished_run, left_profiles, failed_wait, same_names, held_taps, versions, ifcfg_files, teams,
+    wireless, direct_on_port,
+)  # fmt: skip

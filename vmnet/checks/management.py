@@ -1,0 +1,77 @@
+"""Rules about the management link: as it was when the recorded run was planned, and alone in starting at boot."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from vmnet.checks.findings import NETLINK, NMCLI, Finding
+from vmnet.facts.proof import NM_VERSION, PROFILE, record_of
+from vmnet.plan.profiles import competes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.facts import Facts
+    from vmnet.plan.steps import HostGoal
+
+_BOUND_TO_CHANGE = ("index", "carrier changes")
+"""What a reboot or a pulled cable changes, and no program did."""
+_LEASED = ("addresses", "routes", "rules")
+"""What a DHCP server may change."""
+
+
+def unchanged(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """management.unchanged: the management link is as it was when the run was planned."""
+    if goal.management is None or not (goal.management_was or not facts.root):
+        return
+    changed = _changed(goal, facts)
+    seen = "; ".join(changed) or "as it was"
+    if not goal.management_was:
+        seen = "not compared: the record of the run is for root alone"
+    yield Finding(
+        rule="management.unchanged", layer="management", subject=goal.management, wanted="as before the recorded run",
+        seen=seen, source=NETLINK, ok=not changed,
+        hint="journalctl -u NetworkManager may say who changed it; what is right, change back by hand: "
+        "vmnet never touches this link" if changed else "",
+        shown_by=f"nmcli device show {shlex.quote(goal.management)}",
+    )  # fmt: skip
+
+
+def _changed(goal: HostGoal, facts: Facts) -> list[str]:
+    was, now = dict(goal.management_was), dict(record_of(goal.management or "", facts))
+    passed = set(_BOUND_TO_CHANGE)
+    profile = facts.active_profile(goal.management or "")
+    if profile is not None and profile.get("ipv4.method") == "auto":
+        passed |= set(_LEASED)
+    # Another version of nmcli writes values in other ways.
+    upgraded = was.pop(NM_VERSION, "") != now.pop(NM_VERSION, "")
+    keys = [key for key in was if key not in passed and not (upgraded and key.startswith(PROFILE))]
+    # Which profile it is has been said by then.
+    same_profile = was.get("active profile") == now.get("active profile")
+    keys = [key for key in keys if same_profile or not key.startswith(PROFILE)]
+    return [f"{key} was {was[key]} and is {now.get(key, 'none')}" for key in keys if was[key] != now.get(key)]
+
+
+def alone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """management.alone: one profile starts by itself on the management link."""
+    link = facts.link(goal.management)
+    active = facts.active_profile(goal.management) if goal.management else None
+    if link is None or active is None:
+        return
+    rivals = [
+        p for p in facts.profiles
+        if p.uuid != active.uuid and p.autoconnect and p.device in (None, link.ifname)
+        and competes(p, (link,), (link.ifname,))
+    ]  # fmt: skip
+    if rivals:
+        yield Finding(
+            rule="management.alone", layer="management", subject=link.ifname, wanted=f"{active.name} alone",
+            seen=", ".join([active.name, *(rival.name for rival in rivals)]), source=NMCLI, ok=False,
+            hint="nothing is deleted: the others stay, and no longer start by themselves",
+            shown_by="nmcli -f NAME,UUID,AUTOCONNECT,AUTOCONNECT-PRIORITY,DEVICE connection show",
+            fix=tuple(f"sudo nmcli connection modify uuid {rival.uuid} connection.autoconnect no" for rival in rivals),
+        )  # fmt: skip
+
+
+CHECKS = (alone,)

@@ -1,0 +1,53 @@
+"""The ports of bonds, from /proc/net/bonding: the partner's key and MAC of each port stand nowhere else on older
+kernels, and root alone may see them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmnet.facts import BondPort
+from vmnet.host import sysfs
+from vmnet.names import Mac
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vmnet.facts import Link
+
+BONDS = Path("/proc/net/bonding")
+_PORT = "Slave Interface"
+_PARTNER = "details partner lacp pdu"
+
+
+def read_bond_ports(links: Iterable[Link]) -> tuple[BondPort, ...]:
+    """Return the ports of all bonds among `links`; one file each is read."""
+    bonds = [link.ifname for link in links if link.kind == "bond"]
+    return tuple(port for bond in bonds for port in parse_bond(bond, sysfs.read_text(BONDS / bond) or "", sysfs.NET))
+
+
+def parse_bond(bond: str, text: str, net: Path) -> Iterator[BondPort]:
+    """Yield the ports of a bond from the kernel's text about it.
+
+    Args:
+        net: /sys/class/net, for the counters.
+    """
+    for block in text.split(f"{_PORT}: ")[1:]:
+        ifname, _, rest = block.partition("\n")
+        before, _, after = rest.partition(_PARTNER)
+        told, partner = _pairs(before), _pairs(after)
+        key = partner.get("oper key", "")
+        yield BondPort(
+            ifname=ifname.strip(),
+            bond=bond,
+            link_failures=int(told.get("Link Failure Count") or 0),
+            partner_mac=Mac(partner["system mac address"]) if "system mac address" in partner else None,
+            partner_key=int(key) if key.isdecimal() else None,
+            churned="churned" in (told.get("Actor Churn State"), told.get("Partner Churn State")),
+            sent_bytes=sysfs.read_int(net / ifname.strip() / "statistics/tx_bytes") or 0,
+        )
+
+
+def _pairs(text: str) -> dict[str, str]:
+    lines = (line.strip().partition(":") for line in text.splitlines())
+    return {name: value.strip() for name, _, value in lines}
