@@ -145,8 +145,10 @@ SWITCH = "/usr/local/lib/lab/switch"
 LACP = (
     Fault(
         rule="lacp.same-partner", subject="bond0", seen="in key 521 of 52:54:00:bb:00:ff", also=OUT_OF_GROUP,
-        inject=f"{SWITCH} individual; ip -n switch link set two down\n"
-        "ip -n switch link set two type bond ad_user_port_key 8; ip -n switch link set two up",
+        # A port takes its key when it joins.
+        inject=f"{SWITCH} individual; ip -n switch link set two down; ip -n switch link set sw2 down nomaster\n"
+        "ip -n switch link set two type bond ad_user_port_key 8; ip -n switch link set sw2 master two\n"
+        "ip -n switch link set two up",
         heal=f"{SWITCH} lag",
     ),
     Fault(
