@@ -45,6 +45,10 @@ def test_pains_of_rules_are_known() -> None:
     assert {pain for rule in RULES.values() for pain in rule.pains} <= set(range(1, 87))
 
 
+def test_all_pains_are_accounted_for() -> None:
+    assert list(read_pains()) == list(range(1, 87))
+
+
 @pytest.mark.parametrize("pain", read_pains().values(), ids=read_pains())
 def test_a_pain_is_answered_or_the_reason_said(pain: object) -> None:
     number, prevented, test, reason = (getattr(pain, name) for name in ("number", "prevented_by", "test", "reason"))
