@@ -37,11 +37,11 @@ def commands() -> list[list[str]]:
 def test_the_commands_of_the_readme(lab: Lab) -> None:
     written = commands()
     assert [words[0] for words in written] == [
-        "host-setup", "host-setup", "host-setup", "attach-domain", "migrate-from-virbr0", "verify", "runs",
-        "undo",
+        "host-setup", "host-setup", "host-setup", "attach-domain", "migrate-from-virbr0", "status", "verify", "doctor",
+        "runs", "undo",
     ]  # fmt: skip
     for words in written:
-        yes = [] if words[0] in ("verify", "runs") or "--plan" in words else ["--yes"]
+        yes = [] if words[0] in ("status", "verify", "doctor", "runs") or "--plan" in words else ["--yes"]
         lab.vmnet(*words, *yes, timeout=300)
 
 
