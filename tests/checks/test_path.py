@@ -11,7 +11,8 @@ from tests import facts_samples as samples
 from vmnet.checks.doctor import diagnose
 from vmnet.checks.hops import HopState, Path
 from vmnet.checks.path import lan_bridge, walk
-from vmnet.facts import Boot, DomainState, Facts, Interface, LanAnswer, Source, Surroundings, TapFilter
+from vmnet.facts import Boot, BridgeState, DomainState, Facts, Interface, LanAnswer, Source, Surroundings, TapFilter
+from vmnet.facts.fabric import Fabric, PortFlags, PortVlans
 from vmnet.names import Mac
 
 GOOD = replace(samples.end_state(), surroundings=Surroundings(), boot=Boot())
@@ -85,6 +86,32 @@ def test_the_first_hop_in_trouble(facts: Facts, place: str, rule: str) -> None:
     assert broken is not None
     assert broken.place == place
     assert [t.rule.id for t in broken.troubles][:1] == [rule] if rule else broken.hint or broken.seen
+
+
+def sorting(*vlans: int) -> Facts:
+    """A bridge that sorts by VLAN, and those of vnet0."""
+    bridge = BridgeState(stp=False, forward_delay_cs=1500, multicast_snooping=True, vlan_filtering=True)
+    entry = PortVlans(port="vnet0", vlans=vlans, untagged=vlans[0] if vlans else None)
+    facts = samples.with_link(GOOD, "br0", bridge=bridge)
+    return replace(facts, fabric=Fabric(vlans=(entry, PortVlans(port="bond0", vlans=(1,), untagged=1))))
+
+
+def test_vlans_of_the_tap() -> None:
+    def hop(facts: Facts) -> tuple[HopState, str]:
+        (found,) = (hop for hop in way(facts).hops if hop.place == "VLAN")
+        return found.state, found.seen
+
+    assert hop(GOOD)[0] is HopState.OK
+    assert hop(sorting(1)) == (HopState.OK, "1; untagged 1")
+    assert hop(sorting())[0] is HopState.TROUBLE
+    assert hop(replace(sorting(1), fabric=None))[0] is HopState.UNKNOWN
+
+
+def test_what_other_rules_find_of_a_link_shows_at_its_hop() -> None:
+    hairpin = replace(GOOD, fabric=Fabric(flags=(PortFlags(port="bond0", on=("hairpin",)),)))
+    broken = way(hairpin).broken
+    assert broken is not None
+    assert (broken.place, [t.rule.id for t in broken.troubles]) == ("uplink", ["bridge.hairpin-uplink"])
 
 
 def test_one_of_two_cables_may_be_out() -> None:

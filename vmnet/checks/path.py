@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.checks.doctor import Trouble
-    from vmnet.facts import Domain, Facts, Interface, Link
+    from vmnet.facts import BridgeState, Domain, Facts, Interface, Link
 
 TAP_RULES = ("domain.tap-down",)
 PORT_RULES = ("domain.tap",)
@@ -66,7 +66,7 @@ def _hops(domain: Domain, interface: Interface, ground: Ground) -> Iterator[Hop]
         name,
         f"{interface.model or 'no model'}, link {'up' if interface.link_up else 'down'}",
         ok=interface.link_up,
-        scope=Scope(layers=("domain",), without=(*TAP_RULES, *PORT_RULES)),
+        scope=Scope(layers=("domain",), about=(interface.mac or "",), without=(*TAP_RULES, *PORT_RULES)),
     )
     if interface.source.network is not None:
         yield _network(interface.source.network, ground)
@@ -138,11 +138,7 @@ def _tap(name: str, target: str | None, link: Link | None, bridge: str | None, g
     over = ground.facts.link(link.controller)
     state = over.bridge if over is not None else None
     if state is not None:
-        sorts = state.vlan_filtering
-        seen = f"{over.ifname if over else ''} sorts by VLAN: bridge vlan show dev {tap}" if sorts else "none"
-        yield ground.hop(
-            "VLAN", tap, seen, ok=None if sorts else True, scope=Scope(about=(name,), rules=_vlan_rules(ground))
-        )
+        yield _vlan(name, tap, state, ground)
         port = link.bridge_port_state
         # The ports of a bridge that is down are disabled: that is the bridge's own hop.
         known = None if port is None or over is None or not over.admin_up else port == "forwarding"
@@ -153,6 +149,17 @@ def _tap(name: str, target: str | None, link: Link | None, bridge: str | None, g
             ok=known,
             scope=Scope(about=(name,), layers=("bridge",), without=_vlan_rules(ground)),
         )
+
+
+def _vlan(name: str, tap: str, bridge: BridgeState, ground: Ground) -> Hop:
+    scope = Scope(about=(name,), rules=_vlan_rules(ground))
+    if not bridge.vlan_filtering:
+        return ground.hop("VLAN", tap, "the bridge does not sort by VLAN", ok=True, scope=scope)
+    vlans = ground.facts.fabric.vlans_of(tap) if ground.facts.fabric else None
+    if vlans is None:
+        return ground.hop("VLAN", tap, f"the bridge sorts: bridge vlan show dev {tap}", ok=None, scope=scope)
+    listed = ", ".join(map(str, vlans.vlans)) or "none"
+    return ground.hop("VLAN", tap, f"{listed}; untagged {vlans.untagged or 'none'}", ok=bool(vlans.vlans), scope=scope)
 
 
 def _vlan_rules(ground: Ground) -> tuple[str, ...]:

@@ -39,7 +39,9 @@ def below_bridge(bridge: str, ground: Ground) -> Iterator[Hop]:
     for port in ports:
         state = port.bridge_port_state or "state not known"
         forwards = None if port.bridge_port_state is None else port.bridge_port_state == "forwarding"
-        yield ground.hop("uplink", port.ifname, state, ok=forwards, scope=Scope(rules=_UPLINK_RULES, about=(bridge,)))
+        own = (t.rule.id for t in ground.troubles if t.rule.layer == "bridge" and t.finding.subject == port.ifname)
+        scope = Scope(rules=(*_UPLINK_RULES, *own), about=(bridge,))
+        yield ground.hop("uplink", port.ifname, state, ok=forwards, scope=scope)
         yield from _carriers(port.ifname, ground)
     yield _gateway(bridge, ground)
 
