@@ -33,15 +33,21 @@ def vlan_on_bond_port(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         if port is None or bond is None or bond.bond is None or link.ifname in goal.vlans:
             continue
         parent = bond.controller or bond.ifname
-        profile = facts.active_profile(link.ifname)
-        again = (shlex.join(("sudo", "nmcli", "connection", "up", profile.uuid)),) if profile else ()
+        stored = modify(link.ifname, facts, "vlan.parent", parent)
         yield Finding(
             rule="nic.vlan-on-port", layer="NIC", subject=link.ifname, wanted=f"on {parent}",
             seen=f"on {port.ifname}, a port of {bond.ifname}", source=NETLINK, ok=False,
             shown_by=f"ip -d link show {shlex.quote(link.ifname)}",
-            fix=(*modify(link.ifname, facts, "vlan.parent", parent), *again),
-            hint="" if profile else f"make it anew on {parent}: whoever made it knows its addresses",
+            fix=(*stored, *(_up_again(link.ifname, facts) if stored else ())),
+            hint="" if stored else f"make it anew on {parent}: whoever made it knows its addresses",
         )  # fmt: skip
+
+
+def _up_again(ifname: str, facts: Facts) -> Iterator[str]:
+    """NetworkManager makes a VLAN on another parent only once the old one is gone."""
+    profile = facts.active_profile(ifname)
+    if profile is not None:
+        yield f"sudo nmcli connection down {profile.uuid} && sudo nmcli connection up {profile.uuid}"
 
 
 def tap_vlans(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
