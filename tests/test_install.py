@@ -25,6 +25,7 @@ print([address for address in read_addresses() if address.ifname == "lo"])
 print(len(read_routes()) >= 0)
 """
 NEWEST = ("click", "lxml", "pyroute2", "rich")
+TESTS_USE = ("pytest", "hypothesis", "jsonschema", "junitparser", "prometheus-client")
 
 # `vmnet --help` may take 60 ms of Python beyond the interpreter's own start. On a slower machine it may take as
 # much more as `import click` takes more than it took where the limit was set.
@@ -97,7 +98,7 @@ def test_newest_libraries(tmp_path: Path) -> None:
     """
     run([DEBIAN_PYTHON, "-m", "venv", "--system-site-packages", tmp_path / "venv"], tmp_path)
     python = tmp_path / "venv/bin/python"
-    run([python, "-m", "pip", "install", "--upgrade", *NEWEST, "pytest", "hypothesis"], tmp_path)
+    run([python, "-m", "pip", "install", "--upgrade", *NEWEST, *TESTS_USE], tmp_path)
     options = ("-p", "no:cacheprovider", "-m", "not lab and not process", "--ignore=tests/test_architecture.py")
     run([python, "-m", "pytest", *options], ROOT)
     assert run([python, "-c", LOOPBACK], ROOT) == run([sys.executable, "-c", LOOPBACK], ROOT)

@@ -5,7 +5,7 @@ Secrets are in what is returned; `vmnet.redact` removes them.
 
 from __future__ import annotations
 
-import platform
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -92,13 +92,15 @@ def read_versions(vmnet: str, network_manager: str | None, libvirt: str | None) 
     """Return the versions of all that matters."""
     release = sysfs.read_text(OS_RELEASE) or ""
     system = dict(line.split("=", 1) for line in release.splitlines() if "=" in line)
+    # Not platform.uname(), which starts a process for a word that nobody asked for.
+    kernel = os.uname()
     versions = {
         "vmnet": vmnet,
         "Python": sys.version.split()[0],
-        "kernel": f"{platform.release()} {platform.machine()} ({platform.version()})",
+        "kernel": f"{kernel.release} {kernel.machine} ({kernel.version})",
         "NetworkManager": network_manager or "none that answers",
         "libvirt": libvirt or "none that answers",
-        "distribution": system.get("PRETTY_NAME", platform.platform()).strip('"'),
+        "distribution": system.get("PRETTY_NAME", kernel.sysname).strip('"'),
     }
     text = "".join(f"{name}: {version}\n" for name, version in versions.items())
     return Evidence(name="versions.txt", how="asked of each, the distribution from /etc/os-release", text=text)
