@@ -82,7 +82,7 @@ BOOT = (
         inject="nmcli connection modify bond0 802-3-ethernet.cloned-mac-address ''",
     ),
     Fault(
-        rule="profile.saved", subject="p4p1", seen="does not start", also=frozenset({"profile.alone"}),
+        rule="profile.saved", subject="p4p1", seen="does not start",
         inject="nmcli connection modify p4p1 connection.autoconnect no",
     ),
     Fault(

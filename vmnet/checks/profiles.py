@@ -91,7 +91,7 @@ def profile_saved(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 def profile_alone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
-    """profile.alone: exactly one profile starts by itself on each NIC, so that a boot ends where we are now."""
+    """profile.alone: no profile but its own starts by itself on a NIC, so that a boot ends where we are now."""
     wanted = dict(_known(goal, facts))
     for nic in goal.nics:
         link, uuid = facts.link(nic), wanted.get(nic)
@@ -100,13 +100,12 @@ def profile_alone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         rivals = [
             p for p in facts.profiles if p.uuid != uuid and _rival(p, goal, facts) and competes(p, (link,), (nic,))
         ]
-        own = facts.profile(uuid)
-        names = [*([own.name] if own and own.autoconnect else []), *(rival.name for rival in rivals)]
-        ok = not rivals and len(names) == 1
+        seen = ", ".join(rival.name for rival in rivals)
         yield Finding(
-            rule="profile.alone", layer="NIC", subject=nic, wanted="one profile that starts by itself",
-            seen=", ".join(names) or "none", source=NMCLI, ok=ok,
-            hint="" if ok else "sudo vmnet host-setup sets the others aside and keeps them",
+            rule="profile.alone", layer="NIC", subject=nic, wanted="no other profile starts by itself",
+            seen=f"{seen} {'start' if len(rivals) > 1 else 'starts'} by itself" if rivals else "no other",
+            source=NMCLI, ok=not rivals,
+            hint="sudo vmnet host-setup sets the others aside and keeps them" if rivals else "",
             shown_by="nmcli -f NAME,UUID,AUTOCONNECT,AUTOCONNECT-PRIORITY,DEVICE connection show",
             fix=tuple(f"sudo nmcli connection modify uuid {rival.uuid} connection.autoconnect no" for rival in rivals),
         )  # fmt: skip
