@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from ipaddress import ip_address, ip_interface
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import TYPE_CHECKING
 
 import pytest
@@ -251,6 +251,13 @@ def test_what_of_the_management_link_has_changed_is_named() -> None:
 def test_a_reboot_a_new_lease_and_an_upgrade_are_nobodys_doing() -> None:
     assert management(samples.with_link(GOOD, "p2p1", ifindex=17, carrier_changes=9)) == ""
     assert management(replace(samples.with_setting(GOOD, "p2p1", ipv4__may_fail="1"), nm_version="1.52.1")) == ""
+    route = Route(destination=ip_network("198.51.100.0/24"), gateway=None, ifname="p2p1", metric=101)
+    counted = (
+        replace(GOOD, routes=(*GOOD.routes, route)),
+        replace(GOOD, routes=(*GOOD.routes, replace(route, metric=100))),
+    )
+    assert management(*counted) == ""
+    assert "routes was none and is 198.51.100.0/24 via link" in management(counted[0])
     by_dhcp = samples.with_setting(GOOD, "p2p1", ipv4__method="auto")
     assert management(samples.with_address(by_dhcp, "p2p1", "198.51.100.9/24"), by_dhcp) == ""
 

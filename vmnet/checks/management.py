@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,8 @@ def _changed(goal: HostGoal, facts: Facts) -> list[str]:
     profile = facts.active_profile(goal.management or "")
     if profile is not None and profile.get("ipv4.method") == "auto":
         passed |= set(_LEASED)
+    for record in (was, now):
+        record |= {key: _without_metrics(routes) for key, routes in record.items() if key == "routes"}
     # Another version of nmcli writes values in other ways.
     upgraded = was.pop(NM_VERSION, "") != now.pop(NM_VERSION, "")
     keys = [key for key in was if key not in passed and not (upgraded and key.startswith(PROFILE))]
@@ -51,6 +54,12 @@ def _changed(goal: HostGoal, facts: Facts) -> list[str]:
     same_profile = was.get("active profile") == now.get("active profile")
     keys = [key for key in keys if same_profile or not key.startswith(PROFILE)]
     return [f"{key} was {was[key]} and is {now.get(key, 'none')}" for key in keys if was[key] != now.get(key)]
+
+
+def _without_metrics(routes: str) -> str:
+    """NetworkManager counts metrics up in the order in which links come up, which a boot changes; one that is wanted
+    stands in the profile, which is compared, too."""
+    return ", ".join(sorted(re.sub(r" metric \d+$", "", route) for route in routes.split(", ")))
 
 
 def alone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
