@@ -57,7 +57,7 @@ NETWORKS = (
     Fault(
         rule="network.no-bridge",
         subject="lab",
-        inject="ip link add br7 type bridge\n"
+        inject="ip link add br7 address 52:54:00:bb:00:70 type bridge\n"
         + network("lab", "br7", "<forward mode='bridge'/>")
         + "virsh -q net-start lab; virsh -q net-autostart lab\n",
         seen="br7: down",
@@ -77,7 +77,7 @@ NETWORKS = (
     Fault(
         rule="network.bridge-taken",
         subject="taken",
-        inject="ip link add br8 type bridge\n"
+        inject="ip link add br8 address 52:54:00:bb:00:80 type bridge\n"
         + network("taken", "br8", "<forward mode='nat'/><ip address='192.168.77.1' netmask='255.255.255.0'/>")
         + "virsh -q net-autostart taken",
         seen="on br8",
@@ -93,7 +93,7 @@ NETWORKS = (
         subject="lab",
         inject="ip link del br7",
         seen="br7: not there",
-        heal="ip link add br7 type bridge; ip link set br7 up",
+        heal="ip link add br7 address 52:54:00:bb:00:70 type bridge; ip link set br7 up",
     ),
     Fault(
         rule="network.still-named",
