@@ -96,10 +96,6 @@ BOOT = (
     Fault(rule="profile.left-over", subject="br7", inject=earlier_run),
     Fault(rule="nm.checkpoint", seen="Checkpoint", inject=f"busctl call {NM} CheckpointCreate aouu 0 600 0"),
     Fault(
-        rule="nm.holds-tap", seen="vnet0",
-        inject="nmcli device set vnet0 managed no; sleep 1; nmcli device set vnet0 managed yes",
-    ),
-    Fault(
         rule="management.alone", subject="p2p1", seen="other",
         inject="nmcli connection add type ethernet ifname p2p1 con-name other ipv4.method auto",
     ),
