@@ -165,7 +165,8 @@ def test_this_machine_with_libvirts_own_test_driver(tmp_path: Path) -> None:
     assert bundle.size_bytes == file.stat().st_size
     assert file.stat().st_mode & 0o7777 == 0o600
     assert "vmnet: 1.2.3\n" in found["versions.txt"]
-    assert "LOOPBACK" in found["commands/ip-link.txt"]
+    # A machine without iproute2 says so.
+    assert "LOOPBACK" in found.get("commands/ip-link.txt", "") or "commands/ip-link.txt: " in found["not-read.txt"]
     for name in ("facts.json", "verify.json", "doctor.json"):
         schemas.check_text(found[name])
     for item in bundle.unread:
