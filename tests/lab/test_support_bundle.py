@@ -15,6 +15,8 @@ from tests.schemas import check
 if TYPE_CHECKING:
     from .machine import Lab
 
+pytestmark = pytest.mark.turns
+
 FILE, NOBODYS = "/root/host one.tar.gz", "/tmp/nobody.tar.gz"
 SECRETS = {
     "psk": "correct horse battery",
