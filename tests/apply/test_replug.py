@@ -10,13 +10,14 @@ from tests.apply.libvirt_runs import UUID, WANTED, document, execute, facts_of, 
 from tests.fake_domain import FakeDomain, FakeError
 from tests.fake_libvirt import FakeConnection
 from vmnet.apply.execute_libvirt import execute_libvirt
+from vmnet.documents.domains import parse_domain_interfaces
 from vmnet.documents.text import canonical
 from vmnet.errors import HypervisorError, LinkError
 from vmnet.facts import Source
 from vmnet.host.hypervisor import Hypervisor
 from vmnet.host.libvirt_calls import Code
 from vmnet.plan.attach_domain import plan_attach_domain
-from vmnet.plan.steps import Plan
+from vmnet.plan.steps import Plan, RemoveInterface
 from vmnet.spec import AttachSpec
 
 USER = nic().replace("<source network='default'/>", "").replace("type='network'", "type='user'")
@@ -72,3 +73,18 @@ def test_a_guest_that_does_not_let_go(libvirt: FakeConnection, monkeypatch: pyte
         execute_libvirt(steps_of(plan.planned)[-1], Hypervisor(connection=libvirt), taps=taps)
     assert sum(slept) == pytest.approx(20)
     assert sources(own.live) == [OWN]
+
+
+def test_a_guest_that_does_not_let_go_of_what_was_added(
+    libvirt: FakeConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = domain(libvirt)
+    monkeypatch.setattr(FakeDomain, "detachDeviceFlags", lambda *_: 0)
+    slept: list[float] = []
+    taps = replace(libvirt.kernel.taps(), sleep=slept.append)
+    mac = parse_domain_interfaces(own.live)[0].mac
+    assert mac is not None
+    step = RemoveInterface(domain="own", domain_uuid=UUID, mac=mac, scopes=("persistent", "running"))
+    with pytest.raises(LinkError, match="does not let go"):
+        execute_libvirt(step, Hypervisor(connection=libvirt), undoing=True, taps=taps)
+    assert sum(slept) == pytest.approx(20)

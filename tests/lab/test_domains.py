@@ -115,11 +115,25 @@ def test_one_of_two_interfaces_keeps_filter_and_boot_order(chamber: Chamber) -> 
 
 def test_a_new_interface_comes_and_goes(chamber: Chamber) -> None:
     define(chamber, "one", nic(1))
-    start(chamber, "one", leases=False)
+    start(chamber, "one")
     before = documents(chamber, "one")
     chamber.vmnet("attach-domain", "one", "--add", "--yes")
     assert taps(chamber, "one") == ["virbr0", "br0"]
     assert documents(chamber, "one")["persistent"].count("<interface ") == 2
+    chamber.vmnet("undo", "--yes")
+    assert documents(chamber, "one") == before
+
+
+def test_a_new_interface_that_the_guest_does_not_let_go(chamber: Chamber) -> None:
+    define(chamber, "one", nic(1))
+    start(chamber, "one")
+    before = documents(chamber, "one")
+    chamber.vmnet("attach-domain", "one", "--add", "--yes")
+    chamber.run(["virsh", "suspend", "one"])
+    refused = chamber.vmnet("undo", "--yes", check=False)
+    assert refused.returncode != 0
+    assert "the guest of one does not let go of" in refused.stderr
+    chamber.run(["virsh", "resume", "one"])
     chamber.vmnet("undo", "--yes")
     assert documents(chamber, "one") == before
 

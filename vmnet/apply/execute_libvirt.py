@@ -19,6 +19,7 @@ from vmnet.apply.move_interfaces import (
     learn_again,
     move_persistent,
     move_running,
+    wait_released,
 )
 from vmnet.documents.domains import find_interface, rewrite_sources
 from vmnet.errors import Conflict, HypervisorError
@@ -98,7 +99,7 @@ def _execute(step: LibvirtStep, hypervisor: Hypervisor, taps: Taps) -> None:  # 
         case AddInterface():
             _add(step, hypervisor)
         case RemoveInterface():
-            _remove(step, hypervisor)
+            _remove(step, hypervisor, taps)
         case BounceLinks():
             bounce_links(step, hypervisor, taps)
         case RaiseLinks(links=links):
@@ -164,9 +165,12 @@ def _add(step: AddInterface, hypervisor: Hypervisor) -> None:
         element = added.document if added and scope == PERSISTENT else element
 
 
-def _remove(step: RemoveInterface, hypervisor: Hypervisor) -> None:
+def _remove(step: RemoveInterface, hypervisor: Hypervisor, taps: Taps) -> None:
     for scope in step.scopes:
         document = hypervisor.read_document(step.domain_uuid, scope)
         interface = find_interface(document, step.mac, None) if document else None
-        if interface is not None:
-            hypervisor.detach_interface(step.domain_uuid, scope, interface.document)
+        if interface is None:
+            continue
+        hypervisor.detach_interface(step.domain_uuid, scope, interface.document)
+        if scope == RUNNING:
+            wait_released(step, None, hypervisor, taps)

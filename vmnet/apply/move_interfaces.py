@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from vmnet.facts import Interface
     from vmnet.host.hypervisor import Hypervisor
-    from vmnet.plan.steps import LearnAgain, MoveInterface
+    from vmnet.plan.steps import LearnAgain, MoveInterface, RemoveInterface
 
 RELEASE_S = 20.0
 RELEASE_POLL_S = 0.2
@@ -130,19 +130,26 @@ def _replug(step: MoveInterface, hypervisor: Hypervisor, taps: Taps) -> None:
         if interface is None or interface.source == step.wanted:
             return
         hypervisor.detach_interface(step.domain_uuid, RUNNING, interface.document)
-        _wait_released(step, hypervisor, taps)
+        wait_released(step, step.address, hypervisor, taps)
     hypervisor.attach_interface(step.domain_uuid, RUNNING, step.after)
 
 
-def _wait_released(step: MoveInterface, hypervisor: Hypervisor, taps: Taps) -> None:
+def wait_released(
+    step: MoveInterface | RemoveInterface, address: str | None, hypervisor: Hypervisor, taps: Taps
+) -> None:
+    """Wait until the guest has let go of an interface that was taken out: libvirt returns before that.
+
+    Raises:
+        LinkError: it has not within `RELEASE_S` seconds.
+    """
     for _ in range(int(RELEASE_S / RELEASE_POLL_S)):
         document = hypervisor.read_document(step.domain_uuid, RUNNING)
-        if document is None or find_interface(document, step.mac, step.address) is None:
+        if document is None or find_interface(document, step.mac, address) is None:
             return
         taps.sleep(RELEASE_POLL_S)
     raise LinkError(
         f"the guest of {step.domain} does not let go of {step.mac} (waited {RELEASE_S:.0f} s)",
-        "its system must know how to unplug a device; should it let go later, it has the interface again when it is "
+        "its system must be up and know how to unplug a device; should it let go later, it is as stored when it is "
         "next started",
     )
 
