@@ -224,6 +224,27 @@ def test_hooks_and_rules_that_name_the_old_network_are_told_of(chamber: Chamber)
     assert "LIBVIRT" not in said
 
 
+# Idle for longer than libvirtd waits for answers to its pings (30 s), then before a daemon that hangs.
+HANGS = """
+import os, signal, sys, time
+from vmnet.host.hypervisor import Hypervisor
+hypervisor = Hypervisor("qemu:///system", read_only=False)
+time.sleep(32)
+print(hypervisor.version, flush=True)
+os.kill(int(sys.argv[1]), signal.SIGSTOP)
+hypervisor.version
+"""
+
+
+def test_libvirtd_that_hangs_is_given_up_and_a_pause_is_none(chamber: Chamber) -> None:
+    try:
+        hung = chamber.run(f"PYTHONPATH=/checkout python3 - $(pidof libvirtd) <<'END'\n{HANGS}\nEND", check=False)
+    finally:
+        chamber.run("kill -CONT $(pidof libvirtd)")
+    assert hung.stdout.strip()
+    assert "connection closed due to keepalive timeout" in hung.stderr
+
+
 def test_a_hypervisor_that_is_another_machine(chamber: Chamber) -> None:
     """By TCP, libvirt might be anywhere: nothing of this host's links may be taken for its own."""
     define(chamber, "a", nic(1))

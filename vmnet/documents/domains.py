@@ -44,6 +44,8 @@ def _interfaces(root: _Element) -> Iterator[_Element]:
 
 def agent_connected(xml: str) -> bool:
     """Return whether a running domain's document says that its guest agent is connected."""
+    if _AGENT_CHANNEL not in xml:
+        return False
     root = parse_document(xml)
     targets = root.iterfind("devices/channel/target")
     return any(t.get("name") == _AGENT_CHANNEL and t.get("state") == "connected" for t in targets)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from enum import IntEnum
 from functools import cache
 from threading import Thread
+from time import sleep
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from vmnet.errors import HypervisorError
@@ -21,6 +22,7 @@ U = TypeVar("U")
 
 KEEPALIVE_S = 5
 KEEPALIVE_COUNT = 3
+EVENTS_S = 0.5
 
 
 class Code(IntEnum):
@@ -200,10 +202,18 @@ def _ignore(_context: object, _error: object) -> None:
 
 
 def _run_events() -> None:
+    """Answer the daemon's pings and send ours, twice a second.
+
+    A call that is under way looks after both by itself (virNetClientIOEventLoop in libvirt), so this is for the time
+    between two calls. Without a pause each call would wake the loop four times, for nothing.
+    """
     import libvirt
 
+    # A timer that is always due, so that a round ends at once instead of waiting for something to happen.
+    libvirt.virEventAddTimeout(0, _ignore, None)
     while True:
         libvirt.virEventRunDefaultImpl()
+        sleep(EVENTS_S)
 
 
 @contextmanager

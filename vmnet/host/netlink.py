@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmnet.facts import Address, BondState, Link, Route
@@ -66,7 +67,7 @@ def _link(message: Message, names: dict[int, str]) -> Link:
     controller = _number(message.get_attr("IFLA_MASTER"))
     parent = _number(message.get_attr("IFLA_LINK"))
     flags = message["flags"]
-    return Link(
+    link = Link(
         ifname=ifname,
         ifindex=message["index"],
         kind=kind,
@@ -75,20 +76,31 @@ def _link(message: Message, names: dict[int, str]) -> Link:
         admin_up=bool(flags & _IFF_UP),
         carrier=bool(flags & _IFF_LOWER_UP),
         operstate=(_text(message.get_attr("IFLA_OPERSTATE")) or "unknown").lower(),
-        permanent_mac=_mac(message.get_attr("IFLA_PERM_ADDRESS")) or sysfs.read_permanent_mac(ifname),
+        permanent_mac=_mac(message.get_attr("IFLA_PERM_ADDRESS")),
         carrier_changes=_number(message.get_attr("IFLA_CARRIER_CHANGES")) or 0,
         controller=names.get(controller) if controller else None,
         # A veth's IFLA_LINK is its peer, in another namespace as a rule: not a link below it.
         parent=names.get(parent) if parent and kind != "veth" else None,
-        speed_mbit=sysfs.read_speed(ifname),
-        duplex=sysfs.read_duplex(ifname),
-        wireless=sysfs.is_wireless(ifname),
-        hardware=sysfs.has_hardware(ifname),
         bond=_bond(message, names) if kind == "bond" else None,
-        bridge=sysfs.read_bridge(ifname),
-        lacp=sysfs.read_lacp(ifname),
-        bridge_port_state=sysfs.read_bridge_port_state(ifname),
-        pci=sysfs.read_pci_address(ifname),
+        bridge=sysfs.read_bridge(ifname) if kind == "bridge" else None,
+        bridge_port_state=sysfs.read_bridge_port_state(ifname) if controller else None,
+    )
+    # A host has hundreds of taps, and nothing of a cable or a device to any of them.
+    return link if kind == "tun" else _with_sysfs(link)
+
+
+def _with_sysfs(link: Link) -> Link:
+    """Return the link with what the kernel tells in files only, and speed and duplex, which netlink would have from
+    ethtool, a question for each link as well."""
+    return replace(
+        link,
+        permanent_mac=link.permanent_mac or sysfs.read_permanent_mac(link.ifname),
+        speed_mbit=sysfs.read_speed(link.ifname),
+        duplex=sysfs.read_duplex(link.ifname),
+        wireless=sysfs.is_wireless(link.ifname),
+        hardware=sysfs.has_hardware(link.ifname),
+        lacp=sysfs.read_lacp(link.ifname) if link.controller else None,
+        pci=sysfs.read_pci_address(link.ifname),
     )
 
 

@@ -101,7 +101,7 @@ def parse_profiles(listing: str, details: str) -> tuple[Profile, ...]:
 
 
 def parse_devices(text: str) -> tuple[Device, ...]:
-    """Return the devices from `nmcli -t -f GENERAL,IP4,IP6,DHCP4,DHCP6 device show`."""
+    """Return the devices from `nmcli -t -f GENERAL,IP4,IP6,DHCP4,DHCP6 device show`, or some of these fields."""
     devices = []
     for record in _records(text, _FIELD, "GENERAL.DEVICE"):
         values = {key: _unescape(value) for key, value in record}
