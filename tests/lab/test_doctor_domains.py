@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from typing import TYPE_CHECKING
 
 import pytest
 
-from .chain import Fault, diagnose, expect, heal, run_chain
+from .chain import Fault, expect, heal, run_chain
 from .domains import define, mac, nic, start
 
 if TYPE_CHECKING:
@@ -224,24 +223,6 @@ def test_filters_that_hold_to_the_old_address(chamber: Chamber) -> None:
         ),
     )
     run_chain(chamber, faults, given=(NO_NETWORK_MANAGER,))
-
-
-def test_what_works_and_is_odd_is_noted(chamber: Chamber) -> None:
-    define(chamber, "twice", nic(1, source=LAN), nic(2, source=LAN))
-    define(chamber, "own", nic(3, source=""))
-    start(chamber, "twice", "own", leases=False)
-    chamber.vmnet("attach-domain", "own", "--index", "1", "--yes")
-    chamber.run("virsh -q suspend own\n" + network("again", "br0", "<forward mode='bridge'/>"))
-    try:
-        assert [finding["rule"] for finding in diagnose(chamber)] == ["nm.running"]
-        said = json.loads(chamber.vmnet("doctor", "--output", "json", check=False).stdout)["troubles"]
-    finally:
-        chamber.run("virsh -q net-undefine again")
-    notes = {trouble["finding"]["rule"]: trouble["finding"] for trouble in said}
-    assert notes.keys() >= {"network.shared-bridge", "domain.state", "domain.one-lan", "domain.address"}
-    # QEMU's own network cannot be left while the domain runs.
-    assert notes["domain.documents"]["seen"].endswith("from its next start network host-bridge")
-    assert notes["domain.documents"]["hint"].startswith("power it off and on")
 
 
 @pytest.mark.lab_state("bridged", guests=False)

@@ -168,6 +168,66 @@ MODES = (
 LEFT_SO = Fault(rule="bond.mode", subject="bond0", seen="active-backup", inject="", also=OTHER_MODE)
 
 
+NO_WAY_OUT = frozenset({"route.default", "route.profile"})
+LAYERS = (
+    Fault(
+        rule="bridge.link", subject="br0", seen="down", also=NO_WAY_OUT | {"bridge.uplinks", "bridge.listed"},
+        inject="ip link set br0 down",
+    ),
+    Fault(
+        rule="dns.resolv_conf", subject="host", seen="192.0.2.1",
+        inject="echo nameserver 192.0.2.1 > /etc/resolv.conf", heal="systemctl reload NetworkManager",
+    ),
+    Fault(
+        rule="address.kernel", subject="br0", seen="none", also=NO_WAY_OUT,
+        inject="ip address delete 172.16.4.3/24 dev br0",
+    ),
+    Fault(rule="bridge.mtu-differs", subject="em1", seen="MTU 1400", inject="ip link set em1 mtu 1400"),
+    Fault(rule="route.default", subject="default", seen="no default route", inject="ip route delete default"),
+    Fault(
+        rule="link.team", subject="team0", seen="a team under br0", also=frozenset({"bridge.uplinks"}),
+        inject="modprobe team; ip link add team0 type team; ip link set team0 master br0", heal="ip link delete team0",
+    ),
+    Fault(
+        rule="bridge.uplinks", subject="br0", seen="stray0",
+        inject="ip link add stray0 type dummy; ip link set stray0 up master br0",
+    ),
+    Fault(
+        rule="bond.ports", subject="bond0", seen="em1", also=OUT_OF_BOND, inject="nmcli device disconnect p4p1",
+        heal="nmcli connection up p4p1",
+    ),
+)  # fmt: skip
+
+ON_THE_HOST = (
+    # The lab's host is a machine in QEMU, and its domains are on the NAT network.
+    Fault(rule="nic.one-mac", inject=""),
+    Fault(rule="domain.left", inject=""),
+)
+NOTES = (
+    Fault(
+        rule="profile.names", subject="em1", seen="2 of them",
+        inject="nmcli connection add type ethernet con-name em1 ifname em9 autoconnect no connection.uuid "
+        "0d2b1c5e-7a55-4a65-9c1e-6a0e1c8f0a11",
+        heal="nmcli connection modify uuid 0d2b1c5e-7a55-4a65-9c1e-6a0e1c8f0a11 connection.id other",
+    ),
+)  # fmt: skip
+CUT_OFF = Fault(
+    rule="run.unfinished", seen="there", also=frozenset({"nm.checkpoint", "nic.mtu", "bond.mtu", "bridge.mtu"}),
+    inject="setsid vmnet host-setup --mtu 1400 --confirm 600 --yes >/root/cut-off 2>&1 </dev/null & "
+    "until grep -qs confirm /var/lib/vmnet/runs/*/journal.jsonl; do sleep 0.2; done; sleep 2; "
+    "systemctl kill -s KILL 'vmnet-*'; systemctl stop 'vmnet-*'",
+)  # fmt: skip
+
+
+@pytest.mark.lab_state("bridged", guests=False)
+def test_addresses_routes_and_strange_ports(lab: Lab) -> None:
+    run_chain(lab, LAYERS)
+    run_chain(lab, NOTES, given=ON_THE_HOST, notes=True)
+    act(lab, CUT_OFF.inject)
+    heal(lab, CUT_OFF, expect(lab, (CUT_OFF,)))
+    expect(lab, ())
+
+
 @pytest.mark.lab_state("bridged", guests=False)
 def test_lacp_that_the_switch_breaks(lab: Lab) -> None:
     for fault in LACP:

@@ -66,7 +66,8 @@ def bpdu_guard(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 def mtus_differ(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
-    """bridge.mtu-differs: the bridge and its other ports have the MTU of its uplink, which is the LAN's.
+    """bridge.mtu-differs: the bridge and its other ports have the MTU of its uplink, which is the LAN's, and no port of
+    a bond below it has less.
 
     Where the goal has an MTU of its own, nic.mtu, bond.mtu and bridge.mtu compare with that.
     """
@@ -79,6 +80,9 @@ def mtus_differ(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         others = [port for port in facts.ports(bridge.ifname) if port not in ups]
         for link in (*(() if judged else (bridge,)), *others):
             if link.mtu != wanted:
+                yield _mtu(link, wanted, ups[0], facts)
+        for link in (port for up in ups if up.kind == "bond" for port in facts.ports(up.ifname)):
+            if link.mtu < wanted and not judged:
                 yield _mtu(link, wanted, ups[0], facts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING
 
@@ -35,16 +36,32 @@ def addresses(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         ok = address in kernel
         yield Finding(
             rule="address.kernel", layer="address", subject=goal.bridge, wanted=str(address), seen=_listed(kernel),
-            source=NETLINK, ok=ok, hint="" if ok else f"sudo nmcli device reapply {goal.bridge}",
+            source=NETLINK, ok=ok, shown_by=f"ip address show dev {goal.bridge}",
+            fix=() if ok else _reapply(goal.bridge),
         )  # fmt: skip
         if profile is not None:
             stored = profile_addresses(profile)
             ok = address in stored
             yield Finding(
                 rule="address.profile", layer="address", subject=goal.bridge, wanted=str(address),
-                seen=_listed(stored), source=NMCLI, ok=ok,
+                seen=_listed(stored), source=NMCLI, ok=ok, shown_by=_shows(profile, "addresses"),
                 hint="" if ok else f"the address is not in the profile and is gone after a reboot: {profile.uuid}",
+                fix=() if ok else _store(profile, f"ipv{address.version}.addresses", str(address)),
             )  # fmt: skip
+
+
+def _reapply(ifname: str) -> tuple[str, ...]:
+    """What gives a link again all that its profile says, without taking it down."""
+    return (shlex.join(("sudo", "nmcli", "device", "reapply", ifname)),)
+
+
+def _shows(profile: Profile, name: str) -> str:
+    return f"nmcli -f ipv4.{name},ipv6.{name} connection show uuid {profile.uuid}"
+
+
+def _store(profile: Profile, name: str, value: str) -> tuple[str, ...]:
+    words = ("sudo", "nmcli", "connection", "modify", "uuid", profile.uuid, f"+{name}", value)
+    return (shlex.join(words),)
 
 
 def address_by_dhcp(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -56,7 +73,7 @@ def address_by_dhcp(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     ]
     yield Finding(
         rule="address.dhcp", layer="address", subject=goal.bridge, wanted="an address by DHCP", seen=_listed(leased),
-        source=NETLINK, ok=bool(leased),
+        source=NETLINK, ok=bool(leased), shown_by=f"ip -4 address show dev {goal.bridge}",
         hint="" if leased else f"no DHCP server answers on {goal.bridge}: journalctl -u NetworkManager",
     )  # fmt: skip
 
@@ -68,13 +85,14 @@ def address_only_here(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     if others:
         yield Finding(
             rule="address.only", layer="address", subject=goal.bridge, wanted="address on the bridge only",
-            seen=f"also on {_listed(others)}", source=NETLINK, ok=False,
+            seen=f"also on {_listed(others)}", source=NETLINK, ok=False, shown_by="ip -br address",
             hint="an old profile is still active there: nmcli connection show --active",
         )  # fmt: skip
 
 
 def default_route(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     """route.default: the default route goes through each gateway, over the bridge, and no other link's wins."""
+    others = sorted({route.ifname for route in facts.default_routes()} - {goal.bridge})
     for gateway in goal.gateways:
         routes = [r for r in facts.default_routes() if r.gateway and r.gateway.version == gateway.version]
         best = min((route.metric for route in routes), default=0)
@@ -84,17 +102,20 @@ def default_route(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         )
         yield Finding(
             rule="route.default", layer="route", subject="default", wanted=f"via {gateway} over {goal.bridge}",
-            seen=seen or "no default route", source=NETLINK, ok=ok, hint="" if ok else _route_hint(goal, facts),
+            seen=seen or "no default route", source=NETLINK, ok=ok, shown_by="ip route show default",
+            hint="" if ok or not others else f"{others[0]} must not take the default route",
+            fix=() if ok else _route_fix(others, goal, facts),
         )  # fmt: skip
 
 
-def _route_hint(goal: HostGoal, facts: Facts) -> str:
-    others = sorted({route.ifname for route in facts.default_routes()} - {goal.bridge})
-    if others:
-        profile = facts.active_profile(others[0])
-        modify = f": sudo nmcli connection modify uuid {profile.uuid} ipv4.never-default yes" if profile else ""
-        return f"{others[0]} must not take the default route{modify}"
-    return f"sudo nmcli device reapply {goal.bridge}"
+def _route_fix(others: list[str], goal: HostGoal, facts: Facts) -> tuple[str, ...]:
+    if not others:
+        return _reapply(goal.bridge)
+    profile = facts.active_profile(others[0])
+    if profile is None:
+        return ()
+    modify = f"sudo nmcli connection modify uuid {profile.uuid} ipv4.never-default yes"
+    return (modify, *_reapply(others[0]), *_reapply(goal.bridge))
 
 
 def gateway_in_profile(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -109,7 +130,7 @@ def gateway_in_profile(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         ok = str(gateway) in stored
         yield Finding(
             rule="route.profile", layer="route", subject=goal.bridge, wanted=f"gateway {gateway}",
-            seen=f"gateway {stored or 'none'}", source=NMCLI, ok=ok,
+            seen=f"gateway {stored or 'none'}", source=NMCLI, ok=ok, shown_by=_shows(profile, "gateway"),
             hint="" if ok else "the default route is gone after a reboot: sudo vmnet host-setup",
         )  # fmt: skip
 
@@ -123,25 +144,26 @@ def dns_servers(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     ok = set(goal.dns) <= set(known)
     yield Finding(
         rule="dns.device", layer="DNS", subject=goal.bridge, wanted=_listed(goal.dns), seen=_listed(known),
-        source=NMCLI, ok=ok, hint="" if ok else _dns_hint(goal, facts),
+        source=NMCLI, ok=ok, shown_by=f"nmcli -f IP4.DNS,IP6.DNS device show {goal.bridge}",
+        fix=() if ok else _dns_fix(goal, facts),
     )  # fmt: skip
     asked = facts.resolvers
     stub = any(resolver.is_loopback for resolver in asked)
     ok = stub or bool(set(goal.dns) & set(asked))
     yield Finding(
         rule="dns.resolv_conf", layer="DNS", subject="host", wanted=f"{_listed(goal.dns)} or a local resolver",
-        seen=_listed(asked), source=RESOLVER, ok=ok,
+        seen=_listed(asked), source=RESOLVER, ok=ok, shown_by="cat /etc/resolv.conf",
         hint="" if ok else "another program writes /etc/resolv.conf: ls -l /etc/resolv.conf",
     )  # fmt: skip
 
 
-def _dns_hint(goal: HostGoal, facts: Facts) -> str:
+def _dns_fix(goal: HostGoal, facts: Facts) -> tuple[str, ...]:
     profile, device = facts.active_profile(goal.bridge), facts.device(goal.bridge)
     if profile is None or device is None:
-        return "sudo vmnet host-setup"
-    missing = next(server for server in goal.dns if server not in device.dns)
-    modify = f"sudo nmcli connection modify uuid {profile.uuid} +ipv{missing.version}.dns {missing}"
-    return f"{modify}; sudo nmcli device reapply {goal.bridge}"
+        return ("sudo vmnet host-setup",)
+    missing = [server for server in goal.dns if server not in device.dns]
+    stored = [line for server in missing for line in _store(profile, f"ipv{server.version}.dns", str(server))]
+    return (*stored, *_reapply(goal.bridge))
 
 
 def management_link(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -154,7 +176,7 @@ def management_link(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     hint = "" if ok and link is not None and link.carrier else "no way in over the management link: check its cable"
     yield Finding(
         rule="management.link", layer="management", subject=goal.management, wanted="up", seen=seen, source=NETLINK,
-        ok=ok, hint=hint,
+        ok=ok, hint=hint, shown_by=f"ip link show dev {goal.management}",
     )  # fmt: skip
 
 
@@ -172,7 +194,7 @@ def management_address(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     yield Finding(
         rule="management.address", layer="management", subject=goal.management,
         wanted=_listed(wanted) if wanted else "an address", seen=_listed(seen), source=NETLINK, ok=ok,
-        hint="" if ok else f"sudo nmcli device reapply {goal.management}",
+        shown_by=f"ip address show dev {goal.management}", fix=() if ok else _reapply(goal.management),
     )  # fmt: skip
 
 

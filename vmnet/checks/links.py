@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from vmnet.checks.bridges import set_stp
@@ -47,7 +48,8 @@ def _up(rule: str, layer: str, name: str, facts: Facts, hint: str) -> Finding:
     ok = link is not None and link.admin_up and link.carrier
     return Finding(
         rule=rule, layer=layer, subject=name, wanted="up, carrier", seen=_state(link), source=NETLINK, ok=ok,
-        hint="" if ok else hint,
+        hint="" if ok else hint, shown_by=f"ip link show {name}",
+        fix=(f"sudo ip link set dev {name} up",) if link is not None and not link.admin_up else (),
     )  # fmt: skip
 
 
@@ -237,8 +239,10 @@ def bridge_uplinks(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     ok = names == sorted(goal.uplinks) and all(port.bridge_port_state == "forwarding" for port in ports)
     seen = ", ".join(f"{port.ifname} ({port.bridge_port_state or 'state unknown'})" for port in ports)
     wanted = ", ".join(f"{name} (forwarding)" for name in sorted(goal.uplinks))
+    strange = [name for name in names if name not in goal.uplinks]
     yield Finding(
         rule="bridge.uplinks", layer="bridge", subject=goal.bridge, wanted=f"uplink {wanted}",
         seen=f"uplink {seen}" if seen else "no uplink", source=SYSFS, ok=ok,
-        hint="" if ok else f"bridge link show; {_SET_UP_AGAIN}",
+        hint="" if ok or strange else _SET_UP_AGAIN, shown_by="bridge link show",
+        fix=tuple(shlex.join(("sudo", "ip", "link", "set", "dev", name, "nomaster")) for name in strange),
     )  # fmt: skip

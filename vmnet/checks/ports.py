@@ -187,7 +187,7 @@ def direct_domains(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule="domain.direct", layer="domain", subject="all", wanted="a way between host and domain",
             seen=f"on a NIC directly (macvtap): {', '.join(names)}", source=LIBVIRT, ok=True,
-            hint="host and domain do not reach each other; vmnet attach-domain brings a domain onto the bridge",
+            hint="host and domain do not reach each other; vmnet attach-domain --mac brings a domain onto the bridge",
         )  # fmt: skip
 
 

@@ -48,8 +48,8 @@ def _table(findings: Iterable[Finding]) -> Grid:
 def _hints(findings: Iterable[Finding]) -> Iterator[Line]:
     hints = {}
     for finding in findings:
-        if finding.hint:
-            hints[f"{finding.subject} ({finding.rule}): {finding.hint}"] = _style(finding)
+        if said := finding.hint or "; ".join(finding.fix):
+            hints[f"{finding.subject} ({finding.rule}): {said}"] = _style(finding)
     yield from (Line(f"  - {text}", style) for text, style in hints.items())
     if hints:
         yield Line()
