@@ -55,8 +55,9 @@ class Fault:
         return finding["rule"] == self.rule and self.subject in ("", finding["subject"])
 
 
-def act(host: Host, what: str | Act) -> None:
+def act(host: Host, what: str | Act | None) -> None:
     """Do it on the host."""
+    assert what is not None, "there is nothing to do"
     if isinstance(what, str):
         host.run(AS_ROOT + what, timeout=120)
     else:

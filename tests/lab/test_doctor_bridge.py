@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from .chain import Act
     from .machine import Lab
 
-DROPS, AT_BOOT = "filter.br-netfilter-drops", "filter.br-netfilter-at-boot"
+DROPS = "filter.br-netfilter-drops"
+AT_BOOT = "filter.br-netfilter-at-boot"
 WEB_MAC = "52:54:00:0a:00:01"
 WEB = f"web01 {WEB_MAC}"
 FILES = "/etc/sysctl.d/99-bridge-netfilter.conf /etc/modules-load.d/br_netfilter.conf"

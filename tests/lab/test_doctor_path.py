@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import guests
-from .chain import AS_ROOT, Fault, diagnose, expect, heal
+from .chain import AS_ROOT, Fault, act, diagnose, expect, heal
 from .domains import define, nic, start
 from .test_doctor_domains import LAN, NO_NETWORK_MANAGER, on, update
 
@@ -100,25 +100,39 @@ def test_a_switch_port_for_one_mac_is_found_by_asking(chamber: Chamber) -> None:
         chamber.lan("nft delete table netdev port")
 
 
-def test_the_size_that_the_lan_lets_through(chamber: Chamber) -> None:
-    assert [f["rule"] for f in diagnose(chamber, "--probe")] == ["nm.running"]
-    chamber.lan("ip link set gate0 mtu 1400")
-    try:
-        (found,) = (f for f in diagnose(chamber, "--probe") if f["rule"] != "nm.running")
-    finally:
-        chamber.lan("ip link set gate0 mtu 1500")
-    assert (found["rule"], found["seen"]) == ("lan.mtu", "of 1400 bytes at most")
+DEAF = "nft add table inet deaf; nft add chain inet deaf in '{ type filter hook input priority 0; }'; "
+NO_DHCP = Fault(
+    rule="lan.dhcp",
+    subject="br0",
+    seen="nobody does",
+    inject=lambda chamber: chamber.lan(DEAF + "nft add rule inet deaf in udp dport 67 drop"),
+    heal=lambda chamber: chamber.lan("nft delete table inet deaf"),
+)
 
 
 def test_a_lan_without_dhcp_is_noted(chamber: Chamber) -> None:
-    deaf = "nft add table inet deaf; nft add chain inet deaf in '{ type filter hook input priority 0; }'; "
-    chamber.lan(deaf + "nft add rule inet deaf in udp dport 67 drop")
+    expect(chamber, (NO_NETWORK_MANAGER,), "--probe", notes=True)
+    act(chamber, NO_DHCP.inject)
     try:
-        said = chamber.vmnet("doctor", "--probe", check=False).stdout
+        found = expect(chamber, (NO_NETWORK_MANAGER, NO_DHCP), "--probe", notes=True)
     finally:
-        chamber.lan("nft delete table inet deaf")
-    assert "info: br0 (lan.dhcp)" in said
-    assert "nobody does" in said
+        act(chamber, NO_DHCP.heal)
+    assert [finding["ok"] for finding in found if finding["rule"] == NO_DHCP.rule] == [True]
+    expect(chamber, (NO_NETWORK_MANAGER,), "--probe", notes=True)
+
+
+OLD_LEASE = Fault(rule="domain.old-lease", subject=on(1, "web"), inject="", seen="192.168.122.")
+ONE_MAC = Fault(
+    rule="lan.gateway",
+    inject=lambda chamber: chamber.lan(PORT_SECURITY),
+    heal=lambda chamber: chamber.lan("nft delete table netdev port"),
+)
+SMALL = Fault(
+    rule="lan.mtu",
+    seen="of 1400 bytes at most",
+    inject=lambda chamber: chamber.lan("ip link set gate0 mtu 1400"),
+    heal=lambda chamber: chamber.lan("ip link set gate0 mtu 1500"),
+)
 
 
 def test_a_guest_that_keeps_its_old_lease_is_found_by_asking(chamber: Chamber) -> None:
@@ -126,14 +140,21 @@ def test_a_guest_that_keeps_its_old_lease_is_found_by_asking(chamber: Chamber) -
     start(chamber, "web")
     # Moved by hand, and nothing told to the guest.
     chamber.run(update("web", "s/<source .*/<source network='host-bridge'\\/>/", "--live", "--config"))
-    fault = Fault(rule="domain.old-lease", subject=on(1, "web"), inject="", seen="192.168.122.")
-    found = [f for f in diagnose(chamber, "--probe") if f["rule"] != "nm.running"]
-    assert [f["rule"] for f in found] == [fault.rule]
-    assert fault.seen in found[0]["seen"]
-    heal(chamber, fault, found)
+    heal(chamber, OLD_LEASE, expect(chamber, (NO_NETWORK_MANAGER, OLD_LEASE), "--probe"))
     guests.assert_on_lan(chamber, "web")
-    assert [f["rule"] for f in diagnose(chamber, "--probe")] == ["nm.running"]
+    expect(chamber, (NO_NETWORK_MANAGER,), "--probe")
     expect(chamber, (NO_NETWORK_MANAGER,))
+
+
+@pytest.mark.parametrize("fault", [ONE_MAC, SMALL], ids=lambda fault: fault.rule)
+def test_what_the_lan_does_not_let_through(chamber: Chamber, fault: Fault) -> None:
+    expect(chamber, (NO_NETWORK_MANAGER,), "--probe")
+    act(chamber, fault.inject)
+    try:
+        expect(chamber, (NO_NETWORK_MANAGER, fault), "--probe")
+    finally:
+        act(chamber, fault.heal)
+    expect(chamber, (NO_NETWORK_MANAGER,), "--probe")
 
 
 @pytest.mark.lab_state("bridged")

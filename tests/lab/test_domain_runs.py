@@ -236,6 +236,7 @@ hypervisor.version
 """
 
 
+@pytest.mark.long
 def test_libvirtd_that_hangs_is_given_up_and_a_pause_is_none(chamber: Chamber) -> None:
     try:
         hung = chamber.run(f"PYTHONPATH=/checkout python3 - $(pidof libvirtd) <<'END'\n{HANGS}\nEND", check=False)

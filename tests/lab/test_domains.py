@@ -124,6 +124,7 @@ def test_a_new_interface_comes_and_goes(chamber: Chamber) -> None:
     assert documents(chamber, "one") == before
 
 
+@pytest.mark.turns
 def test_a_new_interface_that_the_guest_does_not_let_go(chamber: Chamber) -> None:
     define(chamber, "one", nic(1))
     start(chamber, "one")
