@@ -157,7 +157,8 @@ LACP = (
         heal=f"{SWITCH} lag",
     ),
 )  # fmt: skip
-OTHER_MODE = OUT_OF_GROUP | {"bond.mode", "profile.mode", "lacp.partner", "bond.miimon"}
+# balance-rr on a plain switch brings the bridge's own frames back to it.
+OTHER_MODE = OUT_OF_GROUP | {"bond.mode", "profile.mode", "lacp.partner", "bond.miimon", "bridge.loop"}
 MODES = (
     Fault(
         rule="bond.unfit-mode", subject="bond0", seen="mode balance-rr", also=OTHER_MODE,
@@ -173,7 +174,8 @@ MODES = (
 LEFT_SO = Fault(rule="bond.mode", subject="bond0", seen="active-backup", inject="", also=OTHER_MODE)
 SAID_OF_IT = Fault(
     rule="bond.quiet-failover", subject="bond0", seen="active-backup over em1", inject="",
-    heal=f"nmcli connection modify bond0 bond.options mode=802.3ad,miimon=100; {SWITCH} lag; nmcli connection up bond0",
+    heal=f"nmcli connection modify bond0 bond.options mode=802.3ad,miimon=100; {SWITCH} lag; nmcli connection up bond0; "
+    "sleep 5; dmesg --clear",
 )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ def wires(edges: list[dict[str, Any]], domain: str) -> set[tuple[str, str, str]]
     return {(e["above"], e["below"], e["name"]) for e in edges if e["below"] == f"domain:{domain}"}
 
 
+@pytest.mark.turns
 @pytest.mark.lab_state("bridged")
 def test_status_shows_what_ip_and_virsh_say(lab: Lab) -> None:
     lab.vmnet("attach-domain", "web01", "--yes", timeout=300)

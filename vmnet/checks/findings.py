@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+Key = TypeVar("Key")
 
 NETLINK = "kernel (netlink)"
 SYSFS = "kernel (sysfs)"
@@ -67,11 +69,16 @@ class Finding:
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return the findings by layer, within it by subject, and what several sources say of one wish side by side."""
     found = tuple(findings)
-    subjects = list(dict.fromkeys((finding.layer, finding.subject) for finding in found))
-    wishes = list(dict.fromkeys((finding.layer, finding.subject, finding.wanted) for finding in found))
+    subjects = _ranks((finding.layer, finding.subject) for finding in found)
+    wishes = _ranks((finding.layer, finding.subject, finding.wanted) for finding in found)
 
     def place(finding: Finding) -> tuple[int, int, int]:
         subject = (finding.layer, finding.subject)
-        return LAYERS.index(finding.layer), subjects.index(subject), wishes.index((*subject, finding.wanted))
+        return LAYERS.index(finding.layer), subjects[subject], wishes[(*subject, finding.wanted)]
 
     return tuple(sorted(found, key=place))
+
+
+def _ranks(keys: Iterable[Key]) -> dict[Key, int]:
+    """Return where each key comes first."""
+    return {key: number for number, key in enumerate(dict.fromkeys(keys))}

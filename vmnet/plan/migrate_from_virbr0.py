@@ -139,10 +139,10 @@ def _other_rewrites(
     domains: list[Domain], moves: list[Move], destination: Destination, leaves: Callable[[Source], bool]
 ) -> Iterator[Planned]:
     """Interfaces that stand on the old network only in a saved state or snapshot: they would bring it back."""
+    moved = {(move.domain.uuid, move.pair.either.mac) for move in moves}
     for domain in domains:
-        moved = {move.pair.either.mac for move in moves if move.domain.uuid == domain.uuid}
         stored = [*(domain.saved or ()), *(i for snapshot in domain.snapshots for i in snapshot.interfaces)]
-        macs = dict.fromkeys(i.mac for i in stored if i.mac is not None and i.mac not in moved)
+        macs = dict.fromkeys(i.mac for i in stored if i.mac is not None and (domain.uuid, i.mac) not in moved)
         yield from plan_rewrites(domain, tuple(macs), destination.source, leaves)
 
 
