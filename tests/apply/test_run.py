@@ -65,6 +65,8 @@ class RecordingExecutor:
             if name == self.undo_fails:
                 raise LinkError("cannot")
             self.undone.append(name)
+            if isinstance(step, steps.CommitCheckpoint | steps.RollBackCheckpoint):
+                self.checkpoint = None
             return
         if len(self.done) == self.fail_at:
             raise self.error

@@ -9,6 +9,7 @@ import pytest
 
 from tests.apply.test_run import FACTS, PLAN, RecordingExecutor
 from tests.plan.hosts import ADDRESS, addressed_by_a_bond, addressed_host
+from tests.plan.standing import as_set_up
 from tests.plan.test_host_setup import ADOPT
 from vmnet.apply.carry_out import carry_out
 from vmnet.apply.journal import Journal
@@ -78,6 +79,31 @@ def test_an_undo_that_fails_sets_aside_again_what_it_had_given_back(tmp_path: Pa
     assert dict(again.settings)["ipv6.method"] == "auto"
     assert again.save
     assert reapplied == steps.ReapplyDevice(ifname="br0")
+
+
+def test_no_way_back_of_a_bridge_that_stands_makes_it_anew(tmp_path: Path) -> None:
+    """NetworkManager's checkpoint would, and each guest's tap would leave it: seen with 300 of them."""
+    facts = as_set_up(ADOPT)
+    plan = plan_host_setup(replace(ADOPT, mtu=1400), facts)
+    assert plan.planned[0].step == steps.OpenCheckpoint(timeout_s=60, last_resort=True)
+    carry_out(plan, RecordingExecutor(), Journal.create(plan, facts, tmp_path), lambda _: None)
+    opening, *back, commit = plan_undo(facts, runs=tmp_path, saved={}).planned
+    assert opening.step == steps.OpenCheckpoint(timeout_s=90, last_resort=True)
+    assert isinstance(commit.step, steps.CommitCheckpoint)
+    assert {type(planned.step) for planned in back} == {steps.RestoreProfile, steps.ReapplyDevice}
+    modified = [p.step for p in plan.planned if isinstance(p.step, steps.ModifyProfile)]
+    reapplied = [p for p in back if isinstance(p.step, steps.ReapplyDevice)]
+    assert [p.undo for p in reapplied] == [
+        (step, p.step) for step, p in zip(reversed(modified), reapplied, strict=True)
+    ]
+
+
+def test_only_what_mends_keeps_the_checkpoint_for_the_last_resort(tmp_path: Path) -> None:
+    facts = addressed_host()
+    plan = plan_host_setup(ADOPT, facts)
+    assert plan.planned[0].step == steps.OpenCheckpoint(timeout_s=60)
+    carry_out(plan, RecordingExecutor(), Journal.create(plan, facts, tmp_path), lambda _: None)
+    assert plan_undo(facts, runs=tmp_path, saved={}).planned[0].step == steps.OpenCheckpoint(timeout_s=90)
 
 
 def test_a_lease_is_waited_for_when_the_bridge_has_gone(tmp_path: Path) -> None:

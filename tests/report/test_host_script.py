@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.calls import MadeUpHost, call
+from tests.plan.standing import as_set_up
+from tests.plan.test_host_setup import ADOPT
 from tests.report import samples
 from vmnet import fields
 from vmnet.facts import Facts
@@ -67,6 +69,13 @@ def test_every_step_and_every_undo_is_in_it() -> None:
     assert text.count("\nstep ") == len(plan.planned)
     assert "\n    delete " not in text.split("undo() {")[0]
     assert "delete 00000000-0000-4000-8000-000000000001" in text
+
+
+def test_where_a_bridge_stands_the_checkpoint_is_given_up_before_its_way_back() -> None:
+    facts = as_set_up(ADOPT)
+    text = host_script(plan_host_setup(replace(ADOPT, mtu=1400), facts), facts)
+    assert "\nback=CheckpointDestroy\n" in text
+    assert "\nback=CheckpointRollback\n" in script(NAMES[0])
 
 
 def test_a_profile_that_is_deleted_first_may_be_there() -> None:

@@ -74,7 +74,8 @@ def roll_back(
 
     NetworkManager's checkpoint goes first, but for what is marked to go before it: one call restores every device at
     once, with the shortest cut; the planned undos after it then find their work done, or do what the checkpoint does
-    not cover.
+    not cover. One that is the last resort (`steps.OpenCheckpoint`) is given up when all is taken back, and gone back to
+    only where that fails.
 
     Args:
         ended: the event that is written down when all of it is taken back.
@@ -87,24 +88,41 @@ def roll_back(
     undos = [(index, place, step) for index, p in reversed(begun) for place, step in enumerate(p.undo)]
     before = {index for index, planned in begun if planned.back_first}
     todo = [undo for undo in undos if undo[0] in before]
-    if executor.checkpoint:
+    last_resort = is_last_resort(planned for _, planned in begun)
+    if executor.checkpoint and not last_resort:
         todo.append((-1, 0, steps.RollBackCheckpoint()))
     todo += [undo for undo in undos if undo[0] not in before]
     left: dict[int, str] = {}
     for number, (index, place, step) in enumerate(todo):
         _write(note, "undo", index, undo=place)
         _try(number, step, executor, left)
-    for _ in range(PASSES - 1):
+    for turn in range(1, PASSES):
         if not left:
             break
         executor.wait_ready()
+        if turn == PASSES - 1:
+            _end_checkpoint(steps.RollBackCheckpoint(), executor)
         for number in sorted(left):
             _try(number, todo[number][2], executor, left)
+    _end_checkpoint(steps.CommitCheckpoint(), executor)
     if left:
         for number, text in left.items():
             _write(note, "undo-failed", todo[number][0], text)
         raise _incomplete(note, (todo[number][2] for number in left), left.values())
     _write(note, ended)
+
+
+def is_last_resort(planned: Iterable[Planned]) -> bool:
+    """Return whether NetworkManager's checkpoint is not to be gone back to as long as the planned undos do."""
+    opened = (p.step for p in planned if isinstance(p.step, steps.OpenCheckpoint))
+    return any(step.last_resort for step in opened)
+
+
+def _end_checkpoint(step: steps.CheckpointStep, executor: StepExecutor) -> None:
+    """Go back to the checkpoint or give it up, if it is still there: else its timer would go back to it later."""
+    if executor.checkpoint:
+        with suppress(VmnetError):
+            executor.execute(step, undoing=True)
 
 
 def answers_after(facts: Facts, executor: StepExecutor) -> str:

@@ -70,9 +70,12 @@ def conclude(journal: Journal, report: Report) -> RunResult:
 
 
 def _executor(journal: Journal, undone: Journal | None, report: Report) -> Executor:
+    # One that a process before this one opened is kept alive, too.
+    opened = [p.step for p in journal.plan().planned if isinstance(p.step, steps.OpenCheckpoint)]
     return Executor(
         uri=read_request(journal).uri,
         copies=(undone or journal).directory / "profiles",
+        checkpoint_timeout_s=max((step.timeout_s for step in opened), default=0),
         note_checkpoint=lambda path: journal.note("checkpoint", text=path),
         is_confirmed=lambda: is_confirmed(journal),
         note_waiting=lambda left_s: _tell_waiting(journal, left_s, report),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.apply.carry_out import Teller, add_notes, carry_out, take_back
 from vmnet.apply.handover import is_cancelled
+from vmnet.apply.roll_back import is_last_resort
 from vmnet.errors import ToolError
 from vmnet.plan import steps
 
@@ -47,7 +48,9 @@ def take_up(plan: Plan, executor: StepExecutor, journal: Journal, report: Report
             return
     if plan.undoes is not None:
         executor.wait_ready()
-        executor.execute(steps.RollBackCheckpoint(), undoing=True)
+        # Each step finds out whether it was taken already.
+        ending = steps.CommitCheckpoint() if is_last_resort(plan.planned) else steps.RollBackCheckpoint()
+        executor.execute(ending, undoing=True)
         carry_out(plan, executor, journal, report)
         return
     _take_all_back(plan, executor, journal, note)

@@ -127,23 +127,28 @@ def _host_undo(host: Sequence[Planned], journal: Journal) -> tuple[Planned, ...]
     last: list[Planned] = []
     for planned in reversed(host):
         for step in planned.undo:
-            back.append(Planned(step=step, why=f"undoes: {planned.why}", undo=_redo(planned.step)))
+            back.append(Planned(step=step, why=f"undoes: {planned.why}", undo=_redo(planned.step, step)))
             if isinstance(step, steps.ActivateProfile):
                 (back if step.wait else last).extend(_old_addresses(step.ifname, before, made))
     if not any(isinstance(planned.step, steps.HostStep) for planned in back):
         return tuple(back)
+    mending = (steps.RestoreProfile, steps.ReapplyDevice, steps.LibvirtStep)
+    mends = all(isinstance(planned.step, mending) for planned in back)
     opening = Planned(
-        step=steps.OpenCheckpoint(timeout_s=UNDO_TIMEOUT_S),
+        step=steps.OpenCheckpoint(timeout_s=UNDO_TIMEOUT_S, last_resort=mends),
         why="if the way back fails, NetworkManager keeps what is there now",
     )
     closing = Planned(step=steps.CommitCheckpoint(), why="the state before is back: keep it")
     return (opening, *back, *last, closing)
 
 
-def _redo(step: steps.Step) -> tuple[steps.Step, ...]:
-    """Return what undoes the undo of `step`: the checkpoint takes care of NetworkManager's devices, and of the profiles
-    that are active on them, but not of those that were set aside, nor of what was changed in memory."""
+def _redo(step: steps.Step, undo: steps.Step) -> tuple[steps.Step, ...]:
+    """Return what undoes `undo`, which undoes `step`: the checkpoint takes care of NetworkManager's devices, and of the
+    profiles that are active on them, but not of those that were set aside, nor of what was changed in memory; and not
+    at all where it is the last resort."""
     match step:
+        case steps.ModifyProfile(save=True) if isinstance(undo, steps.ReapplyDevice):
+            return (step, undo)
         case steps.ModifyProfile(save=False, name=ifname):
             # The run stands, so what it had in memory is on disk by now.
             return (replace(step, save=True), steps.ReapplyDevice(ifname=ifname))

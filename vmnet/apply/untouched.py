@@ -22,7 +22,7 @@ def prove_untouched(step: steps.ProveUntouched, copies: Path) -> None:
     Raises:
         LinkError: something differs; the message says what.
     """
-    changed = differences(step.proof, proof_of(step.ifname, read_link_facts())) if step.proof else []
+    changed = differences(step.proof, proof_of(step.ifname, read_link_facts(step.ifname))) if step.proof else []
     if step.profile is not None and not is_as_copied(step.profile, copies):
         changed.append("its profile's file is another")
     if changed:

@@ -85,8 +85,9 @@ def _read_kernel() -> Facts:
     )
 
 
-def read_link_facts() -> Facts:
-    """Read the part of the facts that `proof_of` looks at, and no more: it is asked for in the middle of a change.
+def read_link_facts(ifname: str) -> Facts:
+    """Read the part of the facts that `proof_of` looks at for this link, and no more: it is asked for in the middle of
+    a change, and nmcli takes long to show hundreds of taps.
 
     Raises:
         ToolError, LinkError: NetworkManager or the kernel does not answer.
@@ -99,7 +100,7 @@ def read_link_facts() -> Facts:
         addresses=netlink.read_addresses(),
         routes=netlink.read_routes(),
         rules=netlink.read_rules(),
-        devices=nmcli.read_devices(),
+        devices=nmcli.read_devices(ifname),
     )
 
 

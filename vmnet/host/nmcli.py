@@ -40,13 +40,14 @@ def read_profiles() -> tuple[Profile, ...]:
     return nmcli_text.parse_profiles(listing, details)
 
 
-def read_devices() -> tuple[Device, ...]:
-    """Return all devices as NetworkManager sees them.
+def read_devices(ifname: str | None = None) -> tuple[Device, ...]:
+    """Return the device, or (None) all devices, as NetworkManager sees them; none where there is no such device.
 
     Raises:
         ToolError: nmcli is missing, or the daemon is not running (exit status 8).
     """
-    return nmcli_text.parse_devices(run(("nmcli", "-t", "-f", _DEVICE, "device", "show")).stdout)
+    argv = ("nmcli", "-t", "-f", _DEVICE, "device", "show", *((ifname,) if ifname else ()))
+    return nmcli_text.parse_devices(run(argv, accept=(0, NOT_FOUND)).stdout)
 
 
 def read_lease(ifname: str) -> IpAddress | None:

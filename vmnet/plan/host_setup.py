@@ -145,7 +145,7 @@ def _in_order(build: Build, host: list[Planned], network: list[Planned]) -> tupl
         return tuple(network)
     saves = next((i for i, p in enumerate(host) if isinstance(p.step, steps.ModifyProfile) and p.step.save), len(host))
     opening = Planned(
-        step=steps.OpenCheckpoint(timeout_s=_timeout(build)),
+        step=steps.OpenCheckpoint(timeout_s=_timeout(build), last_resort=build.missing is not None),
         why="NetworkManager goes back to this state by itself if vmnet or the connection to it dies",
     )
     closing = Planned(step=steps.CommitCheckpoint(), why="all of it holds: keep it")

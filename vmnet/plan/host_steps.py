@@ -18,9 +18,16 @@ Settings = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCheckpoint:
-    """NetworkManager notes the state of all devices and goes back to it after `timeout_s` without a commit."""
+    """NetworkManager notes the state of all devices and goes back to it after `timeout_s` without a commit.
+
+    To go back to it, NetworkManager activates anew each device that was reapplied since, and with a bridge or bond all
+    its ports: each guest's tap leaves the bridge, for a minute where there are hundreds, and is NetworkManager's own
+    from then on (seen with 1.52). So where a bridge stands, it is the `last_resort`: vmnet takes its steps back itself,
+    and NetworkManager only where that fails, or where nobody is left to do it.
+    """
 
     timeout_s: int
+    last_resort: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,7 @@ run() {
 go_back() {
     trap '' INT TERM HUP
     echo "FAILED: $1; taking all of it back" >&2
-    [ -z "$checkpoint" ] || try nm CheckpointRollback o "$checkpoint"
+    [ -z "$checkpoint" ] || try nm "$back" o "$checkpoint"
     undo_all
     exit 4
 }
@@ -171,8 +171,10 @@ def host_script(plan: Plan, facts: Facts) -> str:
     digest = hashlib.sha256(json.dumps(encode(plan)).encode()).hexdigest()[:12]
     machine = shlex.quote(facts.machine_id)
     lines = [_HEAD.format(command=plan.command, host=facts.hostname, machine_id=machine, digest=digest)]
-    timeouts = [p.step.timeout_s for p in plan.planned if isinstance(p.step, steps.OpenCheckpoint)]
-    lines += [f"total={len(plan.planned)}", f"timeout={max(timeouts, default=0)}"]
+    opened = [p.step for p in plan.planned if isinstance(p.step, steps.OpenCheckpoint)]
+    lines += [f"total={len(plan.planned)}", f"timeout={max((step.timeout_s for step in opened), default=0)}"]
+    # Going back to it makes a bridge anew, and takes the guests' taps off one that stands: there undo_all does it all.
+    lines.append(f"back={'CheckpointDestroy' if any(step.last_resort for step in opened) else 'CheckpointRollback'}")
     lines += [UNDO_FUNCTIONS + _FUNCTIONS + "\n".join(_undo_function(plan)), _MIDDLE]
     if plan.empty:
         lines.append("echo 'nothing is to be done: all was as wanted'\nexit 0")

@@ -9,7 +9,7 @@ export LC_ALL=C.UTF-8
 exec 9>>/run/vmnet.lock
 flock -n 9 || { echo 'another vmnet is changing this host' >&2; exit 5; }
 umask 077
-kept=/var/lib/vmnet/by-script/b96d607f6e55
+kept=/var/lib/vmnet/by-script/bb4f88bf7358
 mkdir -p "$kept/profiles" || exit 4
 cd "$kept" || exit 4
 document=$kept/document
@@ -19,6 +19,7 @@ begun=
 
 total=40
 timeout=60
+back=CheckpointRollback
 try() {
     echo "+ $*"
     "$@" || { echo "FAILED: $*" >&2; failed=$((failed + 1)); }
@@ -79,7 +80,7 @@ run() {
 go_back() {
     trap '' INT TERM HUP
     echo "FAILED: $1; taking all of it back" >&2
-    [ -z "$checkpoint" ] || try nm CheckpointRollback o "$checkpoint"
+    [ -z "$checkpoint" ] || try nm "$back" o "$checkpoint"
     undo_all
     exit 4
 }
