@@ -52,8 +52,7 @@ def read_devices(ifname: str | None = None) -> tuple[Device, ...]:
 
 def read_lease(ifname: str) -> IpAddress | None:
     """Return the IPv4 address that a DHCP server has given to the link; None while there is none, or no such link."""
-    argv = ("nmcli", "-t", "-f", _DEVICE, "device", "show", ifname)
-    devices = nmcli_text.parse_devices(run(argv, accept=(0, NOT_FOUND)).stdout)
+    devices = read_devices(ifname)
     return devices[0].lease if devices else None
 
 
