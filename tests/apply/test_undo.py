@@ -90,12 +90,23 @@ def test_no_way_back_of_a_bridge_that_stands_makes_it_anew(tmp_path: Path) -> No
     opening, *back, commit = plan_undo(facts, runs=tmp_path, saved={}).planned
     assert opening.step == steps.OpenCheckpoint(timeout_s=90, last_resort=True)
     assert isinstance(commit.step, steps.CommitCheckpoint)
-    assert {type(planned.step) for planned in back} == {steps.RestoreProfile, steps.ReapplyDevice}
+    assert [type(planned.step) for planned in back] == [steps.RestoreProfile, steps.ReapplyDevice, steps.SetMtu] * 4
     modified = [p.step for p in plan.planned if isinstance(p.step, steps.ModifyProfile)]
     reapplied = [p for p in back if isinstance(p.step, steps.ReapplyDevice)]
     assert [p.undo for p in reapplied] == [
         (step, p.step) for step, p in zip(reversed(modified), reapplied, strict=True)
     ]
+
+
+def test_an_mtu_that_no_profile_names_comes_back_too(tmp_path: Path) -> None:
+    """To reapply a profile without an MTU leaves the link with the one it has."""
+    facts = as_set_up(ADOPT)
+    plan = plan_host_setup(replace(ADOPT, mtu=1400), facts)
+    carry_out(plan, RecordingExecutor(), Journal.create(plan, facts, tmp_path), lambda _: None)
+    back = [planned.step for planned in plan_undo(facts, runs=tmp_path, saved={}).planned]
+    set_back = [step for step in back if isinstance(step, steps.SetMtu)]
+    assert {(step.ifname, step.mtu) for step in set_back} == {(name, 1500) for name in ("br0", "bond0", "em1", "em2")}
+    assert all(back[back.index(step) - 1] == steps.ReapplyDevice(ifname=step.ifname) for step in set_back)
 
 
 def test_only_what_mends_keeps_the_checkpoint_for_the_last_resort(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ class Executor:
             case steps.ReapplyDevice(ifname=ifname):
                 if not undoing or profile_files.active_uuid(ifname):
                     _run(step, may_be_gone=undoing)
-            case steps.FlapLink() | steps.PutPort():
+            case steps.FlapLink() | steps.PutPort() | steps.SetMtu():
                 _set_link(step, undoing=undoing)
             case steps.KeepMac():
                 _keep_mac(step)
@@ -262,10 +262,13 @@ def _run(step: steps.Step, *, may_be_gone: bool) -> None:
         process.run(argv, accept=(0, nmcli.NOT_FOUND) if may_be_gone else (0,))
 
 
-def _set_link(step: steps.FlapLink | steps.PutPort, *, undoing: bool) -> None:
+def _set_link(step: steps.FlapLink | steps.PutPort | steps.SetMtu, *, undoing: bool) -> None:
     if isinstance(step, steps.FlapLink):
         link_changes.set_up(step.ifname, up=False)
         link_changes.set_up(step.ifname, up=True)
+        return
+    if isinstance(step, steps.SetMtu):
+        link_changes.set_mtu(step.ifname, step.mtu)
         return
     # A tap goes with its domain: where that was powered off since, there is nothing to take back.
     with suppress(LinkError) if undoing else nullcontext():

@@ -132,7 +132,7 @@ def _host_undo(host: Sequence[Planned], journal: Journal) -> tuple[Planned, ...]
                 (back if step.wait else last).extend(_old_addresses(step.ifname, before, made))
     if not any(isinstance(planned.step, steps.HostStep) for planned in back):
         return tuple(back)
-    mending = (steps.RestoreProfile, steps.ReapplyDevice, steps.LibvirtStep)
+    mending = (steps.RestoreProfile, steps.ReapplyDevice, steps.SetMtu, steps.LibvirtStep)
     mends = all(isinstance(planned.step, mending) for planned in back)
     opening = Planned(
         step=steps.OpenCheckpoint(timeout_s=UNDO_TIMEOUT_S, last_resort=mends),

@@ -36,6 +36,8 @@ def commands_of(step: steps.Step) -> tuple[Argv, ...]:
             return ("ip", "link", "set", "dev", ifname, "down"), ("ip", "link", "set", "dev", ifname, "up")
         case steps.PutPort(ifname=ifname, controller=controller):
             return (("ip", "link", "set", "dev", ifname, *(("master", controller) if controller else ("nomaster",))),)
+        case steps.SetMtu(ifname=ifname, mtu=mtu):
+            return (("ip", "link", "set", "dev", ifname, "mtu", str(mtu)),)
         case steps.KeepMac(ifnames=ifnames, mac=mac):
             settle = ("udevadm", "settle", f"--timeout={UDEV_S}")
             return (settle, *(("ip", "link", "set", "dev", ifname, "address", mac) for ifname in ifnames))

@@ -119,6 +119,14 @@ class FlapLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetMtu:
+    """Set a link's MTU in bytes, past NetworkManager: to reapply a profile that names none leaves it as it is."""
+
+    ifname: str
+    mtu: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PutPort:
     """Make the link a port of `controller` in the kernel, past NetworkManager and libvirt: for taps, which neither of
     them puts back. None takes it out."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vmnet.plan.adopt import Layer3
     from vmnet.plan.profiles import WantedProfile
 
+_MTU = "802-3-ethernet.mtu"
 # `nmcli device reapply` refuses these: they need the link made anew, which drops every guest's tap.
 _FIXED = ("bond.options", "802-3-ethernet.cloned-mac-address", "connection.master", "connection.slave-type")
 
@@ -60,7 +61,7 @@ def mend_stack(wanted: Sequence[WantedProfile], layer3: Layer3, facts: Facts) ->
         if not changes and not profile.volatile:
             kept.append(f"{want.type} {want.ifname}: profile {profile.name!r} is active and as wanted")
             continue
-        planned += _change(want, profile, changes or want.boot)
+        planned += _change(want, profile, changes or want.boot, facts)
     if planned:
         planned += _prove(wanted[0], layer3)
     return planned, kept
@@ -77,12 +78,15 @@ def _check_changeable(want: WantedProfile, changes: steps.Settings, profile: Pro
         )
 
 
-def _change(want: WantedProfile, profile: Profile, changes: steps.Settings) -> list[Planned]:
+def _change(want: WantedProfile, profile: Profile, changes: steps.Settings, facts: Facts) -> list[Planned]:
     restore = steps.RestoreProfile(uuid=profile.uuid, name=profile.name, filename=profile.filename)
     reapply = steps.ReapplyDevice(ifname=want.ifname)
     modify = steps.ModifyProfile(uuid=profile.uuid, name=profile.name, settings=changes, save=True)
+    link = facts.link(want.ifname)
+    # The file of before may name no MTU: to reapply it would leave the link with the new one.
+    mtu = [steps.SetMtu(ifname=want.ifname, mtu=link.mtu)] if link and _MTU in dict(changes) else []
     return [
-        Planned(step=modify, why=f"{want.ifname} differs from what is wanted", undo=(restore, reapply)),
+        Planned(step=modify, why=f"{want.ifname} differs from what is wanted", undo=(restore, reapply, *mtu)),
         Planned(step=reapply, why="takes effect without dropping a port"),
     ]
 

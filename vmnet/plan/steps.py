@@ -29,6 +29,7 @@ from vmnet.plan.host_steps import (
     RemoveRoutes,
     RestoreProfile,
     RollBackCheckpoint,
+    SetMtu,
     Settings,
     WaitAddress,
     WaitAnswer,
@@ -65,6 +66,7 @@ LinkStep = (
     DisconnectDevice
     | ReapplyDevice
     | FlapLink
+    | SetMtu
     | PutPort
     | KeepMac
     | LetSettle
@@ -236,6 +238,7 @@ __all__ = [
     "RestoreProfile",
     "RewriteSavedState",
     "RollBackCheckpoint",
+    "SetMtu",
     "SetNetworkAutostart",
     "Settings",
     "StartNetwork",

@@ -80,6 +80,8 @@ def _link(step: steps.LinkStep) -> str:
             return f"set {ifname} down and up"
         case steps.PutPort(ifname=ifname, controller=controller):
             return f"put {ifname} into {controller}" if controller else f"take {ifname} out of its controller"
+        case steps.SetMtu(ifname=ifname, mtu=mtu):
+            return f"set the MTU of {ifname} to {mtu}"
         case steps.AddRoutes(routes=routes) | steps.RemoveRoutes(routes=routes):
             return f"{'add' if isinstance(step, steps.AddRoutes) else 'remove'} {_routes(routes)}"
         case steps.KeepMac(ifnames=ifnames, mac=mac):
