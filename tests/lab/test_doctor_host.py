@@ -174,8 +174,8 @@ MODES = (
 LEFT_SO = Fault(rule="bond.mode", subject="bond0", seen="active-backup", inject="", also=OTHER_MODE)
 SAID_OF_IT = Fault(
     rule="bond.quiet-failover", subject="bond0", seen="active-backup over em1", inject="",
-    heal=f"nmcli connection modify bond0 bond.options mode=802.3ad,miimon=100; {SWITCH} lag; nmcli connection up bond0; "
-    "sleep 5; dmesg --clear",
+    heal=f"nmcli connection modify bond0 bond.options mode=802.3ad,miimon=100; {SWITCH} lag\n"
+    "nmcli connection up bond0; sleep 5; dmesg --clear",
 )  # fmt: skip
 
 
