@@ -48,8 +48,8 @@ def _up(rule: str, layer: str, name: str, facts: Facts, hint: str) -> Finding:
     ok = link is not None and link.admin_up and link.carrier
     return Finding(
         rule=rule, layer=layer, subject=name, wanted="up, carrier", seen=_state(link), source=NETLINK, ok=ok,
-        hint="" if ok else hint, shown_by=f"ip link show {name}",
-        fix=(f"sudo ip link set dev {name} up",) if link is not None and not link.admin_up else (),
+        hint="" if ok else hint, shown_by=shlex.join(("ip", "link", "show", "dev", name)),
+        fix=(shlex.join(("sudo", "ip", "link", "set", "dev", name, "up")),) if link and not link.admin_up else (),
     )  # fmt: skip
 
 
