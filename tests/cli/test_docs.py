@@ -60,7 +60,20 @@ def rule_list() -> str:
                 f"  *Helps:* {rule.fix}{pains}",
             ]
         lines += [""] if mine else []
-    return "\n".join(lines)
+    return "\n".join([*lines, *_without_rule()])
+
+
+def _without_rule() -> Iterator[str]:
+    """What no rule finds: prevented by a command, or the reason why it cannot be."""
+    found = {pain for rule in read_rules().values() for pain in rule.pains}
+    yield "## Pains that no rule finds"
+    yield ""
+    for pain in read_pains().values():
+        if pain.number not in found:
+            reason = f"neither prevented nor found. {pain.reason}"
+            why = f"prevented by {pain.prevented_by} (`{pain.test}`)." if pain.prevented_by else reason
+            yield f"- {pain.number}, {pain.title}: {why}"
+    yield ""
 
 
 def pain_table() -> str:
