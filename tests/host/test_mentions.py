@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.facts_samples import with_network
 from tests.plan.guests import DEFAULT, domain, host, interface
 from vmnet.apply.find_mentions import find_mentions
-from vmnet.facts import Mention
 from vmnet.host import mentions
 from vmnet.plan.migrate_from_virbr0 import plan_migration
 from vmnet.spec import MigrationSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 RULESET = """\
 table ip filter {
@@ -88,28 +86,38 @@ def test_hooks_line_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     ]
 
 
-def test_the_words_are_the_bridge_and_the_subnet_and_the_plan_warns(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+@pytest.fixture
+def tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The only directory with tools, and no hooks: nothing of this machine is found."""
+    monkeypatch.setattr(mentions, "HOOKS", tmp_path / "hooks")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
 
-    def read(words: list[str]) -> tuple[Mention, ...]:
-        asked.extend(words)
-        return (Mention(place="/etc/libvirt/hooks/qemu, line 3", text="... virbr7"),)
 
-    monkeypatch.setattr(import_module("vmnet.apply.find_mentions"), "read_mentions", read)
+@pytest.mark.process
+def test_bridge_and_subnet_are_looked_for_and_the_plan_warns(tools: Path) -> None:
+    nft = tools / "nft"
+    nft.write_text("#!/bin/sh\necho 'table ip nat {'\necho 'chain POST {'\necho 'oifname \"virbr7\" masquerade'\n")
+    nft.chmod(0o755)
+    (tools / "hooks").mkdir()
+    (tools / "hooks" / "qemu").write_text("\n\nip route add 198.51.100.1/32 via 192.0.2.1\n")
     facts = find_mentions(DEFAULT.name, host(domain("web", interface(1))))
-    assert asked == ["virbr7", "198.51.100.1/32"]
+    assert [mention.text for mention in facts.mentions] == [
+        "ip route add 198.51.100.1/32 via 192.0.2.1",
+        'oifname "virbr7" masquerade',
+    ]
     assert any("hooks/qemu, line 3, names what" in line for line in plan_migration(MigrationSpec(), facts).warnings)
     assert find_mentions("nope", host()).mentions == ()
     assert find_mentions(DEFAULT.name, host(hypervisor_elsewhere=True)).mentions == ()
 
 
-def test_exports_and_names_of_a_network_that_nobody_is_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    exports, names = tmp_path / "exports", tmp_path / "nsswitch.conf"
+@pytest.mark.process
+def test_exports_and_names_of_a_network_that_nobody_is_on(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exports, names = tools / "exports", tools / "nsswitch.conf"
     exports.write_text("# 198.51.100.9 once\n/srv 198.51.100.0/24(rw)\n/home 192.0.2.0/24(rw)\n")
     names.write_text("passwd: files\nhosts: files libvirt_guest dns\n")
-    for name, value in (("EXPORTS", (exports,)), ("NSSWITCH", names), ("HOOKS", tmp_path / "none")):
-        monkeypatch.setattr(mentions, name, value)
-    monkeypatch.setattr(mentions, "_in_firewall", lambda _wanted: iter(()))
+    monkeypatch.setattr(mentions, "EXPORTS", (exports,))
+    monkeypatch.setattr(mentions, "NSSWITCH", names)
     document = DEFAULT.document.replace("198.51.100.1'", "198.51.100.1' prefix='24'")
     left = with_network(host(domain("w", interface(1, "network='host-bridge'"))), "default", document=document)
     assert [(m.network, m.text) for m in mentions.read_old_mentions(left)] == [
