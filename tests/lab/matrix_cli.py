@@ -1,9 +1,10 @@
-"""``scripts/test --matrix``: every cell of the kill matrix, one release after the other or side by side.
+"""``scripts/test --matrix``: every cell of the kill matrix, in a lab for each release and kind of fault, side by side.
 
-    python -m tests.lab.matrix_cli try RELEASE    every cell that was not tried yet on this very vmnet
-    python -m tests.lab.matrix_cli table          what came of them; exit code 1 unless all were tried and all hold
+    python -m tests.lab.matrix_cli try RELEASE kills     the cells that were not tried yet on this very vmnet
+    python -m tests.lab.matrix_cli try RELEASE breaks    those in which the network breaks
+    python -m tests.lab.matrix_cli table                 what came of them; exit code 1 unless all were tried and hold
 
-Each cell's outcome is a line in logs/matrix-RELEASE.jsonl, so that it can be interrupted and taken up again.
+Each cell's outcome is a line in logs/matrix-RELEASE-KIND.jsonl, so that it can be interrupted and taken up again.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import LabError
-from .faults import BREAK_EVERY, FAULTS, KILLS
+from .faults import BREAK_EVERY, BREAKS, FAULTS, KILLS
 from .machine import Lab
 from .matrix import Cell, Matrix, Outcome
 from .progress import say
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ROOT = Path(__file__).parents[2]
+KINDS = {"kills": KILLS, "breaks": BREAKS}
 _MARKS = {"start": "s", "goal": "g"}
 
 
@@ -45,32 +47,33 @@ def package_hash() -> str:
     return digest.hexdigest()[:12]
 
 
-def log_of(release: str) -> Path:
-    """Return the file that holds a release's outcomes."""
-    return ROOT / "logs" / f"matrix-{release}.jsonl"
+def log_of(release: str, kind: str) -> Path:
+    """Return the file that holds a release's outcomes of a kind of fault."""
+    return ROOT / "logs" / f"matrix-{release}-{kind}.jsonl"
 
 
 def read_log(release: str) -> list[dict[str, Any]]:
-    """Return the outcomes of this very vmnet, oldest first."""
-    path = log_of(release)
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    return [record for record in map(json.loads, lines) if record["vmnet"] == package_hash()]
+    """Return the outcomes of this very vmnet, those of a kind oldest first."""
+    paths = [path for path in (log_of(release, kind) for kind in KINDS) if path.exists()]
+    records = [json.loads(line) for path in paths for line in path.read_text("utf-8").splitlines()]
+    return [record for record in records if record["vmnet"] == package_hash()]
 
 
-def try_all(release: str) -> None:
-    """Try every cell that has no outcome yet."""
-    log_of(release).parent.mkdir(exist_ok=True)
+def try_all(release: str, kind: str) -> None:
+    """Try every cell of a kind that has no outcome yet."""
+    log_of(release, kind).parent.mkdir(exist_ok=True)
     tried = {record["cell"] for record in read_log(release)}
-    lab = Lab(f"matrix-{release}", release)
+    lab = Lab(f"matrix-{release}-{kind}", release)
     lab.up()
     try:
         matrix = Matrix(lab, Starts(lab))
         versions = lab.run("nmcli --version; virsh --version; uname -r").stdout.split("\n")
         # Step by step through all faults: what is interrupted has seen all of them.
-        todo = sorted((cell for cell in matrix.cells() if cell.name not in tried), key=lambda cell: cell.step)
-        say(f"{release}: {len(todo)} of {len(matrix.cells())} cells are left")
+        cells = [cell for cell in matrix.cells() if cell.fault in KINDS[kind]]
+        todo = sorted((cell for cell in cells if cell.name not in tried), key=lambda cell: cell.step)
+        say(f"{release}, {kind}: {len(todo)} of {len(cells)} cells are left")
         for cell in todo:
-            _write(release, cell, _try(matrix, cell), matrix.static.steps, versions)
+            _write(log_of(release, kind), cell, _try(matrix, cell), matrix.static.steps, versions)
     finally:
         lab.down()
 
@@ -82,7 +85,7 @@ def _try(matrix: Matrix, cell: Cell) -> Outcome:
         return Outcome(seen="lost", seconds=0, detail=f"{error.message} {error.hint}")
 
 
-def _write(release: str, cell: Cell, outcome: Outcome, steps: int, versions: Iterable[str]) -> None:
+def _write(log: Path, cell: Cell, outcome: Outcome, steps: int, versions: Iterable[str]) -> None:
     record = {
         "cell": cell.name,
         "seen": outcome.seen,
@@ -94,9 +97,9 @@ def _write(release: str, cell: Cell, outcome: Outcome, steps: int, versions: Ite
         "date": time.strftime("%Y-%m-%d"),
         "versions": [version for version in versions if version],
     }
-    with log_of(release).open("a") as file:
+    with log.open("a") as file:
         file.write(json.dumps(record) + "\n")
-    say(f"{release}: {cell.name}: {outcome.seen}{'' if outcome.holds else f' FAILED: {outcome.detail}'}")
+    say(f"{log.stem}: {cell.name}: {outcome.seen}{'' if outcome.holds else f' FAILED: {outcome.detail}'}")
 
 
 def table() -> bool:
@@ -128,8 +131,8 @@ def _mark(fault: str, number: int, records: dict[str, dict[str, Any]]) -> str:
 
 def main(argv: list[str]) -> int:
     """Do what the words say and return the exit code."""
-    if argv[:1] == ["try"] and len(argv) == 2:
-        try_all(argv[1])
+    if argv[:1] == ["try"] and len(argv) == 3 and argv[1] in RELEASES and argv[2] in KINDS:
+        try_all(argv[1], argv[2])
         return 0
     if argv == ["table"]:
         return 0 if table() else 1
