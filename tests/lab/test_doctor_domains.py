@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.turns
 
-NO_NETWORK_MANAGER = Fault(rule="nm.running", inject="true")
+NO_NETWORK_MANAGER = Fault(rule="nm.running", inject=None)
 """The chamber has none, which doctor says each time."""
 
 LAN = "network='host-bridge'"

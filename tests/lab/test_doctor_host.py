@@ -211,9 +211,9 @@ LAYERS = (
 
 ON_THE_HOST = (
     # The lab's host is a machine in QEMU; its domains are on the NAT network, and stand still.
-    Fault(rule="domain.state", seen="paused", inject=""),
-    Fault(rule="nic.one-mac", inject=""),
-    Fault(rule="domain.left", inject=""),
+    Fault(rule="domain.state", seen="paused", inject=None),
+    Fault(rule="nic.one-mac", inject=None),
+    Fault(rule="domain.left", inject=None),
 )
 NOTES = (
     Fault(

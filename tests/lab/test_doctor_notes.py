@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.turns
 
 # A guest that is let go on is one whose address nobody tells.
-LEFT = Fault(rule="domain.left", subject="all", seen="behind NAT: nat", inject="", also=frozenset({"domain.address"}))
+LEFT = Fault(rule="domain.left", subject="all", seen="behind NAT: nat", inject=None, also=frozenset({"domain.address"}))
 NOTES = (
     Fault(
         rule="domain.one-lan", subject="off", seen="2 interfaces on br0",

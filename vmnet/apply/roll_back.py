@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from vmnet.facts import Facts, Probe
     from vmnet.plan.steps import Planned
 
+    WayBack = tuple[int, int, steps.Step]
+    """The step that is taken back, by its place in the plan; which of its undos; the undo."""
+
 PASSES = 3
 """How often an undo is tried: NetworkManager, or libvirt, may be on its way up after a death of its own."""
 
@@ -85,31 +88,42 @@ def roll_back(
     """
     if any(isinstance(planned.step, steps.HostStep) for _, planned in begun):
         executor.wait_ready()
-    undos = [(index, place, step) for index, p in reversed(begun) for place, step in enumerate(p.undo)]
-    before = {index for index, planned in begun if planned.back_first}
-    todo = [undo for undo in undos if undo[0] in before]
-    last_resort = is_last_resort(planned for _, planned in begun)
-    if executor.checkpoint and not last_resort:
-        todo.append((-1, 0, steps.RollBackCheckpoint()))
-    todo += [undo for undo in undos if undo[0] not in before]
+    todo = _ways_back(begun, checkpoint=executor.checkpoint is not None)
     left: dict[int, str] = {}
     for number, (index, place, step) in enumerate(todo):
         _write(note, "undo", index, undo=place)
         _try(number, step, executor, left)
-    for turn in range(1, PASSES):
-        if not left:
-            break
-        executor.wait_ready()
-        if turn == PASSES - 1:
-            _end_checkpoint(steps.RollBackCheckpoint(), executor)
-        for number in sorted(left):
-            _try(number, todo[number][2], executor, left)
+    _try_again(todo, executor, left)
     _end_checkpoint(steps.CommitCheckpoint(), executor)
     if left:
         for number, text in left.items():
             _write(note, "undo-failed", todo[number][0], text)
         raise _incomplete(note, (todo[number][2] for number in left), left.values())
     _write(note, ended)
+
+
+def _ways_back(begun: Sequence[tuple[int, Planned]], *, checkpoint: bool) -> list[WayBack]:
+    """Return what takes the steps back, in order, NetworkManager's `checkpoint` at its place."""
+    undos = [(index, place, step) for index, p in reversed(begun) for place, step in enumerate(p.undo)]
+    before = {index for index, planned in begun if planned.back_first}
+    first = checkpoint and not is_last_resort(planned for _, planned in begun)
+    return [
+        *(undo for undo in undos if undo[0] in before),
+        *([(-1, 0, steps.RollBackCheckpoint())] if first else []),
+        *(undo for undo in undos if undo[0] not in before),
+    ]
+
+
+def _try_again(todo: Sequence[WayBack], executor: StepExecutor, left: dict[int, str]) -> None:
+    """Try what is left some more times, the last time after the checkpoint, where that is the last resort."""
+    for turn in range(1, PASSES):
+        if not left:
+            return
+        executor.wait_ready()
+        if turn == PASSES - 1:
+            _end_checkpoint(steps.RollBackCheckpoint(), executor)
+        for number in sorted(left):
+            _try(number, todo[number][2], executor, left)
 
 
 def is_last_resort(planned: Iterable[Planned]) -> bool:

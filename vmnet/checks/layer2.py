@@ -78,11 +78,10 @@ def mtus_differ(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         wanted = min(link.mtu for link in ups)
         judged = goal.mtu is not None and bridge.ifname == goal.bridge
         others = [port for port in facts.ports(bridge.ifname) if port not in ups]
-        for link in (*(() if judged else (bridge,)), *others):
+        bonds = [link.ifname for link in ups if link.kind == "bond"]
+        small = [port for bond in bonds for port in facts.ports(bond) if port.mtu < wanted]
+        for link in (*(() if judged else (bridge, *small)), *others):
             if link.mtu != wanted:
-                yield _mtu(link, wanted, ups[0], facts)
-        for link in (port for up in ups if up.kind == "bond" for port in facts.ports(up.ifname)):
-            if link.mtu < wanted and not judged:
                 yield _mtu(link, wanted, ups[0], facts)
 
 

@@ -17,6 +17,8 @@ from vmnet.plan.moves import PERSISTENT, RUNNING, Move, choose_move, pair_interf
 from vmnet.plan.steps import AddInterface, MovedInterface, Plan, Planned, RemoveInterface
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vmnet.facts import Domain, Facts, Source
     from vmnet.plan.destination import Destination
     from vmnet.spec import AttachSpec
@@ -40,16 +42,7 @@ def plan_attach_domain(spec: AttachSpec, facts: Facts) -> Plan:
     def away(source: Source) -> bool:
         return source != destination.source
 
-    pairs = choose_pairs(spec, domain, destination, facts)
-    moves = [move for pair in pairs if (move := choose_move(domain, pair, away)) is not None]
-    if not moves:
-        macs = f" ({', '.join(str(pair.either.mac) for pair in pairs)})" if pairs else ""
-        return Plan(command="attach-domain", kept=(f"{domain.name} is on {destination.words}{macs}",))
-    if spec.replug:
-        moves = [_replugged(move) for move in moves]
-    waiting = [move for move in moves if _waits(move)]
-    kept = tuple(f"{domain.name} {m.pair.either.mac} goes to {destination.words} with its next start" for m in waiting)
-    moves = [move for move in moves if move not in waiting]
+    moves, kept = _choose(spec, domain, destination, away, facts)
     if not moves:
         return Plan(command="attach-domain", kept=kept)
     for move in moves:
@@ -66,6 +59,22 @@ def plan_attach_domain(spec: AttachSpec, facts: Facts) -> Plan:
         warnings=(*destination.warnings, *lan_warnings(moves, facts)),
         rows=move_rows(moves, destination, planned, facts, renewal=spec),
     )
+
+
+def _choose(
+    spec: AttachSpec, domain: Domain, destination: Destination, away: Callable[[Source], bool], facts: Facts
+) -> tuple[list[Move], tuple[str, ...]]:
+    """Return what is to move now, and in words what is there already or comes with the domain's next start."""
+    pairs = choose_pairs(spec, domain, destination, facts)
+    moves = [move for pair in pairs if (move := choose_move(domain, pair, away)) is not None]
+    if not moves:
+        macs = f" ({', '.join(str(pair.either.mac) for pair in pairs)})" if pairs else ""
+        return [], (f"{domain.name} is on {destination.words}{macs}",)
+    if spec.replug:
+        moves = [_replugged(move) for move in moves]
+    waiting = [move for move in moves if _waits(move)]
+    kept = tuple(f"{domain.name} {m.pair.either.mac} goes to {destination.words} with its next start" for m in waiting)
+    return [move for move in moves if move not in waiting], kept
 
 
 def _replugged(move: Move) -> Move:
