@@ -37,8 +37,8 @@ class Fault:
     Args:
         rule: the rule that must fire.
         subject: what it must be about; "" for anything.
-        inject: a shell script for the host, or a function of the lab; "": the test has made it; None: nobody makes it, the
-            host is like that.
+        inject: a shell script for the host, or a function of the lab; "": the test has made it; None: nobody
+            makes it, the host is like that.
         seen: text that the evidence must hold.
         heal: where what doctor prints is no command (a cable): how it is put right; None: the printed commands.
         also: other rules that rightly fire with it.
