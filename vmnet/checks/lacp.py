@@ -76,7 +76,7 @@ def lacp_ports(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule="lacp.port", layer="LACP", subject=name, wanted="collecting, distributing",
             seen=f"collecting, distributing ({state})" if ok else f"{_ailing(link.lacp, told.get(name))}{state}",
-            source=SYSFS, ok=ok, hint="" if ok else _port_hint(link),
+            source=SYSFS, ok=ok, hint="" if ok else _port_hint(link, told.get(name)),
             shown_by=f"cat /proc/net/bonding/{goal.bond}",
         )  # fmt: skip
 
@@ -99,12 +99,14 @@ def _ailing(lacp: LacpPort | None, port: BondPort | None) -> str:
     return "".join(f"{word}; " for word in words)
 
 
-def _port_hint(link: Link) -> str:
+def _port_hint(link: Link, port: BondPort | None) -> str:
     if link.lacp is None:
         return "it is no port of an LACP bond: see nic.controller"
     if link.lacp.actor_state & (_DEFAULTED | _EXPIRED):
         return "its switch port speaks no LACP: put it into the channel group, mode active"
-    return "the switch does not take this port into the group: look at its LACP state there"
+    if port is not None and port.churned:
+        return "the switch does not take this port into the group: look at its LACP state there"
+    return "not agreed yet; half a minute after its link came up, look at its LACP state on the switch"
 
 
 def same_partner(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
