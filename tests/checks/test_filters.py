@@ -174,15 +174,15 @@ def test_firewalld_forwards_within_a_zone() -> None:
         chain(rule(Verdict.REJECT), policy="accept"), family="inet", table="firewalld", name="filter_FORWARD"
     )
     firewalld = Firewalld(default_zone="public", zones=(Zone(name="internal", links=("br0",)),))
-    facts = samples.with_setting(GOOD, "br0", connection__zone="internal")
-    fix, _ = fixes(table, facts=facts, daemons=("dockerd", "firewalld"), firewalld=firewalld)
+    facts = replace(samples.with_setting(GOOD, "br0", connection__zone="internal"), firewalld=firewalld)
+    fix, _ = fixes(table, facts=facts, daemons=("dockerd", "firewalld"))
     assert fix == (
         f"sudo nmcli connection modify {samples.UUIDS['br0']} connection.zone internal",
         "sudo firewall-cmd --permanent --zone=internal --add-forward",
         "sudo firewall-cmd --zone=internal --change-interface=br0",
         "sudo firewall-cmd --zone=internal --add-forward",
     )
-    assert fixes(table, facts=facts, daemons=("firewalld",), firewalld=firewalld)[0] == (EARLY, *OFF)
+    assert fixes(table, facts=facts, daemons=("firewalld",))[0] == (EARLY, *OFF)
 
 
 def boot(filters: Filters) -> list[tuple[str, str]]:
@@ -232,17 +232,17 @@ def test_a_table_of_the_bridge_family() -> None:
 
 def test_the_zone_of_the_nic_before() -> None:
     firewalld = Firewalld(default_zone="public", zones=(Zone(name="internal"), Zone(name="public", links=("br0",))))
-    filters = Filters(firewalld=firewalld)
-    assert findings(filters) == []
+    good = replace(GOOD, firewalld=firewalld)
+    assert findings(Filters(), good) == []
     before = samples.profile("em1", "802-3-ethernet", {"connection.zone": "internal", "connection.autoconnect": "no"})
     aside = replace(before, uuid="00000000-0000-4000-8000-000000000077", device=None)
-    facts = replace(GOOD, profiles=(*GOOD.profiles, aside))
-    (finding,) = findings(filters, facts)
+    facts = replace(good, profiles=(*GOOD.profiles, aside))
+    (finding,) = findings(Filters(), facts)
     assert (finding.rule, finding.seen) == ("filter.firewalld-zone", "zone public")
     assert finding.wanted == "zone internal, the zone of em1 before it became a port"
     assert finding.fix[0].endswith("connection.zone internal")
-    stored = samples.with_setting(GOOD, "br0", connection__zone="internal")
-    assert [f.wanted for f in findings(filters, stored)] == ["zone internal, the zone that its profile stores"]
+    stored = samples.with_setting(good, "br0", connection__zone="internal")
+    assert [f.wanted for f in findings(Filters(), stored)] == ["zone internal, the zone that its profile stores"]
 
 
 def test_bridges_of_libvirts_own_networks_are_its_business() -> None:

@@ -5,39 +5,31 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests import facts_samples as samples
 from tests.host.machine import lay_out
-from vmnet.facts import Zone
+from vmnet.errors import ToolError
+from vmnet.facts import Firewalld, Zone
 from vmnet.host.filters import read_daemons, read_layer3
 from vmnet.host.firewalld import parse_zones
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ZONES = """\
-block
-  target: %%REJECT%%
-  icmp-block-inversion: no
-  interfaces: 
-  forward: yes
-
-internal (active)
-  target: default
-  icmp-block-inversion: no
-  interfaces: em1 br0
-  sources: 
-  services: dhcpv6-client mdns ssh
-  forward: no
-  masquerade: no
-  rich rules: 
-"""  # noqa: W291
+ACTIVE = {"internal": {"interfaces": ["em1", "br0"]}, "trusted": {"sources": ["192.0.2.0/24"]}}
 
 
 def test_zones_with_their_links() -> None:
-    assert parse_zones(ZONES) == (
-        Zone(name="block", forward=True),
-        Zone(name="internal", links=("br0", "em1"), forward=False),
-    )
+    found = parse_zones("public", ACTIVE)
+    assert found == Firewalld(default_zone="public", zones=(Zone(name="internal", links=("br0", "em1")),))
+    assert (found.zone_of("em1"), found.zone_of("p4p1")) == ("internal", "public")
+
+
+@pytest.mark.parametrize("answers", [(None, {}), ("public", "internal"), ("public", {"internal": ["em1"]})])
+def test_what_is_no_answer_of_firewalld_is_said_so(answers: tuple[object, object]) -> None:
+    with pytest.raises(ToolError, match="not understood"):
+        parse_zones(*answers)
 
 
 def test_daemons_by_their_names(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ TOOLS = {
 }
 KEYRINGS = tuple(Path(f"/usr/share/keyrings/debian-archive-keyring.{kind}") for kind in ("gpg", "pgp"))
 ENABLED = ("lab-switch.service", "lab-lan-dns.service", "lab-console.service")
+# Tests that want it start it.
+DISABLED = ("firewalld.service",)
 # Each of these would make a boot slower, or a quiet machine busy at a time of its own.
 MASKED = (
     *("NetworkManager-wait-online.service", "apt-daily.timer", "apt-daily-upgrade.timer", "man-db.timer"),
@@ -130,6 +132,7 @@ def add_files(tree: Path, key: Path) -> None:
     network.unlink(missing_ok=True)
     network.symlink_to("/etc/libvirt/qemu/networks/default.xml")
     process.run(["chroot", str(tree), "systemctl", "enable", *ENABLED], timeout=60)
+    process.run(["chroot", str(tree), "systemctl", "disable", *DISABLED], timeout=60)
     process.run(["chroot", str(tree), "systemctl", "mask", *MASKED], timeout=60)
 
 

@@ -27,8 +27,8 @@ RUNNING_GUESTS = {"web01": 1, "db01": 2}
 PACKAGES = (
     *("linux-image-amd64", "systemd-sysv", "udev", "dbus", "kmod", "e2fsprogs", "procps", "less", "zstd"),
     *("network-manager", "iproute2", "bridge-utils", "ethtool", "iputils-ping", "iputils-arping", "tcpdump"),
-    *("nftables", "iptables", "ebtables", "dnsmasq-base", "netcat-openbsd", "socat", "busybox-static", "netplan.io"),
-    *("libvirt-daemon-system", "libvirt-clients", "libvirt-daemon-config-network"),
+    *("nftables", "firewalld", "iptables", "ebtables", "dnsmasq-base", "netcat-openbsd", "socat"),
+    *("busybox-static", "netplan.io", "libvirt-daemon-system", "libvirt-clients", "libvirt-daemon-config-network"),
     *("libvirt-daemon-config-nwfilter", "qemu-system-x86", "qemu-utils", "openssh-server", "openssh-client"),
     *("python3", "python3-libvirt", "python3-lxml", "python3-click", "python3-pyroute2", "python3-rich"),
 )

@@ -83,3 +83,7 @@ def test_the_way_back_of_a_domain_without_vmnet(lab: Lab) -> None:
     lab.vmnet("attach-domain", "web01", "--no-bounce", "--yes", timeout=200)
     lab.run(["sh", "/var/lib/vmnet/undo.sh"], timeout=100)
     assert_back(lab, before)
+    lab.vmnet("attach-domain", "web01", "--add", "--yes", timeout=200)
+    assert observe(lab)["domains"] != before["domains"]
+    lab.run(["sh", "/var/lib/vmnet/undo.sh"], timeout=100)
+    assert observe(lab)["domains"] == before["domains"]

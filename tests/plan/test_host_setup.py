@@ -18,7 +18,7 @@ from tests.plan.hosts import (
     profile,
     with_profile,
 )
-from vmnet.facts import Profile
+from vmnet.facts import Firewalld, Profile, Zone
 from vmnet.plan import steps
 from vmnet.plan.host_setup import plan_host_setup
 from vmnet.plan.steps import Plan
@@ -141,6 +141,32 @@ def test_layer_3_is_adopted_whole() -> None:
     assert settings["connection.zone"] == "internal"
     assert settings["ipv6.method"] == "auto"
     assert settings["ipv6.addr-gen-mode"] == "eui64"
+
+
+FIREWALLD = Firewalld(default_zone="public", zones=(Zone(name="trusted", links=("em1",)),))
+
+
+@pytest.mark.parametrize(
+    ("stored", "firewalld", "zone"),
+    [
+        ("", None, None),
+        ("internal", None, "internal"),
+        ("", FIREWALLD, "trusted"),
+        ("internal", FIREWALLD, "trusted"),
+        ("trusted", FIREWALLD, "trusted"),
+        ("", replace(FIREWALLD, zones=()), None),
+        ("public", replace(FIREWALLD, zones=()), "public"),
+    ],
+)
+@pytest.mark.parametrize("spec", [ADOPT, REQUEST])
+def test_the_bridge_is_in_the_firewall_zone_that_the_nic_is_in(
+    spec: HostSpec, stored: str, firewalld: Firewalld | None, zone: str | None
+) -> None:
+    facts = replace(addressed_host(connection__zone=stored), firewalld=firewalld)
+    plan = plan_host_setup(spec, facts)
+    assert bridge_settings(plan).get("connection.zone") == zone
+    keep = f"nmcli connection modify uuid {LAN_UUID} connection.zone trusted"
+    assert any(keep in text for text in plan.warnings) == (zone == "trusted" != stored)
 
 
 def test_a_dhcp_client_keeps_its_identity() -> None:

@@ -90,7 +90,7 @@ class Executor:
     def _execute_link(self, step: steps.LinkStep, *, undoing: bool) -> None:
         match step:
             case steps.DisconnectDevice():
-                process.run(commands_of(step)[0], accept=(0, nmcli.NOT_ACTIVE, nmcli.NOT_FOUND))
+                nmcli.call(commands_of(step)[0], accept=(0, nmcli.NOT_ACTIVE, nmcli.NOT_FOUND))
             case steps.ReapplyDevice(ifname=ifname):
                 if not undoing or profile_files.active_uuid(ifname):
                     _run(step, may_be_gone=undoing)
@@ -259,7 +259,7 @@ class Executor:
 def _run(step: steps.Step, *, may_be_gone: bool) -> None:
     """Run the step's commands; a profile or device that is gone is no failure where that is said."""
     for argv in commands_of(step):
-        process.run(argv, accept=(0, nmcli.NOT_FOUND) if may_be_gone else (0,))
+        nmcli.call(argv, accept=(0, nmcli.NOT_FOUND) if may_be_gone else (0,))
 
 
 def _set_link(step: steps.FlapLink | steps.PutPort | steps.SetMtu, *, undoing: bool) -> None:

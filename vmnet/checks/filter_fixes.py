@@ -54,8 +54,8 @@ def fix_of(bridge: str, stop: Stop, facts: Facts, filters: Filters) -> Fix:
         return turn_off(own, filters), "nothing here needs bridged packets filtered, so that it is turned off for good"
     because = f"br_netfilter stays on, for {', '.join(needed)}"
     base = stop.base
-    if base.tool == "nft" and base.table == _FIREWALLD and filters.firewalld:
-        return _forward_in_zone(bridge, facts, filters.firewalld.zone_of(bridge)), because
+    if base.tool == "nft" and base.table == _FIREWALLD and facts.firewalld:
+        return _forward_in_zone(bridge, facts, facts.firewalld.zone_of(bridge)), because
     if any(_same_table(chain, base) and chain.name == _DOCKER_USER for chain in filters.chains):
         return _docker_user(bridge, base), because
     if stop.rule is not None and filters.layer3:

@@ -152,8 +152,7 @@ def _at_boot(name: str, seen: str, source: str, filters: Filters) -> Finding:
 
 def firewalld_zone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     """filter.firewalld-zone: the bridge is in the zone that its profile names, which is that of its NIC before."""
-    firewalld = (facts.filters or Filters()).firewalld
-    profile = facts.active_profile(goal.bridge)
+    firewalld, profile = facts.firewalld, facts.active_profile(goal.bridge)
     if firewalld is None or profile is None or facts.link(goal.bridge) is None:
         return
     seen = firewalld.zone_of(goal.bridge)
@@ -164,7 +163,7 @@ def firewalld_zone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     why = f"the zone of {goal.nics[0]} before it became a port" if before else "the zone that its profile stores"
     yield Finding(
         rule="filter.firewalld-zone", layer="filter", subject=goal.bridge, wanted=f"zone {wanted}, {why}",
-        seen=f"zone {seen}", source="firewall-cmd", ok=False, shown_by="sudo firewall-cmd --get-active-zones",
+        seen=f"zone {seen}", source="firewalld", ok=False, shown_by="sudo firewall-cmd --get-active-zones",
         fix=(
             *modify(goal.bridge, facts, "connection.zone", wanted),
             shlex.join(("sudo", "firewall-cmd", f"--zone={wanted}", f"--change-interface={goal.bridge}")),

@@ -9,7 +9,7 @@ from vmnet.facts.bonding import BondPort
 from vmnet.facts.boot import Boot, Unread
 from vmnet.facts.dependents import Dependent
 from vmnet.facts.fabric import Fabric
-from vmnet.facts.filters import Filters
+from vmnet.facts.filters import Filters, Firewalld
 from vmnet.facts.host import Address, Device, Duplicate, Link, Profile, Route, SshSession, SwitchPort
 from vmnet.facts.lan import LanAnswer, Mention
 from vmnet.facts.libvirt import Domain, GuestAddress, HypervisorLink, Network
@@ -63,6 +63,8 @@ class Facts:
     boot: Boot | None = None
     """What the next boot makes of it. None: it was not looked at, as where domains alone are asked for."""
     bond_ports: tuple[BondPort, ...] = ()
+    firewalld: Firewalld | None = None
+    """Its zones. None: it does not run, or does not tell."""
     surroundings: Surroundings | None = None
     """What stands around libvirt, where it was looked at closely. None: it was not."""
     filters: Filters | None = None

@@ -88,19 +88,17 @@ class BridgeNetfilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
-    """A zone of firewalld's: its links, and whether it forwards between them."""
+    """A zone of firewalld's, and its links."""
 
     name: str
     links: tuple[str, ...] = ()
-    forward: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firewalld:
-    """firewalld, where it runs."""
+    """firewalld, where it runs. `zones` are those that have links; all other links are in the default zone."""
 
     default_zone: str
-    backend: str = ""
     zones: tuple[Zone, ...] = ()
 
     def zone_of(self, ifname: str) -> str:
@@ -117,4 +115,3 @@ class Filters:
     chains: tuple[FilterChain, ...] = ()
     daemons: tuple[str, ...] = ()
     layer3: tuple[str, ...] = ()
-    firewalld: Firewalld | None = None

@@ -18,7 +18,8 @@ NM_VERSION = "NetworkManager"
 
 
 def proof_of(ifname: str, facts: Facts) -> Proof:
-    """Return what is known of a link: index, MAC, MTU, carrier changes, addresses, routes, rules, active profile.
+    """Return what is known of a link: index, MAC, MTU, carrier changes, addresses, routes, rules, active profile,
+    and the zone that firewalld has it in, where that runs.
 
     IPv6 addresses that a router has announced come and go by themselves and are left out, as are IPv6 routes.
     """
@@ -33,6 +34,7 @@ def proof_of(ifname: str, facts: Facts) -> Proof:
         if route.ifname == ifname and _version_4(route.destination or route.gateway)
     ]
     device = facts.device(ifname)
+    zone = (("firewall zone", facts.firewalld.zone_of(ifname)),) if facts.firewalld else ()
     return (
         ("index", str(link.ifindex)),
         ("MAC", link.mac),
@@ -43,6 +45,7 @@ def proof_of(ifname: str, facts: Facts) -> Proof:
         ("routes", _joined(routes)),
         ("rules", _joined(rule for rule in facts.rules if {ifname, *own} & set(rule.replace("/", " ").split()))),
         ("active profile", (device.profile if device else None) or "none"),
+        *zone,
     )
 
 

@@ -10,7 +10,6 @@ from vmnet.errors import HypervisorError, ToolError
 from vmnet.facts import FilterChain, Filters, Unread
 from vmnet.host import process, sysfs
 from vmnet.host.bridge_netfilter import read_netfilter
-from vmnet.host.firewalld import read_firewalld
 from vmnet.host.iptables_save import parse_saved
 from vmnet.host.nft_json import has_xtables, parse_ruleset
 
@@ -32,21 +31,12 @@ def read_filters(facts: Facts) -> tuple[Filters, tuple[Unread, ...]]:
     """Return what filters bridged frames on this host, and what of it could not be read."""
     unread: list[Unread] = []
     chains: tuple[FilterChain, ...] = ()
-    firewalld = None
-    daemons = read_daemons()
     try:
         chains = tuple(_read_chains())
     except ToolError as error:
         unread.append(Unread(what="firewall rules", why=error.message if facts.root else "needs root"))
-    try:
-        firewalld = read_firewalld() if "firewalld" in daemons else None
-    except ToolError as error:
-        unread.append(Unread(what="firewalld's zones", why=error.message))
-    filters = Filters(
-        netfilter=read_netfilter(facts.links), chains=chains, daemons=daemons, layer3=read_layer3(facts.domains),
-        firewalld=firewalld,
-    )  # fmt: skip
-    return filters, tuple(unread)
+    netfilter, layer3 = read_netfilter(facts.links), read_layer3(facts.domains)
+    return Filters(netfilter=netfilter, chains=chains, daemons=read_daemons(), layer3=layer3), tuple(unread)
 
 
 def _read_chains() -> Iterator[FilterChain]:

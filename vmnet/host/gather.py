@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vmnet.errors import HypervisorError, ToolError
-from vmnet.facts import Facts, Probe, ProbeKind
+from vmnet.facts import Facts, Probe, ProbeKind, Unread
 from vmnet.host import netlink, nmcli, sysfs
 from vmnet.host.bonding import read_bond_ports
 from vmnet.host.boot import read_boot
 from vmnet.host.closely import read_closely
 from vmnet.host.dependents import read_dependents
+from vmnet.host.firewalld import read_firewalld
 from vmnet.host.hypervisor import Hypervisor
 from vmnet.host.lldp import read_switch_ports
 from vmnet.host.owners import read_owners
@@ -66,6 +67,7 @@ def read_facts(
             boot=read_boot(facts.profiles),
             bond_ports=read_bond_ports(facts.links),
         )
+        facts = _with_firewalld(facts)
     if probes is not None:
         facts = replace(facts, answers=try_probes(_probes_of(facts, probes)))
     return read_closely(facts, uri) if closely else facts
@@ -101,6 +103,7 @@ def read_link_facts(ifname: str) -> Facts:
         routes=netlink.read_routes(),
         rules=netlink.read_rules(),
         devices=nmcli.read_devices(ifname),
+        firewalld=read_firewalld(),
     )
 
 
@@ -142,6 +145,14 @@ def _with_hypervisor(facts: Facts, uri: str) -> Facts:
             )
     except HypervisorError as error:
         return replace(facts, libvirt_version=None, libvirt_problem=error.message)
+
+
+def _with_firewalld(facts: Facts) -> Facts:
+    try:
+        return replace(facts, firewalld=read_firewalld())
+    except ToolError as error:
+        why = error.message if facts.root else "needs root"
+        return replace(facts, unread=(*facts.unread, Unread(what="firewalld's zones", why=why)))
 
 
 def _resolvers(text: str) -> tuple[IpAddress, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 from vmnet.errors import Conflict, ToolError
 from vmnet.facts import Device, Profile
 from vmnet.host import nmcli_text
-from vmnet.host.process import run
+from vmnet.host.process import Output, run
 
 if TYPE_CHECKING:
     from vmnet.spec import IpAddress
@@ -19,6 +20,11 @@ NOT_FOUND = 10
 NOT_ACTIVE = 6
 """nmcli's exit status for a device that is disconnected already."""
 
+_NOT_RUNNING = 8
+"""nmcli's exit status for a NetworkManager that it has heard nothing of in 25 s, be it that it runs and is busy: with
+hundreds of new taps it can be so for a minute."""
+_BUSY_S = 60.0
+
 _DEVICE = "GENERAL.DEVICE,GENERAL.TYPE,GENERAL.STATE,GENERAL.CON-UUID,GENERAL.REASON,IP4.DNS,IP6.DNS,DHCP4,DHCP6"
 """What `parse_devices` reads. Whole groups cost twice the time on a host with hundreds of taps: each further field is
 one for every device, and some are asked of the kernel."""
@@ -27,16 +33,44 @@ _NM = "org.freedesktop.NetworkManager"
 _NM_PATH = "/org/freedesktop/NetworkManager"
 
 
+def call(argv: tuple[str, ...], *, accept: tuple[int, ...] = (0,)) -> Output:
+    """Run nmcli, and again as long as it says that NetworkManager does not run while it does: nothing was done then.
+
+    Raises:
+        ToolError: nmcli is missing, the daemon is not running or does not answer, or what was asked for failed.
+    """
+    end = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            return run(argv, accept=accept)
+        except ToolError as error:
+            if error.exit_status != _NOT_RUNNING or not _has_owner():
+                raise
+            if time.monotonic() > end:
+                raise ToolError(
+                    f"NetworkManager runs, but has not answered for {_BUSY_S:g} s and more",
+                    "wait until it is less busy, or see what it does: journalctl -u NetworkManager",
+                    argv=argv,
+                ) from None
+
+
+def _has_owner() -> bool:
+    """Return whether a NetworkManager is on the bus, which is told by the bus itself."""
+    bus = ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
+    answer = run(("busctl", "--json=short", "call", *bus, "NameHasOwner", "s", _NM)).stdout
+    return bool(json.loads(answer)["data"][0])
+
+
 def read_profiles() -> tuple[Profile, ...]:
     """Return all profiles with all their properties, secrets hidden; but for NetworkManager's volatile notes on taps,
     which say nothing that the taps do not, and on a host with hundreds of guests are most of what it knows."""
-    listing = run(("nmcli", "-t", "-f", "UUID,FILENAME,DEVICE,TYPE", "connection", "show")).stdout
+    listing = call(("nmcli", "-t", "-f", "UUID,FILENAME,DEVICE,TYPE", "connection", "show")).stdout
     uuids = nmcli_text.parse_worth_showing(listing)
     if not uuids:
         return ()
     which = tuple(word for uuid in dict.fromkeys(uuids) for word in ("uuid", uuid))
     # A profile that went away since the listing makes nmcli return NOT_FOUND after showing the others.
-    details = run(("nmcli", "-t", "-f", "profile", "connection", "show", *which), accept=(0, NOT_FOUND)).stdout
+    details = call(("nmcli", "-t", "-f", "profile", "connection", "show", *which), accept=(0, NOT_FOUND)).stdout
     return nmcli_text.parse_profiles(listing, details)
 
 
@@ -44,10 +78,10 @@ def read_devices(ifname: str | None = None) -> tuple[Device, ...]:
     """Return the device, or (None) all devices, as NetworkManager sees them; none where there is no such device.
 
     Raises:
-        ToolError: nmcli is missing, or the daemon is not running (exit status 8).
+        ToolError: nmcli is missing, or the daemon is not running or does not answer.
     """
     argv = ("nmcli", "-t", "-f", _DEVICE, "device", "show", *((ifname,) if ifname else ()))
-    return nmcli_text.parse_devices(run(argv, accept=(0, NOT_FOUND)).stdout)
+    return nmcli_text.parse_devices(call(argv, accept=(0, NOT_FOUND)).stdout)
 
 
 def read_lease(ifname: str) -> IpAddress | None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from vmnet import fields
 from vmnet.errors import ToolError
 from vmnet.host import nmcli, nmcli_text
-from vmnet.host.process import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -86,8 +85,8 @@ def restore_profile(uuid: str, copies: Path) -> None:
     if now and now != copy.filename:
         # A profile of /run moved to /etc when it was modified; the copy in /etc would hide the one put back.
         Path(now).unlink(missing_ok=True)
-        run(("nmcli", "connection", "reload"))
-    run(("nmcli", "connection", "load", copy.filename))
+        nmcli.call(("nmcli", "connection", "reload"))
+    nmcli.call(("nmcli", "connection", "load", copy.filename))
 
 
 def read_saved(directory: Path = SAVED) -> dict[str, str]:
@@ -154,7 +153,7 @@ def _copied(uuid: str, copies: Path) -> tuple[bytes, ProfileCopy]:
 
 
 def _current_filename(uuid: str) -> str:
-    listing = run(("nmcli", "-t", "-f", "UUID,FILENAME", "connection", "show")).stdout
+    listing = nmcli.call(("nmcli", "-t", "-f", "UUID,FILENAME", "connection", "show")).stdout
     places = {line[0]: line[1] for line in map(nmcli_text.split_terse, listing.splitlines()) if len(line) == 2}
     return places.get(uuid, "")
 
@@ -162,6 +161,6 @@ def _current_filename(uuid: str) -> str:
 def active_uuid(ifname: str) -> str | None:
     """Return the uuid of the profile that is active on the link by now."""
     accept = (0, nmcli.NOT_FOUND)
-    out = run(("nmcli", "-g", "GENERAL.CON-UUID,GENERAL.STATE", "device", "show", ifname), accept=accept).stdout
+    out = nmcli.call(("nmcli", "-g", "GENERAL.CON-UUID,GENERAL.STATE", "device", "show", ifname), accept=accept).stdout
     lines = out.splitlines()
     return lines[0].strip() if len(lines) == 2 and lines[1].startswith("100") else None

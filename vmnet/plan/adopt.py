@@ -55,7 +55,6 @@ _ADOPTED: dict[str, tuple[str, ...]] = {
     "ipv6.dhcp-duid": ("",),
     "ipv6.dhcp-iaid": ("",),
     "ipv6.token": ("",),
-    "connection.zone": ("",),
 }
 
 _OWN_NETWORK_LINKS = ("virbr", "docker", "cni", "podman")

@@ -27,6 +27,7 @@ from vmnet.plan.profiles import competes, wanted_profiles
 from vmnet.plan.safety import check_build, check_host, check_spec, warnings
 from vmnet.plan.steps import Plan, Planned
 from vmnet.plan.vlans import move_vlans, save_vlans, vlan_warnings, wanted_vlans
+from vmnet.plan.zones import in_zone, zone_warnings
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts
@@ -73,7 +74,7 @@ def _layout(spec: HostSpec, chosen: Chosen, facts: Facts) -> tuple[Build, Mac]:
     """Return what is to be built on the chosen NICs, and the bridge's MAC."""
     holder = find_holder(chosen.nics, spec.bridge.ifname, facts)
     layer3 = wanted_layer3(spec.address, spec.mtu, holder, facts)
-    layer3 = winning_metric(layer3, spec, facts)
+    layer3 = in_zone(winning_metric(layer3, spec, facts), spec.bridge.ifname, facts)
     mac = bridge_mac(spec, chosen.nics, holder, facts)
     wanted = wanted_profiles(spec, chosen.nics, mac, layer3, facts, anew=())
     missing = missing_of(wanted, holder, facts)
@@ -112,7 +113,8 @@ def _goal(build: Build, mac: Mac) -> HostGoal:
 
 def _warnings(build: Build) -> tuple[str, ...]:
     general = warnings(build.spec, build.nics, build.management, build.facts)
-    return (*general, *ipv6_warnings(build), *vlan_warnings(build))
+    zones = zone_warnings(build.layer3.holder, build.bridge.ifname, build.facts)
+    return (*general, *zones, *ipv6_warnings(build), *vlan_warnings(build))
 
 
 def _host_part(build: Build) -> tuple[list[Planned], list[str]]:

@@ -48,6 +48,21 @@ reapply() {
 deactivate() {
     ! nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli connection down uuid "$1"
 }
+# uuid, MAC, --live or --config; a running document calls an interface on a network what the network makes of it
+unplug() {
+    where=
+    [ "$3" = --live ] || where=--inactive
+    type=$(virsh domiflist "$1" ${where:+"$where"} | awk -v mac="$2" '$NF == mac { print $2 }')
+    [ -n "$type" ] || return 0
+    try virsh detach-interface "$1" "$type" --mac "$2" "$3"
+    # A guest lets go of it in its own time, one that is booting not at all.
+    for second in 1 2 3 4 5 6 7 8 9 10; do
+        virsh domiflist "$1" ${where:+"$where"} | grep -qF "$2" || return 0
+        sleep 1
+    done
+    echo "FAILED: the guest has not let go of $2 within $second s; run this again when it has started" >&2
+    failed=$((failed + 1))
+}
 network() {
     virsh net-info -- "$1" 2>/dev/null | grep -q "^$2"
 }
@@ -127,15 +142,13 @@ def _domain(
             yield from document_lines(step.after)
             option = "--live" if scope == "running" else "--config"
             if step.replug:
-                old = f"{uuid} {_type_now(step)} --mac {step.mac}"
-                yield f"{_unless_off(uuid, scope)}try virsh detach-interface {old} --live"
-                yield "sleep 5"
+                yield f"{_unless_off(uuid, scope)}unplug {uuid} {step.mac} --live"
             verb = "attach-device" if step.replug else "update-device"
             yield f'{_unless_off(uuid, scope)}try virsh {verb} {uuid} "$document" {option}'
         case steps.RemoveInterface(domain_uuid=uuid, mac=mac, scopes=scopes):
             for scope in scopes:
                 option = "--live" if scope == "running" else "--config"
-                yield f"{_unless_off(uuid, scope)}try virsh detach-interface {uuid} network --mac {mac} {option}"
+                yield f"{_unless_off(uuid, scope)}unplug {uuid} {mac} {option}"
         case steps.LearnAgain(domain_uuid=uuid, document=document):
             unless_off = _unless_off(uuid, "running")
             for text in (with_filter(document, None), document):
@@ -149,11 +162,6 @@ def _domain(
             text = f"by hand: {shlex.join(('virsh', *what))}    # {domain}: its interfaces go back to {source}"
             yield shlex.join(("echo", text))
             yield "failed=$((failed + 1))"
-
-
-def _type_now(step: steps.MoveInterface) -> str:
-    # A running document says bridge for an interface on a network with a bridge.
-    return "bridge" if step.was.type in ("network", "bridge") else step.was.type
 
 
 def _unless_off(uuid: str, scope: str) -> str:

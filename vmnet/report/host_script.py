@@ -132,6 +132,7 @@ look() {
     ip -4 route show dev "$1"
     ip rule | grep -w -e "$1"
     (cd "/sys/class/net/$1" && cat ifindex address mtu carrier_changes)
+    ! firewall-cmd --state >/dev/null 2>&1 || firewall-cmd --get-zone-of-interface="$1" 2>&1
 }
 name_server() {
     command -v dig >/dev/null || { echo "$1 is not asked: there is no dig"; return 0; }

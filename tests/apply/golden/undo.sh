@@ -42,6 +42,21 @@ reapply() {
 deactivate() {
     ! nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli connection down uuid "$1"
 }
+# uuid, MAC, --live or --config; a running document calls an interface on a network what the network makes of it
+unplug() {
+    where=
+    [ "$3" = --live ] || where=--inactive
+    type=$(virsh domiflist "$1" ${where:+"$where"} | awk -v mac="$2" '$NF == mac { print $2 }')
+    [ -n "$type" ] || return 0
+    try virsh detach-interface "$1" "$type" --mac "$2" "$3"
+    # A guest lets go of it in its own time, one that is booting not at all.
+    for second in 1 2 3 4 5 6 7 8 9 10; do
+        virsh domiflist "$1" ${where:+"$where"} | grep -qF "$2" || return 0
+        sleep 1
+    done
+    echo "FAILED: the guest has not let go of $2 within $second s; run this again when it has started" >&2
+    failed=$((failed + 1))
+}
 network() {
     virsh net-info -- "$1" 2>/dev/null | grep -q "^$2"
 }
@@ -136,8 +151,7 @@ cat >"$document" <<'END'
   <model type="virtio"/>
 </interface>
 END
-[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh detach-interface 00000000-0000-4000-8000-000000000201 bridge --mac 52:54:00:00:53:11 --live
-sleep 5
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || unplug 00000000-0000-4000-8000-000000000201 52:54:00:00:53:11 --live
 [ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh attach-device 00000000-0000-4000-8000-000000000201 "$document" --live
 
 # undoes: all of it
@@ -167,8 +181,8 @@ network host-bridge 'Persistent: *yes' && try virsh net-undefine -- host-bridge
 network default 'Persistent: *yes' && try virsh net-autostart -- default
 
 # undoes: 
-try virsh detach-interface 00000000-0000-4000-8000-000000000201 network --mac 52:54:00:00:53:12 --config
-[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh detach-interface 00000000-0000-4000-8000-000000000201 network --mac 52:54:00:00:53:12 --live
+unplug 00000000-0000-4000-8000-000000000201 52:54:00:00:53:12 --config
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || unplug 00000000-0000-4000-8000-000000000201 52:54:00:00:53:12 --live
 
 # undoes: 
 [ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh domif-setlink 00000000-0000-4000-8000-000000000201 52:54:00:00:53:11 up

@@ -55,6 +55,21 @@ reapply() {
 deactivate() {
     ! nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli connection down uuid "$1"
 }
+# uuid, MAC, --live or --config; a running document calls an interface on a network what the network makes of it
+unplug() {
+    where=
+    [ "$3" = --live ] || where=--inactive
+    type=$(virsh domiflist "$1" ${where:+"$where"} | awk -v mac="$2" '$NF == mac { print $2 }')
+    [ -n "$type" ] || return 0
+    try virsh detach-interface "$1" "$type" --mac "$2" "$3"
+    # A guest lets go of it in its own time, one that is booting not at all.
+    for second in 1 2 3 4 5 6 7 8 9 10; do
+        virsh domiflist "$1" ${where:+"$where"} | grep -qF "$2" || return 0
+        sleep 1
+    done
+    echo "FAILED: the guest has not let go of $2 within $second s; run this again when it has started" >&2
+    failed=$((failed + 1))
+}
 network() {
     virsh net-info -- "$1" 2>/dev/null | grep -q "^$2"
 }
@@ -144,6 +159,7 @@ look() {
     ip -4 route show dev "$1"
     ip rule | grep -w -e "$1"
     (cd "/sys/class/net/$1" && cat ifindex address mtu carrier_changes)
+    ! firewall-cmd --state >/dev/null 2>&1 || firewall-cmd --get-zone-of-interface="$1" 2>&1
 }
 name_server() {
     command -v dig >/dev/null || { echo "$1 is not asked: there is no dig"; return 0; }
