@@ -157,7 +157,9 @@ class Executor:
         if self.checkpoint is None or now - self._re_armed < _RE_ARM_EVERY_S:
             return
         try:
-            nmcli.extend_checkpoint(self.checkpoint, self.checkpoint_timeout_s)
+            # One that is too busy to say so has it still; it is asked again at the next look.
+            if nmcli.extend_checkpoint(self.checkpoint, self.checkpoint_timeout_s):
+                self._re_armed = now
         except ToolError as error:
             self.checkpoint = None
             if self._undoing:
@@ -167,7 +169,6 @@ class Executor:
                 f"NetworkManager's checkpoint is gone: {error.stderr or error.message}",
                 "NetworkManager was restarted, or another tool removed the checkpoint, during the change",
             ) from None
-        self._re_armed = now
 
     def find_checkpoint(self, path: str | None) -> bool:
         """Take over a checkpoint that a process before this one opened; return whether NetworkManager still has it."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from vmnet.errors import ToolError
 from vmnet.facts import Firewalld, Zone
-from vmnet.host import process
+from vmnet.host import bus, process
 
 _NAME = "org.fedoraproject.FirewallD1"
 _PATH = "/org/fedoraproject/FirewallD1"
-_BUS = ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
 
 
 def read_firewalld() -> Firewalld | None:
@@ -22,10 +20,9 @@ def read_firewalld() -> Firewalld | None:
     Raises:
         ToolError: it runs and does not answer, or answers root alone.
     """
-    if not process.has_tool("firewall-cmd") or not _call(*_BUS, "NameHasOwner", "s", _NAME):
+    if not process.has_tool("firewall-cmd") or not bus.has_owner(_NAME):
         return None
-    default = _call(_NAME, _PATH, _NAME, "getDefaultZone")
-    return parse_zones(default, _call(_NAME, _PATH, f"{_NAME}.zone", "getActiveZones"))
+    return parse_zones(_ask(_NAME, "getDefaultZone"), _ask(f"{_NAME}.zone", "getActiveZones"))
 
 
 def parse_zones(default: object, active: object) -> Firewalld:
@@ -42,7 +39,6 @@ def parse_zones(default: object, active: object) -> Firewalld:
     return Firewalld(default_zone=default, zones=tuple(zone for zone in zones if zone.links))
 
 
-def _call(*words: str) -> Any:
-    """Call a method; nobody is asked for a password, and nothing is started for it."""
-    argv = ("busctl", "--json=short", "--auto-start=no", "--allow-interactive-authorization=no", "call", *words)
-    return json.loads(process.run(argv, timeout_s=30).stdout)["data"][0]
+def _ask(*words: str) -> Any:
+    """Call a method; firewalld is not started for it."""
+    return bus.call(_NAME, _PATH, *words, timeout_s=30, auto_start=False)[0]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING
 
 from vmnet.errors import Conflict, ToolError
 from vmnet.facts import Device, Profile
-from vmnet.host import nmcli_text
+from vmnet.host import bus, nmcli_text
 from vmnet.host.process import Output, run
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ _DEVICE = "GENERAL.DEVICE,GENERAL.TYPE,GENERAL.STATE,GENERAL.CON-UUID,GENERAL.RE
 one for every device, and some are asked of the kernel."""
 
 _NM = "org.freedesktop.NetworkManager"
-_NM_PATH = "/org/freedesktop/NetworkManager"
+_MANAGER = (_NM, "/org/freedesktop/NetworkManager", _NM)
 
 
 def call(argv: tuple[str, ...], *, accept: tuple[int, ...] = (0,)) -> Output:
@@ -44,7 +43,7 @@ def call(argv: tuple[str, ...], *, accept: tuple[int, ...] = (0,)) -> Output:
         try:
             return run(argv, accept=accept)
         except ToolError as error:
-            if error.exit_status != _NOT_RUNNING or not _has_owner():
+            if error.exit_status != _NOT_RUNNING or not bus.has_owner(_NM):
                 raise
             if time.monotonic() > end:
                 raise ToolError(
@@ -52,13 +51,6 @@ def call(argv: tuple[str, ...], *, accept: tuple[int, ...] = (0,)) -> Output:
                     "wait until it is less busy, or see what it does: journalctl -u NetworkManager",
                     argv=argv,
                 ) from None
-
-
-def _has_owner() -> bool:
-    """Return whether a NetworkManager is on the bus, which is told by the bus itself."""
-    bus = ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
-    answer = run(("busctl", "--json=short", "call", *bus, "NameHasOwner", "s", _NM)).stdout
-    return bool(json.loads(answer)["data"][0])
 
 
 def read_profiles() -> tuple[Profile, ...]:
@@ -92,8 +84,7 @@ def read_lease(ifname: str) -> IpAddress | None:
 
 def read_daemon() -> tuple[str, tuple[str, ...]]:
     """Return the running daemon's version, and the D-Bus paths of its open checkpoints."""
-    argv = ("busctl", "--json=short", "get-property", _NM, _NM_PATH, _NM, "Version", "Checkpoints")
-    version, checkpoints = (json.loads(line)["data"] for line in run(argv).stdout.splitlines())
+    version, checkpoints = bus.get_properties(*_MANAGER, "Version", "Checkpoints")
     return str(version), tuple(str(path) for path in checkpoints)
 
 
@@ -117,7 +108,7 @@ def open_checkpoint(argv: tuple[str, ...]) -> str:
         Conflict: another tool's checkpoint covers the devices.
     """
     try:
-        reply = run((argv[0], "--json=short", *argv[1:])).stdout
+        return str(bus.call(*argv[argv.index(_NM) :])[0])
     except ToolError as error:
         if "already included in checkpoint" in error.stderr:
             raise Conflict(
@@ -125,19 +116,28 @@ def open_checkpoint(argv: tuple[str, ...]) -> str:
                 "finish or cancel its change, or wait until its timer runs out, then run vmnet again",
             ) from None
         raise
-    return str(json.loads(reply)["data"][0])
 
 
 def commit_checkpoint(path: str) -> None:
     """Destroy the checkpoint: what was changed since stays."""
-    run(("busctl", "call", _NM, _NM_PATH, _NM, "CheckpointDestroy", "o", path))
+    bus.call(*_MANAGER, "CheckpointDestroy", "o", path)
 
 
 def roll_back_checkpoint(path: str) -> None:
     """Go back to the checkpoint. The call returns when NetworkManager has restored every device."""
-    run(("busctl", "call", _NM, _NM_PATH, _NM, "CheckpointRollback", "o", path), timeout_s=90)
+    bus.call(*_MANAGER, "CheckpointRollback", "o", path, timeout_s=90)
 
 
-def extend_checkpoint(path: str, timeout_s: int) -> None:
-    """Let the checkpoint's timer run `timeout_s` seconds from now."""
-    run(("busctl", "call", _NM, _NM_PATH, _NM, "CheckpointAdjustRollbackTimeout", "ou", path, str(timeout_s)))
+def extend_checkpoint(path: str, timeout_s: int) -> bool:
+    """Let the checkpoint's timer run `timeout_s` seconds from now; False: NetworkManager is too busy to say so.
+
+    Raises:
+        ToolError: the checkpoint is gone, or NetworkManager is.
+    """
+    try:
+        bus.call(*_MANAGER, "CheckpointAdjustRollbackTimeout", "ou", path, str(timeout_s), timeout_s=25)
+    except ToolError as error:
+        if bus.TIMED_OUT in error.stderr:
+            return False
+        raise
+    return True
