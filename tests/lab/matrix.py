@@ -249,5 +249,8 @@ class Matrix:
             problems.append(f"from the goal:\n{differences(seen, course.goal)}")
         elif state not in {"start": ("rolled back", "not begun"), "goal": ("stands",)}[where]:
             problems.append(f"the run is said to be {state}")
-        log = self.lab.run("tail -n 5 /root/caller.log; journalctl -u 'vmnet-*' -n 15 -o cat --no-pager").stdout
-        return Outcome(seen=where, seconds=seconds, detail="\n".join([*problems, log]) if problems else "")
+        if problems:
+            # After a loss of power the system journal may know of no unit at all.
+            script = "tail -n 5 /root/caller.log; journalctl -u 'vmnet-*' -n 15 -o cat --no-pager"
+            problems.append(self.lab.run(script, check=False).stdout)
+        return Outcome(seen=where, seconds=seconds, detail="\n".join(problems))
