@@ -234,22 +234,6 @@ def test_ctrl_c_during_an_undo_leaves_what_the_run_made(lab: Lab, starts: Starts
     assert_back(lab, starts.before["bridged"].observed)
 
 
-@pytest.mark.turns
-@pytest.mark.lab_state("clean", guests=False)
-def test_a_busy_networkmanager_is_waited_for(lab: Lab) -> None:
-    kept = management(lab)
-    # nmcli gives it 25 s, and so does a call over D-Bus by itself.
-    script = """
-        vmnet host-setup em1 p4p1 --yes & p=$!
-        until ip link show bond0; do sleep 0.2; done >/dev/null 2>&1
-        kill -STOP $(pidof NetworkManager); sleep 35; kill -CONT $(pidof NetworkManager); wait $p
-    """
-    done = lab.run(["bash", "-c", script], timeout=300, check=False)
-    assert done.returncode == 0, done.describe()
-    assert_end_state(lab)
-    assert management(lab) == kept
-
-
 def saved_profiles(lab: Lab) -> str:
     """What is saved, without the times at which each profile was up last, and the names of what is only in memory."""
     text = lab.run("cd /etc/NetworkManager/system-connections && grep -v '^timestamp=' *").stdout
