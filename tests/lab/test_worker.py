@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .observe import ADOPT, management, observe
+from .observe import ADOPT, observe
 from .test_host_setup import assert_end_state, assert_reachable
 
 if TYPE_CHECKING:
@@ -61,18 +61,3 @@ def wait_for_confirmation(lab: Lab) -> None:
     while "WaitConfirmation" not in lab.run("journalctl -u 'vmnet-*' -o cat --no-pager").stdout:
         assert time.monotonic() < deadline
         time.sleep(1)
-
-
-@pytest.mark.lab_state("clean", guests=False)
-def test_a_busy_networkmanager_is_waited_for(lab: Lab) -> None:
-    kept = management(lab)
-    # nmcli gives it 25 s, and so does a call over D-Bus by itself.
-    script = """
-        vmnet host-setup em1 p4p1 --yes & p=$!
-        until ip link show bond0; do sleep 0.2; done >/dev/null 2>&1
-        kill -STOP $(pidof NetworkManager); sleep 35; kill -CONT $(pidof NetworkManager); wait $p
-    """
-    done = lab.run(["bash", "-c", script], timeout=300, check=False)
-    assert done.returncode == 0, done.describe()
-    assert_end_state(lab)
-    assert management(lab) == kept
