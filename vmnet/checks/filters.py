@@ -151,13 +151,15 @@ def _at_boot(name: str, seen: str, source: str, filters: Filters) -> Finding:
 
 
 def firewalld_zone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
-    """filter.firewalld-zone: the bridge is in the zone that its profile names, which is that of its NIC before."""
+    """filter.firewalld-zone: the bridge is in the zone that its profile names, or, where it names none, in that of its
+    NIC before."""
     firewalld, profile = facts.firewalld, facts.active_profile(goal.bridge)
     if firewalld is None or profile is None or facts.link(goal.bridge) is None:
         return
     seen = firewalld.zone_of(goal.bridge)
-    before = _zone_before(goal, facts)
-    wanted = before or profile.get("connection.zone") or firewalld.default_zone
+    stored = profile.get("connection.zone")
+    before = "" if stored else _zone_before(goal, facts)
+    wanted = stored or before or firewalld.default_zone
     if seen == wanted:
         return
     why = f"the zone of {goal.nics[0]} before it became a port" if before else "the zone that its profile stores"

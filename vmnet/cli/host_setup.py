@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 HELP = """Build the bridge (and the bond below it) and give it the host's address.
 
 NICs are the ports of the bond; without any, all wired NICs with carrier are proposed, and the plan says why each was
-taken or left. Without --address the bridge adopts what the NIC has now: addresses, routes, DNS, MTU, firewalld zone
-and DHCP identity. The management link is left alone.
+taken or left. Without --address the bridge adopts what the NIC has now: addresses, routes, DNS and DHCP identity; in
+any case its MTU and firewalld zone. The management link is left alone.
 
 NetworkManager goes back to the state before by itself unless the last step is reached, even when this connection
 or this process is lost.

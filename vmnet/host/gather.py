@@ -60,14 +60,7 @@ def read_facts(
         facts = _read_kernel()
         facts = _with_hypervisor(facts, uri) if hypervisor else facts
     if asked is not None:
-        facts = replace(facts, **asked.result(), dependents=read_dependents(), owners=read_owners(facts.links))
-        facts = replace(
-            facts,
-            switch_ports=read_switch_ports(facts.profiles),
-            boot=read_boot(facts.profiles),
-            bond_ports=read_bond_ports(facts.links),
-        )
-        facts = _with_firewalld(facts)
+        facts = _with_host(replace(facts, **asked.result()))
     if probes is not None:
         facts = replace(facts, answers=try_probes(_probes_of(facts, probes)))
     return read_closely(facts, uri) if closely else facts
@@ -147,7 +140,16 @@ def _with_hypervisor(facts: Facts, uri: str) -> Facts:
         return replace(facts, libvirt_version=None, libvirt_problem=error.message)
 
 
-def _with_firewalld(facts: Facts) -> Facts:
+def _with_host(facts: Facts) -> Facts:
+    """Return the facts with who else has to do with the links, from the host's files and daemons."""
+    facts = replace(
+        facts,
+        dependents=read_dependents(),
+        owners=read_owners(facts.links),
+        switch_ports=read_switch_ports(facts.profiles),
+        boot=read_boot(facts.profiles),
+        bond_ports=read_bond_ports(facts.links),
+    )
     try:
         return replace(facts, firewalld=read_firewalld())
     except ToolError as error:
