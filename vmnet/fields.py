@@ -35,6 +35,8 @@ _IP_TYPES: tuple[type, ...] = (
     ipaddress.IPv6Network,
 )
 _WORDS: dict[type, str] = {str: "text", int: "number", bool: "true or false", float: "number"}
+_PLAIN = frozenset({*_WORDS, types.NoneType})
+"""What is in JSON as it is in a record."""
 _WRITERS: dict[type, Writer] = {}
 _READERS: dict[Any, Reader] = {}
 
@@ -87,7 +89,7 @@ def _record_writer(kind: type) -> Writer:
         out: dict[str, Any] = {"kind": name}
         for key in keys:
             item = getattr(value, key)
-            out[key] = item if type(item) is str else _writer(type(item))(item)
+            out[key] = item if type(item) in _PLAIN else _writer(type(item))(item)
         return out
 
     return write
@@ -202,6 +204,7 @@ def _record_reader(want: Any) -> Reader:
     fields = dataclasses.fields(want)
     known = {field.name for field in fields} | {"kind"}
     needed = [f.name for f in fields if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING]
+    plain = {name: _plain_types(hint) for name, hint in hints.items()}
 
     def read(raw: object) -> Any:
         if not isinstance(raw, dict):
@@ -216,6 +219,9 @@ def _record_reader(want: Any) -> Reader:
         for name, item in raw.items():
             if name not in hints:
                 continue
+            if type(item) in plain[name]:
+                values[name] = item
+                continue
             try:
                 # Looked up when first used: a record may hold another of its own kind.
                 values[name] = _reader(hints[name])(item)
@@ -224,3 +230,12 @@ def _record_reader(want: Any) -> Reader:
         return want(**values)
 
     return read
+
+
+def _plain_types(want: Any) -> frozenset[type]:
+    """Return the types of JSON values that are a `want` as they are, so that no reader needs to be asked."""
+    if isinstance(want, typing.NewType):
+        return _plain_types(want.__supertype__)
+    if typing.get_origin(want) in (typing.Union, types.UnionType):
+        return frozenset().union(*(_plain_types(arg) for arg in typing.get_args(want)))
+    return frozenset({want}) if want in _PLAIN else frozenset()

@@ -50,7 +50,7 @@ def _journal(run: str | None, runs: Path) -> Journal:
 
 
 def _waits(journal: Journal) -> bool:
-    last = [entry for entry in journal.entries() if entry.event in ("begin", "undo")][-1:]
+    last = list(journal.entries("begin", "undo"))[-1:]
     planned = journal.plan().planned
     step = planned[last[0].step].step if last and last[0].event == "begin" else None
     return isinstance(step, steps.WaitConfirmation) and read_ending(journal) is None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def write_documents(documents: Iterable[tuple[str, str]], file: BinaryIO) -> None:
     """Write documents, each with its file name, as a tar archive whose members only their owner may read."""
     stamp = int(time.time())
-    with tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as archive:
+    with tarfile.open(fileobj=file, mode="w|", format=tarfile.USTAR_FORMAT) as archive:
         for name, document in documents:
             content = document.encode()
             member = tarfile.TarInfo(name)

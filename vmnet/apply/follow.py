@@ -188,7 +188,7 @@ def _lives(worker: int, journal: Journal) -> bool:
 def _cancel(journal: Journal) -> None:
     """Have the worker take back what it has done; one that has not begun is told not to."""
     write_cancelled(journal)
-    workers = [int(entry.text) for entry in journal.entries() if entry.event == "worker"]
+    workers = [int(entry.text) for entry in journal.entries("worker")]
     if workers and _lives(workers[-1], journal):
         with suppress(ProcessLookupError):
             os.kill(workers[-1], signal.SIGTERM)

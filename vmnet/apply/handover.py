@@ -100,7 +100,8 @@ def write_ending(journal: Journal, ending: Ending) -> None:
 
 def note_ended(journal: Journal) -> None:
     """Say in the journal that the ending is there, as its last line; once is enough."""
-    if [entry.event for entry in journal.entries()][-1:] != ["ended"]:
+    last = journal.last()
+    if last is None or last.event != "ended":
         journal.note("ended")
 
 

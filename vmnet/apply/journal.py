@@ -135,25 +135,34 @@ class Journal:
         finally:
             os.close(handle)
 
-    def entries(self) -> Iterator[Entry]:
-        """Yield the journal's lines; one that a crash cut short is passed over."""
-        text = (self.directory / "journal.jsonl").read_text("utf-8", "replace")
-        for line in text.splitlines():
-            entry = parse_entry(line)
-            if entry is not None:
+    def entries(self, *events: str) -> Iterator[Entry]:
+        """Yield the journal's lines, or those of some events; one that a crash cut short is passed over.
+
+        With thousands of domains there are many, so a line that cannot be of these events is not parsed.
+        """
+        for line in self._lines():
+            entry = parse_entry(line) if not events or any(event in line for event in events) else None
+            if entry is not None and (not events or entry.event in events):
                 yield entry
+
+    def last(self) -> Entry | None:
+        """Return the journal's last line that is whole."""
+        parsed = (parse_entry(line) for line in reversed(self._lines()))
+        return next((entry for entry in parsed if entry is not None), None)
+
+    def _lines(self) -> list[str]:
+        return (self.directory / "journal.jsonl").read_text("utf-8", "replace").splitlines()
 
     def state(self) -> RunState:
         """Return what became of the run."""
-        events = [entry.event for entry in self.entries()]
-        finals = [_FINAL[event] for event in events if event in _FINAL]
+        finals = [_FINAL[entry.event] for entry in self.entries(*_FINAL)]
         if finals:
             return finals[-1]
-        return RunState.OPEN if "begin" in events else RunState.UNUSED
+        return RunState.OPEN if any(self.entries("begin")) else RunState.UNUSED
 
     def checkpoint(self) -> str | None:
         """Return the D-Bus path of the run's last checkpoint; it may be gone."""
-        paths = [entry.text for entry in self.entries() if entry.event == "checkpoint"]
+        paths = [entry.text for entry in self.entries("checkpoint")]
         return paths[-1] if paths else None
 
     def keep_plan(self, plan: Plan) -> None:

@@ -53,7 +53,7 @@ def conclude(journal: Journal, report: Report) -> RunResult:
         raise ToolError(f"run {journal.run} is over: {state}", "run the command again; vmnet verify shows the state")
     if any(isinstance(planned.step, steps.HostStep) for planned in plan.planned):
         rtnetlink.load()
-    executor = _executor(journal, undone, report)
+    executor = _executor(plan, journal, undone, report)
     try:
         if state is RunState.OPEN:
             result = _take_up_whole(plan, executor, journal, report)
@@ -69,16 +69,16 @@ def conclude(journal: Journal, report: Report) -> RunResult:
     return result
 
 
-def _executor(journal: Journal, undone: Journal | None, report: Report) -> Executor:
+def _executor(plan: Plan, journal: Journal, undone: Journal | None, report: Report) -> Executor:
     # One that a process before this one opened is kept alive, too.
-    opened = [p.step for p in journal.plan().planned if isinstance(p.step, steps.OpenCheckpoint)]
+    opened = [p.step for p in plan.planned if isinstance(p.step, steps.OpenCheckpoint)]
     return Executor(
         uri=read_request(journal).uri,
         copies=(undone or journal).directory / "profiles",
         checkpoint_timeout_s=max((step.timeout_s for step in opened), default=0),
         note_checkpoint=lambda path: journal.note("checkpoint", text=path),
         is_confirmed=lambda: is_confirmed(journal),
-        note_waiting=lambda left_s: _tell_waiting(journal, left_s, report),
+        note_waiting=lambda left_s: _tell_waiting(plan, journal, left_s, report),
     )
 
 
@@ -88,14 +88,14 @@ def _note_undone(undone: Journal | None, journal: Journal) -> None:
         undone.note("undone", text=journal.run)
 
 
-def _tell_waiting(journal: Journal, left_s: float, report: Report) -> None:
+def _tell_waiting(plan: Plan, journal: Journal, left_s: float, report: Report) -> None:
     """Say how long the step that was begun last waits on."""
-    step = [entry.step for entry in journal.entries() if entry.event == "begin"][-1]
-    Teller(journal.plan(), journal, report)("wait", step, seconds=left_s)
+    step = [entry.step for entry in journal.entries("begin")][-1]
+    Teller(plan, journal, report)("wait", step, seconds=left_s)
 
 
 def _result(journal: Journal, plan: Plan) -> RunResult:
-    passed = tuple(entry.text for entry in journal.entries() if entry.event == "passed-over")
+    passed = tuple(entry.text for entry in journal.entries("passed-over"))
     done = len(plan.planned) - len(passed)
     return RunResult(run=journal.run, directory=str(journal.directory), plan=plan, done=done, passed_over=passed)
 

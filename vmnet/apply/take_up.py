@@ -57,7 +57,7 @@ def take_up(plan: Plan, executor: StepExecutor, journal: Journal, report: Report
 
 
 def _take_all_back(plan: Plan, executor: StepExecutor, journal: Journal, note: Teller) -> None:
-    begun = {entry.step for entry in journal.entries() if entry.event == "begin"}
+    begun = {entry.step for entry in journal.entries("begin")}
     said = take_back([item for item in enumerate(plan.planned) if item[0] in begun], executor, journal, note)
     cut_off = ToolError(
         f"run {journal.run} was cut off, by a kill or a loss of power, and all that it had done is taken back",

@@ -54,13 +54,15 @@ def read_facts(
     Raises:
         SpecError: a command cannot be read.
     """
-    # NetworkManager is asked while the kernel and libvirt are: each of the three has a process of its own to work in.
-    with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(_ask_network_manager) if host else None
+    # At the same time: NetworkManager and libvirt have processes of their own to work in.
+    with ThreadPoolExecutor(2) as pool:
+        libvirt = pool.submit(_ask_hypervisor, uri) if hypervisor else None
+        manager = pool.submit(_ask_network_manager) if host else None
         facts = _read_kernel()
-        facts = _with_hypervisor(facts, uri) if hypervisor else facts
-    if asked is not None:
-        facts = _with_host(replace(facts, **asked.result()))
+    if libvirt is not None:
+        facts = replace(facts, **libvirt.result())
+    if manager is not None:
+        facts = _with_host(replace(facts, **manager.result()))
     if probes is not None:
         facts = replace(facts, answers=try_probes(_probes_of(facts, probes)))
     return read_closely(facts, uri) if closely else facts
@@ -123,21 +125,21 @@ def _ask_network_manager() -> dict[str, Any]:
     return {"nm_version": version, "devices": devices, "profiles": profiles, "checkpoints": checkpoints}
 
 
-def _with_hypervisor(facts: Facts, uri: str) -> Facts:
+def _ask_hypervisor(uri: str) -> dict[str, Any]:
+    """Return the fields of Facts that libvirt fills."""
     try:
-        with Hypervisor(uri, read_only=not facts.root) as libvirt:
+        with Hypervisor(uri, read_only=not sysfs.is_root()) as libvirt:
             networks, domains = libvirt.read_networks(), libvirt.read_domains()
-            return replace(
-                facts,
-                libvirt_version=libvirt.version,
-                hypervisor_elsewhere=not libvirt.local,
-                networks=networks,
-                hypervisor_links=libvirt.read_hypervisor_links(),
-                domains=domains,
-                guest_addresses=libvirt.read_guest_addresses(networks, domains),
-            )
+            return {
+                "libvirt_version": libvirt.version,
+                "hypervisor_elsewhere": not libvirt.local,
+                "networks": networks,
+                "hypervisor_links": libvirt.read_hypervisor_links(),
+                "domains": domains,
+                "guest_addresses": libvirt.read_guest_addresses(networks, domains),
+            }
     except HypervisorError as error:
-        return replace(facts, libvirt_version=None, libvirt_problem=error.message)
+        return {"libvirt_version": None, "libvirt_problem": error.message}
 
 
 def _with_host(facts: Facts) -> Facts:
