@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -113,8 +113,8 @@ def imported(node: ast.AST, module: str) -> list[str]:
     return [name if (name := f"{base}.{alias.name}") in MODULES else base for alias in node.names]
 
 
-def imports(module: str) -> set[str]:
-    return {name for node in walk(tree(MODULES[module])) for name in imported(node, module)}
+def imports(module: str, nodes: Callable[[ast.AST], Iterable[ast.AST]] = walk) -> set[str]:
+    return {name for node in nodes(tree(MODULES[module])) for name in imported(node, module)}
 
 
 def where(path: Path, node: ast.AST) -> str:
@@ -138,7 +138,8 @@ def test_imports_go_downward() -> None:
 
 
 def test_no_import_cycle() -> None:
-    graph = {module: imports(module) & MODULES.keys() - {module} for module in MODULES}
+    # Those that only a type checker sees count as well: two modules that need each other's names are one.
+    graph = {module: imports(module, ast.walk) & MODULES.keys() - {module} for module in MODULES}
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vmnet.names import Mac
 from vmnet.plan import steps
 from vmnet.plan.build import first_routes, losing_metric
-from vmnet.plan.ipv6 import comes_late, without
+from vmnet.plan.late_ipv6 import comes_late, without
 from vmnet.plan.probes import silent_gateways
 from vmnet.plan.steps import Planned
 from vmnet.plan.taken_names import profile_on

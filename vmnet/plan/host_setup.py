@@ -17,7 +17,7 @@ from vmnet.plan.address import DHCP_S, ask_gateways, move_address, prepare
 from vmnet.plan.adopt import controllers_of, find_holder, find_live, wanted_layer3
 from vmnet.plan.build import Build, bridge_mac, goal_of, routes_back, winning_metric
 from vmnet.plan.displace import find_displaced, fix_management, set_aside
-from vmnet.plan.ipv6 import ipv6_warnings, let_ipv6_in
+from vmnet.plan.late_ipv6 import ipv6_warnings, let_ipv6_in
 from vmnet.plan.libvirt_network import plan_network
 from vmnet.plan.mend import mend_stack, missing_of
 from vmnet.plan.new_profiles import add_profiles, clear_stale, save_profile, save_profiles
