@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vmnet.host.profile_files import remove_leftover, starts_by_itself, sync_profiles
+from vmnet.host.profile_files import (
+    read_saved,
+    remove_half_written,
+    remove_leftover,
+    starts_by_itself,
+    sync_profiles,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,3 +59,31 @@ def test_to_sync_is_to_change_nothing(tmp_path: Path) -> None:
     sync_profiles(tmp_path)
     sync_profiles(tmp_path / "none")
     assert (tmp_path / "lan.nmconnection").read_bytes() == OURS
+
+
+def test_what_a_killed_networkmanager_left_half_written_is_removed(tmp_path: Path) -> None:
+    whole, other = OURS, OURS.replace(b"fce40a8f", b"00000000")
+    gone = {
+        "br0.nmconnection.XPENZ3": whole,
+        "old-name.nmconnection.a1B2c3": whole,
+        "br0.nmconnection.000000": b"",
+        f"br0-{UUID}.nmconnection.abcdef": b"[connection]\nid=br0\nuu",
+    }
+    stays = {
+        "br0.nmconnection": whole,
+        "lan.nmconnection.XPENZ3": b"",
+        "br0.nmconnection.abcdefg": whole,
+        "br0.nmconnection.zzzzzz": other,
+        "lan": whole,
+    }
+    for name, content in (gone | stays).items():
+        (tmp_path / name).write_bytes(content)
+    remove_half_written({UUID: "br0"}, (tmp_path, tmp_path / "none"))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == stays
+
+
+def test_what_is_half_written_is_no_profile(tmp_path: Path) -> None:
+    (tmp_path / "br0.nmconnection").write_bytes(OURS + b"autoconnect=false\n")
+    (tmp_path / "br0.nmconnection.XPENZ3").write_bytes(OURS)
+    assert read_saved(tmp_path) == {UUID: (OURS + b"autoconnect=false").decode()}
+    assert not starts_by_itself(UUID, tmp_path)

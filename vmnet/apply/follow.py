@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Report = Callable[[Progress], None]
 
-POLL_S = 0.2
+POLL_S = 0.05
 _LOOK_S = 5.0
 """So long without news, and one looks whether the worker is there."""
 GIVE_UP_S = 60.0

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 4
 """libvirtd takes five calls of one connection at once (max_client_requests)."""
-BATCH = 64
+BATCH = 256
 """Domains whose lines the journal takes together."""
 
 

@@ -18,7 +18,7 @@ from vmnet.apply.take_up import take_up
 from vmnet.apply.undo_script import point_to_undo_script, write_undo_script
 from vmnet.errors import ToolError, VmnetError
 from vmnet.host import rtnetlink
-from vmnet.host.profile_files import copy_profiles, read_saved
+from vmnet.host.profile_files import copy_profiles, read_saved, remove_half_written
 from vmnet.plan import steps
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def conclude(journal: Journal, report: Report) -> RunResult:
             journal.keep_after(_touched(plan))
     finally:
         executor.close()
+        with suppress(OSError):
+            remove_half_written(_written(plan))
         point_to_undo_script(runs)
     return result
 
@@ -141,9 +143,14 @@ def _standing(journal: Journal) -> Iterator[None]:
 
 def _touched(plan: Plan) -> dict[str, str]:
     """Return the profiles that the plan has made or changed, as they are now."""
-    changing = (steps.AddProfile, steps.ModifyProfile)
-    ours = {planned.step.uuid for planned in plan.planned if isinstance(planned.step, changing)}
+    ours = _written(plan)
     return {uuid: text for uuid, text in read_saved().items() if uuid in ours}
+
+
+def _written(plan: Plan) -> dict[str, str]:
+    """Return the names, by uuid, of the profiles that the plan adds or changes."""
+    changing = (steps.AddProfile, steps.ModifyProfile)
+    return {planned.step.uuid: planned.step.name for planned in plan.planned if isinstance(planned.step, changing)}
 
 
 def _keep_documents(plan: Plan, executor: Executor, journal: Journal) -> None:

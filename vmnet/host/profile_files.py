@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +14,16 @@ from vmnet.errors import ToolError
 from vmnet.host import nmcli, nmcli_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from vmnet.facts import Profile
 
 
 SAVED = Path("/etc/NetworkManager/system-connections")
+IN_MEMORY = Path("/run/NetworkManager/system-connections")
+_HALF_WRITTEN = re.compile(r"(.+)\.[A-Za-z0-9]{6}")
+"""What NetworkManager writes a profile to before it gives it its name (g_file_set_contents): one that is killed then
+leaves such a file, and the next one passes it over (check_mkstemp_suffix in nms-keyfile-utils.c)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +99,8 @@ def read_saved(directory: Path = SAVED) -> dict[str, str]:
     NetworkManager changes by itself (keyfile format, nm-settings-keyfile(5))."""
     found = {}
     for path in sorted(directory.iterdir()) if directory.is_dir() else ():
-        lines = path.read_text("utf-8", "replace").splitlines() if path.is_file() else []
+        whole = path.is_file() and not _HALF_WRITTEN.fullmatch(path.name)
+        lines = path.read_text("utf-8", "replace").splitlines() if whole else []
         uuid = next((line.removeprefix("uuid=") for line in lines if line.startswith("uuid=")), "")
         if uuid:
             found[uuid] = "\n".join(line for line in lines if not line.startswith("timestamp="))
@@ -123,6 +129,28 @@ def remove_leftover(uuid: str, name: str, directory: Path = SAVED) -> None:
         if path.is_file() and (not path.read_bytes().strip(b"\0") or f"uuid={uuid}\n".encode() in path.read_bytes()):
             path.unlink()
             _sync(directory)
+
+
+def remove_half_written(names: Mapping[str, str], directories: Iterable[Path] = (SAVED, IN_MEMORY)) -> None:
+    """Remove what a NetworkManager that was killed while it wrote them has left of some profiles.
+
+    Args:
+        names: their names, by uuid.
+    """
+    files = {f"{start}.nmconnection" for uuid, name in names.items() for start in (name, f"{name}-{uuid}")}
+    for directory in directories:
+        for path in sorted(directory.iterdir()) if directory.is_dir() else ():
+            half = _HALF_WRITTEN.fullmatch(path.name)
+            if half and path.is_file() and _is_of(path.read_bytes(), names, cut_short=half[1] in files):
+                path.unlink()
+                _sync(directory)
+
+
+def _is_of(content: bytes, uuids: Iterable[str], *, cut_short: bool) -> bool:
+    """Return whether the content is that of a profile, or (`cut_short`) might have become it."""
+    if b"uuid=" not in content:
+        return cut_short
+    return any(f"uuid={uuid}\n".encode() in content for uuid in uuids)
 
 
 def _sync(path: Path) -> None:
