@@ -27,10 +27,14 @@ if TYPE_CHECKING:
 DEADLINE_S = 180.0
 """The plan's own deadline is 60 s; an emulated host takes several times as long for the same work."""
 HEAL_S = 90.0
+_SHORT = 8
+"""So many steps at the end do little: they start libvirt's network and commit."""
 
 _ARREST = """\
 import glob, json, os, signal, sys, time
 wanted = b'"event": "begin", "step": %d,' % int(sys.argv[1])
+for worker in sys.argv[2:]:
+    os.kill(int(worker), signal.SIGCONT)
 end = time.monotonic() + 240
 while True:
     journals = [open(path, "rb").read() for path in glob.glob("/var/lib/vmnet/runs/*/journal.jsonl")]
@@ -38,7 +42,7 @@ while True:
         break
     if time.monotonic() > end:
         sys.exit("the step was never begun")
-    time.sleep(0.02)
+    time.sleep(0.001)
 entries = [json.loads(line) for line in journals[0].splitlines()]
 worker = [int(entry["text"]) for entry in entries if entry["event"] == "worker"][-1]
 os.kill(worker, signal.SIGSTOP)
@@ -203,12 +207,13 @@ class Matrix:
         if 0 < step_kept < number:
             # On from there, for what comes before it takes longer than all else.
             self.lab.reset(state)
-            begin = f"kill -CONT {worker};"
+            begin = ""
         else:
             self.lab.reset(course.state)
+            worker = ""
             command = f"ip netns exec lan ssh -tt root@{course.address} {' '.join(['vmnet', *ADOPT])}"
             begin = f"setsid {command} >/root/caller.log 2>&1 </dev/null &"
-        script = f"{begin} exec python3 -IS /root/arrest.py {number - 1}"
+        script = f"{begin} exec python3 -IS /root/arrest.py {number - 1} {worker}"
         worker = self.lab.run(["sh", "-c", script], timeout=300).stdout.strip()
         if keep:
             self.lab.save(state)
@@ -216,7 +221,9 @@ class Matrix:
         return worker
 
     def _strike(self, cell: Cell, fault: Fault, worker: str) -> None:
-        words = ["sh", "-c", f"kill -CONT {worker}; sleep {cell.delay_s}; {fault.command}"]
+        # The last steps are short: so late, there would be nobody left to strike.
+        delay_s = cell.delay_s / (8 if self.static.steps - cell.step < _SHORT else 1)
+        words = ["sh", "-c", f"kill -CONT {worker}; sleep {delay_s}; {fault.command}"]
         if cell.fault != POWER:
             self.lab.run(words, timeout=300)
             if fault.cable:

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import ipaddress
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from vmnet.documents.claims import parse_host_devices
-from vmnet.documents.domains import agent_connected, parse_domain_interfaces
 from vmnet.documents.networks import parse_network
-from vmnet.errors import HypervisorError
-from vmnet.facts import Domain, DomainState, GuestAddress, HypervisorLink, Interface, Network, Snapshot
-from vmnet.host.libvirt_calls import GONE, Code, ask, calling, open_connection
+from vmnet.facts import Domain, DomainState, GuestAddress, HypervisorLink, Network
+from vmnet.host.domain_listing import Listing, read_all
+from vmnet.host.libvirt_calls import GONE, Code, ask, calling, open_connection, unless_gone
 from vmnet.names import Mac
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from vmnet.host.libvirt_calls import Connection, DomainHandle, InterfaceHandle, NetworkHandle
 
 SYSTEM_URI = "qemu:///system"
 _AGENT_THREADS = 8
 _NO_ADDRESSES = (Code.NO_SUPPORT, Code.OPERATION_INVALID, Code.AGENT_UNRESPONSIVE, *GONE)
-
-T = TypeVar("T")
-H = TypeVar("H")
 
 
 class HypervisorReader:
@@ -67,7 +62,7 @@ class HypervisorReader:
         """Return all networks, by name."""
         with calling("list the networks"):
             handles = self._connection.listAllNetworks(0)
-        found = (_unless_gone(_read_network, handle) for handle in handles)
+        found = (unless_gone(_read_network, handle) for handle in handles)
         return tuple(sorted((network for network in found if network), key=lambda network: network.name))
 
     def read_domains(self) -> tuple[Domain, ...]:
@@ -76,13 +71,13 @@ class HypervisorReader:
         What can be asked for all domains in one call is asked so: 1000 domains take 0.2 s, with a call for each
         property five times as long.
         """
-        listing = _Listing(self._connection)
-        found = (_unless_gone(listing.read_domain, handle) for handle in listing.handles)
+        listing = Listing(self._connection)
+        found = read_all(listing.read_domain, listing.handles)
         return tuple(sorted((domain for domain in found if domain), key=lambda domain: domain.name))
 
     def read_states(self) -> dict[str, DomainState]:
         """Return the state of each domain by its name: a handful of calls, however many there are."""
-        listing = _Listing(self._connection)
+        listing = Listing(self._connection)
         return {handle.name(): listing.state(handle.UUIDString()) for handle in listing.handles}
 
     def read_hypervisor_links(self) -> tuple[HypervisorLink, ...] | None:
@@ -148,91 +143,11 @@ class HypervisorReader:
         with calling("list the networks"):
             networks = self._connection.listAllNetworks(0)
         for network in networks:
-            yield from (_unless_gone(_network_documents, network) or {}).items()
-        listing = _Listing(self._connection)
-        for domain in listing.handles:
-            if domain.UUIDString() in uuids:
-                yield from (_unless_gone(listing.read_documents, domain) or {}).items()
-
-
-class _Listing:
-    """All domains, and the sets that libvirt sorts them into."""
-
-    def __init__(self, connection: Connection) -> None:
-        import libvirt
-
-        def uuids(flags: int) -> frozenset[str]:
-            return frozenset(handle.UUIDString() for handle in connection.listAllDomains(flags))
-
-        with calling("list the domains"):
-            self.handles = connection.listAllDomains(0)
-            self.active = uuids(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
-            self.running = uuids(libvirt.VIR_CONNECT_LIST_DOMAINS_RUNNING)
-            self.paused = uuids(libvirt.VIR_CONNECT_LIST_DOMAINS_PAUSED)
-            self.stored = uuids(libvirt.VIR_CONNECT_LIST_DOMAINS_PERSISTENT)
-            self.autostart = uuids(libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART)
-            self.saved = uuids(libvirt.VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE)
-            self.snapshots = uuids(libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT)
-            self.checkpoints = uuids(libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT)
-
-    def read_domain(self, handle: DomainHandle) -> Domain:
-        import libvirt
-
-        uuid = handle.UUIDString()
-        live = handle.XMLDesc(0) if uuid in self.active else None
-        stored = handle.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE) if uuid in self.stored else None
-        return Domain(
-            name=handle.name(),
-            uuid=uuid,
-            state=self.state(uuid),
-            stored=uuid in self.stored,
-            autostart=uuid in self.autostart,
-            running=parse_domain_interfaces(live) if live else (),
-            persistent=parse_domain_interfaces(stored) if stored else (),
-            saved=_saved_interfaces(handle) if uuid in self.saved else None,
-            snapshots=_snapshots(handle) if uuid in self.snapshots else (),
-            checkpoints=len(handle.listAllCheckpoints(0)) if uuid in self.checkpoints else 0,
-            agent=agent_connected(live) if live else False,
-            host_devices=tuple(sorted({d for xml in (live, stored) if xml for d in parse_host_devices(xml)})),
-        )
-
-    def read_documents(self, handle: DomainHandle) -> dict[str, str]:
-        import libvirt
-
-        secure = libvirt.VIR_DOMAIN_XML_SECURE
-        uuid = handle.UUIDString()
-        base = f"domain-{uuid}"
-        documents = {}
-        if uuid in self.stored:
-            documents[f"{base}-persistent.xml"] = handle.XMLDesc(secure | libvirt.VIR_DOMAIN_XML_INACTIVE)
-        if uuid in self.active:
-            documents[f"{base}-running.xml"] = handle.XMLDesc(secure)
-        if uuid in self.saved:
-            documents[f"{base}-saved.xml"] = handle.managedSaveGetXMLDesc(libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE)
-        names = sorted(s.getName() for s in handle.listAllSnapshots(0)) if uuid in self.snapshots else []
-        for number, name in enumerate(names, start=1):
-            snapshot = handle.snapshotLookupByName(name, 0)
-            # By number: a snapshot's name may hold what a file name may not.
-            documents[f"{base}-snapshot-{number}.xml"] = snapshot.getXMLDesc(libvirt.VIR_DOMAIN_SNAPSHOT_XML_SECURE)
-        return documents
-
-    def state(self, uuid: str) -> DomainState:
-        if uuid not in self.active:
-            return DomainState.SHUT_OFF
-        if uuid in self.running:
-            return DomainState.RUNNING
-        return DomainState.PAUSED if uuid in self.paused else DomainState.OTHER
-
-
-def _unless_gone(read: Callable[[H], T], handle: H) -> T | None:
-    """Return what `read` gives, None when the object went away since it was listed."""
-    try:
-        with calling("read an object of libvirt"):
-            return read(handle)
-    except HypervisorError as error:
-        if error.code in GONE:
-            return None
-        raise
+            yield from (unless_gone(_network_documents, network) or {}).items()
+        listing = Listing(self._connection)
+        domains = [handle for handle in listing.handles if handle.UUIDString() in uuids]
+        for documents in read_all(listing.read_documents, domains):
+            yield from (documents or {}).items()
 
 
 def _read_network(handle: NetworkHandle) -> Network:
@@ -249,23 +164,6 @@ def _read_network(handle: NetworkHandle) -> Network:
         autostart=bool(handle.autostart()) if persistent else False,
         running_xml=live if active else None,
     )
-
-
-def _saved_interfaces(handle: DomainHandle) -> tuple[Interface, ...]:
-    document = ask(lambda: handle.managedSaveGetXMLDesc(0), None, Code.NO_SUPPORT)
-    return parse_domain_interfaces(document) if document else ()
-
-
-def _snapshots(handle: DomainHandle) -> tuple[Snapshot, ...]:
-    found = (
-        Snapshot(
-            name=snapshot.getName(),
-            current=bool(snapshot.isCurrent(0)),
-            interfaces=parse_domain_interfaces(snapshot.getXMLDesc(0)),
-        )
-        for snapshot in handle.listAllSnapshots(0)
-    )
-    return tuple(sorted(found, key=lambda snapshot: snapshot.name))
 
 
 def _addresses(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 T = TypeVar("T")
+H = TypeVar("H")
 U = TypeVar("U")
 
 KEEPALIVE_S = 5
@@ -242,4 +243,15 @@ def ask(read: Callable[[], T], otherwise: U, *codes: int) -> T | U:
     except HypervisorError as error:
         if error.code in codes:
             return otherwise
+        raise
+
+
+def unless_gone(read: Callable[[H], T], handle: H) -> T | None:
+    """Return what `read` gives, None when the object went away since it was listed."""
+    try:
+        with calling("read an object of libvirt"):
+            return read(handle)
+    except HypervisorError as error:
+        if error.code in GONE:
+            return None
         raise
