@@ -6,6 +6,7 @@ was. It ends with success whenever the run is concluded, well or not, so that sy
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -32,6 +33,8 @@ LOCK_S = 10.0
 
 def main(argv: list[str]) -> int:
     """Bring the run whose directory is named to its end; return the exit code for systemd."""
+    # As in vmnet.cli.
+    gc.set_threshold(100_000)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # Whoever started us held them back for a while, and a process inherits that.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

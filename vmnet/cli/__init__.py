@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -67,6 +68,8 @@ def main(argv: Sequence[str] | None = None, *, session: Session | None = None) -
     """
     words = tuple(sys.argv[1:] if argv is None else argv)
     if session is None:
+        # Records hold no circles, and with thousands of domains there are so many that looking for some is felt.
+        gc.set_threshold(100_000)
         session = Session(argv=words)
         for stream in (session.stdout, session.stderr):
             if isinstance(stream, io.TextIOWrapper):

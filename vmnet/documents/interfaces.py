@@ -124,21 +124,28 @@ def with_filter(interface_xml: str, like: str | None) -> str:
 
 def parse_interface(interface: _Element) -> Interface:
     """Return the record of an `<interface>` element."""
-    link_state = attribute(interface, "link", "state")
-    mac = attribute(interface, "mac", "address")
+    children: dict[object, _Element] = {}
+    for child in interface:
+        children.setdefault(child.tag, child)
+
+    def of(tag: str, name: str) -> str | None:
+        child = children.get(tag)
+        return None if child is None else child.get(name)
+
+    mac = of("mac", "address")
     return Interface(
         mac=Mac(mac.lower()) if mac else None,
         source=parse_source(interface),
         document=print_document(interface),
-        target=attribute(interface, "target", "dev"),
-        model=attribute(interface, "model", "type"),
-        alias=attribute(interface, "alias", "name"),
-        address=_address(interface.find("address")),
-        filter=attribute(interface, "filterref", "filter"),
-        link_up=link_state != "down",
+        target=of("target", "dev"),
+        model=of("model", "type"),
+        alias=of("alias", "name"),
+        address=_address(children.get("address")),
+        filter=of("filterref", "filter"),
+        link_up=of("link", "state") != "down",
         actual_type=interface.get("type", ""),
         filter_address=_filter_address(interface),
-        virtualport=attribute(interface, "virtualport", "type"),
+        virtualport=of("virtualport", "type"),
     )
 
 
@@ -166,8 +173,10 @@ def _address(element: _Element | None) -> str | None:
     if element is None:
         return None
     pci = pci_address(element) if element.get("type") == "pci" else None
+    if pci:
+        return pci
     parts = sorted((str(key), str(value)) for key, value in element.attrib.items() if key != "type")
-    return pci or " ".join((element.get("type", ""), *(f"{key}={value}" for key, value in parts))) or None
+    return " ".join((element.get("type", ""), *(f"{key}={value}" for key, value in parts))) or None
 
 
 def _filter_address(interface: _Element) -> str | None:
