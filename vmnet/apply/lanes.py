@@ -7,8 +7,9 @@ lines are written for a batch of domains together; that a step is on the disk be
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from threading import Event
 from typing import TYPE_CHECKING
 
 from vmnet.apply.journal import Entry, now
@@ -62,7 +63,7 @@ def _batches(lanes: dict[str, Lane]) -> Iterator[list[Lane]]:
 class _Ended:
     """What became of a lane: the steps that were done, and the one that failed with why."""
 
-    done: tuple[tuple[int, float], ...]
+    done: tuple[tuple[int, float], ...] = ()
     passed_over: tuple[tuple[int, str], ...] = ()
     failed: int | None = None
     seconds: float = 0.0
@@ -97,12 +98,24 @@ def take(
         VmnetError: the first that came; lanes that were under way are at their ends by then, others were not begun.
         KeyboardInterrupt: likewise.
     """
+    stop = Event()
+
+    def run(lane: Lane) -> _Ended:
+        if stop.is_set():
+            return _Ended()
+        ended = None
+        try:
+            ended = _run(lane, planned, execute, passes_over)
+        finally:
+            if ended is None or ended.error is not None:
+                stop.set()
+        return ended
+
     pool = ThreadPoolExecutor(AT_ONCE)
-    running: list[Future[_Ended]] = [pool.submit(_run, lane, planned, execute, passes_over) for lane in lanes]
+    running: list[Future[_Ended]] = [pool.submit(run, lane) for lane in lanes]
     try:
-        for future in as_completed(running):
-            if future.result().error is not None:
-                break
+        # For all together: woken for each, we would keep those from work that are under way.
+        wait(running)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         ended = [future for future in running if not future.cancelled()]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from time import sleep
 from typing import TYPE_CHECKING
 
-from vmnet.documents.domains import find_interface
+from vmnet.documents.domains import find_interface, parse_domain_interfaces, pick_interface
 from vmnet.documents.interfaces import HOSTDEV, with_filter, with_source
 from vmnet.errors import Conflict, HypervisorError, LinkError
 from vmnet.host import link_changes, sysfs
@@ -48,9 +48,11 @@ class InterfaceGone(Conflict):
 def _find(step: MoveInterface, document: str | None) -> Interface | None:
     """Return the interface as `document` has it; None when the domain has none of that kind, being shut off or
     transient by now."""
-    if document is None:
-        return None
-    interface = find_interface(document, step.mac, step.address)
+    return None if document is None else _pick(step, parse_domain_interfaces(document))
+
+
+def _pick(step: MoveInterface, interfaces: Sequence[Interface]) -> Interface:
+    interface = pick_interface(interfaces, step.mac, step.address)
     if interface is None:
         raise InterfaceGone(
             f"{step.domain} has no interface {step.mac} any more ({step.scope})",
@@ -68,11 +70,14 @@ def move_persistent(moves: Sequence[MoveInterface], hypervisor: Hypervisor) -> N
     """Move interfaces of one domain in its stored document; nothing happens where they are there already."""
     uuid = moves[0].domain_uuid
     document = hypervisor.read_document(uuid, PERSISTENT)
-    found = [(step, _find(step, document)) for step in moves]
+    if document is None:
+        return
+    interfaces = parse_domain_interfaces(document)
+    found = [(step, _pick(step, interfaces)) for step in moves]
     # Not read back one by one, as the running one is: libvirt's word can be trusted here, and what is stored in the end
     # is compared for all domains at once (`vmnet.checks.moves`).
     for step, interface in found:
-        if interface is not None and interface.source != step.wanted:
+        if interface.source != step.wanted:
             element = step.after if step.wanted.type == HOSTDEV else with_source(interface.document, step.wanted)
             hypervisor.update_interface(uuid, PERSISTENT, element)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -111,10 +112,13 @@ def _take_up_whole(plan: Plan, executor: Executor, journal: Journal, report: Rep
 def _carry_out_whole(plan: Plan, executor: Executor, journal: Journal, report: Report) -> RunResult:
     """Keep copies of what will be changed, and take the steps; with domains, listen to what becomes of the guests."""
     facts = journal.facts()
-    copies = copy_profiles(facts.profiles, journal.write)
-    if plan.undoes is None:
-        write_undo_script(plan, journal, copies)
-    _keep_documents(plan, executor, journal)
+    with ThreadPoolExecutor(1) as pool:
+        # Most of it is waiting for libvirt.
+        kept = pool.submit(_keep_documents, plan, executor, journal)
+        copies = copy_profiles(facts.profiles, journal.write)
+        if plan.undoes is None:
+            write_undo_script(plan, journal, copies)
+    kept.result()
     with guests.listening(plan, facts) as executor.listener:
         carry_out(plan, executor, journal, report)
         with _standing(journal):

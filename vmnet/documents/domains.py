@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmnet.documents.interfaces import parse_interface, parse_source, set_source
-from vmnet.documents.text import attribute, parse_document
+from vmnet.documents.text import parse_document
 from vmnet.errors import Conflict
 from vmnet.facts import Interface, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from lxml.etree import _Element
 
@@ -59,9 +59,13 @@ def find_interface(xml: str, mac: Mac, address: str | None) -> Interface | None:
     Raises:
         Conflict: several fit.
     """
-    same_mac = (e for e in _interfaces(parse_document(xml)) if (attribute(e, "mac", "address") or "").lower() == mac)
-    found = (parse_interface(element) for element in same_mac)
-    fits = [interface for interface in found if address is None or interface.address in (address, None)]
+    return pick_interface(parse_domain_interfaces(xml), mac, address)
+
+
+def pick_interface(interfaces: Iterable[Interface], mac: Mac, address: str | None) -> Interface | None:
+    """As `find_interface`, of a document that was parsed before."""
+    same_mac = (interface for interface in interfaces if interface.mac == mac)
+    fits = [interface for interface in same_mac if address is None or interface.address in (address, None)]
     if len(fits) > 1:
         raise Conflict(
             f"{len(fits)} interfaces have the MAC {mac}",
