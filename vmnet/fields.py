@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import ipaddress
+import sys
 import types
 import typing
 from typing import Any, TypeVar
@@ -220,7 +221,8 @@ def _record_reader(want: Any) -> Reader:
             if name not in hints:
                 continue
             if type(item) in plain[name]:
-                values[name] = item
+                # Of thousands of records most say the same.
+                values[name] = sys.intern(item) if type(item) is str else item
                 continue
             try:
                 # Looked up when first used: a record may hold another of its own kind.

@@ -46,7 +46,7 @@ class Screen:
 
     def show(self, blocks: Iterable[Block]) -> None:
         """Print the blocks in order."""
-        self._stream.write("".join(f"{line}\n" for line in self._lines(blocks)))
+        self._stream.writelines(f"{line}\n" for line in self._lines(blocks))
 
     def _lines(self, blocks: Iterable[Block]) -> Iterator[str]:
         for block in blocks:
