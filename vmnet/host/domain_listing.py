@@ -25,7 +25,11 @@ _SLICE = 256
 
 
 class Listing:
-    """All domains, and the sets that libvirt sorts them into."""
+    """All domains, and the sets that libvirt sorts them into. All methods raise libvirt's errors as they are.
+
+    Raises:
+        HypervisorError: libvirt is out of reach.
+    """
 
     def __init__(self, connection: Connection) -> None:
         import libvirt
@@ -45,6 +49,7 @@ class Listing:
             self.checkpoints = uuids(libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT)
 
     def read_domain(self, handle: DomainHandle) -> Domain:
+        """Return a domain with the interfaces of every document in which they stand."""
         import libvirt
 
         uuid = handle.UUIDString()
@@ -66,6 +71,7 @@ class Listing:
         )
 
     def read_documents(self, handle: DomainHandle) -> dict[str, str]:
+        """Return a domain's documents with their secrets, by file names."""
         import libvirt
 
         secure = libvirt.VIR_DOMAIN_XML_SECURE
@@ -86,6 +92,7 @@ class Listing:
         return documents
 
     def state(self, uuid: str) -> DomainState:
+        """Return the state of the domain with this UUID."""
         if uuid not in self.active:
             return DomainState.SHUT_OFF
         if uuid in self.running:
