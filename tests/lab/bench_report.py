@@ -18,6 +18,7 @@ def conclude(runs: Sequence[Any], table: str, problems: Sequence[str], output: s
         print(json.dumps({"runs": [asdict(run) for run in runs], "missed": list(problems)}, indent=1))
     else:
         print(table)
-        print("\n" + ("\n".join(f"missed: {problem}" for problem in problems) or "vmnet: all figures met"))
+        met = "vmnet: all figures met" if runs else "nothing was measured"
+        print("\n" + ("\n".join(f"missed: {problem}" for problem in problems) or met))
     sys.stdout.flush()
     return 1 if problems else 0
