@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 _DUMPS = 20
 """How often a list is asked for before it is given up. One takes milliseconds."""
 
+_LOOPBACK = 1
+"""The kernel gives it this index in every network namespace (LOOPBACK_IFINDEX in include/net/flow.h)."""
+
 _Answer = TypeVar("_Answer")
 
 
@@ -71,13 +74,17 @@ def dump(ask: Callable[[IPRoute], _Answer]) -> _Answer:
 
 
 def load() -> None:
-    """Import pyroute2 now: it takes seconds on a slow host, and is not to take them in the middle of a change.
+    """Import pyroute2 now, and have it make each kind of message once: it takes seconds on a slow host, and is not to
+    take them in the middle of a change.
 
     Raises:
         LinkError: the kernel does not answer.
     """
-    with iproute():
-        return
+    with iproute() as ipr:
+        ipr.link("get", index=_LOOPBACK)
+        ipr.route("get", dst="127.0.0.1")
+        for _ in ipr.get_neighbours():
+            return
 
 
 def index_of(ifname: str) -> int:
