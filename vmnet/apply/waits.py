@@ -13,7 +13,7 @@ from vmnet.plan import steps
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-POLL_S = 0.01
+POLL_S = 0.05
 CABLE_S = 10.0
 """A NIC that joins a bond is down for a moment, and negotiates for some seconds."""
 _DEFAULTED = 0x40
