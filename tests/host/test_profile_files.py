@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -78,7 +79,7 @@ def test_what_a_killed_networkmanager_left_half_written_is_removed(tmp_path: Pat
     }
     for name, content in (gone | stays).items():
         (tmp_path / name).write_bytes(content)
-    remove_half_written({UUID: "br0"}, (tmp_path, tmp_path / "none"))
+    remove_half_written({UUID: "br0"}, 0, (tmp_path, tmp_path / "none"))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == stays
 
 
@@ -87,3 +88,15 @@ def test_what_is_half_written_is_no_profile(tmp_path: Path) -> None:
     (tmp_path / "br0.nmconnection.XPENZ3").write_bytes(OURS)
     assert read_saved(tmp_path) == {UUID: (OURS + b"autoconnect=false").decode()}
     assert not starts_by_itself(UUID, tmp_path)
+
+
+def test_a_copy_that_was_there_before_the_run_stays(tmp_path: Path) -> None:
+    backup = tmp_path / "br0.nmconnection.backup"
+    backup.write_bytes(OURS)
+    # A time of its own cannot be set, so a copy that keeps the old file's times counts as new, too.
+    since_ns = backup.stat().st_ctime_ns + 1
+    remove_half_written({UUID: "br0"}, since_ns, (tmp_path,))
+    assert backup.read_bytes() == OURS
+    os.utime(backup, ns=(0, 0))
+    remove_half_written({UUID: "br0"}, since_ns, (tmp_path,))
+    assert not backup.exists()

@@ -201,18 +201,18 @@ def test_a_switch_without_lacp_is_left_before_the_live_nic_is_touched(lab: Lab) 
 @pytest.mark.turns
 @pytest.mark.lab_state("clean", guests=False)
 def test_ctrl_c_takes_all_back(lab: Lab) -> None:
-    before = observe(lab)
-    # As a NetworkManager that is killed while it writes a profile leaves it; the next one does not take it for one.
     saved = "/etc/NetworkManager/system-connections/lan.nmconnection"
-    lab.run(f"cp -p {saved} {saved}.XPENZ3; nmcli connection reload")
-    assert "XPENZ3" not in lab.run(["nmcli", "-g", "NAME,FILENAME", "connection", "show"]).stdout
+    # NetworkManager takes neither for a profile: the admin's copy stays, what a kill leaves half written goes.
+    lab.run(f"cp -p {saved} {saved}.backup; nmcli connection reload")
+    assert "backup" not in lab.run(["nmcli", "-g", "NAME,FILENAME", "connection", "show"]).stdout
+    before = observe(lab)
     # A shell without a terminal starts background commands with SIGINT ignored.
     script = """
         env --default-signal=INT vmnet host-setup em1 p4p1 --yes & p=$!
         until ip link show bond0; do sleep 0.2; done >/dev/null 2>&1
-        sleep 1; kill -INT $p; wait $p
+        cp -p {saved} {saved}.XPENZ3; sleep 1; kill -INT $p; wait $p
     """
-    done = lab.run(["bash", "-c", script], timeout=200, check=False)
+    done = lab.run(["bash", "-c", script.format(saved=saved)], timeout=200, check=False)
     assert done.returncode == 130
     assert observe(lab) == before
     assert_reachable(lab)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 RUNS = Path("/var/lib/vmnet/runs")
 _PLAN = "plan.jsonl"
+_FACTS = "facts.json"
 _AFTER = "after.json"
 UNDO_SCRIPT = "undo.sh"
 """In a run's directory: what takes the run back without vmnet. A link of that name, beside the directory of all runs,
@@ -92,10 +93,19 @@ class Journal:
         directory = _new_directory(runs, f"{stamp}-{plan.command}")
         journal = cls(directory)
         journal.keep_plan(plan)
-        journal.write("facts.json", [json.dumps(fields.encode(_without_documents(facts))).encode()])
+        journal.write(_FACTS, [json.dumps(fields.encode(_without_documents(facts))).encode()])
         journal.note("opened")
         sync_directory(runs)
         return journal
+
+    @property
+    def opened_ns(self) -> int:
+        """When the run was opened, in nanoseconds of the epoch.
+
+        Raises:
+            OSError: its directory cannot be read.
+        """
+        return (self.directory / _FACTS).stat().st_ctime_ns
 
     def write(self, name: str, content: bytes | Iterable[bytes]) -> Path:
         """Write a file of the run, whole or not at all, so that it survives a loss of power; return its path."""
@@ -193,7 +203,7 @@ class Journal:
 
     def facts(self) -> Facts:
         """Return the host as it was before the run."""
-        return fields.decode(Facts, json.loads((self.directory / "facts.json").read_text("utf-8")), "facts")
+        return fields.decode(Facts, json.loads((self.directory / _FACTS).read_text("utf-8")), "facts")
 
     def begun(self) -> tuple[Planned, ...]:
         """Return the planned steps that were begun, in order: done, or perhaps half done; not those passed over."""

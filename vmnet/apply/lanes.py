@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING
 
 from vmnet.apply.journal import Entry, now
 from vmnet.errors import Conflict, HypervisorError, VmnetError
-from vmnet.host.libvirt_calls import GONE
+from vmnet.host.libvirt_calls import AT_ONCE, GONE
 from vmnet.plan.steps import IndependentStep, MoveInterface
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     Lane = list[int]
     Note = Callable[[Iterable[Entry]], None]
 
-AT_ONCE = 4
-"""libvirtd takes five calls of one connection at once (max_client_requests)."""
 BATCH = 256
 """Domains whose lines the journal takes together."""
 
@@ -99,20 +98,10 @@ def take(
         KeyboardInterrupt: likewise.
     """
     stop = Event()
-
-    def run(lane: Lane) -> _Ended:
-        if stop.is_set():
-            return _Ended()
-        ended = None
-        try:
-            ended = _run(lane, planned, execute, passes_over)
-        finally:
-            if ended is None or ended.error is not None:
-                stop.set()
-        return ended
-
     pool = ThreadPoolExecutor(AT_ONCE)
-    running: list[Future[_Ended]] = [pool.submit(run, lane) for lane in lanes]
+    running: list[Future[_Ended]] = [
+        pool.submit(_unless_stopped, stop, partial(_run, lane, planned, execute, passes_over)) for lane in lanes
+    ]
     try:
         # For all together: woken for each, we would keep those from work that are under way.
         wait(running)
@@ -124,6 +113,19 @@ def take(
         error = future.result().error
         if error is not None:
             raise error
+
+
+def _unless_stopped(stop: Event, run: Callable[[], _Ended]) -> _Ended:
+    """Run a lane, unless another has failed; one that fails has those that were not begun stay so."""
+    if stop.is_set():
+        return _Ended()
+    ended = None
+    try:
+        ended = run()
+    finally:
+        if ended is None or ended.error is not None:
+            stop.set()
+    return ended
 
 
 def _run(

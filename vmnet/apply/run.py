@@ -45,8 +45,7 @@ def conclude(journal: Journal, report: Report) -> RunResult:
         UndoIncomplete: not everything could be taken back.
     """
     plan, state = journal.plan(), journal.state()
-    runs = journal.directory.parent
-    undone = find_run(plan.undoes, runs) if plan.undoes else None
+    undone = find_run(plan.undoes, journal.directory.parent) if plan.undoes else None
     if state in (RunState.STANDS, RunState.UNDONE):
         _note_undone(undone, journal)
         return _result(journal, plan)
@@ -66,10 +65,15 @@ def conclude(journal: Journal, report: Report) -> RunResult:
             journal.keep_after(_touched(plan))
     finally:
         executor.close()
-        with suppress(OSError):
-            remove_half_written(_written(plan))
-        point_to_undo_script(runs)
+        _tidy(plan, journal)
     return result
+
+
+def _tidy(plan: Plan, journal: Journal) -> None:
+    """Remove what was left of the profiles half written, and have the link to undo.sh lead to the right run."""
+    with suppress(OSError):
+        remove_half_written(_written(plan), journal.opened_ns)
+    point_to_undo_script(journal.directory.parent)
 
 
 def _executor(plan: Plan, journal: Journal, undone: Journal | None, report: Report) -> Executor:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from vmnet.documents.claims import parse_host_devices
 from vmnet.documents.domains import agent_connected, parse_domain_interfaces
 from vmnet.facts import Domain, DomainState, Interface, Snapshot
-from vmnet.host.libvirt_calls import Code, ask, calling, unless_gone
+from vmnet.host.libvirt_calls import AT_ONCE, Code, ask, calling, unless_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -18,14 +18,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 H = TypeVar("H")
 
-_AT_ONCE = 4
-"""libvirtd takes five calls of one connection at once (max_client_requests)."""
 _GROUP = 16
 _SLICE = 256
 
 
 class Listing:
-    """All domains, and the sets that libvirt sorts them into. All methods raise libvirt's errors as they are.
+    """All domains, and the sets that libvirt sorts them into. Its methods raise libvirt's errors as they are.
 
     Raises:
         HypervisorError: libvirt is out of reach.
@@ -110,7 +108,7 @@ def read_all(read: Callable[[H], T], handles: Sequence[H]) -> Iterator[T | None]
     def read_group(start: int) -> list[T | None]:
         return [unless_gone(read, handle) for handle in handles[start : start + _GROUP]]
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         for first in range(0, len(handles), _SLICE):
             last = min(first + _SLICE, len(handles))
             for group in pool.map(read_group, range(first, last, _GROUP)):

@@ -24,6 +24,8 @@ U = TypeVar("U")
 KEEPALIVE_S = 5
 KEEPALIVE_COUNT = 3
 EVENTS_S = 0.5
+AT_ONCE = 4
+"""Calls at the same time: libvirtd takes five of one connection (max_client_requests)."""
 
 
 class Code(IntEnum):

@@ -131,17 +131,23 @@ def remove_leftover(uuid: str, name: str, directory: Path = SAVED) -> None:
             _sync(directory)
 
 
-def remove_half_written(names: Mapping[str, str], directories: Iterable[Path] = (SAVED, IN_MEMORY)) -> None:
+def remove_half_written(
+    names: Mapping[str, str], since_ns: int, directories: Iterable[Path] = (SAVED, IN_MEMORY)
+) -> None:
     """Remove what a NetworkManager that was killed while it wrote them has left of some profiles.
 
     Args:
         names: their names, by uuid.
+        since_ns: what is older stays, in nanoseconds of the epoch: an admin's lan.nmconnection.backup looks the same.
+            What counts is the ctime (inode(7)), which a copy that keeps the times does not keep.
     """
     files = {f"{start}.nmconnection" for uuid, name in names.items() for start in (name, f"{name}-{uuid}")}
     for directory in directories:
         for path in sorted(directory.iterdir()) if directory.is_dir() else ():
             half = _HALF_WRITTEN.fullmatch(path.name)
-            if half and path.is_file() and _is_of(path.read_bytes(), names, cut_short=half[1] in files):
+            if half is None or not path.is_file() or path.stat().st_ctime_ns < since_ns:
+                continue
+            if _is_of(path.read_bytes(), names, cut_short=half[1] in files):
                 path.unlink()
                 _sync(directory)
 
