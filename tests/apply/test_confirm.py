@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PLAN = Plan(
     command="host-setup",
     planned=(
-        Planned(step=steps.FlapLink(ifname="bond0"), why="a test"),
+        Planned(step=steps.SetLink(ifname="bond0", up=True), why="a test"),
         Planned(step=steps.WaitConfirmation(timeout_s=120), why="a test"),
     ),
 )

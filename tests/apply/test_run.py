@@ -118,6 +118,20 @@ def test_a_run_that_holds(tmp_path: Path) -> None:
     assert (journal.plan(), journal.facts()) == (PLAN, FACTS)
 
 
+def test_a_step_is_written_down_before_it_is_taken_with_the_end_of_the_one_before(tmp_path: Path) -> None:
+    journal, seen = journal_in(tmp_path), list[list[tuple[str, int]]]()
+
+    class Looking(RecordingExecutor):
+        def execute(self, step: steps.Step, *, undoing: bool = False) -> None:
+            seen.append([(entry.event, entry.step) for entry in journal.entries("begin", "done")])
+            super().execute(step, undoing=undoing)
+
+    carry_out(PLAN, Looking(), journal, lambda _: None)
+    lines = [(event, step) for step in range(5) for event in ("begin", "done")]
+    assert seen == [lines[: 2 * step + 1] for step in range(5)]
+    assert [(entry.event, entry.step) for entry in journal.entries("begin", "done")] == lines
+
+
 @pytest.mark.parametrize("error", [LinkError("x"), KeyboardInterrupt(), AssertionError("a bug")])
 @pytest.mark.parametrize("at", range(5))
 def test_a_failure_anywhere_takes_everything_back(tmp_path: Path, at: int, error: BaseException) -> None:

@@ -26,7 +26,7 @@ OLD = ProfileCopy(
 
 def plan() -> Plan:
     """A plan whose undos are of every kind."""
-    everything = Planned(step=steps.FlapLink(ifname="em1"), why="all of it", undo=samples.LIBVIRT_STEPS)
+    everything = Planned(step=steps.SetLink(ifname="em1", up=True), why="all of it", undo=samples.LIBVIRT_STEPS)
     return replace(samples.plan(), planned=(*samples.plan().planned, everything))
 
 

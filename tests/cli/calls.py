@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 STEP = steps.ActivateProfile(uuid="00000000-0000-4000-8000-000000000001", name="br0", ifname="br0")
 CHANGING = ("host-setup", "attach-domain web01", "migrate-from-virbr0", "undo")
 DEGRADED = facts_samples.with_link(facts_samples.end_state(), "br0", carrier=False)
-FLAP = steps.FlapLink(ifname="bond0")
+UP = steps.SetLink(ifname="bond0", up=True)
 
 
 def some_plan(command: str) -> Plan:
     """A plan of two steps."""
-    planned = (Planned(step=STEP, why="first"), Planned(step=FLAP, why="second"))
+    planned = (Planned(step=STEP, why="first"), Planned(step=UP, why="second"))
     return Plan(command=command, planned=planned, goal=facts_samples.goal())
 
 

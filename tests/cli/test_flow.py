@@ -52,8 +52,8 @@ def test_with_yes_it_is_done(words: str) -> None:
     ended = call(*words.split(), "--yes")
     assert ended.code == 0
     assert len(ended.host.applied) == 1
-    assert ended.err == f"{WORKER_NOTE}[1/2] activate br0 ... 1.2 s\n[2/2] set bond0 down and up ... 1.2 s\n"
-    assert "ip link set dev bond0 down" in ended.out
+    assert ended.err == f"{WORKER_NOTE}[1/2] activate br0 ... 1.2 s\n[2/2] set bond0 up ... 1.2 s\n"
+    assert "ip link set dev bond0 up" in ended.out
     assert f"{words.split(maxsplit=1)[0]}: done, 2 steps, run run1\n" in ended.out
 
 
@@ -248,4 +248,4 @@ def test_the_plan_has_arrived_before_the_first_step() -> None:
             return super().apply(*args, **words)
 
     assert call("host-setup", "--yes", host=Host(), stdout=out).code == 0
-    assert "ip link set dev bond0 down" in seen[0]
+    assert "ip link set dev bond0 up" in seen[0]

@@ -24,8 +24,8 @@ def test_progress_in_json_is_an_object_a_line(words: str) -> None:
     assert seen == [
         ("begin", 1, 2, "activate br0", "ActivateProfile"),
         ("done", 1, 2, "activate br0", "ActivateProfile"),
-        ("begin", 2, 2, "set bond0 down and up", "FlapLink"),
-        ("done", 2, 2, "set bond0 down and up", "FlapLink"),
+        ("begin", 2, 2, "set bond0 up", "SetLink"),
+        ("done", 2, 2, "set bond0 up", "SetLink"),
     ]
     assert {line["left_s"] for line in lines} == {None}
     assert "result" in json.loads(ended.out)

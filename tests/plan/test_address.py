@@ -19,18 +19,25 @@ def test_the_bridge_has_the_address_before_the_first_port_joins_and_the_way_befo
     names = kinds(plan)
     _, first, last = (i for i, name in enumerate(names) if name == "ActivateProfile")
     assert names.index("ReapplyDevice") < names.index("WaitAddress") < first
-    assert first < names.index("FlapLink") < names.index("WaitLacp") < names.index("WaitNeighbour")
+    assert (
+        first
+        < place(plan, steps.SetLink(ifname="bond0", up=True))
+        < names.index("WaitLacp")
+        < names.index("WaitNeighbour")
+    )
     assert names.index("WaitNeighbour") < names.index("AddRoutes") < names.index("RemoveRoutes") < last
 
 
-def test_a_flap_follows_the_first_port_at_once() -> None:
-    """NetworkManager calls it active a second later, and the aggregator's timer runs all the while."""
+def test_the_bond_is_silent_until_the_first_port_is_there() -> None:
+    """A strict switch drops the live NIC at the first LACP that it hears from another."""
     plan = plan_host_setup(ADOPT, addressed_host())
-    flap = place(plan, steps.FlapLink(ifname="bond0"))
-    joined, activation = plan.planned[flap - 1].step, plan.planned[flap - 2].step
-    assert joined == steps.WaitPorts(controller="bond0", ports=("em2",), timeout_s=30)
+    silent = place(plan, steps.SetLink(ifname="bond0", up=False))
+    _, activation, joined, speaks, agreed = (planned.step for planned in plan.planned[silent : silent + 5])
     assert isinstance(activation, steps.ActivateProfile)
-    assert not activation.wait
+    assert (activation.ifname, activation.wait) == ("em2", False)
+    assert joined == steps.WaitPorts(controller="bond0", ports=("em2",), timeout_s=30)
+    assert speaks == steps.SetLink(ifname="bond0", up=True)
+    assert isinstance(agreed, steps.WaitLacp)
 
 
 def test_what_was_just_made_keeps_its_mac_whatever_udev_thinks_before_a_port_joins() -> None:

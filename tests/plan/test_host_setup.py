@@ -177,7 +177,7 @@ def test_a_dhcp_client_keeps_its_identity() -> None:
 
 def test_active_backup_waits_for_no_lacp() -> None:
     spec = replace(ADOPT, bond=BondSpec(mode=BondMode.ACTIVE_BACKUP))
-    assert not {"WaitLacp", "FlapLink"} & set(kinds(plan_host_setup(spec, addressed_host())))
+    assert not {"WaitLacp", "SetLink"} & set(kinds(plan_host_setup(spec, addressed_host())))
 
 
 def test_without_a_bond_the_nic_is_the_bridges_port() -> None:

@@ -62,7 +62,7 @@ ROUTES = (
 HOST_STEPS: tuple[steps.Step, ...] = (
     steps.OpenCheckpoint(timeout_s=60),
     steps.ActivateProfile(uuid=facts.UUIDS["em1"], name="em1", ifname="em1"),
-    steps.FlapLink(ifname="bond0"),
+    steps.SetLink(ifname="bond0", up=True),
     steps.WaitLacp(bond="bond0", ports=("em1", "p4p1"), timeout_s=40),
     steps.WaitCarrier(ifname="br0", timeout_s=20),
     steps.ModifyProfile(

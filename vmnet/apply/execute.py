@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from vmnet.host.listen import TapListener
 
 _RE_ARM_EVERY_S = 5.0
+_IN_A_CUT = (steps.SetLink, steps.WaitLacp, steps.WaitNeighbour, steps.AddRoutes)
+"""From the first word of LACP to the routes the host may be out of reach, and to ask NetworkManager for more time can
+take a tenth of a second."""
 _TELL_EVERY_S = 10.0
 _ANSWER_S = 20.0
 _DAEMON_S = 60.0
@@ -63,7 +66,7 @@ class Executor:
             ToolError, LinkError, HypervisorError, Conflict: it failed.
         """
         self._undoing = undoing
-        self.keep_checkpoint()
+        self.keep_checkpoint(hurried=isinstance(step, _IN_A_CUT))
         self._told = time.monotonic()
         if isinstance(step, steps.CheckpointStep):
             self._execute_checkpoint(step)
@@ -94,7 +97,7 @@ class Executor:
             case steps.ReapplyDevice(ifname=ifname):
                 if not undoing or profile_files.active_uuid(ifname):
                     _run(step, may_be_gone=undoing)
-            case steps.FlapLink() | steps.PutPort() | steps.SetMtu():
+            case steps.SetLink() | steps.PutPort() | steps.SetMtu():
                 _set_link(step, undoing=undoing)
             case steps.KeepMac():
                 _keep_mac(step)
@@ -140,21 +143,25 @@ class Executor:
             profile_files.remove_leftover(step.uuid, step.name)
 
     def _waiting(self, left_s: float) -> None:
-        self.keep_checkpoint()
+        self.keep_checkpoint(hurried=True)
         now = time.monotonic()
         if now - self._told >= _TELL_EVERY_S:
             self._told = now
             self.note_waiting(left_s)
 
-    def keep_checkpoint(self) -> None:
+    def keep_checkpoint(self, *, hurried: bool = False) -> None:
         """Let the checkpoint's timer start afresh, every few seconds while this process lives.
+
+        Args:
+            hurried: only where a quarter of the timer has run.
 
         Raises:
             ToolError: the checkpoint is gone, and this is no way back: NetworkManager was restarted, or another tool
                 removed it.
         """
         now = time.monotonic()
-        if self.checkpoint is None or now - self._re_armed < _RE_ARM_EVERY_S:
+        every_s = self.checkpoint_timeout_s / 4 if hurried else _RE_ARM_EVERY_S
+        if self.checkpoint is None or now - self._re_armed < every_s:
             return
         try:
             # One that is too busy to say so has it still; it is asked again at the next look.
@@ -263,10 +270,9 @@ def _run(step: steps.Step, *, may_be_gone: bool) -> None:
         nmcli.call(argv, accept=(0, nmcli.NOT_FOUND) if may_be_gone else (0,))
 
 
-def _set_link(step: steps.FlapLink | steps.PutPort | steps.SetMtu, *, undoing: bool) -> None:
-    if isinstance(step, steps.FlapLink):
-        link_changes.set_up(step.ifname, up=False)
-        link_changes.set_up(step.ifname, up=True)
+def _set_link(step: steps.SetLink | steps.PutPort | steps.SetMtu, *, undoing: bool) -> None:
+    if isinstance(step, steps.SetLink):
+        link_changes.set_up(step.ifname, up=step.up)
         return
     if isinstance(step, steps.SetMtu):
         link_changes.set_mtu(step.ifname, step.mtu)

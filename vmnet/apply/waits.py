@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 POLL_S = 0.05
+_SOON_S = 0.005
+"""After the first look: a neighbour answers within milliseconds."""
 CABLE_S = 10.0
 """A NIC that joins a bond is down for a moment, and negotiates for some seconds."""
 _DEFAULTED = 0x40
@@ -33,6 +35,7 @@ def wait(step: steps.WaitStep, alive: Callable[[float], None], is_confirmed: Cal
     """
     started = time.monotonic()
     deadline = started + step.timeout_s
+    pause_s = _SOON_S
     while True:
         missing = _missing(step, is_confirmed, time.monotonic() - started)
         if not missing:
@@ -40,7 +43,8 @@ def wait(step: steps.WaitStep, alive: Callable[[float], None], is_confirmed: Cal
         if time.monotonic() > deadline:
             raise LinkError(f"{missing} (waited {step.timeout_s} s)", _hint(step))
         alive(deadline - time.monotonic())
-        time.sleep(POLL_S)
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, POLL_S)
 
 
 def _missing(step: steps.WaitStep, is_confirmed: Callable[[], bool], waited_s: float) -> str:

@@ -32,8 +32,8 @@ def commands_of(step: steps.Step) -> tuple[Argv, ...]:
     match step:
         case steps.OpenCheckpoint() | steps.CommitCheckpoint() | steps.RollBackCheckpoint():
             return (_checkpoint(step),)
-        case steps.FlapLink(ifname=ifname):
-            return ("ip", "link", "set", "dev", ifname, "down"), ("ip", "link", "set", "dev", ifname, "up")
+        case steps.SetLink(ifname=ifname, up=up):
+            return (("ip", "link", "set", "dev", ifname, "up" if up else "down"),)
         case steps.PutPort(ifname=ifname, controller=controller):
             return (("ip", "link", "set", "dev", ifname, *(("master", controller) if controller else ("nomaster",))),)
         case steps.SetMtu(ifname=ifname, mtu=mtu):

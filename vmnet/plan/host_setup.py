@@ -215,19 +215,24 @@ def _agree_with_switch(build: Build, ports: tuple[str, ...]) -> list[Planned]:
 def _join_first(build: Build) -> list[Planned]:
     """Let the idle NICs join; with none idle, the live one."""
     first = build.idle or tuple(nic.ifname for nic in build.nics)
-    flap = build.spec.bond.ifname if build.spec.bond and build.lacp else None
-    planned = [_activate_port(build, nic, f"{nic} joins", wait=flap is None) for nic in first]
-    if flap is not None:
-        # A strict switch drops the live NIC as soon as it hears LACP from another: from here on time counts.
-        joined = steps.WaitPorts(controller=flap, ports=tuple(sorted(first)), timeout_s=PORTS_S)
-        planned.append(Planned(step=joined, why="the moment it is in the bond"))
-        why = f"{flap} chooses its aggregator at once, instead of 9 s later (802.3ad selection timer)"
-        planned.append(Planned(step=steps.FlapLink(ifname=flap), why=why))
-    if build.lacp:
-        # Ports that have agreed are a way out, and time counts.
-        return [*planned, *_agree_with_switch(build, first)]
-    wait = steps.WaitCarrier(ifname=build.bridge.ifname, timeout_s=CARRIER_S)
-    return [*planned, Planned(step=wait, why="the bridge has a way out")]
+    bond = build.spec.bond.ifname if build.spec.bond and build.lacp else None
+    joining = [_activate_port(build, nic, f"{nic} joins", wait=bond is None) for nic in first]
+    if bond is None:
+        wait = steps.WaitCarrier(ifname=build.bridge.ifname, timeout_s=CARRIER_S)
+        return [*joining, Planned(step=wait, why="the bridge has a way out")]
+    joined = steps.WaitPorts(controller=bond, ports=tuple(sorted(first)), timeout_s=PORTS_S)
+    silent = (
+        f"{bond} is silent until its port is there: a strict switch drops the live NIC when it hears LACP from another"
+    )
+    # From here on time counts. Up before its port, the bond would take 9 s (802.3ad selection timer).
+    speaking = f"{bond} speaks LACP now, and chooses its aggregator at once"
+    return [
+        Planned(step=steps.SetLink(ifname=bond, up=False), why=silent),
+        *joining,
+        Planned(step=joined, why="the port is in the bond"),
+        Planned(step=steps.SetLink(ifname=bond, up=True), why=speaking),
+        *_agree_with_switch(build, first),
+    ]
 
 
 def _join_standing(build: Build, missing: tuple[str, ...]) -> list[Planned]:

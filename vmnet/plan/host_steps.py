@@ -112,10 +112,11 @@ class ReapplyDevice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlapLink:
-    """Set a link down and up, through netlink: an 802.3ad bond then chooses its aggregator at once."""
+class SetLink:
+    """Set a link up or down, past NetworkManager: a bond that is down speaks no LACP."""
 
     ifname: str
+    up: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

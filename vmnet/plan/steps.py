@@ -18,7 +18,6 @@ from vmnet.plan.host_steps import (
     DeactivateProfile,
     DeleteProfile,
     DisconnectDevice,
-    FlapLink,
     KeepMac,
     LetSettle,
     ModifyProfile,
@@ -29,6 +28,7 @@ from vmnet.plan.host_steps import (
     RemoveRoutes,
     RestoreProfile,
     RollBackCheckpoint,
+    SetLink,
     SetMtu,
     Settings,
     WaitAddress,
@@ -65,7 +65,7 @@ ProfileStep = AddProfile | ModifyProfile | DeleteProfile | RestoreProfile | Acti
 LinkStep = (
     DisconnectDevice
     | ReapplyDevice
-    | FlapLink
+    | SetLink
     | SetMtu
     | PutPort
     | KeepMac
@@ -208,7 +208,6 @@ __all__ = [
     "DeleteProfile",
     "DisconnectDevice",
     "DomainStep",
-    "FlapLink",
     "Guest",
     "GuestStep",
     "HostGoal",
@@ -238,6 +237,7 @@ __all__ = [
     "RestoreProfile",
     "RewriteSavedState",
     "RollBackCheckpoint",
+    "SetLink",
     "SetMtu",
     "SetNetworkAutostart",
     "Settings",

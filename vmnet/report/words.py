@@ -76,8 +76,8 @@ def _link(step: steps.LinkStep) -> str:
             return f"disconnect {ifname}"
         case steps.ReapplyDevice(ifname=ifname):
             return f"reapply {ifname}"
-        case steps.FlapLink(ifname=ifname):
-            return f"set {ifname} down and up"
+        case steps.SetLink(ifname=ifname, up=up):
+            return f"set {ifname} {'up' if up else 'down'}"
         case steps.PutPort(ifname=ifname, controller=controller):
             return f"put {ifname} into {controller}" if controller else f"take {ifname} out of its controller"
         case steps.SetMtu(ifname=ifname, mtu=mtu):

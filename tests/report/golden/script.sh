@@ -9,7 +9,7 @@ export LC_ALL=C.UTF-8
 exec 9>>/run/vmnet.lock
 flock -n 9 || { echo 'another vmnet is changing this host' >&2; exit 5; }
 umask 077
-kept=/var/lib/vmnet/by-script/bb4f88bf7358
+kept=/var/lib/vmnet/by-script/df4a3c1d8316
 mkdir -p "$kept/profiles" || exit 4
 cd "$kept" || exit 4
 document=$kept/document
@@ -17,7 +17,7 @@ failed=0
 checkpoint=
 begun=
 
-total=40
+total=41
 timeout=60
 back=CheckpointRollback
 try() {
@@ -191,32 +191,32 @@ delete 6243e9d0-0c61-5eb1-aacc-6b8e0d9a7cb6 em1
     5)
 delete b14b948a-eb43-54fa-a5f2-915ad5249a7d p4p1
         ;;
-    11)
+    12)
 activate 20000000-0000-4000-8000-000000000002 60
         ;;
-    20)
+    21)
 activate 20000000-0000-4000-8000-000000000001 60
 try sleep 2
 ip route replace 172.16.4.0/24 dev em1 src 172.16.4.3 metric 98 2>/dev/null || :
 ip route replace default via 172.16.4.1 dev em1 src 172.16.4.3 metric 98 2>/dev/null || :
         ;;
-    21)
+    22)
 modify fce40a8f-ab4f-5958-acde-d372715b546d ipv6.method disabled
 reapply br0
         ;;
-    27)
+    28)
 network host-bridge 'Persistent: *yes' && try virsh net-undefine -- host-bridge
         ;;
-    28)
+    29)
 network host-bridge 'Active: *yes' && try virsh net-destroy -- host-bridge
         ;;
-    29)
+    30)
 network host-bridge 'Persistent: *yes' && try virsh net-autostart --disable -- host-bridge
         ;;
-    37)
+    38)
 give_back 20000000-0000-4000-8000-000000000001 /etc/NetworkManager/system-connections/lan.nmconnection
         ;;
-    38)
+    39)
 give_back 20000000-0000-4000-8000-000000000002 /etc/NetworkManager/system-connections/spare.nmconnection
         ;;
     *) ;;
@@ -284,75 +284,78 @@ run nmcli device reapply br0
 step 10 'wait up to 15 s for 172.16.4.3/24 on br0'
 wait_for 15 'wait up to 15 s for 172.16.4.3/24 on br0' address br0 '' '172.16.4.3/24 '
 
+# bond0 is silent until its port is there: a strict switch drops the live NIC when it hears LACP from another
+step 11 'set bond0 down'
+run ip link set dev bond0 down
+
 # p4p1 joins
-step 11 'activate p4p1'
+step 12 'activate p4p1'
 run nmcli --wait 0 connection up uuid b14b948a-eb43-54fa-a5f2-915ad5249a7d
 
-# the moment it is in the bond
-step 12 'wait up to 30 s for p4p1 in bond0'
+# the port is in the bond
+step 13 'wait up to 30 s for p4p1 in bond0'
 wait_for 30 'wait up to 30 s for p4p1 in bond0' ports bond0 p4p1
 
-# bond0 chooses its aggregator at once, instead of 9 s later (802.3ad selection timer)
-step 13 'set bond0 down and up'
-run ip link set dev bond0 down
+# bond0 speaks LACP now, and chooses its aggregator at once
+step 14 'set bond0 up'
 run ip link set dev bond0 up
 
 # the switch must answer LACP
-step 14 'wait up to 40 s for LACP on p4p1'
+step 15 'wait up to 40 s for LACP on p4p1'
 wait_for 40 'wait up to 40 s for LACP on p4p1' lacp p4p1
 
 # before anything is moved, the gateway answers on the new way
-step 15 'wait up to 30 s for 172.16.4.1 to answer on br0'
+step 16 'wait up to 30 s for 172.16.4.1 to answer on br0'
 wait_for 30 'wait up to 30 s for 172.16.4.1 to answer on br0' neighbour br0 172.16.4.1
 
 # the way is through br0 from now on
-step 16 'add routes through br0: 172.16.4.0/24, default'
+step 17 'add routes through br0: 172.16.4.0/24, default'
 run ip route replace 172.16.4.0/24 dev br0 src 172.16.4.3 metric 98
 run ip route replace default via 172.16.4.1 dev br0 src 172.16.4.3 metric 98
 
 # the routes of br0 win
-step 17 'change profile br0 in memory'
+step 18 'change profile br0 in memory'
 run nmcli connection modify --temporary uuid fce40a8f-ab4f-5958-acde-d372715b546d ipv4.method manual ipv4.addresses 172.16.4.3/24 ipv4.gateway 172.16.4.1 ipv4.dns 172.16.4.2 ipv4.route-metric 99 ipv4.dad-timeout 0
 
 # takes effect without dropping a port
-step 18 'reapply br0'
+step 19 'reapply br0'
 run nmcli device reapply br0
 
 # NetworkManager has made its own
-step 19 'remove routes through br0: 172.16.4.0/24, default'
+step 20 'remove routes through br0: 172.16.4.0/24, default'
 ip route delete 172.16.4.0/24 dev br0 src 172.16.4.3 metric 98 2>/dev/null
 ip route delete default via 172.16.4.1 dev br0 src 172.16.4.3 metric 98 2>/dev/null
 
 # em1 leaves its old profile and joins in one step
-step 20 'activate em1'
+step 21 'activate em1'
 run nmcli --wait 45 connection up uuid 6243e9d0-0c61-5eb1-aacc-6b8e0d9a7cb6
 
 # em1 has none any more, and would have denied it to br0 as a duplicate
-step 21 'change profile br0 in memory'
+step 22 'change profile br0 in memory'
 run nmcli connection modify --temporary uuid fce40a8f-ab4f-5958-acde-d372715b546d ipv6.method link-local ipv6.addr-gen-mode default-or-eui64
 
 # takes effect without dropping a port
-step 22 'reapply br0'
+step 23 'reapply br0'
 run nmcli device reapply br0
 
 # the switch must answer LACP
-step 23 'wait up to 40 s for LACP on em1, p4p1'
+step 24 'wait up to 40 s for LACP on em1, p4p1'
 wait_for 40 'wait up to 40 s for LACP on em1, p4p1' lacp em1 p4p1
 
 # every NIC is in the bond
-step 24 'wait up to 30 s for em1, p4p1 in bond0'
+step 25 'wait up to 30 s for em1, p4p1 in bond0'
 wait_for 30 'wait up to 30 s for em1, p4p1 in bond0' ports bond0 em1 p4p1
 
 # the bridge forwards
-step 25 'wait up to 30 s for bond0 in br0'
+step 26 'wait up to 30 s for bond0 in br0'
 wait_for 30 'wait up to 30 s for bond0 in br0' ports br0 bond0
 
 # the gateway answers through the bridge
-step 26 'wait up to 30 s for 172.16.4.1 to answer on br0'
+step 27 'wait up to 30 s for 172.16.4.1 to answer on br0'
 wait_for 30 'wait up to 30 s for 172.16.4.1 to answer on br0' neighbour br0 172.16.4.1
 
 # there is no network host-bridge
-step 27 'define network host-bridge'
+step 28 'define network host-bridge'
 cat >"$document" <<'END'
 <network>
   <name>host-bridge</name>
@@ -364,55 +367,55 @@ END
 run virsh net-define "$document"
 
 # network host-bridge is not active
-step 28 'start network host-bridge'
+step 29 'start network host-bridge'
 network host-bridge 'Active: *yes' || run virsh net-start -- host-bridge
 
 # domains on network host-bridge could not start after a reboot
-step 29 'set network host-bridge to start by itself'
+step 30 'set network host-bridge to start by itself'
 network host-bridge 'Persistent: *yes' && run virsh net-autostart -- host-bridge
 
 # bond0 is saved, and does not start by itself yet
-step 30 'change profile bond0 on disk'
+step 31 'change profile bond0 on disk'
 run nmcli connection modify uuid dcac265c-cd82-507c-9557-542fff8354f6 connection.autoconnect no connection.autoconnect-slaves 1
 
 # p4p1 is saved, and does not start by itself yet
-step 31 'change profile p4p1 on disk'
+step 32 'change profile p4p1 on disk'
 run nmcli connection modify uuid b14b948a-eb43-54fa-a5f2-915ad5249a7d connection.autoconnect no connection.autoconnect-priority 100
 
 # br0 is saved, and does not start by itself yet
-step 32 'change profile br0 on disk'
+step 33 'change profile br0 on disk'
 run nmcli connection modify uuid fce40a8f-ab4f-5958-acde-d372715b546d ipv4.dad-timeout -1 connection.autoconnect no connection.autoconnect-slaves 1
 
 # em1 is saved and starts at boot, and with it br0: from here on a reboot boots the new state
-step 33 'change profile em1 on disk'
+step 34 'change profile em1 on disk'
 run nmcli connection modify uuid 6243e9d0-0c61-5eb1-aacc-6b8e0d9a7cb6 connection.autoconnect yes connection.autoconnect-priority 100
 
 # bond0 starts at boot by itself, too
-step 34 'change profile bond0 on disk'
+step 35 'change profile bond0 on disk'
 run nmcli connection modify uuid dcac265c-cd82-507c-9557-542fff8354f6 connection.autoconnect yes
 
 # p4p1 starts at boot by itself, too
-step 35 'change profile p4p1 on disk'
+step 36 'change profile p4p1 on disk'
 run nmcli connection modify uuid b14b948a-eb43-54fa-a5f2-915ad5249a7d connection.autoconnect yes
 
 # br0 starts at boot by itself, too
-step 36 'change profile br0 on disk'
+step 37 'change profile br0 on disk'
 run nmcli connection modify uuid fce40a8f-ab4f-5958-acde-d372715b546d connection.autoconnect yes
 
 # 'lan' is set aside (it is for em1); it is kept, and undo gives it back
-step 37 'change profile lan on disk'
+step 38 'change profile lan on disk'
 run nmcli connection modify uuid 20000000-0000-4000-8000-000000000001 connection.autoconnect no
 
 # 'spare' is set aside (it is for p4p1); it is kept, and undo gives it back
-step 38 'change profile spare on disk'
+step 39 'change profile spare on disk'
 run nmcli connection modify uuid 20000000-0000-4000-8000-000000000002 connection.autoconnect no
 
 # the management link must be as it was, or all of this goes back
-step 39 'prove that p2p1 is untouched'
+step 40 'prove that p2p1 is untouched'
 run untouched p2p1
 
 # all of it holds: keep it
-step 40 'commit the checkpoint'
+step 41 'commit the checkpoint'
 run nm CheckpointDestroy o "$checkpoint"
 checkpoint=
 trap - INT TERM HUP
