@@ -1,13 +1,15 @@
-"""Waiting for LACP where a cable is pulled meanwhile."""
+"""Waiting for LACP where a cable is pulled meanwhile, and for a lease that the server does not renew."""
 
 from __future__ import annotations
+
+from ipaddress import ip_interface
 
 import pytest
 
 from vmnet.apply import waits
 from vmnet.errors import LinkError
-from vmnet.facts import LacpPort
-from vmnet.host import sysfs
+from vmnet.facts import Address, LacpPort
+from vmnet.host import netlink, nmcli, sysfs
 from vmnet.plan import steps
 
 AGREED = LacpPort(actor_state=0x3D, partner_state=0x3D, aggregator_id=1)
@@ -59,3 +61,27 @@ def test_the_last_port_is_waited_for_whatever_its_cable(monkeypatch: pytest.Monk
     alone = steps.WaitLacp(bond="bond0", ports=("p4p1",), timeout_s=40)
     with pytest.raises(LinkError, match="not agreed LACP with p4p1"):
         wait_for(monkeypatch, none, {"p4p1": SILENT}, alone)
+
+
+def watch_for(monkeypatch: pytest.MonkeyPatch, *, gone_at: float = 1000, renewed_at: float = 1000) -> float:
+    """Watch the lease of br0 for a minute; return how long that took."""
+    clock = Clock()
+    monkeypatch.setattr(waits, "time", clock)
+    there = (Address(ifname="br0", interface=ip_interface("192.0.2.3/24"), scope="global", dynamic=True),)
+    monkeypatch.setattr(netlink, "read_addresses", lambda: there if clock.now < gone_at else ())
+    monkeypatch.setattr(nmcli, "read_lease_end", lambda _: "200" if clock.now >= renewed_at else "100")
+    waits.watch_lease("br0", "100", 60, lambda _: None)
+    return clock.now
+
+
+def test_a_lease_is_watched_until_it_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert watch_for(monkeypatch, renewed_at=2) == 2
+
+
+def test_a_lease_without_another_end_that_stands_is_as_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert watch_for(monkeypatch) == 60
+
+
+def test_a_server_that_is_gone_is_seen_while_the_old_nic_has_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(LinkError, match="br0 has lost its address by DHCP"):
+        watch_for(monkeypatch, gone_at=12)

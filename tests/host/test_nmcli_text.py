@@ -5,7 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmnet.host.nmcli_text import parse_devices, parse_profiles, parse_version, parse_worth_showing, split_terse
+from vmnet.host.nmcli_text import (
+    parse_devices,
+    parse_lease_end,
+    parse_profiles,
+    parse_version,
+    parse_worth_showing,
+    split_terse,
+)
 
 
 @given(st.lists(st.text(alphabet=st.characters(blacklist_characters="\n")), min_size=1))
@@ -91,6 +98,12 @@ GENERAL.TYPE:ethernet
 GENERAL.STATE:10 (unmanaged)
 GENERAL.CON-UUID:
 """
+
+
+def test_when_a_lease_ends() -> None:
+    text = "GENERAL.DEVICE:br0\nDHCP4.OPTION[1]:expiry = 1795751198\nDHCP4.OPTION[2]:ip_address = 192.0.2.3\n"
+    assert parse_lease_end(text) == "1795751198"
+    assert parse_lease_end("GENERAL.DEVICE:br0\n") == parse_lease_end("") == ""
 
 
 def test_devices() -> None:

@@ -55,6 +55,8 @@ def test_a_lease_is_held_until_it_is_renewed_on_the_bridge() -> None:
     assert asking["ipv4.method"] == "auto"
     assert {"ipv4.addresses", "ipv4.gateway"}.isdisjoint(asking)
     assert leased == {"ipv4.addresses": "", "ipv4.gateway": ""}
+    watched = place(plan, steps.ReapplyDevice(ifname="br0", lease_s=60))
+    assert isinstance(plan.planned[watched + 1].step, steps.ActivateProfile), "em1 leaves only when the lease stands"
     waits = [step for step in taken(plan, steps.WaitAddress) if isinstance(step, steps.WaitAddress)]
     assert [(wait.addresses, wait.leased) for wait in waits] == [((ADDRESS,), False), ((ADDRESS,), True)]
     names = kinds(plan)

@@ -75,6 +75,7 @@ HOST_STEPS: tuple[steps.Step, ...] = (
     steps.RemoveRoutes(routes=ROUTES),
     steps.WaitAddress(ifname="br0", addresses=(ip_interface("192.0.2.3/24"),), timeout_s=15),
     steps.WaitAddress(ifname="br0", addresses=(), timeout_s=60, leased=True),
+    steps.ReapplyDevice(ifname="br0", lease_s=60),
     steps.WaitPorts(controller="bond0", ports=("em1", "p4p1"), timeout_s=30),
     steps.WaitNeighbour(ifname="br0", address=ip_address("192.0.2.1"), timeout_s=30),
     steps.WaitAnswer(probe=Probe(kind=ProbeKind.DNS, target="192.0.2.53"), timeout_s=30),

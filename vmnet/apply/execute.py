@@ -12,7 +12,7 @@ from vmnet.apply.canary import wait_guests
 from vmnet.apply.execute_libvirt import execute_libvirt
 from vmnet.apply.move_interfaces import move_persistent
 from vmnet.apply.untouched import prove_untouched
-from vmnet.apply.waits import wait
+from vmnet.apply.waits import wait, watch_lease
 from vmnet.errors import HypervisorError, LinkError, ToolError
 from vmnet.host import link_changes, nmcli, process, profile_files
 from vmnet.host.hypervisor import Hypervisor
@@ -96,7 +96,7 @@ class Executor:
                 nmcli.call(commands_of(step)[0], accept=(0, nmcli.NOT_ACTIVE, nmcli.NOT_FOUND))
             case steps.ReapplyDevice(ifname=ifname):
                 if not undoing or profile_files.active_uuid(ifname):
-                    _run(step, may_be_gone=undoing)
+                    self._reapply(step, undoing=undoing)
             case steps.SetLink() | steps.PutPort() | steps.SetMtu():
                 _set_link(step, undoing=undoing)
             case steps.KeepMac():
@@ -113,6 +113,12 @@ class Executor:
                 prove_untouched(step, self.copies)
             case _:
                 assert_never(step)
+
+    def _reapply(self, step: steps.ReapplyDevice, *, undoing: bool) -> None:
+        end = nmcli.read_lease_end(step.ifname) if step.lease_s else ""
+        _run(step, may_be_gone=undoing)
+        if step.lease_s:
+            watch_lease(step.ifname, end, step.lease_s, self._waiting)
 
     def _execute_checkpoint(self, step: steps.CheckpointStep) -> None:
         if isinstance(step, steps.OpenCheckpoint):

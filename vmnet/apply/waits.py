@@ -47,6 +47,29 @@ def wait(step: steps.WaitStep, alive: Callable[[float], None], is_confirmed: Cal
         pause_s = min(2 * pause_s, POLL_S)
 
 
+def watch_lease(ifname: str, end_before: str, seconds: float, alive: Callable[[float], None]) -> None:
+    """Watch that a link keeps its address while NetworkManager asks for its lease anew.
+
+    That is until the lease has another end, or has stood for so many seconds: some servers give no more than is left.
+
+    Args:
+        end_before: when the lease ended that it had (`nmcli.read_lease_end`).
+
+    Raises:
+        LinkError: the address is gone.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not any(
+            a.ifname == ifname and a.interface.version == 4 and a.scope == "global" for a in netlink.read_addresses()
+        ):
+            raise LinkError(f"{ifname} has lost its address by DHCP", "does the DHCP server answer?")
+        if nmcli.read_lease_end(ifname) not in ("", end_before):
+            return
+        alive(deadline - time.monotonic())
+        time.sleep(POLL_S)
+
+
 def _missing(step: steps.WaitStep, is_confirmed: Callable[[], bool], waited_s: float) -> str:
     """Return what is not yet as wanted, "" when all is."""
     match step:

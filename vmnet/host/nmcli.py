@@ -82,6 +82,12 @@ def read_lease(ifname: str) -> IpAddress | None:
     return devices[0].lease if devices else None
 
 
+def read_lease_end(ifname: str) -> str:
+    """Return when the link's IPv4 lease ends, in seconds since the epoch; "" while there is none, or no such link."""
+    argv = ("nmcli", "-t", "-f", "GENERAL.DEVICE,DHCP4", "device", "show", ifname)
+    return nmcli_text.parse_lease_end(call(argv, accept=(0, NOT_FOUND)).stdout)
+
+
 def read_daemon() -> tuple[str, tuple[str, ...]]:
     """Return the running daemon's version, and the D-Bus paths of its open checkpoints."""
     version, checkpoints = bus.get_properties(*_MANAGER, "Version", "Checkpoints")

@@ -125,6 +125,17 @@ def parse_devices(text: str) -> tuple[Device, ...]:
     return tuple(sorted(devices, key=lambda device: device.ifname))
 
 
+def parse_lease_end(text: str) -> str:
+    """Return when the IPv4 lease ends, in seconds since the epoch; "" where there is none.
+
+    Args:
+        text: of `nmcli -t -f GENERAL.DEVICE,DHCP4 device show LINK`.
+    """
+    for record in _records(text, _FIELD, "GENERAL.DEVICE"):
+        return dict(_options(record, "DHCP4.OPTION")).get("expiry", "")
+    return ""
+
+
 def _options(record: list[tuple[str, str]], group: str) -> Iterator[tuple[str, str]]:
     """Yield a lease's options, of which each is a line: `DHCP4.OPTION[3]:ip_address = 192.0.2.3`."""
     for key, value in record:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ADDRESS_S = 15
 DHCP_S = 60
+"""More than NetworkManager waits for a DHCP server (45 s)."""
 NEIGHBOUR_S = 30
 
 
@@ -87,8 +88,12 @@ def _let_go_of_held(build: Build) -> list[Planned]:
         settings=(("ipv4.addresses", ""), ("ipv4.gateway", "")),
         save=False,
     )
-    why = "the address is held no more: it is leased"
-    return [_wait_lease(build), Planned(step=step, why=why), _reapply(build)]
+    reapply = steps.ReapplyDevice(ifname=build.bridge.ifname, lease_s=DHCP_S)
+    return [
+        _wait_lease(build),
+        Planned(step=step, why="the address is held no more: it is leased"),
+        Planned(step=reapply, why="should the DHCP server be gone now, the old NIC has its lease still"),
+    ]
 
 
 def ask_gateways(build: Build, why: str, *, late: bool = False) -> list[Planned]:

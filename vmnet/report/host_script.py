@@ -127,6 +127,22 @@ address() {
         case $wanted in inet*) [ -n "$lease" ] ;; *) [ "$lease" = "${wanted%%/*}" ] ;; esac || return 1
     done
 }
+lease_end() {
+    nmcli -t -f DHCP4 device show "$1" | sed -n 's/.*:expiry = //p'
+}
+# link, seconds: what changed takes effect, and the lease is renewed, or stands for so long
+reapply_leased() {
+    before=$(lease_end "$1")
+    nmcli device reapply "$1" || return 1
+    seconds=$2
+    while [ "$seconds" -gt 0 ]; do
+        ip -o -4 address show dev "$1" scope global | grep -q . || return 1
+        after=$(lease_end "$1")
+        [ "${after:-$before}" = "$before" ] || return 0
+        sleep 1
+        seconds=$((seconds - 1))
+    done
+}
 look() {
     ip -br -4 address show dev "$1"
     ip -4 route show dev "$1"
@@ -230,6 +246,8 @@ def _step_lines(planned: Planned) -> Iterable[str]:
             return ('run nm CheckpointDestroy o "$checkpoint"', "checkpoint=", "trap - INT TERM HUP")
         case _ if isinstance(step, steps.WaitStep):
             return (_wait_line(step),)
+        case steps.ReapplyDevice(ifname=ifname, lease_s=seconds) if seconds:
+            return (shlex.join(("run", "reapply_leased", ifname, str(seconds))),)
         case steps.KeepMac():
             settle, *set_macs = commands_of(step)
             return f"{shlex.join(settle)} || :", *(shlex.join(("run", *argv)) for argv in set_macs)

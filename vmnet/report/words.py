@@ -74,8 +74,8 @@ def _link(step: steps.LinkStep) -> str:
     match step:
         case steps.DisconnectDevice(ifname=ifname):
             return f"disconnect {ifname}"
-        case steps.ReapplyDevice(ifname=ifname):
-            return f"reapply {ifname}"
+        case steps.ReapplyDevice(ifname=ifname, lease_s=seconds):
+            return f"reapply {ifname}{f', and watch its lease for up to {seconds} s' if seconds else ''}"
         case steps.SetLink(ifname=ifname, up=up):
             return f"set {ifname} {'up' if up else 'down'}"
         case steps.PutPort(ifname=ifname, controller=controller):

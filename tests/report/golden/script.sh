@@ -9,7 +9,7 @@ export LC_ALL=C.UTF-8
 exec 9>>/run/vmnet.lock
 flock -n 9 || { echo 'another vmnet is changing this host' >&2; exit 5; }
 umask 077
-kept=/var/lib/vmnet/by-script/df4a3c1d8316
+kept=/var/lib/vmnet/by-script/a4818e55b646
 mkdir -p "$kept/profiles" || exit 4
 cd "$kept" || exit 4
 document=$kept/document
@@ -152,6 +152,22 @@ address() {
         [ -n "$leased" ] || continue
         lease=$(nmcli -t -f DHCP4 device show "$link" | sed -n 's/.*:ip_address = //p')
         case $wanted in inet*) [ -n "$lease" ] ;; *) [ "$lease" = "${wanted%%/*}" ] ;; esac || return 1
+    done
+}
+lease_end() {
+    nmcli -t -f DHCP4 device show "$1" | sed -n 's/.*:expiry = //p'
+}
+# link, seconds: what changed takes effect, and the lease is renewed, or stands for so long
+reapply_leased() {
+    before=$(lease_end "$1")
+    nmcli device reapply "$1" || return 1
+    seconds=$2
+    while [ "$seconds" -gt 0 ]; do
+        ip -o -4 address show dev "$1" scope global | grep -q . || return 1
+        after=$(lease_end "$1")
+        [ "${after:-$before}" = "$before" ] || return 0
+        sleep 1
+        seconds=$((seconds - 1))
     done
 }
 look() {
