@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_interface
 
 import pytest
@@ -47,6 +48,14 @@ def test_all_ports_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wait_for(monkeypatch, up, {"em1": AGREED, "p4p1": AGREED}) == 0
     with pytest.raises(LinkError, match="not agreed LACP with em1"):
         wait_for(monkeypatch, up, {"em1": SILENT, "p4p1": AGREED})
+
+
+def test_this_end_alone_is_waited_for_where_an_answer_is_asked_for_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    only_ours = LacpPort(actor_state=0x3D, partner_state=0x0F, aggregator_id=1)
+    step = steps.WaitLacp(bond="bond0", ports=("p4p1",), timeout_s=40)
+    with pytest.raises(LinkError, match="not agreed LACP with p4p1"):
+        wait_for(monkeypatch, {"p4p1": True}, {"p4p1": only_ours}, step)
+    assert wait_for(monkeypatch, {"p4p1": True}, {"p4p1": only_ours}, replace(step, this_end=True)) == 0
 
 
 def test_a_pulled_cable_is_not_waited_for_but_not_given_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ class Run:
 # Measuring
 
 # With a link-local IPv6 address the profile is up before the lease is there.
-_BY_DHCP = """\
+BY_DHCP = """\
 set -e
 nmcli connection modify lan ipv4.method auto ipv4.addresses '' ipv4.gateway '' ipv4.dns '' ipv4.may-fail no
 nmcli connection up lan
@@ -93,7 +93,7 @@ def _reach(lab: Lab, cell: Cell) -> None:
         lab.run("for d in $(virsh list --name); do virsh suspend $d; done")
         lab.switch(cell.switch)
         if cell.dhcp:
-            lab.run(_BY_DHCP)
+            lab.run(BY_DHCP)
         lab.lan(f"until ping -c 3 -i 0.3 -W 1 {_address(lab)}; do :; done")
     lab.save(state)
     lab.reset(state)

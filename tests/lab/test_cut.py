@@ -1,4 +1,4 @@
-"""The address moves and nobody notices: pings, a TCP stream and an SSH session go on."""
+"""The address moves and nobody notices: pings, a TCP stream and an SSH session go on; also where a DHCP server goes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .bench import BY_DHCP
 from .cut import measure
+from .matrix import look
 
 if TYPE_CHECKING:
     from .machine import Lab
@@ -31,6 +33,17 @@ touch /run/enough
 wait $client && wait $server && exit $code
 """
 
+# The bridge has got its lease; as the journal says that the static address is to go, so does the server.
+WITHOUT_SERVER = """\
+until grep -qs '"begin", "step": 21,' /var/lib/vmnet/runs/*/journal.jsonl; do sleep 0.05; done &&
+    systemctl stop lab-lan-dns &
+vmnet host-setup em1 p4p1 --yes
+code=$?
+wait
+systemctl start lab-lan-dns
+exit $code
+"""
+
 
 @pytest.mark.long
 @pytest.mark.lab_state("clean", guests=False)
@@ -45,3 +58,17 @@ def test_pings_a_stream_and_a_session_go_through_the_move(lab: Lab) -> None:
     sent = int(lab.run(["cat", "/run/sent"]).stdout)
     assert sent > 100
     assert lab.run(["cat", "/run/received"]).stdout.split() == [str(number) for number in range(sent)]
+
+
+@pytest.mark.long
+@pytest.mark.lab_state("clean", guests=False)
+def test_a_dhcp_server_that_goes_before_the_lease_is_renewed_costs_nothing(lab: Lab) -> None:
+    lab.switch("individual")
+    lab.run(BY_DHCP)
+    address = lab.run("ip -4 -br address show em1").stdout.split()[2].split("/")[0]
+    lab.lan(f"until ping -c 3 -i 0.3 -W 1 {address}; do :; done")
+    before = look(lab)
+    tried = measure(lab, address, WITHOUT_SERVER)
+    assert "br0 has lost its address by DHCP" in tried.said
+    assert (tried.code, tried.cut.lost) == (4, 0)
+    assert look(lab) == before

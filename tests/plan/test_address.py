@@ -40,6 +40,14 @@ def test_the_bond_is_silent_until_the_first_port_is_there() -> None:
     assert isinstance(agreed, steps.WaitLacp)
 
 
+def test_the_switchs_end_is_waited_for_where_no_gateway_is_asked_next() -> None:
+    asked = plan_host_setup(ADOPT, addressed_host())
+    fresh = plan_host_setup(replace(ADOPT, address=AddressSpec(dhcp=True)), addressed_host())
+    for plan, this_end in ((asked, True), (fresh, False)):
+        first, last = (step for step in taken(plan, steps.WaitLacp) if isinstance(step, steps.WaitLacp))
+        assert (first.this_end, last.this_end) == (this_end, False)
+
+
 def test_what_was_just_made_keeps_its_mac_whatever_udev_thinks_before_a_port_joins() -> None:
     plan = plan_host_setup(ADOPT, addressed_host())
     keep = place(plan, steps.KeepMac(ifnames=("br0", "bond0"), mac=Mac("00:00:5e:00:53:02")))

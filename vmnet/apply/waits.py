@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, assert_never
 
 from vmnet.errors import LinkError
-from vmnet.host import netlink, nmcli, sysfs
+from vmnet.host import arp_probe, netlink, nmcli, sysfs
 from vmnet.host.probes import provoke, try_probe
 from vmnet.plan import steps
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 POLL_S = 0.05
 _SOON_S = 0.005
 """After the first look: a neighbour answers within milliseconds."""
+_OFTEN_S = 2.0
 CABLE_S = 10.0
 """A NIC that joins a bond is down for a moment, and negotiates for some seconds."""
 _DEFAULTED = 0x40
@@ -76,13 +77,17 @@ def _missing(step: steps.WaitStep, is_confirmed: Callable[[], bool], waited_s: f
         case steps.WaitCarrier(ifname=ifname):
             return "" if sysfs.read_carrier(ifname) else f"{ifname} has no carrier"
         case steps.WaitLacp(ports=ports):
-            return next((text for port in _with_cable(ports, waited_s) if (text := _lacp_missing(port))), "")
+            ports = _with_cable(ports, waited_s)
+            return next((text for port in ports if (text := _lacp_missing(port, step.this_end))), "")
         case steps.WaitPorts(controller=controller, ports=ports):
             return next((text for port in ports if (text := _port_missing(port, controller))), "")
         case steps.WaitAddress():
             return _address_missing(step)
         case steps.WaitNeighbour(ifname=ifname, address=address):
             provoke(address, ifname)
+            if waited_s < _OFTEN_S:
+                # The kernel asks once a second, and what it sends before the switch listens is lost.
+                arp_probe.send_once(address, ifname)
             return "" if netlink.read_neighbour(address, ifname) else f"{address} does not answer on {ifname}"
         case steps.WaitAnswer(probe=probe):
             return try_probe(probe)
@@ -98,11 +103,12 @@ def _with_cable(ports: tuple[str, ...], waited_s: float) -> tuple[str, ...]:
     return with_carrier if with_carrier and waited_s > CABLE_S else ports
 
 
-def _lacp_missing(port: str) -> str:
+def _lacp_missing(port: str, this_end: bool) -> str:
     lacp = sysfs.read_lacp(port)
     if lacp is None:
         return f"{port} is not a port of an 802.3ad bond"
-    if lacp.actor_state & _DEFAULTED or not lacp.both_forwarding:
+    passes = lacp.forwarding if this_end else lacp.both_forwarding
+    if lacp.actor_state & _DEFAULTED or not passes:
         return f"the switch has not agreed LACP with {port} (port state {lacp.actor_state})"
     return ""
 

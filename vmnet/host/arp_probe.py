@@ -6,7 +6,7 @@ import ipaddress
 import select
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from vmnet.facts import Duplicate
@@ -69,6 +69,16 @@ def ask(
             heard = (answer for sock in ready for answer in _heard(sock, sockets[sock], addresses, own))
             found = {answer.address: answer for answer in heard} | found
     return tuple(found.values())
+
+
+def send_once(address: IpAddress, ifname: str) -> None:
+    """Send one probe for an IPv4 address. What becomes of it is seen in the neighbour table, if the kernel has asked as
+    well (`vmnet.host.probes.provoke`), so a failure to send is no news."""
+    if address.version != 4:
+        return
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sock, suppress(OSError):
+        sock.bind((ifname, _ETH_P_ARP))
+        sock.send(probe_frame(Mac(sock.getsockname()[4].hex(":")), address))
 
 
 def _send(sock: socket.socket, link: Link, addresses: Sequence[IpAddress]) -> None:

@@ -80,6 +80,12 @@ def move_address(build: Build) -> list[Planned]:
     ]
 
 
+def asks_before_move(build: Build) -> bool:
+    """Return whether an IPv4 gateway must answer on the bridge before its routes win."""
+    asked = ask_gateways(build, "", late=True)
+    return _early(build) is not None and losing_metric(build) is not None and bool(asked)
+
+
 def _let_go_of_held(build: Build) -> list[Planned]:
     """Have the DHCP server say that the address is the bridge's; until then it is held as a static one, besides."""
     step = steps.ModifyProfile(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.facts.proof import proof_of, record_of
 from vmnet.plan import steps
-from vmnet.plan.address import DHCP_S, ask_gateways, move_address, prepare
+from vmnet.plan.address import DHCP_S, ask_gateways, asks_before_move, move_address, prepare
 from vmnet.plan.adopt import controllers_of, find_holder, find_live, wanted_layer3
 from vmnet.plan.build import Build, bridge_mac, goal_of, routes_back, winning_metric
 from vmnet.plan.displace import find_displaced, fix_management, set_aside
@@ -204,11 +204,11 @@ def _would_start(nic: str, build: Build) -> bool:
     return any(profile.autoconnect and competes(profile, links, ()) for profile in build.facts.profiles)
 
 
-def _agree_with_switch(build: Build, ports: tuple[str, ...]) -> list[Planned]:
+def _agree_with_switch(build: Build, ports: tuple[str, ...], *, this_end: bool = False) -> list[Planned]:
     bond = build.spec.bond
     if bond is None or not build.lacp:
         return []
-    wait = steps.WaitLacp(bond=bond.ifname, ports=ports, timeout_s=LACP_S)
+    wait = steps.WaitLacp(bond=bond.ifname, ports=ports, timeout_s=LACP_S, this_end=this_end)
     return [Planned(step=wait, why="the switch must answer LACP")]
 
 
@@ -231,7 +231,7 @@ def _join_first(build: Build) -> list[Planned]:
         *joining,
         Planned(step=joined, why="the port is in the bond"),
         Planned(step=steps.SetLink(ifname=bond, up=True), why=speaking),
-        *_agree_with_switch(build, first),
+        *_agree_with_switch(build, first, this_end=asks_before_move(build)),
     ]
 
 

@@ -108,8 +108,8 @@ class DisconnectDevice:
 class ReapplyDevice:
     """Let a device take over what changed in its profile, without dropping its ports.
 
-    With `lease_s`, the IPv4 lease must outlast it: NetworkManager asks the server anew, and if that is silent, it gives up
-    the address, 1.52 after 12 s, 1.42 after 45 s. It is watched for so long, unless the lease is renewed earlier.
+    With `lease_s`, the IPv4 lease must outlast it: NetworkManager asks the server anew, and where that is silent, gives
+    the address up, 1.52 after 12 s, 1.42 after 45 s. It is watched for so long, unless the lease is renewed earlier.
     """
 
     ifname: str
@@ -185,11 +185,16 @@ class WaitCarrier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitLacp:
-    """Wait until the switch has answered LACP on `ports` and they pass frames."""
+    """Wait until the switch has answered LACP on `ports` and they pass frames.
+
+    `this_end`: until the bond passes them. The switch says a quarter of a second later that it does, too, which is not
+    waited for where something is asked for an answer next.
+    """
 
     bond: str
     ports: tuple[str, ...]
     timeout_s: int
+    this_end: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
