@@ -17,6 +17,7 @@ POLL_S = 0.05
 _SOON_S = 0.005
 """After the first look: a neighbour answers within milliseconds."""
 _OFTEN_S = 2.0
+"""For so long a neighbour is asked at each look: a switch may listen a moment later than its LACP says."""
 CABLE_S = 10.0
 """A NIC that joins a bond is down for a moment, and negotiates for some seconds."""
 _DEFAULTED = 0x40
