@@ -11,7 +11,7 @@ import pytest
 
 from vmnet.apply.carry_out import carry_out
 from vmnet.apply.follow import apply
-from vmnet.apply.journal import Journal, RunState, find_run, list_runs
+from vmnet.apply.journal import Entry, Journal, RunState, find_run, list_runs
 from vmnet.apply.lock import locked
 from vmnet.apply.progress import Event, Progress
 from vmnet.apply.take_up import take_up
@@ -118,7 +118,9 @@ def test_a_run_that_holds(tmp_path: Path) -> None:
     assert (journal.plan(), journal.facts()) == (PLAN, FACTS)
 
 
-def test_a_step_is_written_down_before_it_is_taken_with_the_end_of_the_one_before(tmp_path: Path) -> None:
+def test_a_step_is_written_down_before_it_is_taken_with_the_end_of_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     journal, seen = journal_in(tmp_path), list[list[tuple[str, int]]]()
 
     class Looking(RecordingExecutor):
@@ -126,7 +128,15 @@ def test_a_step_is_written_down_before_it_is_taken_with_the_end_of_the_one_befor
             seen.append([(entry.event, entry.step) for entry in journal.entries("begin", "done")])
             super().execute(step, undoing=undoing)
 
+    writes, note_all = list[int](), Journal.note_all
+
+    def counted(self: Journal, entries: tuple[Entry, ...]) -> None:
+        writes.append(len(entries))
+        note_all(self, entries)
+
+    monkeypatch.setattr(Journal, "note_all", counted)
     carry_out(PLAN, Looking(), journal, lambda _: None)
+    assert writes == [1, 2, 2, 2, 2, 2]
     lines = [(event, step) for step in range(5) for event in ("begin", "done")]
     assert seen == [lines[: 2 * step + 1] for step in range(5)]
     assert [(entry.event, entry.step) for entry in journal.entries("begin", "done")] == lines

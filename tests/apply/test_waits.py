@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface
 
 import pytest
 
@@ -76,10 +76,13 @@ def watch_for(monkeypatch: pytest.MonkeyPatch, *, gone_at: float = 1000, renewed
     """Watch the lease of br0 for a minute; return how long that took."""
     clock = Clock()
     monkeypatch.setattr(waits, "time", clock)
-    there = (Address(ifname="br0", interface=ip_interface("192.0.2.3/24"), scope="global", dynamic=True),)
-    monkeypatch.setattr(netlink, "read_addresses", lambda: there if clock.now < gone_at else ())
+    own, leased = (
+        Address(ifname="br0", interface=ip_interface(text), scope="global", dynamic=text.startswith("192"))
+        for text in ("198.51.100.7/24", "192.0.2.3/24")
+    )
+    monkeypatch.setattr(netlink, "read_addresses", lambda: (own, leased) if clock.now < gone_at else (own,))
     monkeypatch.setattr(nmcli, "read_lease_end", lambda _: "200" if clock.now >= renewed_at else "100")
-    waits.watch_lease("br0", "100", 60, lambda _: None)
+    waits.watch_lease("br0", ip_address("192.0.2.3"), "100", 60, lambda _: None)
     return clock.now
 
 
@@ -94,3 +97,16 @@ def test_a_lease_without_another_end_that_stands_is_as_good(monkeypatch: pytest.
 def test_a_server_that_is_gone_is_seen_while_the_old_nic_has_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LinkError, match="br0 has lost its address by DHCP"):
         watch_for(monkeypatch, gone_at=12)
+
+
+def test_a_lease_is_one_of_the_addresses_that_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = (ip_interface("198.51.100.7/24"), ip_interface("192.0.2.3/24"))
+    there = tuple(Address(ifname="br0", interface=a, scope="global", dynamic=False) for a in wanted)
+    step = steps.WaitAddress(ifname="br0", addresses=wanted, timeout_s=1, leased=True)
+    monkeypatch.setattr(waits, "time", Clock())
+    monkeypatch.setattr(netlink, "read_addresses", lambda: there)
+    monkeypatch.setattr(nmcli, "read_lease", lambda _: wanted[1].ip)
+    waits.wait(step, lambda _: None, lambda: True)
+    monkeypatch.setattr(nmcli, "read_lease", lambda _: None)
+    with pytest.raises(LinkError, match="br0 has got no address by DHCP"):
+        waits.wait(step, lambda _: None, lambda: True)

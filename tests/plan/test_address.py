@@ -72,6 +72,14 @@ def test_a_lease_is_held_until_it_is_renewed_on_the_bridge() -> None:
     assert names.index("AddRoutes") < names.index("RemoveRoutes") < last_wait
 
 
+def test_an_address_besides_the_lease_stays() -> None:
+    own = "198.51.100.7/24"
+    plan = plan_host_setup(ADOPT, addressed_host(ipv4__method="auto", ipv4__addresses=own, ipv4__gateway=""))
+    _, asking, leased = layer3_in_memory(plan)
+    assert {"ipv4.addresses", "ipv4.gateway"}.isdisjoint(asking), "held until it is leased"
+    assert leased == {"ipv4.addresses": own, "ipv4.gateway": ""}
+
+
 def test_with_a_new_lease_the_address_comes_after_the_first_port() -> None:
     plan = plan_host_setup(replace(ADOPT, address=AddressSpec(dhcp=True)), addressed_host())
     names = kinds(plan)

@@ -115,10 +115,11 @@ class Executor:
                 assert_never(step)
 
     def _reapply(self, step: steps.ReapplyDevice, *, undoing: bool) -> None:
-        end = nmcli.read_lease_end(step.ifname) if step.lease_s else ""
+        leased = step.lease_s > 0
+        lease, end = (nmcli.read_lease(step.ifname), nmcli.read_lease_end(step.ifname)) if leased else (None, "")
         _run(step, may_be_gone=undoing)
-        if step.lease_s:
-            watch_lease(step.ifname, end, step.lease_s, self._waiting)
+        if leased:
+            watch_lease(step.ifname, lease, end, step.lease_s, self._waiting)
 
     def _execute_checkpoint(self, step: steps.CheckpointStep) -> None:
         if isinstance(step, steps.OpenCheckpoint):

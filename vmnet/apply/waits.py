@@ -13,6 +13,8 @@ from vmnet.plan import steps
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vmnet.spec import IpAddress, IpInterface
+
 POLL_S = 0.05
 _SOON_S = 0.005
 """After the first look: a neighbour answers within milliseconds."""
@@ -49,22 +51,23 @@ def wait(step: steps.WaitStep, alive: Callable[[float], None], is_confirmed: Cal
         pause_s = min(2 * pause_s, POLL_S)
 
 
-def watch_lease(ifname: str, end_before: str, seconds: float, alive: Callable[[float], None]) -> None:
+def watch_lease(
+    ifname: str, lease: IpAddress | None, end_before: str, seconds: float, alive: Callable[[float], None]
+) -> None:
     """Watch that a link keeps its address while NetworkManager asks for its lease anew.
 
     That is until the lease has another end, or has stood for so many seconds: some servers give no more than is left.
 
     Args:
-        end_before: when the lease ended that it had (`nmcli.read_lease_end`).
+        lease: the address that a server had given to it, as `nmcli.read_lease` says.
+        end_before: when that lease ended (`nmcli.read_lease_end`).
 
     Raises:
         LinkError: the address is gone.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if not any(
-            a.ifname == ifname and a.interface.version == 4 and a.scope == "global" for a in netlink.read_addresses()
-        ):
+        if lease not in [address.ip for address in _global_addresses(ifname)]:
             raise LinkError(f"{ifname} has lost its address by DHCP", "does the DHCP server answer?")
         if nmcli.read_lease_end(ifname) not in ("", end_before):
             return
@@ -124,15 +127,18 @@ def _port_missing(port: str, controller: str) -> str:
     return "" if sysfs.read_carrier(port) else f"{port} has no carrier"
 
 
-def _address_missing(step: steps.WaitAddress) -> str:
-    there = [
-        a.interface
-        for a in netlink.read_addresses()
-        if a.ifname == step.ifname and a.scope == "global" and not a.tentative
+def _global_addresses(ifname: str) -> list[IpInterface]:
+    return [
+        a.interface for a in netlink.read_addresses() if a.ifname == ifname and a.scope == "global" and not a.tentative
     ]
+
+
+def _address_missing(step: steps.WaitAddress) -> str:
+    there = _global_addresses(step.ifname)
     if step.leased:
         lease = nmcli.read_lease(step.ifname)
-        there = [address for address in there if address.ip == lease]
+        if not any(address.ip == lease for address in step.addresses or there):
+            return f"{step.ifname} has got no address by DHCP"
     if not step.addresses:
         return "" if any(a.version == 4 for a in there) else f"{step.ifname} has got no address"
     missing = [str(a) for a in step.addresses if a not in there]

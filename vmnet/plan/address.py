@@ -24,6 +24,8 @@ ADDRESS_S = 15
 DHCP_S = 60
 """More than NetworkManager waits for a DHCP server (45 s)."""
 NEIGHBOUR_S = 30
+_HELD = ("ipv4.addresses", "ipv4.gateway")
+"""What a lease is held by; the profile may have addresses of its own there besides."""
 
 
 def prepare(build: Build) -> list[Planned]:
@@ -68,12 +70,13 @@ def move_address(build: Build) -> list[Planned]:
         return []
     routes = first_routes(build)
     bridge = build.bridge.ifname
+    wins = tuple((key, value) for key, value in _layer3(build) if not (build.layer3.dhcp and key in _HELD))
     at_once = Planned(step=steps.AddRoutes(routes=routes), why=f"the way is through {bridge} from now on")
     no_more = Planned(step=steps.RemoveRoutes(routes=routes), why="NetworkManager has made its own")
     return [
         *ask_gateways(build, "before anything is moved, the gateway answers on the new way", late=comes_late(build)),
         *([at_once] if routes else []),
-        _set_layer3(build, _layer3(build), f"the routes of {bridge} win"),
+        _set_layer3(build, wins, f"the routes of {bridge} win"),
         _reapply(build),
         *([no_more] if routes else []),
         *(_let_go_of_held(build) if build.layer3.dhcp else []),
@@ -88,10 +91,11 @@ def asks_before_move(build: Build) -> bool:
 
 def _let_go_of_held(build: Build) -> list[Planned]:
     """Have the DHCP server say that the address is the bridge's; until then it is held as a static one, besides."""
+    own = dict(_layer3(build))
     step = steps.ModifyProfile(
         uuid=build.bridge.uuid,
         name=build.bridge.ifname,
-        settings=(("ipv4.addresses", ""), ("ipv4.gateway", "")),
+        settings=tuple((key, own.get(key, "")) for key in _HELD),
         save=False,
     )
     reapply = steps.ReapplyDevice(ifname=build.bridge.ifname, lease_s=DHCP_S)

@@ -149,10 +149,13 @@ address() {
     [ $# != 0 ] || set -- 'inet '
     for wanted; do
         ip -o address show dev "$link" scope global -tentative 2>/dev/null | grep -qF " $wanted" || return 1
-        [ -n "$leased" ] || continue
-        lease=$(nmcli -t -f DHCP4 device show "$link" | sed -n 's/.*:ip_address = //p')
-        case $wanted in inet*) [ -n "$lease" ] ;; *) [ "$lease" = "${wanted%%/*}" ] ;; esac || return 1
     done
+    [ -n "$leased" ] || return 0
+    lease=$(nmcli -t -f DHCP4 device show "$link" | sed -n 's/.*:ip_address = //p')
+    for wanted; do
+        case $wanted in inet*) [ -z "$lease" ] ;; *) [ "$lease" != "${wanted%%/*}" ] ;; esac || return 0
+    done
+    return 1
 }
 lease_end() {
     nmcli -t -f DHCP4 device show "$1" | sed -n 's/.*:expiry = //p'
