@@ -6,12 +6,13 @@ import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 
 from vmnet.apply.carry_out import carry_out
 from vmnet.apply.follow import apply
-from vmnet.apply.journal import Entry, Journal, RunState, find_run, list_runs
+from vmnet.apply.journal import Journal, RunState, find_run, list_runs
 from vmnet.apply.lock import locked
 from vmnet.apply.progress import Event, Progress
 from vmnet.apply.take_up import take_up
@@ -128,15 +129,10 @@ def test_a_step_is_written_down_before_it_is_taken_with_the_end_of_the_one_befor
             seen.append([(entry.event, entry.step) for entry in journal.entries("begin", "done")])
             super().execute(step, undoing=undoing)
 
-    writes, note_all = list[int](), Journal.note_all
-
-    def counted(self: Journal, entries: tuple[Entry, ...]) -> None:
-        writes.append(len(entries))
-        note_all(self, entries)
-
-    monkeypatch.setattr(Journal, "note_all", counted)
+    writes = Mock(wraps=Journal.note_all)
+    monkeypatch.setattr(Journal, "note_all", lambda *words: writes(*words))
     carry_out(PLAN, Looking(), journal, lambda _: None)
-    assert writes == [1, 2, 2, 2, 2, 2]
+    assert [len(call.args[1]) for call in writes.call_args_list] == [1, 2, 2, 2, 2, 2]
     lines = [(event, step) for step in range(5) for event in ("begin", "done")]
     assert seen == [lines[: 2 * step + 1] for step in range(5)]
     assert [(entry.event, entry.step) for entry in journal.entries("begin", "done")] == lines
