@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from unittest.mock import Mock
+from unittest.mock import create_autospec
 
 import pytest
 
@@ -129,8 +129,8 @@ def test_a_step_is_written_down_before_it_is_taken_with_the_end_of_the_one_befor
             seen.append([(entry.event, entry.step) for entry in journal.entries("begin", "done")])
             super().execute(step, undoing=undoing)
 
-    writes = Mock(wraps=Journal.note_all)
-    monkeypatch.setattr(Journal, "note_all", lambda *words: writes(*words))
+    writes = create_autospec(Journal.note_all, side_effect=Journal.note_all)
+    monkeypatch.setattr(Journal, "note_all", writes)
     carry_out(PLAN, Looking(), journal, lambda _: None)
     assert [len(call.args[1]) for call in writes.call_args_list] == [1, 2, 2, 2, 2, 2]
     lines = [(event, step) for step in range(5) for event in ("begin", "done")]
