@@ -127,6 +127,7 @@ def test_a_lease_is_waited_for_when_the_bridge_has_gone(tmp_path: Path) -> None:
     assert isinstance(wait, steps.WaitAddress)
     assert wait.addresses == (ADDRESS,)
     assert isinstance(commit, steps.CommitCheckpoint)
+    assert f"\nback_again em1 60 {ADDRESS}\n" in undo_script(plan, "run", (), facts)
 
 
 @pytest.mark.parametrize("method", ["manual", "auto"])
@@ -158,5 +159,5 @@ def test_the_old_nic_has_address_and_way_again_before_any_other_leaves_the_bridg
     assert {(route.ifname, route.metric) for route in won.routes} == {("em1", 98)}
     assert first < wait < win < min(i for i, step in enumerate(back) if isinstance(step, steps.DeleteProfile))
     assert back[-2:] == [steps.RemoveRoutes(routes=won.routes), steps.CommitCheckpoint()]
-    script = undo_script(plan, "run", ())
+    script = undo_script(plan, "run", (), facts)
     assert script.index("ip route replace default") < script.index("\ndelete ") < script.index("\nip route delete")

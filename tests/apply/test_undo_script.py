@@ -31,7 +31,7 @@ def plan() -> Plan:
 
 
 def script() -> str:
-    return undo_script(plan(), "20260102T030405Z-host-setup", [OLD])
+    return undo_script(plan(), "20260102T030405Z-host-setup", [OLD], FACTS)
 
 
 def test_golden(regenerate: bool) -> None:
@@ -81,7 +81,7 @@ def test_a_profile_that_a_loss_of_power_left_empty_is_removed(tmp_path: Path) ->
 def test_a_document_cannot_end_its_own_quotation() -> None:
     move = steps.DefineNetwork(name="n", document="<network>\nEND\nEND_\n</network>")
     plan = Plan(command="host-setup", planned=(Planned(step=move, why="a test\nin two lines", undo=(move,)),))
-    text = undo_script(plan, "run", [])
+    text = undo_script(plan, "run", [], FACTS)
     assert "<<'END__'\n<network>\nEND\nEND_\n</network>\nEND__\n" in text
     assert "# undoes: a test in two lines\n" in text
 

@@ -24,26 +24,33 @@ HERE = Path(__file__).parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--lab-release``, ``--lab-name``, ``--lab-share`` and ``--lab-turn``."""
+    """``--lab-release``, ``--lab-name``, ``--lab-share``, ``--lab-turn`` and ``--lab-half``."""
     parser.addoption("--lab-release", choices=tuple(RELEASES), default="bookworm", help="the lab host's release")
     help_share = "a directory: of the tests marked `turns`, take those that no other run that names it has taken"
     parser.addoption("--lab-share", type=Path, help=help_share)
-    help_turn = "with 1, take those from the last one on; after the next commit, with 0"
+    help_turn = "0 or 1: of two runs that share, one takes them from the first one on, one from the last one on"
     parser.addoption("--lab-turn", type=int, default=0, help=help_turn)
+    help_half = "of the tests marked `halves`, take every other one; which half follows from the commit"
+    parser.addoption("--lab-half", action="store_true", help=help_half)
     parser.addoption("--lab-name", default="", help="the lab to use (default: test-RELEASE); one that runs is kept")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Every test in this directory needs the lab; those that take turns come last, on one release in order, on the
-    other one from their end, so that both are done at the same time and the next commit has each on the other."""
+    other one from their end, so that both are done at the same time; which way round follows from the commit."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
-    if config.getoption("--lab-share") is None:
+    if config.getoption("--lab-share") is None and not config.getoption("--lab-half"):
         return
-    commit = process.run(["git", "rev-parse", "HEAD"], timeout=30, check=False).stdout.strip() or "0"
+    commit = int(process.run(["git", "rev-parse", "HEAD"], timeout=30, check=False).stdout.strip() or "0", 16)
+    if config.getoption("--lab-half"):
+        halves = [item for item in items if item.get_closest_marker("halves")]
+        left_out = halves[commit // 2 % 2 :: 2]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     turning = [item for item in items if item.get_closest_marker("turns")]
-    if (int(commit, 16) + config.getoption("--lab-turn")) % 2:
+    if (commit + config.getoption("--lab-turn")) % 2:
         turning.reverse()
     items[:] = [*(item for item in items if item not in turning), *turning]
 

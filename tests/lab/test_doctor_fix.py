@@ -12,7 +12,7 @@ from .chain import expect
 if TYPE_CHECKING:
     from .machine import Lab
 
-pytestmark = pytest.mark.turns
+pytestmark = [pytest.mark.turns, pytest.mark.halves]
 
 
 def fix(lab: Lab, rule: str) -> None:

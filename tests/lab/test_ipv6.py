@@ -1,4 +1,4 @@
-"""IPv6 moves with IPv4: fixed, made of the MAC, and leased."""
+"""IPv6 moves with IPv4: fixed, made of the MAC, and leased; fixed ones besides a lease, too."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .observe import ADOPT, observe
 if TYPE_CHECKING:
     from .machine import Lab
 
-pytestmark = pytest.mark.turns
+pytestmark = [pytest.mark.turns, pytest.mark.halves]
 
 # The switch's router has no IPv6 by itself. $1: what it offers; what follows: the settings of em1's profile.
 ROUTER = """\
@@ -37,14 +37,18 @@ until ip -6 address show dev em1 scope global | grep -q dynamic; do sleep 0.5; d
 """
 
 
+SETTLED = "while ip -6 address show dev em1 tentative | grep -q .; do sleep 0.2; done"
+LEASED = ("ipv4.method", "auto", "ipv4.addresses", "172.16.4.33/24", "ipv4.gateway", "", "ipv4.dns", "")
+"""And an address of its own besides."""
+
+
 def start(lab: Lab, offer: str, *settings: str) -> None:
     lab.run(["sh", "-c", ROUTER, "sh", offer, *settings])
-    settled = "while ip -6 address show dev em1 tentative | grep -q .; do sleep 0.2; done"
-    lab.run(settled)
+    lab.run(SETTLED)
 
 
 def addresses(lab: Lab, ifname: str) -> list[str]:
-    (link,) = json.loads(lab.run(["ip", "-j", "-6", "address", "show", "dev", ifname]).stdout)
+    (link,) = json.loads(lab.run(["ip", "-j", "address", "show", "dev", ifname]).stdout)
     used = [address for address in link["addr_info"] if not address.get("tentative") and not address.get("dadfailed")]
     return sorted(f"{address['local']}/{address['prefixlen']}" for address in used)
 
@@ -55,7 +59,7 @@ def moves_and_comes_back(lab: Lab, *options: str) -> list[str]:
     assert addresses(lab, "br0") == had
     for address in had:
         if not address.startswith("fe80"):
-            lab.lan(["ping", "-6", "-c", "1", "-W", "10", address.split("/")[0]])
+            lab.lan(["ping", "-c", "1", "-W", "10", address.split("/")[0]])
     assert "nothing to do" in lab.vmnet(*ADOPT, *options).stdout
     lab.vmnet("verify")
     lab.vmnet("undo", "--yes", timeout=300)
@@ -74,12 +78,29 @@ def test_fixed_and_made_of_the_mac(lab: Lab) -> None:
     lab.switch("plain")
     start(lab, "2001:db8:4::,ra-only,64,12h", "ipv6.method", "auto", "ipv6.addresses", "2001:db8:4::3/64")
     had = moves_and_comes_back(lab, "--mode", "active-backup")
-    assert had == ["2001:db8:4:0:223:aeff:feab:2054/64", "2001:db8:4::3/64", "fe80::223:aeff:feab:2054/64"]
+    made = ["2001:db8:4:0:223:aeff:feab:2054/64", "2001:db8:4::3/64", "fe80::223:aeff:feab:2054/64"]
+    assert had == ["172.16.4.3/24", *made]
 
 
 @pytest.mark.lab_state("clean", guests=False)
-def test_leased_in_both_families(lab: Lab) -> None:
-    v4 = ("ipv4.method", "auto", "ipv4.addresses", "", "ipv4.gateway", "", "ipv4.dns", "")
-    start(lab, "2001:db8:4::1000,2001:db8:4::1fff,64,12h", *v4, "ipv6.method", "auto")
+def test_leased_in_both_families_with_a_fixed_one_besides(lab: Lab) -> None:
+    start(lab, "2001:db8:4::1000,2001:db8:4::1fff,64,12h", *LEASED, "ipv6.method", "auto")
     had = moves_and_comes_back(lab)
     assert [address for address in had if address.startswith("2001:db8:4::1") and address.endswith("/128")]
+    assert len([address for address in had if address.startswith("172.16.4.")]) == 2
+
+
+@pytest.mark.long
+@pytest.mark.lab_state("clean", guests=False)
+def test_a_script_takes_a_lease_and_a_fixed_address_along(lab: Lab) -> None:
+    lab.run(["nmcli", "connection", "modify", "lan", *LEASED])
+    lab.run(f"nmcli connection up lan; {SETTLED}")
+    had, before = addresses(lab, "em1"), observe(lab)
+    lab.run("vmnet host-setup em1 p4p1 --script > setup.sh")
+    lab.run(["sh", "setup.sh"], timeout=200)
+    assert addresses(lab, "br0") == had
+    lab.vmnet("verify")
+    lab.run(["sh", "setup.sh", "undo"], timeout=200)
+    lab.run(SETTLED)
+    assert addresses(lab, "em1") == had
+    assert observe(lab) == before

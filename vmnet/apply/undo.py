@@ -9,13 +9,12 @@ from vmnet.apply.journal import RUNS, UNDO_SCRIPT, Journal, RunState, find_run, 
 from vmnet.errors import Refused
 from vmnet.host.profile_files import read_saved
 from vmnet.plan import steps
-from vmnet.plan.address import ADDRESS_S
-from vmnet.plan.adopt import controllers_of
+from vmnet.plan.old_addresses import made_by, old_addresses
 from vmnet.plan.steps import Plan, Planned
 from vmnet.plan.undo_domains import plan_domain_undo
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from vmnet.facts import Facts
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 _STANDING = (RunState.STANDS, RunState.STOPPED, RunState.OPEN, RunState.INCOMPLETE)
 UNDO_TIMEOUT_S = 90
+_BACK = "the old address must be back"
 
 
 def standing_runs(runs: Path = RUNS) -> tuple[Journal, ...]:
@@ -122,14 +122,15 @@ def _check_unchanged(journal: Journal, saved: dict[str, str]) -> None:
 def _host_undo(host: Sequence[Planned], journal: Journal) -> tuple[Planned, ...]:
     """Return the undos newest first, under a checkpoint of their own where they touch NetworkManager."""
     before = journal.facts()
-    made = {planned.step.ifname for planned in host if isinstance(planned.step, steps.AddProfile)}
+    made = made_by(host)
     back: list[Planned] = []
     last: list[Planned] = []
     for planned in reversed(host):
         for step in planned.undo:
             back.append(Planned(step=step, why=f"undoes: {planned.why}", undo=_redo(planned.step, step)))
             if isinstance(step, steps.ActivateProfile):
-                (back if step.wait else last).extend(_old_addresses(step.ifname, before, made))
+                waits = old_addresses(step.ifname, before, made)
+                (back if step.wait else last).extend(Planned(step=wait, why=_BACK) for wait in waits)
     if not any(isinstance(planned.step, steps.HostStep) for planned in back):
         return tuple(back)
     mending = (steps.RestoreProfile, steps.ReapplyDevice, steps.SetMtu, steps.LibvirtStep)
@@ -156,19 +157,3 @@ def _redo(step: steps.Step, undo: steps.Step) -> tuple[steps.Step, ...]:
             return (step,)
         case _:
             return (step,) if isinstance(step, steps.LibvirtStep) else ()
-
-
-def _old_addresses(ifname: str, before: Facts, made: Collection[str]) -> list[Planned]:
-    """Wait for the old addresses on a NIC, or on what it is a port of: fixed ones before the bridge that has them goes,
-    leased ones after it.
-
-    Args:
-        made: what the run has made, under a name that was taken perhaps, comes back as it was later.
-    """
-    link = before.link(ifname)
-    waits = []
-    for holder in (ifname, *(name for name in (controllers_of(link, before) if link else ()) if name not in made)):
-        addresses = tuple(address for address in before.addresses_of(holder) if address.version == 4)
-        step = steps.WaitAddress(ifname=holder, addresses=addresses, timeout_s=4 * ADDRESS_S)
-        waits += [Planned(step=step, why="the old address must be back")] if addresses else []
-    return waits

@@ -15,12 +15,14 @@ from vmnet.apply.journal import UNDO_SCRIPT
 from vmnet.apply.undo import standing_runs
 from vmnet.errors import VmnetError
 from vmnet.plan import steps
+from vmnet.plan.old_addresses import all_old_addresses
 from vmnet.plan.shell import UNDO_FUNCTIONS, bounce_lines, undo_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from vmnet.apply.journal import Journal
+    from vmnet.facts import Facts
     from vmnet.host.profile_files import ProfileCopy
     from vmnet.plan.steps import Plan
 
@@ -44,7 +46,7 @@ exit 1
 
 def write_undo_script(plan: Plan, journal: Journal, copies: Iterable[ProfileCopy]) -> None:
     """Write the script beside the journal, on the disk, and have the link lead to it."""
-    journal.write(UNDO_SCRIPT, undo_script(plan, journal.run, copies).encode())
+    journal.write(UNDO_SCRIPT, undo_script(plan, journal.run, copies, journal.facts()).encode())
     _lead_to(journal.directory.parent, journal)
 
 
@@ -69,11 +71,12 @@ def _lead_to(runs: Path, journal: Journal | None) -> None:
     new.replace(link)
 
 
-def undo_script(plan: Plan, run: str, copies: Iterable[ProfileCopy]) -> str:
+def undo_script(plan: Plan, run: str, copies: Iterable[ProfileCopy], before: Facts) -> str:
     """Return the script that takes `plan` back when it stands beside the run's `profiles/`.
 
     Args:
         copies: the profiles that were copied, with mode and owner.
+        before: the facts that the plan was made from.
     """
     known = {copy.uuid: copy for copy in copies}
 
@@ -88,6 +91,8 @@ def undo_script(plan: Plan, run: str, copies: Iterable[ProfileCopy]) -> str:
     for planned in reversed(plan.planned):
         for step in planned.undo:
             lines += ["", f"# undoes: {' '.join(planned.why.split())}", *undo_lines(step, restore)]
+    for wait in all_old_addresses(plan, before):
+        lines += ["", "# the old address must be back", *undo_lines(wait, restore)]
     for planned in plan.planned:
         if isinstance(planned.step, steps.BounceLinks):
             lines += ["", f"# {' '.join(planned.why.split())}", *bounce_lines(planned.step)]

@@ -63,6 +63,21 @@ unplug() {
     echo "FAILED: the guest has not let go of $2 within $second s; run this again when it has started" >&2
     failed=$((failed + 1))
 }
+# link, seconds, addresses
+back_again() {
+    link=$1 end=$(($(date +%s) + $2))
+    shift 2
+    for wanted; do
+        until ip -o address show dev "$link" scope global 2>/dev/null | grep -qF " $wanted "; do
+            [ "$(date +%s)" -le "$end" ] || {
+                echo "FAILED: $link has not got $wanted back; does the DHCP server answer?" >&2
+                failed=$((failed + 1))
+                return
+            }
+            sleep 1
+        done
+    done
+}
 network() {
     virsh net-info -- "$1" 2>/dev/null | grep -q "^$2"
 }
@@ -83,6 +98,8 @@ def undo_lines(step: steps.Step, restore: Callable[[steps.RestoreProfile], Itera
             yield shlex.join(_profile(step))
         case steps.ReapplyDevice(ifname=ifname):
             yield shlex.join(("reapply", ifname))
+        case steps.WaitAddress(ifname=ifname, addresses=addresses, timeout_s=seconds):
+            yield shlex.join(("back_again", ifname, str(seconds), *map(str, addresses)))
         case _ if isinstance(step, steps.NetworkStep):
             yield from network_lines(step, "try")
         case steps.MoveInterface() | steps.LearnAgain() | steps.RemoveInterface():

@@ -15,6 +15,7 @@ from vmnet.facts import ProbeKind
 from vmnet.fields import encode
 from vmnet.plan import steps
 from vmnet.plan.commands import commands_of
+from vmnet.plan.old_addresses import all_old_addresses
 from vmnet.plan.shell import UNDO_FUNCTIONS, network_lines, undo_lines
 from vmnet.report.calls import shell_lines
 from vmnet.report.words import describe
@@ -74,6 +75,7 @@ go_back() {
 }
 undo_all() {
     for number in $begun; do undo "$number"; done
+    old_addresses
     rm -f "$document"
     [ "$failed" = 0 ] || { echo "$failed of the commands failed" >&2; exit 7; }
     rm -rf "$kept"
@@ -115,6 +117,10 @@ ports() {
         [ ! -e "/sys/class/net/$port/brport" ] || [ "$(cat "/sys/class/net/$port/brport/state")" = 3 ] || return 1
     done
 }
+# link, and what is asked of its lease
+lease() {
+    nmcli -t -f DHCP4 device show "$1" | sed -n "s/.*:$2 = //p"
+}
 # link, leased or nothing, and the addresses
 address() {
     link=$1 leased=$2
@@ -124,23 +130,20 @@ address() {
         ip -o address show dev "$link" scope global -tentative 2>/dev/null | grep -qF " $wanted" || return 1
     done
     [ -n "$leased" ] || return 0
-    lease=$(nmcli -t -f DHCP4 device show "$link" | sed -n 's/.*:ip_address = //p')
+    leased=$(lease "$link" ip_address)
     for wanted; do
-        case $wanted in inet*) [ -z "$lease" ] ;; *) [ "$lease" != "${wanted%%/*}" ] ;; esac || return 0
+        case $wanted in inet*) [ -z "$leased" ] ;; *) [ "$leased" != "${wanted%%/*}" ] ;; esac || return 0
     done
     return 1
 }
-lease_end() {
-    nmcli -t -f DHCP4 device show "$1" | sed -n 's/.*:expiry = //p'
-}
 # link, seconds: what changed takes effect, and the lease is renewed, or stands for so long
 reapply_leased() {
-    before=$(lease_end "$1")
+    leased=$(lease "$1" ip_address) before=$(lease "$1" expiry)
     nmcli device reapply "$1" || return 1
     seconds=$2
     while [ "$seconds" -gt 0 ]; do
-        ip -o -4 address show dev "$1" scope global | grep -q . || return 1
-        after=$(lease_end "$1")
+        ip -o -4 address show dev "$1" scope global | grep -qF " $leased/" || return 1
+        after=$(lease "$1" expiry)
         [ "${after:-$before}" = "$before" ] || return 0
         sleep 1
         seconds=$((seconds - 1))
@@ -195,7 +198,7 @@ def host_script(plan: Plan, facts: Facts) -> str:
     lines += [f"total={len(plan.planned)}", f"timeout={max((step.timeout_s for step in opened), default=0)}"]
     # Going back to it makes a bridge anew, and takes the guests' taps off one that stands: there undo_all does it all.
     lines.append(f"back={'CheckpointDestroy' if any(step.last_resort for step in opened) else 'CheckpointRollback'}")
-    lines += [UNDO_FUNCTIONS + _FUNCTIONS + "\n".join(_undo_function(plan)), _MIDDLE]
+    lines += [UNDO_FUNCTIONS + _FUNCTIONS + "\n".join(_undo_functions(plan, facts)), _MIDDLE]
     if plan.empty:
         lines.append("echo 'nothing is to be done: all was as wanted'\nexit 0")
     lines += [shlex.join(("absent", uuid)) for uuid in _to_add(plan)]
@@ -223,7 +226,7 @@ def _to_keep(plan: Plan) -> Iterator[tuple[str, str]]:
                 yield step.uuid, step.filename
 
 
-def _undo_function(plan: Plan) -> Iterator[str]:
+def _undo_functions(plan: Plan, facts: Facts) -> Iterator[str]:
     yield "undo() {"
     yield "    case $1 in"
     for number, planned in enumerate(plan.planned, 1):
@@ -231,6 +234,8 @@ def _undo_function(plan: Plan) -> Iterator[str]:
         if lines:
             yield from (f"    {number})", *lines, "        ;;")
     yield from ("    *) ;;", "    esac", "}")
+    waits = [line for wait in all_old_addresses(plan, facts) for line in undo_lines(wait, _restore)]
+    yield from ("old_addresses() {", *(f"    {line}" for line in waits or [":"]), "}")
 
 
 def _restore(step: steps.RestoreProfile) -> Iterable[str]:

@@ -57,6 +57,21 @@ unplug() {
     echo "FAILED: the guest has not let go of $2 within $second s; run this again when it has started" >&2
     failed=$((failed + 1))
 }
+# link, seconds, addresses
+back_again() {
+    link=$1 end=$(($(date +%s) + $2))
+    shift 2
+    for wanted; do
+        until ip -o address show dev "$link" scope global 2>/dev/null | grep -qF " $wanted "; do
+            [ "$(date +%s)" -le "$end" ] || {
+                echo "FAILED: $link has not got $wanted back; does the DHCP server answer?" >&2
+                failed=$((failed + 1))
+                return
+            }
+            sleep 1
+        done
+    done
+}
 network() {
     virsh net-info -- "$1" 2>/dev/null | grep -q "^$2"
 }

@@ -70,6 +70,21 @@ unplug() {
     echo "FAILED: the guest has not let go of $2 within $second s; run this again when it has started" >&2
     failed=$((failed + 1))
 }
+# link, seconds, addresses
+back_again() {
+    link=$1 end=$(($(date +%s) + $2))
+    shift 2
+    for wanted; do
+        until ip -o address show dev "$link" scope global 2>/dev/null | grep -qF " $wanted "; do
+            [ "$(date +%s)" -le "$end" ] || {
+                echo "FAILED: $link has not got $wanted back; does the DHCP server answer?" >&2
+                failed=$((failed + 1))
+                return
+            }
+            sleep 1
+        done
+    done
+}
 network() {
     virsh net-info -- "$1" 2>/dev/null | grep -q "^$2"
 }
@@ -101,6 +116,7 @@ go_back() {
 }
 undo_all() {
     for number in $begun; do undo "$number"; done
+    old_addresses
     rm -f "$document"
     [ "$failed" = 0 ] || { echo "$failed of the commands failed" >&2; exit 7; }
     rm -rf "$kept"
@@ -142,6 +158,10 @@ ports() {
         [ ! -e "/sys/class/net/$port/brport" ] || [ "$(cat "/sys/class/net/$port/brport/state")" = 3 ] || return 1
     done
 }
+# link, and what is asked of its lease
+lease() {
+    nmcli -t -f DHCP4 device show "$1" | sed -n "s/.*:$2 = //p"
+}
 # link, leased or nothing, and the addresses
 address() {
     link=$1 leased=$2
@@ -151,23 +171,20 @@ address() {
         ip -o address show dev "$link" scope global -tentative 2>/dev/null | grep -qF " $wanted" || return 1
     done
     [ -n "$leased" ] || return 0
-    lease=$(nmcli -t -f DHCP4 device show "$link" | sed -n 's/.*:ip_address = //p')
+    leased=$(lease "$link" ip_address)
     for wanted; do
-        case $wanted in inet*) [ -z "$lease" ] ;; *) [ "$lease" != "${wanted%%/*}" ] ;; esac || return 0
+        case $wanted in inet*) [ -z "$leased" ] ;; *) [ "$leased" != "${wanted%%/*}" ] ;; esac || return 0
     done
     return 1
 }
-lease_end() {
-    nmcli -t -f DHCP4 device show "$1" | sed -n 's/.*:expiry = //p'
-}
 # link, seconds: what changed takes effect, and the lease is renewed, or stands for so long
 reapply_leased() {
-    before=$(lease_end "$1")
+    leased=$(lease "$1" ip_address) before=$(lease "$1" expiry)
     nmcli device reapply "$1" || return 1
     seconds=$2
     while [ "$seconds" -gt 0 ]; do
-        ip -o -4 address show dev "$1" scope global | grep -q . || return 1
-        after=$(lease_end "$1")
+        ip -o -4 address show dev "$1" scope global | grep -qF " $leased/" || return 1
+        after=$(lease "$1" expiry)
         [ "${after:-$before}" = "$before" ] || return 0
         sleep 1
         seconds=$((seconds - 1))
@@ -240,6 +257,9 @@ give_back 20000000-0000-4000-8000-000000000002 /etc/NetworkManager/system-connec
         ;;
     *) ;;
     esac
+}
+old_addresses() {
+    back_again em1 60 172.16.4.3/24
 }
 # A closed terminal is no reason to stop half-way.
 trap '' PIPE
