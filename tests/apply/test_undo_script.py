@@ -90,7 +90,7 @@ def test_the_link_leads_to_the_newest_run_that_is_left(tmp_path: Path) -> None:
     runs, link = tmp_path / "runs", tmp_path / UNDO_SCRIPT
     first, second = (Journal.create(replace(PLAN, command=name), FACTS, runs) for name in ("a", "b"))
     for journal in (first, second):
-        write_undo_script(PLAN, journal, [])
+        write_undo_script(PLAN, journal, [], FACTS)
     assert link.resolve() == (second.directory / UNDO_SCRIPT).resolve()
     first.note("committed")
     second.note("rolled-back")

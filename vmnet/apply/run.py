@@ -121,7 +121,7 @@ def _carry_out_whole(plan: Plan, executor: Executor, journal: Journal, report: R
         kept = pool.submit(_keep_documents, plan, executor, journal)
         copies = copy_profiles(facts.profiles, journal.write)
         if plan.undoes is None:
-            write_undo_script(plan, journal, copies)
+            write_undo_script(plan, journal, copies, facts)
     kept.result()
     with guests.listening(plan, facts) as executor.listener:
         carry_out(plan, executor, journal, report)

@@ -44,9 +44,9 @@ exit 1
 """
 
 
-def write_undo_script(plan: Plan, journal: Journal, copies: Iterable[ProfileCopy]) -> None:
-    """Write the script beside the journal, on the disk, and have the link lead to it."""
-    journal.write(UNDO_SCRIPT, undo_script(plan, journal.run, copies, journal.facts()).encode())
+def write_undo_script(plan: Plan, journal: Journal, copies: Iterable[ProfileCopy], before: Facts) -> None:
+    """Write the script (`undo_script`) beside the journal, on the disk, and have the link lead to it."""
+    journal.write(UNDO_SCRIPT, undo_script(plan, journal.run, copies, before).encode())
     _lead_to(journal.directory.parent, journal)
 
 
