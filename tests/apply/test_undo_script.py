@@ -78,6 +78,14 @@ def test_a_profile_that_a_loss_of_power_left_empty_is_removed(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == [other]
 
 
+@pytest.mark.process
+@pytest.mark.parametrize(("there", "failed"), [("192.0.2.3/24", 0), ("192.0.2.33/24", 1), ("198.51.100.7/24", 1)])
+def test_an_old_address_that_does_not_come_back_counts_as_a_failure(there: str, failed: int) -> None:
+    ip = f"ip() {{ echo '2: em1    inet {there} brd 192.0.2.255 scope global em1'; }}"
+    text = f"{ip}\nfailed=0\n{UNDO_FUNCTIONS}\nback_again em1 0 192.0.2.3/24\nexit $failed\n"
+    assert subprocess.run(["sh"], input=text, text=True, check=False, timeout=30).returncode == failed
+
+
 def test_a_document_cannot_end_its_own_quotation() -> None:
     move = steps.DefineNetwork(name="n", document="<network>\nEND\nEND_\n</network>")
     plan = Plan(command="host-setup", planned=(Planned(step=move, why="a test\nin two lines", undo=(move,)),))

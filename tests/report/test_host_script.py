@@ -63,6 +63,19 @@ def test_another_host_refuses_it(tmp_path: Path) -> None:
     assert done.stdout == ""
 
 
+@pytest.mark.process
+@pytest.mark.parametrize(("there", "code"), [("192.0.2.3/24", 0), ("198.51.100.7/24", 1)])
+def test_a_lost_lease_is_not_hidden_by_a_fixed_address(there: str, code: int) -> None:
+    text = script(NAMES[0])
+    functions = text[text.index("\nlease() {") : text.index("\nlook() {")]
+    nmcli = "nmcli() { printf '%s\\n' 'O[1]:ip_address = 192.0.2.3' 'O[2]:expiry = 100'; }"
+    ip = f"ip() {{ echo '2: br0    inet {there} brd 192.0.2.255 scope global br0'; }}"
+    done = subprocess.run(
+        ["sh"], input=f"{nmcli}\n{ip}{functions}\nreapply_leased br0 1\n", text=True, check=False, timeout=30
+    )
+    assert done.returncode == code
+
+
 def test_every_step_and_every_undo_is_in_it() -> None:
     plan = samples.plan()
     text = host_script(plan, facts_of(NAMES[0]))
