@@ -86,6 +86,31 @@ def test_an_old_address_that_does_not_come_back_counts_as_a_failure(there: str, 
     assert subprocess.run(["sh"], input=text, text=True, check=False, timeout=30).returncode == failed
 
 
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("answers", "asked", "failed"),
+    [("0", 1, 0), ("4 0", 2, 0), ("4 4 0", 3, 0), ("4 4 4 0", 3, 1), ("3 0", 1, 1), ("active", 0, 0)],
+)
+def test_an_activation_that_fails_is_tried_again(tmp_path: Path, answers: str, asked: int, failed: int) -> None:
+    nmcli = """
+    nmcli() {
+        case "$*" in *--active) echo "$answers" | sed "s/active/uuid-1/"; return;; esac
+        echo "$*" >>asked
+        set -- $answers
+        status=$1
+        shift
+        answers=$*
+        return "$status"
+    }
+    sleep() { :; }
+    """
+    text = f"{nmcli}\nanswers='{answers}'\nfailed=0\n{UNDO_FUNCTIONS}\nactivate uuid-1 60\nexit $failed\n"
+    (tmp_path / "asked").touch()
+    done = subprocess.run(["sh"], input=text, text=True, check=False, timeout=30, cwd=tmp_path)
+    assert done.returncode == failed
+    assert (tmp_path / "asked").read_text() == "--wait 60 connection up uuid uuid-1\n" * asked
+
+
 def test_a_document_cannot_end_its_own_quotation() -> None:
     move = steps.DefineNetwork(name="n", document="<network>\nEND\nEND_\n</network>")
     plan = Plan(command="host-setup", planned=(Planned(step=move, why="a test\nin two lines", undo=(move,)),))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
 from vmnet.errors import ToolError
@@ -47,3 +49,14 @@ def test_one_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(ToolError, match="has not answered for 60 s"):
         nmcli.call(("nmcli", "general"))
     assert len(asked) == 3
+
+
+@pytest.mark.parametrize(("times", "status", "asked"), [(2, 4, 3), (3, 4, 3), (1, 3, 1), (1, 10, 1)])
+def test_an_activation_that_fails_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, times: int, status: int, asked: int
+) -> None:
+    monkeypatch.setattr("vmnet.host.nmcli.time.sleep", lambda _: None)
+    words = refuse(monkeypatch, times, status=status)
+    with nullcontext() if times < asked else pytest.raises(ToolError, match="nmcli failed"):
+        nmcli.call(("nmcli", "connection", "up"), tries=3)
+    assert len(words) == asked

@@ -272,9 +272,10 @@ class Executor:
 
 
 def _run(step: steps.Step, *, may_be_gone: bool) -> None:
-    """Run the step's commands; a profile or device that is gone is no failure where that is said."""
+    """Run the step's commands; a profile or device that is gone is no failure where that is said, on a way back. There
+    an activation that fails is tried again: going on is worth more than knowing soon."""
     for argv in commands_of(step):
-        nmcli.call(argv, accept=(0, nmcli.NOT_FOUND) if may_be_gone else (0,))
+        nmcli.call(argv, accept=(0, nmcli.NOT_FOUND) if may_be_gone else (0,), tries=3 if may_be_gone else 1)
 
 
 def _set_link(step: steps.SetLink | steps.PutPort | steps.SetMtu, *, undoing: bool) -> None:

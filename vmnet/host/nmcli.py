@@ -24,6 +24,10 @@ _NOT_RUNNING = 8
 hundreds of new taps it can be so for a minute."""
 _BUSY_S = 60.0
 
+_NOT_ACTIVATED = 4
+"""nmcli's exit status for an activation that failed, in the time that it was given."""
+_PAUSE_S = 1.0
+
 _DEVICE = "GENERAL.DEVICE,GENERAL.TYPE,GENERAL.STATE,GENERAL.CON-UUID,GENERAL.REASON,IP4.DNS,IP6.DNS,DHCP4,DHCP6"
 """What `parse_devices` reads. Whole groups cost twice the time on a host with hundreds of taps: each further field is
 one for every device, and some are asked of the kernel."""
@@ -32,8 +36,12 @@ _NM = "org.freedesktop.NetworkManager"
 _MANAGER = (_NM, "/org/freedesktop/NetworkManager", _NM)
 
 
-def call(argv: tuple[str, ...], *, accept: tuple[int, ...] = (0,)) -> Output:
+def call(argv: tuple[str, ...], *, accept: tuple[int, ...] = (0,), tries: int = 1) -> Output:
     """Run nmcli, and again as long as it says that NetworkManager does not run while it does: nothing was done then.
+
+    Args:
+        tries: how often it is run should an activation fail. NetworkManager 1.52 has been seen to fail a port whose
+            controller it starts with it ("A dependency of the connection failed"), on a host that was quiet.
 
     Raises:
         ToolError: nmcli is missing, the daemon is not running or does not answer, or what was asked for failed.
@@ -43,6 +51,10 @@ def call(argv: tuple[str, ...], *, accept: tuple[int, ...] = (0,)) -> Output:
         try:
             return run(argv, accept=accept)
         except ToolError as error:
+            tries -= error.exit_status == _NOT_ACTIVATED
+            if error.exit_status == _NOT_ACTIVATED and tries > 0:
+                time.sleep(_PAUSE_S)
+                continue
             if error.exit_status != _NOT_RUNNING or not bus.has_owner(_NM):
                 raise
             if time.monotonic() > end:

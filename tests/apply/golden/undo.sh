@@ -26,9 +26,17 @@ delete() {
         [ ! -f "$file" ] || [ -s "$file" ] || try rm -f -- "$file"
     done
 }
-# uuid, seconds
+# uuid, seconds; a port whose controller starts with it may fail (4) and come up at the next attempt
 activate() {
-    nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli --wait "$2" connection up uuid "$1"
+    ! nmcli -g UUID connection show --active | grep -qxF "$1" || return 0
+    echo "+ nmcli --wait $2 connection up uuid $1"
+    for left in 2 1 0; do
+        status=0
+        nmcli --wait "$2" connection up uuid "$1" || status=$?
+        if [ "$status" -ne 4 ] || [ "$left" -eq 0 ]; then break; fi
+        sleep 1
+    done
+    [ "$status" -eq 0 ] || { echo "FAILED: nmcli connection up uuid $1" >&2; failed=$((failed + 1)); }
 }
 modify() {
     uuid=$1
