@@ -42,8 +42,21 @@ def wait_booted(ssh: Ssh, timeout: float = BOOT_S) -> None:
     ssh.run(["systemctl", "is-system-running", "--wait"], timeout=timeout, check=False)
 
 
+_HOLD_GUESTS = """
+pkill -STOP -x qemu-system-x86 || exit 0
+setsid -f sh -c 'sleep 3; pkill -CONT -x qemu-system-x86' </dev/null >/dev/null 2>&1
+"""
+"""The name is what the kernel keeps of it."""
+
+
 def save(directory: Path, ssh: Ssh, state: str) -> None:
-    """Save memory and disk under a name. Our own SSH session would be a corpse in the saved state: close it first."""
+    """Save memory and disk under a name. Our own SSH session would be a corpse in the saved state: close it first.
+
+    Where a processor is saved while it runs a guest, QEMU without KVM does not load it again ("vCPU set in guest-mode
+    inconsistent with migrated kernel nested state"). So the guests stand still meanwhile; also in what is saved, whose
+    own clock lets them go on.
+    """
+    ssh.run(["sh", "-c", _HOLD_GUESTS], timeout=30)
     ssh.forget()
     with Monitor(directory / "qmp.sock") as monitor:
         monitor.snapshot("savevm", state)
