@@ -5,6 +5,13 @@ Every error says what happened (`message`) and what to do next (`hint`).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
 
 class VmnetError(Exception):
     """Base of all errors that vmnet raises on purpose. Exit code 1.
@@ -100,3 +107,25 @@ class UndoIncomplete(VmnetError):
     def __init__(self, message: str, hint: str = "", *, left: tuple[str, ...] = ()) -> None:
         super().__init__(message, hint)
         self.left = left
+
+
+def attempt(action: Callable[[], T]) -> T | VmnetError:
+    """Run `action` and return its value, or what it raised, as a VmnetError.
+
+    This is the one place below the command line that catches every exception: undos and optional readers go through it,
+    because none of them may keep the next one from being tried. KeyboardInterrupt and SystemExit pass.
+    """
+    try:
+        return action()
+    except Exception as error:  # noqa: BLE001 - see above
+        return as_vmnet_error(error)
+
+
+def as_vmnet_error(error: Exception) -> VmnetError:
+    """Return the error itself if vmnet raised it on purpose, else a VmnetError that says what it was."""
+    if isinstance(error, VmnetError):
+        return error
+    if isinstance(error, OSError):
+        return ToolError(f"the system refused: {error}", "df -h and ls -l may tell more")
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return VmnetError(f"a bug in vmnet: {text}", "report it, with the output of sudo vmnet support-bundle FILE")
