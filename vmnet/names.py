@@ -60,6 +60,13 @@ def _ifname_problem(name: str) -> str:
     return ""
 
 
+def printable(text: str) -> str:
+    """Return `text` on one line with what cannot be printed spelt out, so that no name can steer the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
+
+
 def parse_mac(text: str) -> Mac:
     """Return `text` as a canonical MAC address; dashes and capitals are accepted.
 

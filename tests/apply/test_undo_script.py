@@ -43,7 +43,7 @@ def test_golden(regenerate: bool) -> None:
 
 def test_every_undo_of_every_step_is_in_it() -> None:
     undo = [step for planned in plan().planned for step in planned.undo]
-    assert script().count("# undoes: ") == len(undo) > 5
+    assert script().count("# undoes:") == len(undo) > 5
 
 
 @pytest.mark.process

@@ -9,8 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests import facts_samples as samples
 from tests.report.test_junit import BAD, FINDING, GOOD
 from vmnet.checks.findings import Finding
+from vmnet.names import printable
 from vmnet.report.prometheus import prometheus_text
-from vmnet.report.words import printable
 
 Metrics = dict[str, dict[tuple[str, ...], float]]
 

@@ -18,12 +18,12 @@ from vmnet.checks.topology import State, Topology
 from vmnet.documents.svg import SVG
 from vmnet.errors import ToolError
 from vmnet.facts import Facts
+from vmnet.names import printable
 from vmnet.report import palette
 from vmnet.report.status_dot import Drawing, render_dot
 from vmnet.report.status_mermaid import quoted, render_mermaid
 from vmnet.report.status_picture import render_page, render_svg
 from vmnet.report.status_text import render_status
-from vmnet.report.words import printable
 
 GOAL = replace(facts_samples.goal(), vlans=())
 NASTY = st.text(st.characters() | st.sampled_from("\"'<>&\\\n#;%{}`|[]()\x1b\x00\u2028"), min_size=1, max_size=20)

@@ -16,7 +16,7 @@ from vmnet.apply.undo import standing_runs
 from vmnet.errors import VmnetError
 from vmnet.plan import steps
 from vmnet.plan.old_addresses import all_old_addresses
-from vmnet.plan.shell import UNDO_FUNCTIONS, bounce_lines, undo_lines
+from vmnet.plan.shell import UNDO_FUNCTIONS, bounce_lines, comment, undo_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,6 +31,8 @@ _HEAD = """\
 # Takes the vmnet run {run} back, without vmnet. As root, from a console: sh {name}
 # It may be run again. Each command is shown; what fails is counted, and the rest is done all the same.
 set -u
+# A closed terminal is no reason to stop half-way.
+trap '' PIPE HUP
 cd "$(dirname "$(readlink -f "$0")")" || exit 1
 export LC_ALL=C.UTF-8
 document=$(mktemp) || exit 1
@@ -38,8 +40,8 @@ trap 'rm -f "$document"' EXIT
 failed=0
 {functions}"""
 _TAIL = """
-[ "$failed" = 0 ] && echo 'all of it is taken back' && exit 0
-echo "$failed of the commands failed" >&2
+[ "$failed" = 0 ] && say 'all of it is taken back' && exit 0
+say "$failed of the commands failed" >&2
 exit 1
 """
 
@@ -90,10 +92,10 @@ def undo_script(plan: Plan, run: str, copies: Iterable[ProfileCopy], before: Fac
     lines = [_HEAD.format(run=run, name=UNDO_SCRIPT, functions=UNDO_FUNCTIONS)]
     for planned in reversed(plan.planned):
         for step in planned.undo:
-            lines += ["", f"# undoes: {' '.join(planned.why.split())}", *undo_lines(step, restore)]
+            lines += ["", comment(f"undoes: {planned.why}"), *undo_lines(step, restore)]
     for wait in all_old_addresses(plan, before):
         lines += ["", "# the old address must be back", *undo_lines(wait, restore)]
     for planned in plan.planned:
         if isinstance(planned.step, steps.BounceLinks):
-            lines += ["", f"# {' '.join(planned.why.split())}", *bounce_lines(planned.step)]
+            lines += ["", comment(planned.why), *bounce_lines(planned.step)]
     return "\n".join([*lines, _TAIL])

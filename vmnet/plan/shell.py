@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from vmnet.documents.interfaces import with_filter
+from vmnet.names import printable
 from vmnet.plan import steps
 from vmnet.plan.commands import commands_of
 
@@ -13,13 +14,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 UNDO_FUNCTIONS = """\
+# One line; a question mark stands for each character that could steer the terminal.
+say() {
+    printf '%s' "$*" | tr '\\001-\\037\\177' '[?*]' | LC_ALL=C sed \\
+        -e 's/\\xc2[\\x80-\\x9f]/?/g; s/\\xd8\\x9c/?/g' \\
+        -e 's/\\xe2\\x80[\\x8e\\x8f\\xa8-\\xae]/?/g; s/\\xe2\\x81[\\xa6-\\xa9]/?/g'
+    printf '\\n'
+}
+missed() {
+    say "FAILED: $*" >&2
+    failed=$((failed + 1))
+}
 try() {
-    echo "+ $*"
-    "$@" || { echo "FAILED: $*" >&2; failed=$((failed + 1)); }
+    say "+ $*"
+    "$@" || missed "$*"
+}
+# Of the lines that begin with a text: what follows it.
+after() {
+    while IFS= read -r line; do
+        case $line in "$1"*) printf '%s\\n' "${line#"$1"}" ;; esac
+    done
 }
 # uuid, file, mode, owner, group
 restore() {
-    now=$(nmcli -e no -t -f UUID,FILENAME connection show | sed -n "s/^$1://p")
+    now=$(nmcli -e no -t -f UUID,FILENAME connection show | after "$1:")
     try install -D -m "$3" -o "$4" -g "$5" "profiles/$1.nmconnection" "$2"
     [ "$now" = "$2" ] || [ ! -f "$now" ] || try rm -f -- "$now"
     try nmcli connection reload
@@ -34,15 +52,15 @@ delete() {
 }
 # uuid, seconds; a port whose controller starts with it may fail (4) and come up at the next attempt
 activate() {
-    ! nmcli -g UUID connection show --active | grep -qxF "$1" || return 0
-    echo "+ nmcli --wait $2 connection up uuid $1"
+    ! nmcli -g UUID connection show --active | grep -qxF -e "$1" || return 0
+    say "+ nmcli --wait $2 connection up uuid $1"
     for left in 2 1 0; do
         status=0
         nmcli --wait "$2" connection up uuid "$1" || status=$?
         if [ "$status" -ne 4 ] || [ "$left" -eq 0 ]; then break; fi
         sleep 1
     done
-    [ "$status" -eq 0 ] || { echo "FAILED: nmcli connection up uuid $1" >&2; failed=$((failed + 1)); }
+    [ "$status" -eq 0 ] || missed "nmcli connection up uuid $1"
 }
 modify() {
     uuid=$1
@@ -54,32 +72,30 @@ reapply() {
     ! nmcli -g GENERAL.STATE device show "$1" 2>/dev/null | grep -q '^100' || try nmcli device reapply "$1"
 }
 deactivate() {
-    ! nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli connection down uuid "$1"
+    ! nmcli -g UUID connection show --active | grep -qxF -e "$1" || try nmcli connection down uuid "$1"
 }
 # uuid, MAC, --live or --config; a running document calls an interface on a network what the network makes of it
 unplug() {
     where=
     [ "$3" = --live ] || where=--inactive
-    type=$(virsh domiflist "$1" ${where:+"$where"} | awk -v mac="$2" '$NF == mac { print $2 }')
+    type=$(virsh domiflist "$1" ${where:+"$where"} | mac=$2 awk '$NF == ENVIRON["mac"] { print $2 }')
     [ -n "$type" ] || return 0
     try virsh detach-interface "$1" "$type" --mac "$2" "$3"
     # A guest lets go of it in its own time, one that is booting not at all.
     for second in 1 2 3 4 5 6 7 8 9 10; do
-        virsh domiflist "$1" ${where:+"$where"} | grep -qF "$2" || return 0
+        virsh domiflist "$1" ${where:+"$where"} | grep -qF -e "$2" || return 0
         sleep 1
     done
-    echo "FAILED: the guest has not let go of $2 within $second s; run this again when it has started" >&2
-    failed=$((failed + 1))
+    missed "the guest has not let go of $2 within $second s; run this again when it has started"
 }
 # link, seconds, addresses
 back_again() {
     link=$1 end=$(($(date +%s) + $2))
     shift 2
     for wanted; do
-        until ip -o address show dev "$link" scope global 2>/dev/null | grep -qF " $wanted "; do
+        until ip -o address show dev "$link" scope global 2>/dev/null | grep -qF -e " $wanted "; do
             [ "$(date +%s)" -le "$end" ] || {
-                echo "FAILED: $link has not got $wanted back; does the DHCP server answer?" >&2
-                failed=$((failed + 1))
+                missed "$link has not got $wanted back; does the DHCP server answer?"
                 return
             }
             sleep 1
@@ -90,7 +106,14 @@ network() {
     virsh net-info -- "$1" 2>/dev/null | grep -q "^$2"
 }
 """
-"""What the lines of `undo_lines` call. A script has `failed` set to 0, and `document` to a file of its own."""
+"""What the lines of `undo_lines` call. A script has `failed` set to 0, and `document` to a file of its own.
+
+`echo` is not used: dash's takes a backslash in a name for an escape, and ends the line at `\\c`."""
+
+
+def comment(text: str) -> str:
+    """Return `text` as a comment, which is one line whatever the text holds."""
+    return f"# {printable(' '.join(text.split()))}"
 
 
 def undo_lines(step: steps.Step, restore: Callable[[steps.RestoreProfile], Iterable[str]]) -> Iterator[str]:
@@ -163,40 +186,42 @@ def _domain(
     step: steps.MoveInterface | steps.LearnAgain | steps.RemoveInterface | steps.RewriteSavedState | steps.RaiseLinks,
 ) -> Iterator[str]:
     match step:
-        case steps.MoveInterface(domain_uuid=uuid, scope=scope):
+        case steps.MoveInterface(scope=scope):
+            uuid, unless_off = shlex.quote(step.domain_uuid), _unless_off(step.domain_uuid, scope)
             yield from document_lines(step.after)
             option = "--live" if scope == "running" else "--config"
             if step.replug:
-                yield f"{_unless_off(uuid, scope)}unplug {uuid} {step.mac} --live"
+                yield f"{unless_off}unplug {uuid} {shlex.quote(step.mac)} --live"
             verb = "attach-device" if step.replug else "update-device"
-            yield f'{_unless_off(uuid, scope)}try virsh {verb} {uuid} "$document" {option}'
+            yield f'{unless_off}try virsh {verb} {uuid} "$document" {option}'
         case steps.RemoveInterface(domain_uuid=uuid, mac=mac, scopes=scopes):
             for scope in scopes:
                 option = "--live" if scope == "running" else "--config"
-                yield f"{_unless_off(uuid, scope)}unplug {uuid} {mac} {option}"
+                yield f"{_unless_off(uuid, scope)}{shlex.join(('unplug', uuid, mac, option))}"
         case steps.LearnAgain(domain_uuid=uuid, document=document):
             unless_off = _unless_off(uuid, "running")
             for text in (with_filter(document, None), document):
                 yield from document_lines(text)
-                yield f'{unless_off}try virsh update-device {uuid} "$document" --live'
+                yield f'{unless_off}try virsh update-device {shlex.quote(uuid)} "$document" --live'
         case steps.RaiseLinks(links=links):
             yield from (_set_link(link, "up") for link in links)
         case steps.RewriteSavedState(domain=domain, domain_uuid=uuid, snapshot=snapshot, wanted=wanted):
-            what = ("snapshot-edit", uuid, snapshot) if snapshot is not None else ("managedsave-edit", uuid)
+            what = ("snapshot-edit", "--", uuid, snapshot) if snapshot is not None else ("managedsave-edit", uuid)
             source = wanted.network or wanted.bridge
             text = f"by hand: {shlex.join(('virsh', *what))}    # {domain}: its interfaces go back to {source}"
-            yield shlex.join(("echo", text))
+            yield shlex.join(("say", text))
             yield "failed=$((failed + 1))"
 
 
 def _unless_off(uuid: str, scope: str) -> str:
-    return f'[ "$(virsh domstate {uuid} 2>/dev/null)" = "shut off" ] || ' if scope == "running" else ""
+    asked = f"virsh domstate {shlex.quote(uuid)} 2>/dev/null"
+    return f'[ "$({asked})" = "shut off" ] || ' if scope == "running" else ""
 
 
 def document_lines(text: str) -> Iterator[str]:
     """Yield the lines that write `text` into the file "$document"."""
     end = "END"
-    while end in text.splitlines():
+    while end in text.split("\n"):
         end += "_"
     yield f"cat >\"$document\" <<'{end}'"
     yield text.rstrip("\n")
@@ -213,5 +238,5 @@ def bounce_lines(step: steps.BounceLinks) -> Iterator[str]:
 
 
 def _set_link(link: steps.BouncedLink, state: str) -> str:
-    uuid = link.domain_uuid
-    return f"{_unless_off(uuid, 'running')}try virsh domif-setlink {uuid} {link.mac} {state}"
+    argv = ("try", "virsh", "domif-setlink", link.domain_uuid, link.mac, state)
+    return f"{_unless_off(link.domain_uuid, 'running')}{shlex.join(argv)}"

@@ -16,7 +16,7 @@ from vmnet.fields import encode
 from vmnet.plan import steps
 from vmnet.plan.commands import commands_of
 from vmnet.plan.old_addresses import all_old_addresses
-from vmnet.plan.shell import UNDO_FUNCTIONS, network_lines, undo_lines
+from vmnet.plan.shell import UNDO_FUNCTIONS, comment, network_lines, undo_lines
 from vmnet.report.calls import shell_lines
 from vmnet.report.words import describe
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _HEAD = """\
 #!/bin/sh
-# {command}: made by vmnet for the host {host} as it was then; needs root, nmcli, busctl, ip, virsh, ping.
+{made_for}; needs root, nmcli, busctl, ip, virsh, ping.
 #   sh THIS         carry it out; at the first failure, or Ctrl-C, all of it is taken back
 #   sh THIS undo    take it back later
 set -u
@@ -59,7 +59,7 @@ nm() {
     busctl call org.freedesktop.NetworkManager /org/freedesktop/NetworkManager org.freedesktop.NetworkManager "$@"
 }
 step() {
-    echo "[$1/$total] $2"
+    say "[$1/$total] $2"
     begun="$1 $begun"
     [ -z "$checkpoint" ] || run nm CheckpointAdjustRollbackTimeout ou "$checkpoint" "$timeout"
 }
@@ -68,7 +68,7 @@ run() {
 }
 go_back() {
     trap '' INT TERM HUP
-    echo "FAILED: $1; taking all of it back" >&2
+    say "FAILED: $1; taking all of it back" >&2
     [ -z "$checkpoint" ] || try nm "$back" o "$checkpoint"
     undo_all
     exit 4
@@ -77,13 +77,13 @@ undo_all() {
     for number in $begun; do undo "$number"; done
     old_addresses
     rm -f "$document"
-    [ "$failed" = 0 ] || { echo "$failed of the commands failed" >&2; exit 7; }
+    [ "$failed" = 0 ] || { say "$failed of the commands failed" >&2; exit 7; }
     rm -rf "$kept"
-    echo 'all of it is taken back'
+    say 'all of it is taken back'
 }
 absent() {
     ! nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1 || {
-        echo "profile $1 is there already: this host is not as it was; nothing was changed" >&2
+        say "profile $1 is there already: this host is not as it was; nothing was changed" >&2
         exit 3
     }
 }
@@ -127,7 +127,7 @@ address() {
     shift 2
     [ $# != 0 ] || set -- 'inet '
     for wanted; do
-        ip -o address show dev "$link" scope global -tentative 2>/dev/null | grep -qF " $wanted" || return 1
+        ip -o address show dev "$link" scope global -tentative 2>/dev/null | grep -qF -e " $wanted" || return 1
     done
     [ -n "$leased" ] || return 0
     leased=$(lease "$link" ip_address)
@@ -142,7 +142,7 @@ reapply_leased() {
     nmcli device reapply "$1" || return 1
     seconds=$2
     while [ "$seconds" -gt 0 ]; do
-        ip -o -4 address show dev "$1" scope global | grep -qF " $leased/" || return 1
+        ip -o -4 address show dev "$1" scope global | grep -qF -e " $leased/" || return 1
         after=$(lease "$1" expiry)
         [ "${after:-$before}" = "$before" ] || return 0
         sleep 1
@@ -152,16 +152,16 @@ reapply_leased() {
 look() {
     ip -br -4 address show dev "$1"
     ip -4 route show dev "$1"
-    ip rule | grep -w -e "$1"
+    ip rule | grep -wF -e "$1"
     (cd "/sys/class/net/$1" && cat ifindex address mtu carrier_changes)
     ! firewall-cmd --state >/dev/null 2>&1 || firewall-cmd --get-zone-of-interface="$1" 2>&1
 }
 name_server() {
-    command -v dig >/dev/null || { echo "$1 is not asked: there is no dig"; return 0; }
+    command -v dig >/dev/null || { say "$1 is not asked: there is no dig"; return 0; }
     dig +time=2 +tries=1 "@$1" . NS >/dev/null 2>&1
 }
 confirmed() {
-    [ -e confirmed ] || { echo "from a new connection: touch $kept/confirmed"; sleep 3; false; }
+    [ -e confirmed ] || { say "from a new connection: touch $kept/confirmed"; sleep 3; false; }
 }
 untouched() {
     look "$1" | cmp -s - "before-$1"
@@ -175,17 +175,17 @@ _MIDDLE = """\
 # A closed terminal is no reason to stop half-way.
 trap '' PIPE
 if [ "${1-}" = undo ]; then
-    [ -e finished ] || { echo 'it is not carried out: there is nothing to take back'; exit 0; }
+    [ -e finished ] || { say 'it is not carried out: there is nothing to take back'; exit 0; }
     begun=$(seq "$total" -1 1)
     undo_all
     exit 0
 fi
-[ ! -e finished ] || { echo "it is carried out already; sh $0 undo takes it back"; exit 0; }
+[ ! -e finished ] || { say "it is carried out already; sh $0 undo takes it back"; exit 0; }
 """
 _TAIL = """
 rm -f "$document"
 : >finished
-echo "done; to take it back: sh $0 undo"
+say "done; to take it back: sh $0 undo"
 """
 
 
@@ -193,21 +193,22 @@ def host_script(plan: Plan, facts: Facts) -> str:
     """Return the script that carries out `plan`, made from `facts`; an empty plan makes one that says so."""
     digest = hashlib.sha256(json.dumps(encode(plan)).encode()).hexdigest()[:12]
     machine = shlex.quote(facts.machine_id)
-    lines = [_HEAD.format(command=plan.command, host=facts.hostname, machine_id=machine, digest=digest)]
+    made_for = comment(f"{plan.command}: made by vmnet for the host {facts.hostname} as it was then")
+    lines = [_HEAD.format(made_for=made_for, machine_id=machine, digest=digest)]
     opened = [p.step for p in plan.planned if isinstance(p.step, steps.OpenCheckpoint)]
     lines += [f"total={len(plan.planned)}", f"timeout={max((step.timeout_s for step in opened), default=0)}"]
     # Going back to it makes a bridge anew, and takes the guests' taps off one that stands: there undo_all does it all.
     lines.append(f"back={'CheckpointDestroy' if any(step.last_resort for step in opened) else 'CheckpointRollback'}")
     lines += [UNDO_FUNCTIONS + _FUNCTIONS + "\n".join(_undo_functions(plan, facts)), _MIDDLE]
     if plan.empty:
-        lines.append("echo 'nothing is to be done: all was as wanted'\nexit 0")
+        lines.append("say 'nothing is to be done: all was as wanted'\nexit 0")
     lines += [shlex.join(("absent", uuid)) for uuid in _to_add(plan)]
     lines.append("trap 'go_back interrupted' INT TERM HUP")
     proven = [planned.step.ifname for planned in plan.planned if isinstance(planned.step, steps.ProveUntouched)]
     lines += [f"look {shlex.quote(ifname)} >{shlex.quote(f'before-{ifname}')}" for ifname in proven]
     lines += [shlex.join(("keep", uuid, filename)) for uuid, filename in _to_keep(plan)]
     for number, planned in enumerate(plan.planned, 1):
-        lines += ["", f"# {' '.join(planned.why.split())}"]
+        lines += ["", comment(planned.why)]
         lines += [shlex.join(("step", str(number), describe(planned.step))), *_step_lines(planned)]
     return "\n".join([*lines, _TAIL])
 

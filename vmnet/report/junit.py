@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from vmnet.report.words import printable
+from vmnet.names import printable
 
 if TYPE_CHECKING:
     from lxml.etree import _Element

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmnet.report.words import printable
+from vmnet.names import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from vmnet.apply.history import StepState
 from vmnet.apply.journal import RunState
+from vmnet.names import printable
 from vmnet.report.blocks import Block, Grid, Line, Style
-from vmnet.report.words import describe, printable
+from vmnet.report.words import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

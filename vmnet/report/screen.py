@@ -7,8 +7,8 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import IO, TYPE_CHECKING
 
+from vmnet.names import printable
 from vmnet.report.blocks import Block, Grid, Line, Style
-from vmnet.report.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -8,9 +8,9 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from vmnet.checks.topology import Node, Role, State, Topology
+from vmnet.names import printable
 from vmnet.report.palette import CELL, FILLS, INK, MUTED, STROKES, WIRE, Colour
 from vmnet.report.status_groups import Leaf, counted, noun
-from vmnet.report.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmnet.checks.topology import Node, Role, State, Topology
+from vmnet.names import printable
 from vmnet.report.palette import FILLS, INK, STROKES
 from vmnet.report.status_cards import MARKS
 from vmnet.report.status_groups import View, counted
-from vmnet.report.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from vmnet.checks.topology import State
 from vmnet.documents.page import make_page
 from vmnet.documents.svg import dress_svg, print_svg
+from vmnet.names import printable
 from vmnet.report.palette import style_sheet
 from vmnet.report.status_groups import counted
 from vmnet.report.status_things import hovers, things
-from vmnet.report.words import printable
 
 if TYPE_CHECKING:
     from vmnet.checks.topology import Topology

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmnet.checks.topology import Node, Remark, Role, State, Topology
+from vmnet.names import printable
 from vmnet.report.blocks import Line, Style
 from vmnet.report.status_groups import Leaf, View, counted
-from vmnet.report.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

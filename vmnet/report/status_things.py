@@ -6,8 +6,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from vmnet.checks.topology import Edge, Node, Role
+from vmnet.names import printable
 from vmnet.report.status_groups import Leaf
-from vmnet.report.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

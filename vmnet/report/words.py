@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
+from vmnet.names import printable
 from vmnet.plan import steps
 from vmnet.plan.destination import describe as source_words
 
@@ -11,13 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vmnet.facts import Route
-
-
-def printable(text: str) -> str:
-    """Return `text` with control characters spelt out, so that no name can steer the terminal."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
 
 
 def listed(items: Iterable[object], *, nothing: str = "none") -> str:

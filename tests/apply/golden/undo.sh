@@ -2,18 +2,37 @@
 # Takes the vmnet run 20260102T030405Z-host-setup back, without vmnet. As root, from a console: sh undo.sh
 # It may be run again. Each command is shown; what fails is counted, and the rest is done all the same.
 set -u
+# A closed terminal is no reason to stop half-way.
+trap '' PIPE HUP
 cd "$(dirname "$(readlink -f "$0")")" || exit 1
 export LC_ALL=C.UTF-8
 document=$(mktemp) || exit 1
 trap 'rm -f "$document"' EXIT
 failed=0
+# One line; a question mark stands for each character that could steer the terminal.
+say() {
+    printf '%s' "$*" | tr '\001-\037\177' '[?*]' | LC_ALL=C sed \
+        -e 's/\xc2[\x80-\x9f]/?/g; s/\xd8\x9c/?/g' \
+        -e 's/\xe2\x80[\x8e\x8f\xa8-\xae]/?/g; s/\xe2\x81[\xa6-\xa9]/?/g'
+    printf '\n'
+}
+missed() {
+    say "FAILED: $*" >&2
+    failed=$((failed + 1))
+}
 try() {
-    echo "+ $*"
-    "$@" || { echo "FAILED: $*" >&2; failed=$((failed + 1)); }
+    say "+ $*"
+    "$@" || missed "$*"
+}
+# Of the lines that begin with a text: what follows it.
+after() {
+    while IFS= read -r line; do
+        case $line in "$1"*) printf '%s\n' "${line#"$1"}" ;; esac
+    done
 }
 # uuid, file, mode, owner, group
 restore() {
-    now=$(nmcli -e no -t -f UUID,FILENAME connection show | sed -n "s/^$1://p")
+    now=$(nmcli -e no -t -f UUID,FILENAME connection show | after "$1:")
     try install -D -m "$3" -o "$4" -g "$5" "profiles/$1.nmconnection" "$2"
     [ "$now" = "$2" ] || [ ! -f "$now" ] || try rm -f -- "$now"
     try nmcli connection reload
@@ -28,15 +47,15 @@ delete() {
 }
 # uuid, seconds; a port whose controller starts with it may fail (4) and come up at the next attempt
 activate() {
-    ! nmcli -g UUID connection show --active | grep -qxF "$1" || return 0
-    echo "+ nmcli --wait $2 connection up uuid $1"
+    ! nmcli -g UUID connection show --active | grep -qxF -e "$1" || return 0
+    say "+ nmcli --wait $2 connection up uuid $1"
     for left in 2 1 0; do
         status=0
         nmcli --wait "$2" connection up uuid "$1" || status=$?
         if [ "$status" -ne 4 ] || [ "$left" -eq 0 ]; then break; fi
         sleep 1
     done
-    [ "$status" -eq 0 ] || { echo "FAILED: nmcli connection up uuid $1" >&2; failed=$((failed + 1)); }
+    [ "$status" -eq 0 ] || missed "nmcli connection up uuid $1"
 }
 modify() {
     uuid=$1
@@ -48,32 +67,30 @@ reapply() {
     ! nmcli -g GENERAL.STATE device show "$1" 2>/dev/null | grep -q '^100' || try nmcli device reapply "$1"
 }
 deactivate() {
-    ! nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli connection down uuid "$1"
+    ! nmcli -g UUID connection show --active | grep -qxF -e "$1" || try nmcli connection down uuid "$1"
 }
 # uuid, MAC, --live or --config; a running document calls an interface on a network what the network makes of it
 unplug() {
     where=
     [ "$3" = --live ] || where=--inactive
-    type=$(virsh domiflist "$1" ${where:+"$where"} | awk -v mac="$2" '$NF == mac { print $2 }')
+    type=$(virsh domiflist "$1" ${where:+"$where"} | mac=$2 awk '$NF == ENVIRON["mac"] { print $2 }')
     [ -n "$type" ] || return 0
     try virsh detach-interface "$1" "$type" --mac "$2" "$3"
     # A guest lets go of it in its own time, one that is booting not at all.
     for second in 1 2 3 4 5 6 7 8 9 10; do
-        virsh domiflist "$1" ${where:+"$where"} | grep -qF "$2" || return 0
+        virsh domiflist "$1" ${where:+"$where"} | grep -qF -e "$2" || return 0
         sleep 1
     done
-    echo "FAILED: the guest has not let go of $2 within $second s; run this again when it has started" >&2
-    failed=$((failed + 1))
+    missed "the guest has not let go of $2 within $second s; run this again when it has started"
 }
 # link, seconds, addresses
 back_again() {
     link=$1 end=$(($(date +%s) + $2))
     shift 2
     for wanted; do
-        until ip -o address show dev "$link" scope global 2>/dev/null | grep -qF " $wanted "; do
+        until ip -o address show dev "$link" scope global 2>/dev/null | grep -qF -e " $wanted "; do
             [ "$(date +%s)" -le "$end" ] || {
-                echo "FAILED: $link has not got $wanted back; does the DHCP server answer?" >&2
-                failed=$((failed + 1))
+                missed "$link has not got $wanted back; does the DHCP server answer?"
                 return
             }
             sleep 1
@@ -133,11 +150,11 @@ END
 [ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh update-device 00000000-0000-4000-8000-000000000201 "$document" --live
 
 # undoes: all of it
-echo 'by hand: virsh managedsave-edit 00000000-0000-4000-8000-000000000201    # 42: its interfaces go back to host-bridge'
+say 'by hand: virsh managedsave-edit 00000000-0000-4000-8000-000000000201    # 42: its interfaces go back to host-bridge'
 failed=$((failed + 1))
 
 # undoes: all of it
-echo 'by hand: virsh snapshot-edit 00000000-0000-4000-8000-000000000201 '"'"'before upgrade'"'"'    # -odd: its interfaces go back to br0'
+say 'by hand: virsh snapshot-edit -- 00000000-0000-4000-8000-000000000201 '"'"'before upgrade'"'"'    # -odd: its interfaces go back to br0'
 failed=$((failed + 1))
 
 # undoes: all of it
@@ -183,31 +200,31 @@ END
 
 # undoes: all of it
 
-# undoes: 
+# undoes:
 try sleep 2
 
-# undoes: 
+# undoes:
 
-# undoes: 
+# undoes:
 restore 00000000-0000-4000-8000-0000000000aa '/etc/NetworkManager/system-connections/it'"'"'s lan.nmconnection' 0600 0 0
 
-# undoes: 
+# undoes:
 delete 00000000-0000-4000-8000-000000000001 br0
 
-# undoes: 
+# undoes:
 network host-bridge 'Active: *yes' && try virsh net-destroy -- host-bridge
 
-# undoes: 
+# undoes:
 network host-bridge 'Persistent: *yes' && try virsh net-undefine -- host-bridge
 
-# undoes: 
+# undoes:
 network default 'Persistent: *yes' && try virsh net-autostart -- default
 
-# undoes: 
+# undoes:
 unplug 00000000-0000-4000-8000-000000000201 52:54:00:00:53:12 --config
 [ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || unplug 00000000-0000-4000-8000-000000000201 52:54:00:00:53:12 --live
 
-# undoes: 
+# undoes:
 [ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh domif-setlink 00000000-0000-4000-8000-000000000201 52:54:00:00:53:11 up
 
 # undoes: profile for br0, in memory: a reboot forgets it
@@ -227,6 +244,6 @@ try sleep 8
 
 # because
 
-[ "$failed" = 0 ] && echo 'all of it is taken back' && exit 0
-echo "$failed of the commands failed" >&2
+[ "$failed" = 0 ] && say 'all of it is taken back' && exit 0
+say "$failed of the commands failed" >&2
 exit 1

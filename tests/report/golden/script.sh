@@ -20,13 +20,30 @@ begun=
 total=41
 timeout=60
 back=CheckpointRollback
+# One line; a question mark stands for each character that could steer the terminal.
+say() {
+    printf '%s' "$*" | tr '\001-\037\177' '[?*]' | LC_ALL=C sed \
+        -e 's/\xc2[\x80-\x9f]/?/g; s/\xd8\x9c/?/g' \
+        -e 's/\xe2\x80[\x8e\x8f\xa8-\xae]/?/g; s/\xe2\x81[\xa6-\xa9]/?/g'
+    printf '\n'
+}
+missed() {
+    say "FAILED: $*" >&2
+    failed=$((failed + 1))
+}
 try() {
-    echo "+ $*"
-    "$@" || { echo "FAILED: $*" >&2; failed=$((failed + 1)); }
+    say "+ $*"
+    "$@" || missed "$*"
+}
+# Of the lines that begin with a text: what follows it.
+after() {
+    while IFS= read -r line; do
+        case $line in "$1"*) printf '%s\n' "${line#"$1"}" ;; esac
+    done
 }
 # uuid, file, mode, owner, group
 restore() {
-    now=$(nmcli -e no -t -f UUID,FILENAME connection show | sed -n "s/^$1://p")
+    now=$(nmcli -e no -t -f UUID,FILENAME connection show | after "$1:")
     try install -D -m "$3" -o "$4" -g "$5" "profiles/$1.nmconnection" "$2"
     [ "$now" = "$2" ] || [ ! -f "$now" ] || try rm -f -- "$now"
     try nmcli connection reload
@@ -41,15 +58,15 @@ delete() {
 }
 # uuid, seconds; a port whose controller starts with it may fail (4) and come up at the next attempt
 activate() {
-    ! nmcli -g UUID connection show --active | grep -qxF "$1" || return 0
-    echo "+ nmcli --wait $2 connection up uuid $1"
+    ! nmcli -g UUID connection show --active | grep -qxF -e "$1" || return 0
+    say "+ nmcli --wait $2 connection up uuid $1"
     for left in 2 1 0; do
         status=0
         nmcli --wait "$2" connection up uuid "$1" || status=$?
         if [ "$status" -ne 4 ] || [ "$left" -eq 0 ]; then break; fi
         sleep 1
     done
-    [ "$status" -eq 0 ] || { echo "FAILED: nmcli connection up uuid $1" >&2; failed=$((failed + 1)); }
+    [ "$status" -eq 0 ] || missed "nmcli connection up uuid $1"
 }
 modify() {
     uuid=$1
@@ -61,32 +78,30 @@ reapply() {
     ! nmcli -g GENERAL.STATE device show "$1" 2>/dev/null | grep -q '^100' || try nmcli device reapply "$1"
 }
 deactivate() {
-    ! nmcli -g UUID connection show --active | grep -qxF "$1" || try nmcli connection down uuid "$1"
+    ! nmcli -g UUID connection show --active | grep -qxF -e "$1" || try nmcli connection down uuid "$1"
 }
 # uuid, MAC, --live or --config; a running document calls an interface on a network what the network makes of it
 unplug() {
     where=
     [ "$3" = --live ] || where=--inactive
-    type=$(virsh domiflist "$1" ${where:+"$where"} | awk -v mac="$2" '$NF == mac { print $2 }')
+    type=$(virsh domiflist "$1" ${where:+"$where"} | mac=$2 awk '$NF == ENVIRON["mac"] { print $2 }')
     [ -n "$type" ] || return 0
     try virsh detach-interface "$1" "$type" --mac "$2" "$3"
     # A guest lets go of it in its own time, one that is booting not at all.
     for second in 1 2 3 4 5 6 7 8 9 10; do
-        virsh domiflist "$1" ${where:+"$where"} | grep -qF "$2" || return 0
+        virsh domiflist "$1" ${where:+"$where"} | grep -qF -e "$2" || return 0
         sleep 1
     done
-    echo "FAILED: the guest has not let go of $2 within $second s; run this again when it has started" >&2
-    failed=$((failed + 1))
+    missed "the guest has not let go of $2 within $second s; run this again when it has started"
 }
 # link, seconds, addresses
 back_again() {
     link=$1 end=$(($(date +%s) + $2))
     shift 2
     for wanted; do
-        until ip -o address show dev "$link" scope global 2>/dev/null | grep -qF " $wanted "; do
+        until ip -o address show dev "$link" scope global 2>/dev/null | grep -qF -e " $wanted "; do
             [ "$(date +%s)" -le "$end" ] || {
-                echo "FAILED: $link has not got $wanted back; does the DHCP server answer?" >&2
-                failed=$((failed + 1))
+                missed "$link has not got $wanted back; does the DHCP server answer?"
                 return
             }
             sleep 1
@@ -108,7 +123,7 @@ nm() {
     busctl call org.freedesktop.NetworkManager /org/freedesktop/NetworkManager org.freedesktop.NetworkManager "$@"
 }
 step() {
-    echo "[$1/$total] $2"
+    say "[$1/$total] $2"
     begun="$1 $begun"
     [ -z "$checkpoint" ] || run nm CheckpointAdjustRollbackTimeout ou "$checkpoint" "$timeout"
 }
@@ -117,7 +132,7 @@ run() {
 }
 go_back() {
     trap '' INT TERM HUP
-    echo "FAILED: $1; taking all of it back" >&2
+    say "FAILED: $1; taking all of it back" >&2
     [ -z "$checkpoint" ] || try nm "$back" o "$checkpoint"
     undo_all
     exit 4
@@ -126,13 +141,13 @@ undo_all() {
     for number in $begun; do undo "$number"; done
     old_addresses
     rm -f "$document"
-    [ "$failed" = 0 ] || { echo "$failed of the commands failed" >&2; exit 7; }
+    [ "$failed" = 0 ] || { say "$failed of the commands failed" >&2; exit 7; }
     rm -rf "$kept"
-    echo 'all of it is taken back'
+    say 'all of it is taken back'
 }
 absent() {
     ! nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1 || {
-        echo "profile $1 is there already: this host is not as it was; nothing was changed" >&2
+        say "profile $1 is there already: this host is not as it was; nothing was changed" >&2
         exit 3
     }
 }
@@ -176,7 +191,7 @@ address() {
     shift 2
     [ $# != 0 ] || set -- 'inet '
     for wanted; do
-        ip -o address show dev "$link" scope global -tentative 2>/dev/null | grep -qF " $wanted" || return 1
+        ip -o address show dev "$link" scope global -tentative 2>/dev/null | grep -qF -e " $wanted" || return 1
     done
     [ -n "$leased" ] || return 0
     leased=$(lease "$link" ip_address)
@@ -191,7 +206,7 @@ reapply_leased() {
     nmcli device reapply "$1" || return 1
     seconds=$2
     while [ "$seconds" -gt 0 ]; do
-        ip -o -4 address show dev "$1" scope global | grep -qF " $leased/" || return 1
+        ip -o -4 address show dev "$1" scope global | grep -qF -e " $leased/" || return 1
         after=$(lease "$1" expiry)
         [ "${after:-$before}" = "$before" ] || return 0
         sleep 1
@@ -201,16 +216,16 @@ reapply_leased() {
 look() {
     ip -br -4 address show dev "$1"
     ip -4 route show dev "$1"
-    ip rule | grep -w -e "$1"
+    ip rule | grep -wF -e "$1"
     (cd "/sys/class/net/$1" && cat ifindex address mtu carrier_changes)
     ! firewall-cmd --state >/dev/null 2>&1 || firewall-cmd --get-zone-of-interface="$1" 2>&1
 }
 name_server() {
-    command -v dig >/dev/null || { echo "$1 is not asked: there is no dig"; return 0; }
+    command -v dig >/dev/null || { say "$1 is not asked: there is no dig"; return 0; }
     dig +time=2 +tries=1 "@$1" . NS >/dev/null 2>&1
 }
 confirmed() {
-    [ -e confirmed ] || { echo "from a new connection: touch $kept/confirmed"; sleep 3; false; }
+    [ -e confirmed ] || { say "from a new connection: touch $kept/confirmed"; sleep 3; false; }
 }
 untouched() {
     look "$1" | cmp -s - "before-$1"
@@ -272,12 +287,12 @@ old_addresses() {
 # A closed terminal is no reason to stop half-way.
 trap '' PIPE
 if [ "${1-}" = undo ]; then
-    [ -e finished ] || { echo 'it is not carried out: there is nothing to take back'; exit 0; }
+    [ -e finished ] || { say 'it is not carried out: there is nothing to take back'; exit 0; }
     begun=$(seq "$total" -1 1)
     undo_all
     exit 0
 fi
-[ ! -e finished ] || { echo "it is carried out already; sh $0 undo takes it back"; exit 0; }
+[ ! -e finished ] || { say "it is carried out already; sh $0 undo takes it back"; exit 0; }
 
 absent fce40a8f-ab4f-5958-acde-d372715b546d
 absent dcac265c-cd82-507c-9557-542fff8354f6
@@ -469,4 +484,4 @@ trap - INT TERM HUP
 
 rm -f "$document"
 : >finished
-echo "done; to take it back: sh $0 undo"
+say "done; to take it back: sh $0 undo"
