@@ -35,10 +35,10 @@ set -u
 trap '' PIPE HUP
 cd "$(dirname "$(readlink -f "$0")")" || exit 1
 export LC_ALL=C.UTF-8
-document=$(mktemp) || exit 1
-trap 'rm -f "$document"' EXIT
+umask 077
 failed=0
-{functions}"""
+{functions}lock 10
+"""
 _TAIL = """
 [ "$failed" = 0 ] && say 'all of it is taken back' && exit 0
 say "$failed of the commands failed" >&2
@@ -48,7 +48,7 @@ exit 1
 
 def write_undo_script(plan: Plan, journal: Journal, copies: Iterable[ProfileCopy], before: Facts) -> None:
     """Write the script (`undo_script`) beside the journal, on the disk, and have the link lead to it."""
-    journal.write(UNDO_SCRIPT, undo_script(plan, journal.run, copies, before).encode())
+    journal.write(UNDO_SCRIPT, undo_script(plan, journal.run, copies, before).encode("utf-8", "surrogateescape"))
     _lead_to(journal.directory.parent, journal)
 
 

@@ -29,16 +29,40 @@ try() {
     say "+ $*"
     "$@" || missed "$*"
 }
+# seconds to wait. One vmnet at a time changes a host; VMNET_LOCKED=1 says that who calls this holds the lock.
+lock() {
+    [ "${VMNET_LOCKED-}" != 1 ] || return 0
+    if mkdir -p /run/vmnet && chmod 0700 /run/vmnet && touch /run/vmnet/lock; then
+        exec 9<>/run/vmnet/lock
+    else
+        say 'the lock of vmnet cannot be taken; this goes on without it' >&2
+        return 0
+    fi
+    status=0
+    flock -w "$1" -E 5 9 || status=$?
+    if [ "$status" -eq 5 ]; then
+        say "another vmnet is changing this host: $(cat /run/vmnet/lock)" >&2
+        say 'sudo vmnet follow shows what it does; run this again when it has ended' >&2
+        exit 5
+    fi
+    printf 'process %s, since %s' "$$" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >/run/vmnet/lock
+}
 # Of the lines that begin with a text: what follows it.
 after() {
     while IFS= read -r line; do
         case $line in "$1"*) printf '%s\\n' "${line#"$1"}" ;; esac
     done
 }
+# file, and how a new one is installed: the old one goes when the new one is whole
+replace() {
+    file=$1 new=${1%/*}/.${1##*/}.vmnet
+    shift
+    install "$@" "$new" && mv -f -- "$new" "$file"
+}
 # uuid, file, mode, owner, group
 restore() {
     now=$(nmcli -e no -t -f UUID,FILENAME connection show | after "$1:")
-    try install -D -m "$3" -o "$4" -g "$5" "profiles/$1.nmconnection" "$2"
+    try replace "$2" -D -m "$3" -o "$4" -g "$5" "profiles/$1.nmconnection"
     [ "$now" = "$2" ] || [ ! -f "$now" ] || try rm -f -- "$now"
     try nmcli connection reload
 }
@@ -106,7 +130,7 @@ network() {
     virsh net-info -- "$1" 2>/dev/null | grep -q "^$2"
 }
 """
-"""What the lines of `undo_lines` call. A script has `failed` set to 0, and `document` to a file of its own.
+"""What the lines of `undo_lines` call. A script has `failed` set to 0, and its umask to 077.
 
 `echo` is not used: dash's takes a backslash in a name for an escape, and ends the line at `\\c`."""
 
@@ -168,8 +192,7 @@ def network_lines(step: steps.NetworkStep, run: str) -> Iterator[str]:
     active, stored = f"network {name} 'Active: *yes'", f"network {name} 'Persistent: *yes'"
     match step:
         case steps.DefineNetwork(document=document):
-            yield from document_lines(document)
-            yield f'{run} virsh net-define "$document"'
+            yield from with_document(f"{run} virsh net-define /dev/stdin", document)
         case steps.StartNetwork(restart=restart):
             if restart:
                 yield f"{active} && {run} virsh net-destroy -- {name}"
@@ -188,21 +211,19 @@ def _domain(
     match step:
         case steps.MoveInterface(scope=scope):
             uuid, unless_off = shlex.quote(step.domain_uuid), _unless_off(step.domain_uuid, scope)
-            yield from document_lines(step.after)
             option = "--live" if scope == "running" else "--config"
             if step.replug:
                 yield f"{unless_off}unplug {uuid} {shlex.quote(step.mac)} --live"
             verb = "attach-device" if step.replug else "update-device"
-            yield f'{unless_off}try virsh {verb} {uuid} "$document" {option}'
+            yield from with_document(f"{unless_off}try virsh {verb} {uuid} /dev/stdin {option}", step.after)
         case steps.RemoveInterface(domain_uuid=uuid, mac=mac, scopes=scopes):
             for scope in scopes:
                 option = "--live" if scope == "running" else "--config"
                 yield f"{_unless_off(uuid, scope)}{shlex.join(('unplug', uuid, mac, option))}"
         case steps.LearnAgain(domain_uuid=uuid, document=document):
-            unless_off = _unless_off(uuid, "running")
+            update = shlex.join(("try", "virsh", "update-device", uuid, "/dev/stdin", "--live"))
             for text in (with_filter(document, None), document):
-                yield from document_lines(text)
-                yield f'{unless_off}try virsh update-device {shlex.quote(uuid)} "$document" --live'
+                yield from with_document(_unless_off(uuid, "running") + update, text)
         case steps.RaiseLinks(links=links):
             yield from (_set_link(link, "up") for link in links)
         case steps.RewriteSavedState(domain=domain, domain_uuid=uuid, snapshot=snapshot, wanted=wanted):
@@ -218,12 +239,12 @@ def _unless_off(uuid: str, scope: str) -> str:
     return f'[ "$({asked})" = "shut off" ] || ' if scope == "running" else ""
 
 
-def document_lines(text: str) -> Iterator[str]:
-    """Yield the lines that write `text` into the file "$document"."""
+def with_document(command: str, text: str) -> Iterator[str]:
+    """Yield the lines that run a command with `text` as its input: no file is made, for which there may be no space."""
     end = "END"
     while end in text.split("\n"):
         end += "_"
-    yield f"cat >\"$document\" <<'{end}'"
+    yield f"{command} <<'{end}'"
     yield text.rstrip("\n")
     yield end
 

@@ -35,13 +35,8 @@ set -u
 export LC_ALL=C.UTF-8
 [ "$(id -u)" = 0 ] || {{ echo 'this needs root' >&2; exit 3; }}
 [ "$(cat /etc/machine-id)" = {machine_id} ] || {{ echo 'this was made for another host' >&2; exit 3; }}
-exec 9>>/run/vmnet.lock
-flock -n 9 || {{ echo 'another vmnet is changing this host' >&2; exit 5; }}
 umask 077
 kept=/var/lib/vmnet/by-script/{digest}
-mkdir -p "$kept/profiles" || exit 4
-cd "$kept" || exit 4
-document=$kept/document
 failed=0
 checkpoint=
 begun=
@@ -76,7 +71,6 @@ go_back() {
 undo_all() {
     for number in $begun; do undo "$number"; done
     old_addresses
-    rm -f "$document"
     [ "$failed" = 0 ] || { say "$failed of the commands failed" >&2; exit 7; }
     rm -rf "$kept"
     say 'all of it is taken back'
@@ -174,6 +168,15 @@ neighbour() {
 _MIDDLE = """\
 # A closed terminal is no reason to stop half-way.
 trap '' PIPE
+lock 0
+for directory in /var/lib/vmnet "${kept%/*}" "$kept" "$kept/profiles"; do
+    mkdir -p "$directory"
+    if [ "$(stat -c %u "$directory")" != 0 ] || ! chmod go-w "$directory"; then
+        say "$directory must be a directory that belongs to root" >&2
+        exit 4
+    fi
+done
+cd "$kept" || exit 4
 if [ "${1-}" = undo ]; then
     [ -e finished ] || { say 'it is not carried out: there is nothing to take back'; exit 0; }
     begun=$(seq "$total" -1 1)
@@ -183,7 +186,6 @@ fi
 [ ! -e finished ] || { say "it is carried out already; sh $0 undo takes it back"; exit 0; }
 """
 _TAIL = """
-rm -f "$document"
 : >finished
 say "done; to take it back: sh $0 undo"
 """

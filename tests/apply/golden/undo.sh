@@ -6,8 +6,7 @@ set -u
 trap '' PIPE HUP
 cd "$(dirname "$(readlink -f "$0")")" || exit 1
 export LC_ALL=C.UTF-8
-document=$(mktemp) || exit 1
-trap 'rm -f "$document"' EXIT
+umask 077
 failed=0
 # One line; a question mark stands for each character that could steer the terminal.
 say() {
@@ -24,16 +23,40 @@ try() {
     say "+ $*"
     "$@" || missed "$*"
 }
+# seconds to wait. One vmnet at a time changes a host; VMNET_LOCKED=1 says that who calls this holds the lock.
+lock() {
+    [ "${VMNET_LOCKED-}" != 1 ] || return 0
+    if mkdir -p /run/vmnet && chmod 0700 /run/vmnet && touch /run/vmnet/lock; then
+        exec 9<>/run/vmnet/lock
+    else
+        say 'the lock of vmnet cannot be taken; this goes on without it' >&2
+        return 0
+    fi
+    status=0
+    flock -w "$1" -E 5 9 || status=$?
+    if [ "$status" -eq 5 ]; then
+        say "another vmnet is changing this host: $(cat /run/vmnet/lock)" >&2
+        say 'sudo vmnet follow shows what it does; run this again when it has ended' >&2
+        exit 5
+    fi
+    printf 'process %s, since %s' "$$" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >/run/vmnet/lock
+}
 # Of the lines that begin with a text: what follows it.
 after() {
     while IFS= read -r line; do
         case $line in "$1"*) printf '%s\n' "${line#"$1"}" ;; esac
     done
 }
+# file, and how a new one is installed: the old one goes when the new one is whole
+replace() {
+    file=$1 new=${1%/*}/.${1##*/}.vmnet
+    shift
+    install "$@" "$new" && mv -f -- "$new" "$file"
+}
 # uuid, file, mode, owner, group
 restore() {
     now=$(nmcli -e no -t -f UUID,FILENAME connection show | after "$1:")
-    try install -D -m "$3" -o "$4" -g "$5" "profiles/$1.nmconnection" "$2"
+    try replace "$2" -D -m "$3" -o "$4" -g "$5" "profiles/$1.nmconnection"
     [ "$now" = "$2" ] || [ ! -f "$now" ] || try rm -f -- "$now"
     try nmcli connection reload
 }
@@ -100,27 +123,26 @@ back_again() {
 network() {
     virsh net-info -- "$1" 2>/dev/null | grep -q "^$2"
 }
+lock 10
 
 
 # undoes: all of it
-cat >"$document" <<'END'
+try virsh net-define /dev/stdin <<'END'
 <network>
   <name>host-bridge</name>
   <forward mode='bridge'/>
   <bridge name='br0'/>
 </network>
 END
-try virsh net-define "$document"
 
 # undoes: all of it
-cat >"$document" <<'END'
+try virsh net-define /dev/stdin <<'END'
 <network>
   <name>host-bridge</name>
   <forward mode='bridge'/>
   <bridge name='br0'/>
 </network>
 END
-try virsh net-define "$document"
 
 # undoes: all of it
 network host-bridge 'Active: *yes' && try virsh net-destroy -- host-bridge
@@ -130,24 +152,22 @@ network host-bridge 'Active: *yes' || try virsh net-start -- host-bridge
 network default 'Persistent: *yes' && try virsh net-autostart --disable -- default
 
 # undoes: all of it
-cat >"$document" <<'END'
+try virsh update-device 00000000-0000-4000-8000-000000000201 /dev/stdin --config <<'END'
 <interface type="network">
   <mac address="52:54:00:00:53:11"/>
   <source network="host-bridge"/>
   <model type="virtio"/>
 </interface>
 END
-try virsh update-device 00000000-0000-4000-8000-000000000201 "$document" --config
 
 # undoes: all of it
-cat >"$document" <<'END'
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh update-device 00000000-0000-4000-8000-000000000201 /dev/stdin --live <<'END'
 <interface type="network">
   <mac address="52:54:00:00:53:11"/>
   <source network="host-bridge"/>
   <model type="virtio"/>
 </interface>
 END
-[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh update-device 00000000-0000-4000-8000-000000000201 "$document" --live
 
 # undoes: all of it
 say 'by hand: virsh managedsave-edit 00000000-0000-4000-8000-000000000201    # 42: its interfaces go back to host-bridge'
@@ -160,22 +180,20 @@ failed=$((failed + 1))
 # undoes: all of it
 
 # undoes: all of it
-cat >"$document" <<'END'
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh update-device 00000000-0000-4000-8000-000000000201 /dev/stdin --live <<'END'
 <interface type="network">
   <mac address="52:54:00:00:53:11"/>
   <source network="default"/>
   <model type="virtio"/>
 </interface>
 END
-[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh update-device 00000000-0000-4000-8000-000000000201 "$document" --live
-cat >"$document" <<'END'
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh update-device 00000000-0000-4000-8000-000000000201 /dev/stdin --live <<'END'
 <interface type="network">
   <mac address="52:54:00:00:53:11"/>
   <source network="default"/>
   <model type="virtio"/>
 </interface>
 END
-[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh update-device 00000000-0000-4000-8000-000000000201 "$document" --live
 
 # undoes: all of it
 
@@ -184,15 +202,14 @@ END
 # undoes: all of it
 
 # undoes: all of it
-cat >"$document" <<'END'
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || unplug 00000000-0000-4000-8000-000000000201 52:54:00:00:53:11 --live
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh attach-device 00000000-0000-4000-8000-000000000201 /dev/stdin --live <<'END'
 <interface type="network">
   <mac address="52:54:00:00:53:11"/>
   <source network="host-bridge"/>
   <model type="virtio"/>
 </interface>
 END
-[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || unplug 00000000-0000-4000-8000-000000000201 52:54:00:00:53:11 --live
-[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh attach-device 00000000-0000-4000-8000-000000000201 "$document" --live
 
 # undoes: all of it
 

@@ -6,13 +6,8 @@ set -u
 export LC_ALL=C.UTF-8
 [ "$(id -u)" = 0 ] || { echo 'this needs root' >&2; exit 3; }
 [ "$(cat /etc/machine-id)" = 6d5ec2f6b0d94dd9a2ab4d1c7a0c5e10 ] || { echo 'this was made for another host' >&2; exit 3; }
-exec 9>>/run/vmnet.lock
-flock -n 9 || { echo 'another vmnet is changing this host' >&2; exit 5; }
 umask 077
 kept=/var/lib/vmnet/by-script/8ab267e84ffd
-mkdir -p "$kept/profiles" || exit 4
-cd "$kept" || exit 4
-document=$kept/document
 failed=0
 checkpoint=
 begun=
@@ -35,16 +30,40 @@ try() {
     say "+ $*"
     "$@" || missed "$*"
 }
+# seconds to wait. One vmnet at a time changes a host; VMNET_LOCKED=1 says that who calls this holds the lock.
+lock() {
+    [ "${VMNET_LOCKED-}" != 1 ] || return 0
+    if mkdir -p /run/vmnet && chmod 0700 /run/vmnet && touch /run/vmnet/lock; then
+        exec 9<>/run/vmnet/lock
+    else
+        say 'the lock of vmnet cannot be taken; this goes on without it' >&2
+        return 0
+    fi
+    status=0
+    flock -w "$1" -E 5 9 || status=$?
+    if [ "$status" -eq 5 ]; then
+        say "another vmnet is changing this host: $(cat /run/vmnet/lock)" >&2
+        say 'sudo vmnet follow shows what it does; run this again when it has ended' >&2
+        exit 5
+    fi
+    printf 'process %s, since %s' "$$" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >/run/vmnet/lock
+}
 # Of the lines that begin with a text: what follows it.
 after() {
     while IFS= read -r line; do
         case $line in "$1"*) printf '%s\n' "${line#"$1"}" ;; esac
     done
 }
+# file, and how a new one is installed: the old one goes when the new one is whole
+replace() {
+    file=$1 new=${1%/*}/.${1##*/}.vmnet
+    shift
+    install "$@" "$new" && mv -f -- "$new" "$file"
+}
 # uuid, file, mode, owner, group
 restore() {
     now=$(nmcli -e no -t -f UUID,FILENAME connection show | after "$1:")
-    try install -D -m "$3" -o "$4" -g "$5" "profiles/$1.nmconnection" "$2"
+    try replace "$2" -D -m "$3" -o "$4" -g "$5" "profiles/$1.nmconnection"
     [ "$now" = "$2" ] || [ ! -f "$now" ] || try rm -f -- "$now"
     try nmcli connection reload
 }
@@ -140,7 +159,6 @@ go_back() {
 undo_all() {
     for number in $begun; do undo "$number"; done
     old_addresses
-    rm -f "$document"
     [ "$failed" = 0 ] || { say "$failed of the commands failed" >&2; exit 7; }
     rm -rf "$kept"
     say 'all of it is taken back'
@@ -286,6 +304,15 @@ old_addresses() {
 }
 # A closed terminal is no reason to stop half-way.
 trap '' PIPE
+lock 0
+for directory in /var/lib/vmnet "${kept%/*}" "$kept" "$kept/profiles"; do
+    mkdir -p "$directory"
+    if [ "$(stat -c %u "$directory")" != 0 ] || ! chmod go-w "$directory"; then
+        say "$directory must be a directory that belongs to root" >&2
+        exit 4
+    fi
+done
+cd "$kept" || exit 4
 if [ "${1-}" = undo ]; then
     [ -e finished ] || { say 'it is not carried out: there is nothing to take back'; exit 0; }
     begun=$(seq "$total" -1 1)
@@ -418,7 +445,7 @@ wait_for 30 'wait up to 30 s for 172.16.4.1 to answer on br0' neighbour br0 172.
 
 # there is no network host-bridge
 step 28 'define network host-bridge'
-cat >"$document" <<'END'
+run virsh net-define /dev/stdin <<'END'
 <network>
   <name>host-bridge</name>
   <uuid>1bcc10e1-3564-5687-9604-0e522c0a0b34</uuid>
@@ -426,7 +453,6 @@ cat >"$document" <<'END'
   <bridge name="br0"/>
 </network>
 END
-run virsh net-define "$document"
 
 # network host-bridge is not active
 step 29 'start network host-bridge'
@@ -482,6 +508,5 @@ run nm CheckpointDestroy o "$checkpoint"
 checkpoint=
 trap - INT TERM HUP
 
-rm -f "$document"
 : >finished
 say "done; to take it back: sh $0 undo"
