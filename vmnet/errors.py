@@ -126,6 +126,16 @@ def as_vmnet_error(error: Exception) -> VmnetError:
     if isinstance(error, VmnetError):
         return error
     if isinstance(error, OSError):
-        return ToolError(f"the system refused: {error}", "df -h and ls -l may tell more")
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return VmnetError(f"a bug in vmnet: {text}", "report it, with the output of sudo vmnet support-bundle FILE")
+        found: VmnetError = ToolError(f"the system refused: {error}", "df -h and ls -l may tell more")
+    else:
+        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        found = VmnetError(f"a bug in vmnet: {text}", "report it, with what sudo vmnet support-bundle FILE packs")
+    found.__cause__ = error
+    return found
+
+
+def value_of(outcome: T | VmnetError) -> T:
+    """Return what `attempt` returned, or raise it where it is an error."""
+    if isinstance(outcome, VmnetError):
+        raise outcome
+    return outcome

@@ -39,7 +39,8 @@ _WORDS: dict[type, str] = {str: "text", int: "number", bool: "true or false", fl
 _PLAIN = frozenset({*_WORDS, types.NoneType})
 """What is in JSON as it is in a record."""
 _WRITERS: dict[type, Writer] = {}
-_READERS: dict[Any, Reader] = {}
+_READERS: dict[tuple[Any, bool], Reader] = {}
+"""By type, and whether unknown keys are passed over."""
 
 
 class _Misfit(Exception):
@@ -96,34 +97,37 @@ def _record_writer(kind: type) -> Writer:
     return write
 
 
-def decode(want: type[T], raw: object, where: str = "document") -> T:
+def decode(want: type[T], raw: object, where: str = "document", *, tolerant: bool = False) -> T:
     """Return `raw` (as json.loads gave it) as a `want`.
+
+    Args:
+        tolerant: pass over unknown keys: what another version of vmnet wrote has some.
 
     Raises:
         SpecError: a key is missing or unknown, or a value has the wrong type; the message names the place.
     """
     try:
-        return typing.cast(T, _reader(want)(raw))
+        return typing.cast(T, _reader(want, tolerant)(raw))
     except _Misfit as misfit:
         raise SpecError(f"{where}{misfit.place}: {misfit.problem}") from None
 
 
-def _reader(want: Any) -> Reader:
-    if want not in _READERS:
-        _READERS[want] = _make_reader(want)
-    return _READERS[want]
+def _reader(want: Any, tolerant: bool) -> Reader:
+    if (want, tolerant) not in _READERS:
+        _READERS[want, tolerant] = _make_reader(want, tolerant)
+    return _READERS[want, tolerant]
 
 
-def _make_reader(want: Any) -> Reader:
+def _make_reader(want: Any, tolerant: bool) -> Reader:
     origin = typing.get_origin(want)
     if origin in (typing.Union, types.UnionType):
-        return _union_reader(typing.get_args(want))
+        return _union_reader(typing.get_args(want), tolerant)
     if origin is tuple:
-        return _tuple_reader(typing.get_args(want))
+        return _tuple_reader(typing.get_args(want), tolerant)
     if isinstance(want, typing.NewType):
-        return _reader(want.__supertype__)
+        return _reader(want.__supertype__, tolerant)
     if dataclasses.is_dataclass(want):
-        return _record_reader(want)
+        return _record_reader(want, tolerant)
     if isinstance(want, type) and (issubclass(want, enum.Enum) or want in _IP_TYPES):
         return _text_value_reader(want)
     if isinstance(want, type) and want in _WORDS:
@@ -142,6 +146,8 @@ def _plain_reader(want: type) -> Reader:
 
 def _text_value_reader(want: Any) -> Reader:
     def read(raw: object) -> object:
+        if type(raw) is not str:
+            raise _Misfit(f"text expected, got {raw!r}")
         try:
             return want(raw)
         except ValueError as error:
@@ -150,16 +156,16 @@ def _text_value_reader(want: Any) -> Reader:
     return read
 
 
-def _tuple_reader(args: tuple[Any, ...]) -> Reader:
+def _tuple_reader(args: tuple[Any, ...], tolerant: bool) -> Reader:
     alike = len(args) == 2 and args[1] is Ellipsis
-    first = _reader(args[0]) if alike else None
+    first = _reader(args[0], tolerant) if alike else None
 
     def read(raw: object) -> tuple[Any, ...]:
         if not isinstance(raw, list):
             raise _Misfit(f"a list expected, got {raw!r}")
         if first is None and len(args) != len(raw):
             raise _Misfit(f"{len(args)} values expected, got {len(raw)}")
-        readers = [first] * len(raw) if first else [_reader(arg) for arg in args]
+        readers = [first] * len(raw) if first else [_reader(arg, tolerant) for arg in args]
         out = []
         for reader, item in zip(readers, raw, strict=True):
             try:
@@ -171,9 +177,9 @@ def _tuple_reader(args: tuple[Any, ...]) -> Reader:
     return read
 
 
-def _union_reader(args: tuple[Any, ...]) -> Reader:
+def _union_reader(args: tuple[Any, ...], tolerant: bool) -> Reader:
     rest = [arg for arg in args if arg is not types.NoneType]
-    readers = [_reader(arg) for arg in rest]
+    readers = [_reader(arg, tolerant) for arg in rest]
     by_kind = {getattr(arg, "__name__", ""): reader for arg, reader in zip(rest, readers, strict=True)}
 
     def read(raw: object) -> Any:
@@ -182,9 +188,10 @@ def _union_reader(args: tuple[Any, ...]) -> Reader:
         if len(readers) == 1:
             return readers[0](raw)
         if isinstance(raw, dict):
-            if raw.get("kind") not in by_kind:
-                raise _Misfit(f"unknown kind {raw.get('kind')!r}")
-            return by_kind[raw["kind"]](raw)
+            kind = raw.get("kind")
+            if type(kind) is not str or kind not in by_kind:
+                raise _Misfit(f"unknown kind {kind!r}")
+            return by_kind[kind](raw)
         return _first_fit(readers, raw)
 
     return read
@@ -200,7 +207,7 @@ def _first_fit(readers: list[Reader], raw: object) -> Any:
     raise _Misfit("; ".join(problems))
 
 
-def _record_reader(want: Any) -> Reader:
+def _record_reader(want: Any, tolerant: bool) -> Reader:
     hints = typing.get_type_hints(want)
     fields = dataclasses.fields(want)
     known = {field.name for field in fields} | {"kind"}
@@ -211,7 +218,7 @@ def _record_reader(want: Any) -> Reader:
         if not isinstance(raw, dict):
             raise _Misfit(f"an object expected, got {raw!r}")
         unknown = raw.keys() - known
-        if unknown:
+        if unknown and not tolerant:
             raise _Misfit(f"unknown key {min(unknown)!r}")
         for name in needed:
             if name not in raw:
@@ -226,7 +233,7 @@ def _record_reader(want: Any) -> Reader:
                 continue
             try:
                 # Looked up when first used: a record may hold another of its own kind.
-                values[name] = _reader(hints[name])(item)
+                values[name] = _reader(hints[name], tolerant)(item)
             except _Misfit as misfit:
                 raise misfit.at(f".{name}") from None
         return want(**values)

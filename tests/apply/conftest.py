@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.fake_libvirt import FakeConnection, FakeNetwork
+from vmnet.apply import journal
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -14,3 +20,9 @@ def libvirt() -> FakeConnection:
     connection.kernel.controllers = {"vnet1": "virbr7", "vnet2": "virbr7"}
     connection.kernel.mtus = {"vnet1": 1500, "vnet2": 1500, "br0": 9000, "virbr7": 1500}
     return connection
+
+
+@pytest.fixture(autouse=True)
+def spare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the disk does not take goes to the test's own directory, not to /run."""
+    monkeypatch.setattr(journal, "SPARE", tmp_path / "spare" / "runs")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 def _journal(directory: Path) -> Journal:
     journal = Journal(directory)
+    journal.note("opened", text="1")
     for index in range(3):
         journal.note("begin", index)
     journal.note("failed", 2, "what was to be committed is not: undone by hand")
@@ -41,8 +42,8 @@ def test_the_last_line_is_the_last_whole_one(tmp_path: Path) -> None:
     assert journal.state() is RunState.ROLLED_BACK
 
 
-def test_an_empty_journal_has_no_last_line(tmp_path: Path) -> None:
+def test_an_empty_journal_is_a_damaged_one(tmp_path: Path) -> None:
     (tmp_path / "journal.jsonl").touch()
     journal = Journal(tmp_path)
     assert journal.last() is None
-    assert journal.state() is RunState.UNUSED
+    assert journal.state() is RunState.UNREADABLE

@@ -21,7 +21,7 @@ from vmnet.plan.steps import Planned
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from vmnet.apply.journal import Entry
+    from vmnet.apply.journal_lines import Entry
 
 UUIDS = [f"00000000-0000-4000-8000-{number:012}" for number in range(5)]
 

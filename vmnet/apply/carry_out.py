@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vmnet.apply import lanes
-from vmnet.apply.journal import Entry, Journal, now
+from vmnet.apply.journal import Journal
+from vmnet.apply.journal_lines import Entry, now
 from vmnet.apply.progress import Watcher
 from vmnet.apply.roll_back import StepExecutor, answers_after, roll_back
 from vmnet.apply.signals import uninterrupted
-from vmnet.errors import VmnetError
+from vmnet.errors import ToolError, VmnetError, attempt, value_of
 from vmnet.plan import steps
 
 if TYPE_CHECKING:
@@ -26,14 +28,21 @@ _AGAIN = (steps.ActivateProfile, steps.WaitNeighbour, steps.WaitAnswer)
 
 
 class Teller:
-    """Writes to the journal and tells whoever listens."""
+    """Writes to the journal and tells whoever listens.
 
-    def __init__(self, plan: Plan, journal: Journal, report: Report) -> None:
+    A line that cannot be written is an error, so that no step is taken without one; once `anyway` is set, as it is when
+    steps are undone, it is none: the line goes to memory, or is told only. Whatever telling raises never counts.
+    """
+
+    def __init__(self, plan: Plan, journal: Journal, report: Report, *, anyway: bool = False) -> None:
         self._journal = journal
         self._watcher = Watcher(plan)
         self._report = report
         self._held: tuple[Entry, ...] = ()
-        for entry in journal.entries():
+        self.anyway = anyway
+        self.entries = list(journal.entries())
+        """All lines so far, whether or not they are on the disk."""
+        for entry in self.entries:
             self._watcher.feed(entry)
 
     def __call__(self, event: str, step: int = -1, text: str = "", *, undo: int = 0, seconds: float = 0.0) -> Entry:
@@ -49,11 +58,29 @@ class Teller:
     def all(self, entries: Iterable[Entry] = ()) -> None:
         """Write lines down together, after what was held back, and tell of each."""
         entries, self._held = (*self._held, *entries), ()
-        self._journal.note_all(entries)
+        self.entries += entries
+        if self.anyway:
+            attempt(lambda: self._journal.note_anyway(entries))
+        else:
+            self._write(entries)
+        attempt(lambda: self._tell(entries))
+
+    def _write(self, entries: tuple[Entry, ...]) -> None:
+        failed = attempt(lambda: self._journal.note_all(entries))
+        if failed is not None:
+            where = self._journal.directory
+            hint = f"df -h {where} and findmnt -T {where} say why"
+            raise ToolError(f"the journal cannot be written: {failed.message}", hint) from failed
+
+    def _tell(self, entries: tuple[Entry, ...]) -> None:
         for entry in entries:
             progress = self._watcher.feed(entry)
             if progress is not None:
                 self._report(progress)
+
+    def steps_of(self, event: str) -> set[int]:
+        """Return the steps that have such a line."""
+        return {entry.step for entry in self.entries if entry.event == event}
 
 
 def carry_out(
@@ -73,7 +100,7 @@ def carry_out(
     try:
         for _, planned in begun:
             if isinstance(planned.step, _AGAIN):
-                executor.execute(planned.step)
+                value_of(attempt(partial(executor.execute, planned.step)))
         for part in lanes.parts(plan.planned, taken):
             begun += [numbered[index] for lane in part for index in lane]
             first = plan.planned[part[0][0]].step
@@ -81,8 +108,9 @@ def carry_out(
                 _one_step(part[0][0], plan, executor, note)
             else:
                 _side_by_side(part, plan, executor, note)
+        # All is done: from here on nothing is a reason to undo it.
+        finished = note.anyway = True
         note("committed")
-        finished = True
     finally:
         if not finished:
             _give_up(plan, begun, executor, journal, note)
@@ -92,6 +120,7 @@ def _give_up(
     plan: Plan, begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Journal, note: Teller
 ) -> None:
     error = sys.exception()
+    note.anyway = True
     note.all()
     if plan.keeps and isinstance(error, VmnetError):
         said = _stop(begun, executor, journal, note)
@@ -103,10 +132,7 @@ def _give_up(
 
 def _stop(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Journal, note: Teller) -> str:
     """Take back what belongs to the domains that failed, and return what stays."""
-    events: dict[str, set[int]] = {}
-    for entry in journal.entries():
-        events.setdefault(entry.event, set()).add(entry.step)
-    failed = events.get("failed", set())
+    failed = note.steps_of("failed")
     proven = (steps.WaitGuests, steps.IndependentStep)
     theirs = {
         uuid
@@ -120,7 +146,7 @@ def _stop(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Jou
         if index in failed
         or (isinstance(planned.step, steps.IndependentStep) and theirs & set(steps.domains_of(planned.step)))
     ]
-    if not executor.reconnect():
+    if attempt(executor.reconnect) is not True:
         note("stopped")
         return f"libvirt is out of reach; once it is back, the same command goes on, or sudo vmnet undo {journal.run}"
     with uninterrupted():
@@ -128,7 +154,7 @@ def _stop(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Jou
     moved = {
         uuid
         for index, planned in begun
-        if index in events.get("done", set()) and isinstance(planned.step, steps.MoveInterface)
+        if index in note.steps_of("done") and isinstance(planned.step, steps.MoveInterface)
         for uuid in steps.domains_of(planned.step)
     }
     stay = len(moved - theirs)
@@ -143,10 +169,11 @@ def _stop(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Jou
 def take_back(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Journal, note: Teller) -> str:
     """Take back what was begun, and return what then answers as before."""
     if any(isinstance(planned.step, steps.LibvirtStep) for _, planned in begun):
-        executor.reconnect()
+        attempt(executor.reconnect)
     with uninterrupted():
         roll_back(begun, executor, note)
-        return answers_after(journal.facts(), executor)
+        answers = attempt(lambda: answers_after(journal.facts(), executor))
+    return answers.message if isinstance(answers, VmnetError) else answers
 
 
 def add_notes(error: BaseException | None, *notes: str) -> None:
@@ -159,12 +186,13 @@ def add_notes(error: BaseException | None, *notes: str) -> None:
 def _one_step(index: int, plan: Plan, executor: StepExecutor, note: Teller) -> None:
     started = time.monotonic()
     note("begin", index)
-    try:
-        # What an undo would take back may be gone already: the run may have been cut off half-way.
-        executor.execute(plan.planned[index].step, undoing=plan.undoes is not None)
-    except VmnetError as error:
-        note("failed", index, error.message, seconds=time.monotonic() - started)
-        raise
+    # What an undo would take back may be gone already: the run may have been cut off half-way.
+    undoing = plan.undoes is not None
+    failed = attempt(lambda: executor.execute(plan.planned[index].step, undoing=undoing))
+    if isinstance(failed, VmnetError):
+        note.anyway = True
+        note("failed", index, failed.message, seconds=time.monotonic() - started)
+        raise failed
     note.done(index, time.monotonic() - started)
 
 
@@ -175,6 +203,6 @@ def _side_by_side(part: list[lanes.Lane], plan: Plan, executor: StepExecutor, no
     executor.connect()
 
     def execute(some: Sequence[steps.Step]) -> None:
-        executor.execute_together(some, undoing=undoing)
+        value_of(attempt(lambda: executor.execute_together(some, undoing=undoing)))
 
     lanes.take(part, plan.planned, execute, note.all, passes_over=plan.keeps)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmnet.apply.handover import read_ending, write_confirmed
-from vmnet.apply.journal import RUNS, Journal, find_run, list_runs
+from vmnet.apply.journal import Journal, find_run, list_runs
 from vmnet.errors import Refused, SpecError
+from vmnet.host.run_mark import RUNS
 from vmnet.host.ssh import own_session
 from vmnet.plan import steps
 

@@ -17,6 +17,7 @@ from vmnet.errors import HypervisorError, LinkError, ToolError
 from vmnet.host import link_changes, nmcli, process, profile_files
 from vmnet.host.hypervisor import Hypervisor
 from vmnet.host.probes import try_probes
+from vmnet.host.space import trouble_with
 from vmnet.plan import steps
 from vmnet.plan.commands import commands_of
 
@@ -34,6 +35,7 @@ _TELL_EVERY_S = 10.0
 _ANSWER_S = 20.0
 _DAEMON_S = 60.0
 _PAUSE_S = 0.5
+_LIBVIRTS = Path("/etc/libvirt")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -209,6 +211,10 @@ class Executor:
     def wait_started(self) -> None:
         """Wait up to a minute until NetworkManager has brought up all that starts by itself."""
         nmcli.wait_started(int(_DAEMON_S))
+
+    def trouble(self) -> str:
+        """Return what keeps files from being written ("/etc is full"), "" where nothing does."""
+        return trouble_with((self.copies, profile_files.SAVED, _LIBVIRTS))
 
     def silent(self, probes: Sequence[Probe]) -> tuple[Probe, ...]:
         """Return those of the probes that do not answer within some seconds."""

@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING
 
 from vmnet.apply import unit
 from vmnet.apply.handover import Request, digest, error_of, read_ending, write_cancelled, write_request
-from vmnet.apply.journal import RUNS, Journal, find_run, list_runs, parse_entry
+from vmnet.apply.journal import Journal, RunState, find_run, list_runs
+from vmnet.apply.journal_lines import parse_entry
 from vmnet.apply.lock import LOCK, locked
 from vmnet.apply.progress import Watcher
 from vmnet.apply.result import RunResult
 from vmnet.apply.signals import TerminalGone, uninterrupted
-from vmnet.errors import Refused, SpecError, ToolError
+from vmnet.errors import Conflict, Refused, SpecError, ToolError, attempt
+from vmnet.host.run_mark import JOURNAL, RUNS, read_mark
+from vmnet.host.space import MEBIBYTE, check_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from vmnet.apply.handover import Ending
-    from vmnet.apply.journal import Entry
+    from vmnet.apply.journal_lines import Entry
     from vmnet.apply.progress import Progress
     from vmnet.facts import Facts
     from vmnet.plan.steps import Plan
@@ -35,6 +38,9 @@ _LOOK_S = 5.0
 """So long without news, and one looks whether the worker is there."""
 GIVE_UP_S = 60.0
 """A worker that was killed is started anew within seconds, and by a slow host within many."""
+_ROOM_BYTES = 16 * MEBIBYTE
+_STEP_BYTES = 16 * 1024
+"""For the facts, copies of all profiles, and of each step its lines and the documents of its domain."""
 
 
 def apply(
@@ -66,11 +72,27 @@ def apply(
     if not facts.root:
         raise Refused("changing the host needs root", "run it again with sudo; --plan and verify work without")
     with locked(lock):
+        _check_before(plan, facts, runs)
         journal = Journal.create(plan, facts, runs)
         domains = digest((domain.name, domain.state) for domain in facts.domains)
-        write_request(journal, Request(uri=uri, domains=domains))
+        write_request(journal, Request(uri=uri, domains=domains, undoes=plan.undoes))
     cancelled = _start(journal, start)
     return watch(journal, plan, progress or (lambda _: None), cancelled=cancelled)
+
+
+def _check_before(plan: Plan, facts: Facts, runs: Path) -> None:
+    """Raise Refused or Conflict where the run cannot be written down, another goes on, or one has changed the host."""
+    check_room(runs, _ROOM_BYTES + _STEP_BYTES * len(plan.planned))
+    for other in list_runs(runs):
+        if other.state() is RunState.OPEN and other.run != plan.undoes and (process := worker_of(other)):
+            raise Conflict(
+                f"run {other.run} goes on: process {process}", f"sudo vmnet follow {other.run} shows it to its end"
+            )
+    if facts.runs_mark and facts.runs_mark != read_mark(runs):
+        raise Conflict(
+            "another run of vmnet has changed this host since this one was planned; nothing was changed",
+            "run the command again: it plans anew from what is there now",
+        )
 
 
 def _start(journal: Journal, start: Callable[[Journal], None]) -> bool:
@@ -100,7 +122,7 @@ def follow(run: str | None = None, progress: Report | None = None, *, runs: Path
         journal = find_run(run, runs)
     else:
         newest = list_runs(runs)[-1:]
-        if not newest or read_ending(newest[0]) is not None:
+        if not newest or attempt(lambda: read_ending(newest[0])) is not None:
             raise SpecError("no run goes on", "vmnet runs lists those that have ended; vmnet follow RUN shows one")
         journal = newest[0]
     return watch(journal, journal.plan(), progress or (lambda _: None))
@@ -135,20 +157,23 @@ class _Tail:
     """Reads a journal as it grows, from its first line."""
 
     def __init__(self, journal: Journal, plan: Plan) -> None:
-        self._path = journal.directory / "journal.jsonl"
-        self._offset = 0
+        # What the disk does not take is in memory.
+        self._offsets = {directory / JOURNAL: 0 for directory in (journal.directory, journal.spare)}
         self._watcher = Watcher(plan)
 
     def new(self) -> Iterator[tuple[Entry, Progress | None]]:
         """Yield the lines that are whole and were not read yet, each with what it tells of a step."""
-        if self._path.stat().st_size == self._offset:
-            return
-        with self._path.open("rb") as file:
-            file.seek(self._offset)
+        for path, offset in self._offsets.items():
+            if path.exists() and path.stat().st_size != offset:
+                yield from self._new_in(path)
+
+    def _new_in(self, path: Path) -> Iterator[tuple[Entry, Progress | None]]:
+        with path.open("rb") as file:
+            file.seek(self._offsets[path])
             for line in file:
                 if not line.endswith(b"\n"):
                     return
-                self._offset += len(line)
+                self._offsets[path] += len(line)
                 entry = parse_entry(line.decode("utf-8", "replace"))
                 if entry is not None:
                     yield entry, self._watcher.feed(entry)
@@ -159,7 +184,7 @@ def _until_ended(journal: Journal, tail: _Tail, report: Report, give_up_s: float
     while True:
         for entry, progress in tail.new():
             quiet_since = time.monotonic()
-            if entry.event == "worker":
+            if entry.event == "worker" and entry.text.isdecimal():
                 worker = int(entry.text)
             if progress is not None:
                 report(progress)
@@ -185,10 +210,18 @@ def _lives(worker: int, journal: Journal) -> bool:
         return False
 
 
+def worker_of(journal: Journal) -> int:
+    """Return the process that carries a run out now; 0 for none."""
+    workers = [int(entry.text) for entry in journal.entries("worker") if entry.text.isdecimal()]
+    return workers[-1] if workers and _lives(workers[-1], journal) else 0
+
+
 def _cancel(journal: Journal) -> None:
     """Have the worker take back what it has done; one that has not begun is told not to."""
-    write_cancelled(journal)
-    workers = [int(entry.text) for entry in journal.entries("worker")]
-    if workers and _lives(workers[-1], journal):
+    with suppress(OSError):
+        # A worker that lives is told by the signal, whatever the disk takes.
+        write_cancelled(journal)
+    worker = worker_of(journal)
+    if worker:
         with suppress(ProcessLookupError):
-            os.kill(workers[-1], signal.SIGTERM)
+            os.kill(worker, signal.SIGTERM)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vmnet import errors, fields
+from vmnet.apply.journal_lines import Entry, now
 from vmnet.apply.result import RunResult
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from vmnet.facts import DomainState
 
 _REQUEST = "request.json"
-_ENDING = "ending.json"
+ENDING = "ending.json"
 _CANCELLED = "cancelled"
 _CONFIRMED = "confirmed"
 _KINDS: dict[str, type[errors.VmnetError]] = {
@@ -37,13 +38,20 @@ _KINDS: dict[str, type[errors.VmnetError]] = {
 _INTERRUPT = "KeyboardInterrupt"
 
 
+FORMAT = 1
+"""Of the files of a run. It counts up when an older vmnet can no longer read them: that one undoes by script."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What the worker needs besides plan and facts: the hypervisor's URI, and which domains there were in what states
-    (see `digest`)."""
+    (see `digest`). `undoes` is the run that this one undoes, also for the case that the plan
+    cannot be read."""
 
     uri: str
     domains: str = ""
+    undoes: str | None = None
+    format: int = FORMAT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +92,9 @@ def read_request(journal: Journal) -> Request:
     """Return what the worker is given.
 
     Raises:
-        OSError, SpecError: it cannot be read.
+        Refused: it cannot be read.
     """
-    return fields.decode(Request, json.loads((journal.directory / _REQUEST).read_text("utf-8")), "request")
+    return journal.record(_REQUEST, Request)
 
 
 def write_ending(journal: Journal, ending: Ending) -> None:
@@ -94,7 +102,7 @@ def write_ending(journal: Journal, ending: Ending) -> None:
     result = ending.result
     if result is not None:
         ending = replace(ending, result=replace(result, plan=replace(result.plan, planned=(), rows=())))
-    journal.write(_ENDING, json.dumps(fields.encode(ending)).encode())
+    journal.write_anyway(ENDING, json.dumps(fields.encode(ending)).encode())
     note_ended(journal)
 
 
@@ -102,15 +110,12 @@ def note_ended(journal: Journal) -> None:
     """Say in the journal that the ending is there, as its last line; once is enough."""
     last = journal.last()
     if last is None or last.event != "ended":
-        journal.note("ended")
+        journal.note_anyway([Entry(event="ended", time=now())])
 
 
 def read_ending(journal: Journal) -> Ending | None:
     """Return how the run ended, its result with the plan's outline; None while it has not."""
-    path = journal.directory / _ENDING
-    if not path.exists():
-        return None
-    return fields.decode(Ending, json.loads(path.read_text("utf-8")), "ending")
+    return journal.record(ENDING, Ending) if journal.place_of(ENDING).exists() else None
 
 
 def write_cancelled(journal: Journal) -> None:
@@ -151,13 +156,12 @@ def record_of(error: BaseException, unit: str) -> ErrorRecord:
             )
         case KeyboardInterrupt():
             return ErrorRecord(type=_INTERRUPT, message="interrupted", notes=notes)
-        case OSError():
-            hint = "df -h and ls -l may tell more"
-            return ErrorRecord(type="ToolError", message=f"the system refused: {error}", hint=hint, notes=notes)
+        case Exception():
+            known = errors.as_vmnet_error(error)
+            hint = known.hint if isinstance(error, OSError) else f"report it with the output of: journalctl -u {unit}"
+            return replace(record_of(known, unit), hint=hint, notes=notes)
         case _:
-            message = f"a bug in vmnet: {type(error).__name__}: {error}"
-            hint = f"please report it with the output of: journalctl -u {unit}"
-            return ErrorRecord(type="VmnetError", message=message, hint=hint, notes=notes)
+            return ErrorRecord(type="VmnetError", message=f"the worker ended: {type(error).__name__}", notes=notes)
 
 
 def error_of(record: ErrorRecord) -> BaseException:

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from vmnet.apply.journal import RUNS, Journal, RunState, find_run, list_runs
+from vmnet.apply.journal import Journal, RunState, find_run, list_runs
+from vmnet.errors import VmnetError, attempt
+from vmnet.host.run_mark import RUNS
+from vmnet.plan.steps import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from vmnet.apply.journal import Entry
+    from vmnet.apply.journal_lines import Entry
     from vmnet.plan.steps import Planned
 
 
@@ -63,7 +66,7 @@ class RunRecord:
 
 
 def read_runs(runs: Path = RUNS) -> tuple[RunRecord, ...]:
-    """Return all runs, oldest first.
+    """Return all runs, oldest first; of one that cannot be read, why.
 
     Raises:
         PermissionError: only root may read the journals.
@@ -82,8 +85,12 @@ def read_run(run: str, runs: Path = RUNS) -> RunRecord:
 
 
 def _record(journal: Journal) -> RunRecord:
-    entries, plan = tuple(journal.entries()), journal.plan()
-    state = journal.state()
+    entries, state = tuple(journal.entries()), journal.state()
+    plan = attempt(journal.plan)
+    if isinstance(plan, VmnetError):
+        state, text, plan = RunState.UNREADABLE, plan.message, Plan(command=journal.run.partition("-")[2])
+    else:
+        text = _reason(entries, state)
     last: dict[int, Entry] = {entry.step: entry for entry in entries if entry.step >= 0 and entry.event in _STATES}
     taken_back = state in (RunState.ROLLED_BACK, RunState.UNDONE, RunState.INCOMPLETE)
     return RunRecord(
@@ -93,7 +100,7 @@ def _record(journal: Journal) -> RunRecord:
         began=entries[0].time if entries else "",
         ended=entries[-1].time if entries else "",
         done=sum(entry.event == "done" for entry in entries),
-        text=_reason(entries, state),
+        text=text,
         undoes=plan.undoes,
         directory=str(journal.directory),
         steps=tuple(_step(index, planned, last, taken_back) for index, planned in enumerate(plan.planned)),
@@ -113,5 +120,7 @@ def _step(index: int, planned: Planned, last: Mapping[int, Entry], taken_back: b
 def _reason(entries: tuple[Entry, ...], state: RunState) -> str:
     if state is RunState.UNDONE:
         return f"by {next(entry.text for entry in reversed(entries) if entry.event == 'undone')}"
+    if state is RunState.UNREADABLE:
+        return "its journal is damaged"
     failures = [entry.text for entry in entries if entry.event in ("failed", "incomplete")]
     return failures[-1] if failures else ""

@@ -3,6 +3,9 @@
 A run's directory, readable by root only, holds `plan.jsonl`, `facts.json` (the host before), `profiles/` (byte copies
 of every NetworkManager profile), `domains.tar` (every document, with its secrets, of the domains that change) and
 `journal.jsonl`: one line for each step begun, done, failed or undone.
+
+What has to be written although the disk is full or read-only goes to a directory of the same name in memory (`SPARE`),
+which a boot forgets: there the run is open again, and is brought to its end.
 """
 
 from __future__ import annotations
@@ -14,19 +17,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from vmnet import fields
+from vmnet.apply.journal_lines import Entry, append, now, open_own, parse_entry, sync_directory
 from vmnet.apply.plan_file import plan_lines, read_outline, read_plan
-from vmnet.errors import SpecError
+from vmnet.errors import Refused, SpecError, VmnetError, attempt
 from vmnet.facts import Facts
+from vmnet.host.own_directory import check_own, make_own_directory
+from vmnet.host.run_mark import JOURNAL, RUNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from vmnet.plan.steps import Plan, Planned
 
-RUNS = Path("/var/lib/vmnet/runs")
+T = TypeVar("T")
+
+SPARE = Path("/run/vmnet/runs")
 _PLAN = "plan.jsonl"
 _FACTS = "facts.json"
 _AFTER = "after.json"
@@ -37,7 +45,8 @@ leads to that of the newest run that is left to undo."""
 
 class RunState(StrEnum):
     """What became of a run. `UNUSED`: no step was begun. `OPEN`: it goes on, or was cut off (power loss, kill -9).
-    `STANDS`: finished and in force. `STOPPED`: a step failed, and what was done before it is in force."""
+    `STANDS`: finished and in force. `STOPPED`: a step failed, and what was done before it is in force. `UNREADABLE`:
+    its files are damaged, or another version of vmnet wrote them."""
 
     UNUSED = "not begun"
     OPEN = "open"
@@ -46,6 +55,7 @@ class RunState(StrEnum):
     ROLLED_BACK = "rolled back"
     UNDONE = "undone"
     INCOMPLETE = "undo incomplete"
+    UNREADABLE = "unreadable"
 
 
 _FINAL = {
@@ -55,19 +65,6 @@ _FINAL = {
     "undone": RunState.UNDONE,
     "incomplete": RunState.INCOMPLETE,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A line of the journal. `step` counts from 0 in the plan, -1 for the run as a whole; `undo` is the place of an
-    undo among those of its step; `seconds` is how long what ended here has taken."""
-
-    event: str
-    step: int = -1
-    text: str = ""
-    time: str = ""
-    undo: int = 0
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +78,29 @@ class Journal:
         """The run's id."""
         return self.directory.name
 
+    @property
+    def spare(self) -> Path:
+        """Where in memory goes what cannot be written to the run's directory."""
+        return SPARE / self.run
+
     @classmethod
     def create(cls, plan: Plan, facts: Facts, runs: Path = RUNS) -> Journal:
         """Make a new run's directory with its plan and the facts of before, all on the disk.
 
         Raises:
             OSError: the directory cannot be written.
+            Refused: others than root can write there.
         """
-        runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for parent in reversed(runs.parents):
+            if not parent.exists():
+                make_own_directory(parent, 0o755)
+        make_own_directory(runs, 0o700)
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        directory = _new_directory(runs, f"{stamp}-{plan.command}")
-        journal = cls(directory)
+        number = max((journal.number for journal in list_runs(runs)), default=0) + 1
+        journal = cls(_new_directory(runs, f"{stamp}-{plan.command}"))
         journal.keep_plan(plan)
         journal.write(_FACTS, [json.dumps(fields.encode(_without_documents(facts))).encode()])
-        journal.note("opened")
+        journal.note("opened", text=str(number))
         sync_directory(runs)
         return journal
 
@@ -107,24 +113,67 @@ class Journal:
         """
         return (self.directory / _FACTS).stat().st_ctime_ns
 
+    @property
+    def order(self) -> tuple[int, str]:
+        """What runs are sorted by."""
+        return (self.number, self.run)
+
+    @property
+    def number(self) -> int:
+        """The run's place among all on this host, counted from 1: the clock may have been set back between two. 0 for
+        one that does not tell."""
+        path = self.directory / JOURNAL
+        with path.open("r", encoding="utf-8", errors="replace") as file:
+            entry = parse_entry(file.readline())
+        return int(entry.text) if entry and entry.event == "opened" and entry.text.isdecimal() else 0
+
     def write(self, name: str, content: bytes | Iterable[bytes]) -> Path:
         """Write a file of the run, whole or not at all, so that it survives a loss of power; return its path."""
         with self.writing(name) as file:
             file.writelines([content] if isinstance(content, bytes) else content)
         return self.directory / name
 
+    def write_anyway(self, name: str, content: bytes) -> None:
+        """Write a file of the run, in memory where the disk does not take it.
+
+        Raises:
+            OSError: the memory does not, either.
+        """
+        try:
+            self.write(name, content)
+        except OSError:
+            self._make_spare()
+            Journal(self.spare).write(name, content)
+
+    def place_of(self, name: str) -> Path:
+        """Return where a file of the run is: in its directory, or in memory."""
+        spare = self.spare / name
+        return spare if spare.exists() else self.directory / name
+
+    def _make_spare(self) -> None:
+        for path in (self.spare.parent.parent, self.spare.parent, self.spare):
+            make_own_directory(path, 0o700)
+
     @contextmanager
     def writing(self, name: str) -> Iterator[BinaryIO]:
         """Open a file of the run for writing; it is there, and on the disk, once the block has ended without error."""
         path = self.directory / name
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        if path.parent != self.directory:
+            make_own_directory(path.parent, 0o700)
         begun = path.with_name(f".{path.name}.new")
-        handle = os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(handle, "wb") as file:  # noqa: PTH123 - the descriptor carries the mode
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        begun.rename(path)
+        whole = False
+        try:
+            # Room that was reserved for it (`reserve`) stays until it is whole.
+            with open(open_own(begun, os.O_WRONLY), "wb") as file:  # noqa: PTH123 - the descriptor carries the mode
+                yield file
+                file.flush()
+                os.ftruncate(file.fileno(), file.tell())
+                os.fsync(file.fileno())
+            begun.rename(path)
+            whole = True
+        finally:
+            if not whole:
+                begun.unlink(missing_ok=True)
         sync_directory(path.parent)
 
     def note(self, event: str, step: int = -1, text: str = "", *, undo: int = 0, seconds: float = 0.0) -> Entry:
@@ -134,16 +183,25 @@ class Journal:
         return entry
 
     def note_all(self, entries: Iterable[Entry]) -> None:
-        """Append lines and wait until all are on the disk; one that a crash cut short stays apart."""
-        text = "".join(f"{json.dumps(fields.encode(entry))}\n" for entry in entries)
-        handle = os.open(self.directory / "journal.jsonl", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        """Append lines and wait until all are on the disk; one that a crash cut short stays apart.
+
+        Raises:
+            OSError: not all could be written; then none of them is there.
+        """
+        append(self.directory / JOURNAL, entries)
+
+    def note_anyway(self, entries: Iterable[Entry]) -> None:
+        """Append lines, in memory where the disk does not take them.
+
+        Raises:
+            OSError: the memory does not, either.
+        """
+        entries = tuple(entries)
         try:
-            size = os.fstat(handle).st_size
-            cut_short = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-            os.write(handle, b"\n" * cut_short + text.encode())
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+            self.note_all(entries)
+        except OSError:
+            self._make_spare()
+            Journal(self.spare).note_all(entries)
 
     def entries(self, *events: str) -> Iterator[Entry]:
         """Yield the journal's lines, or those of some events; one that a crash cut short is passed over.
@@ -161,13 +219,16 @@ class Journal:
         return next((entry for entry in parsed if entry is not None), None)
 
     def _lines(self) -> list[str]:
-        return (self.directory / "journal.jsonl").read_text("utf-8", "replace").splitlines()
+        paths = (self.directory / JOURNAL, self.spare / JOURNAL)
+        return [line for path in paths if path.exists() for line in path.read_text("utf-8", "replace").split("\n")]
 
     def state(self) -> RunState:
         """Return what became of the run."""
         finals = [_FINAL[entry.event] for entry in self.entries(*_FINAL)]
         if finals:
             return finals[-1]
+        if not any(self.entries("opened")):
+            return RunState.UNREADABLE
         return RunState.OPEN if any(self.entries("begin")) else RunState.UNUSED
 
     def checkpoint(self) -> str | None:
@@ -187,23 +248,58 @@ class Journal:
         """Return the text of each profile, by its uuid, as the run left it; empty when that was not kept.
 
         Raises:
-            SpecError: it cannot be read.
+            Refused: it cannot be read.
         """
-        path = self.directory / _AFTER
-        raw = json.loads(path.read_text("utf-8")) if path.exists() else {}
-        return dict(fields.decode(tuple[tuple[str, str], ...], [list(pair) for pair in raw.items()], "after"))
+        if not (self.directory / _AFTER).exists():
+            return {}
+        pairs = self._readable(_AFTER, lambda path: [list(pair) for pair in json.loads(path.read_bytes()).items()])
+        return dict(fields.decode(tuple[tuple[str, str], ...], pairs, "after"))
 
     def plan(self) -> Plan:
-        """Return the run's plan."""
-        return read_plan(self.directory / _PLAN)
+        """Return the run's plan.
+
+        Raises:
+            Refused: it cannot be read.
+        """
+        return self._readable(_PLAN, read_plan)
 
     def outline(self) -> Plan:
-        """Return the run's plan without its steps and rows."""
-        return read_outline(self.directory / _PLAN)
+        """Return the run's plan without its steps and rows.
+
+        Raises:
+            Refused: it cannot be read.
+        """
+        return self._readable(_PLAN, read_outline)
 
     def facts(self) -> Facts:
-        """Return the host as it was before the run."""
-        return fields.decode(Facts, json.loads((self.directory / _FACTS).read_text("utf-8")), "facts")
+        """Return the host as it was before the run.
+
+        Raises:
+            Refused: it cannot be read.
+        """
+        return self.record(_FACTS, Facts)
+
+    def record(self, name: str, want: type[T]) -> T:
+        """Return the record in a file of the run, whichever version of vmnet wrote it.
+
+        Raises:
+            Refused: it cannot be read.
+            PermissionError: only root may.
+        """
+        return self._readable(
+            name, lambda path: fields.decode(want, json.loads(path.read_bytes()), name, tolerant=True)
+        )
+
+    def _readable(self, name: str, read: Callable[[Path], T]) -> T:
+        found = attempt(lambda: read(self.place_of(name)))
+        if not isinstance(found, VmnetError):
+            return found
+        if isinstance(found.__cause__, PermissionError):
+            raise found.__cause__
+        why = found.message if isinstance(found, SpecError) else str(found.__cause__ or found.message)
+        script = self.directory / UNDO_SCRIPT
+        hint = f"sudo sh {script} undoes the run without reading it" if script.exists() else ""
+        raise Refused(f"run {self.run} cannot be read: {name}: {why}", hint)
 
     def begun(self) -> tuple[Planned, ...]:
         """Return the planned steps that were begun, in order: done, or perhaps half done; not those passed over."""
@@ -215,11 +311,6 @@ class Journal:
         return tuple(planned[index] for index in indexes if 0 <= index < len(planned))
 
 
-def now() -> str:
-    """Return the time as the journal writes it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
 def _without_documents(facts: Facts) -> Facts:
     """Leave out what is kept elsewhere and may be large: of the domains, only the running interfaces are asked for."""
     domains = (
@@ -228,19 +319,6 @@ def _without_documents(facts: Facts) -> Facts:
         if d.running
     )
     return replace(facts, domains=tuple(domains))
-
-
-def parse_entry(line: str) -> Entry | None:
-    """Return a line of a journal; None where a crash cut it short.
-
-    Raises:
-        SpecError: it is whole, and no line of a journal.
-    """
-    try:
-        raw = json.loads(line)
-    except ValueError:
-        return None
-    return fields.decode(Entry, raw, "journal")
 
 
 def _new_directory(runs: Path, name: str) -> Path:
@@ -254,21 +332,18 @@ def _new_directory(runs: Path, name: str) -> Path:
     raise FileExistsError(f"{runs / name} and 98 more exist already")
 
 
-def sync_directory(path: Path) -> None:
-    """Wait until the directory's entries are on the disk (fsync(2): the file's own fsync does not do it)."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def list_runs(runs: Path = RUNS) -> tuple[Journal, ...]:
-    """Return all runs, oldest first."""
+    """Return all runs, oldest first, whatever the clock said.
+
+    Raises:
+        Refused: others than root can write there.
+        PermissionError: only root may read them.
+    """
     if not runs.is_dir():
         return ()
-    found = [Journal(path) for path in runs.iterdir() if (path / "journal.jsonl").exists()]
-    return tuple(sorted(found, key=lambda journal: journal.run))
+    check_own(runs)
+    found = [Journal(path) for path in runs.iterdir() if (path / JOURNAL).is_file()]
+    return tuple(sorted(found, key=lambda journal: journal.order))
 
 
 def find_run(run: str, runs: Path = RUNS) -> Journal:

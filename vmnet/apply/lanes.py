@@ -13,7 +13,7 @@ from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING
 
-from vmnet.apply.journal import Entry, now
+from vmnet.apply.journal_lines import Entry, now
 from vmnet.errors import Conflict, HypervisorError, VmnetError
 from vmnet.host.libvirt_calls import AT_ONCE, GONE
 from vmnet.plan.steps import IndependentStep, MoveInterface

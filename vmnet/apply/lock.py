@@ -7,22 +7,24 @@ import os
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
+from vmnet.apply.journal_lines import open_own
 from vmnet.errors import Conflict
+from vmnet.host.own_directory import make_own_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LOCK = Path("/run/vmnet.lock")
-
+LOCK = Path("/run/vmnet/lock")
+"""In a directory of root's: whoever can open a file can hold its lock, and keep a cut-off run from its end."""
 
 _POLL_S = 0.1
 
 
-def _try_lock(file: IO[str]) -> bool:
+def _try_lock(handle: int) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
@@ -37,20 +39,24 @@ def locked(path: Path = LOCK, *, patience_s: float = 0.0) -> Iterator[None]:
 
     Raises:
         Conflict: another vmnet holds it; the message names its process, and since when it has it.
+        Refused: others than root can write to its directory.
     """
     deadline = time.monotonic() + patience_s
-    with path.open("a+") as file:
-        while not _try_lock(file):
+    make_own_directory(path.parent, 0o700)
+    handle = open_own(path, os.O_RDWR)
+    try:
+        while not _try_lock(handle):
             if time.monotonic() < deadline:
                 time.sleep(_POLL_S)
                 continue
-            file.seek(0)
-            owner = file.read().strip() or "a process that has not said its number yet"
+            owner = os.pread(handle, 200, 0).decode("utf-8", "replace").strip()
             raise Conflict(
-                f"another vmnet is changing this host: {owner}",
+                f"another vmnet is changing this host: {owner or 'a process that has not said its number yet'}",
                 "sudo vmnet follow shows what it does, to its end",
             )
-        file.truncate(0)
-        file.write(f"process {os.getpid()}, since {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}")
-        file.flush()
+        os.ftruncate(handle, 0)
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        os.pwrite(handle, f"process {os.getpid()}, since {stamp}".encode(), 0)
         yield
+    finally:
+        os.close(handle)

@@ -30,13 +30,13 @@ def read_plan(path: Path) -> Plan:
     planned: list[Planned] = []
     rows: list[MovedInterface] = []
     with path.open("rb") as file:
-        outline = fields.decode(Plan, json.loads(next(file, b"null")), "plan")
+        outline = fields.decode(Plan, json.loads(next(file, b"null")), "plan", tolerant=True)
         for number, line in enumerate(file, start=2):
             raw = json.loads(line)
             if isinstance(raw, dict) and raw.get("kind") == MovedInterface.__name__:
-                rows.append(fields.decode(MovedInterface, raw, f"plan, line {number}"))
+                rows.append(fields.decode(MovedInterface, raw, f"plan, line {number}", tolerant=True))
             else:
-                planned.append(fields.decode(Planned, raw, f"plan, line {number}"))
+                planned.append(fields.decode(Planned, raw, f"plan, line {number}", tolerant=True))
     return replace(outline, planned=tuple(planned), rows=tuple(rows))
 
 
@@ -47,4 +47,4 @@ def read_outline(path: Path) -> Plan:
         OSError, SpecError: it cannot be read.
     """
     with path.open("rb") as file:
-        return fields.decode(Plan, json.loads(next(file, b"null")), "plan")
+        return fields.decode(Plan, json.loads(next(file, b"null")), "plan", tolerant=True)

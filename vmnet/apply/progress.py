@@ -13,7 +13,7 @@ from vmnet.plan.steps import IndependentStep, Step
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vmnet.apply.journal import Entry
+    from vmnet.apply.journal_lines import Entry
     from vmnet.plan.steps import Plan
 
 

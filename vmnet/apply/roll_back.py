@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from vmnet.errors import UndoIncomplete, VmnetError
+from vmnet.errors import UndoIncomplete, VmnetError, attempt
 from vmnet.plan import steps
 from vmnet.plan.commands import commands_of
 
@@ -59,13 +59,18 @@ class StepExecutor(Protocol):
         """Wait until NetworkManager has brought up all that starts by itself."""
         ...
 
+    def trouble(self) -> str:
+        """Return what keeps files from being written ("/etc is full"), "" where nothing does."""
+        ...
+
     def silent(self, probes: Sequence[Probe]) -> tuple[Probe, ...]:
         """Return those that do not answer, after some patience."""
         ...
 
 
 class Notes(Protocol):
-    """Where it is written down; see `Journal.note`."""
+    """Where it is written down; see `Teller`. Never raises once steps are undone: a full disk, which may be why we are
+    here, must not keep an undo from being tried."""
 
     def __call__(self, event: str, step: int = -1, text: str = "", *, undo: int = 0) -> object: ...
 
@@ -87,19 +92,20 @@ def roll_back(
         UndoIncomplete: some step could not be taken back.
     """
     if any(isinstance(planned.step, steps.HostStep) for _, planned in begun):
-        executor.wait_ready()
+        attempt(executor.wait_ready)
     todo = _ways_back(begun, checkpoint=executor.checkpoint is not None)
     left: dict[int, str] = {}
     for number, (index, place, step) in enumerate(todo):
-        _write(note, "undo", index, undo=place)
+        note("undo", index, undo=place)
         _try(number, step, executor, left)
     _try_again(todo, executor, left)
     _end_checkpoint(steps.CommitCheckpoint(), executor)
     if left:
         for number, text in left.items():
-            _write(note, "undo-failed", todo[number][0], text)
-        raise _incomplete(note, (todo[number][2] for number in left), left.values())
-    _write(note, ended)
+            note("undo-failed", todo[number][0], text)
+        trouble = attempt(executor.trouble)
+        raise _incomplete(note, [todo[number][2] for number in left], left.values(), str(trouble))
+    note(ended)
 
 
 def _ways_back(begun: Sequence[tuple[int, Planned]], *, checkpoint: bool) -> list[WayBack]:
@@ -119,7 +125,7 @@ def _try_again(todo: Sequence[WayBack], executor: StepExecutor, left: dict[int, 
     for turn in range(1, PASSES):
         if not left:
             return
-        executor.wait_ready()
+        attempt(executor.wait_ready)
         if turn == PASSES - 1:
             _end_checkpoint(steps.RollBackCheckpoint(), executor)
         for number in sorted(left):
@@ -135,8 +141,7 @@ def is_last_resort(planned: Iterable[Planned]) -> bool:
 def _end_checkpoint(step: steps.CheckpointStep, executor: StepExecutor) -> None:
     """Go back to the checkpoint or give it up, if it is still there: else its timer would go back to it later."""
     if executor.checkpoint:
-        with suppress(VmnetError):
-            executor.execute(step, undoing=True)
+        attempt(lambda: executor.execute(step, undoing=True))
 
 
 def answers_after(facts: Facts, executor: StepExecutor) -> str:
@@ -149,23 +154,21 @@ def answers_after(facts: Facts, executor: StepExecutor) -> str:
 
 
 def _try(number: int, step: steps.Step, executor: StepExecutor, left: dict[int, str]) -> None:
-    try:
-        executor.execute(step, undoing=True)
+    failed = attempt(partial(executor.execute, step, undoing=True))
+    if isinstance(failed, VmnetError):
+        left[number] = failed.message
+    else:
         left.pop(number, None)
-    except VmnetError as error:
-        left[number] = error.message
 
 
-def _write(note: Notes, event: str, step: int = -1, text: str = "", *, undo: int = 0) -> None:
-    """Write it down if that can be: a full disk, which may be why we are here, must not end the way back."""
-    with suppress(OSError):
-        note(event, step, text, undo=undo)
-
-
-def _incomplete(note: Notes, failed: Iterable[steps.Step], messages: Iterable[str]) -> UndoIncomplete:
+def _incomplete(note: Notes, failed: Iterable[steps.Step], messages: Iterable[str], trouble: str) -> UndoIncomplete:
+    """Return the error that says what is left to do; with `trouble`, the run stays open, and is tried again."""
     left = tuple(f"{_by_hand(step)}    # {message}" for step, message in zip(failed, messages, strict=True))
-    _write(note, "incomplete", text="; ".join(left))
     message = "the change failed, and not all of it could be taken back"
+    if trouble:
+        hint = "the run stays open: vmnet tries again, each minute and at the next boot. Or finish by hand:"
+        return UndoIncomplete(f"{message}: {trouble}", hint, left=left)
+    note("incomplete", text="; ".join(left))
     return UndoIncomplete(message, "finish by hand:", left=left)
 
 

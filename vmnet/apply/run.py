@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,15 +11,19 @@ from vmnet.apply import guests
 from vmnet.apply.carry_out import Teller, carry_out
 from vmnet.apply.documents_kept import write_documents
 from vmnet.apply.execute import Executor
-from vmnet.apply.handover import is_confirmed, read_request
+from vmnet.apply.handover import ENDING, FORMAT, is_confirmed, read_request
 from vmnet.apply.journal import Journal, RunState, find_run
+from vmnet.apply.journal_lines import Entry, now
 from vmnet.apply.result import RunResult
 from vmnet.apply.second_pass import look_again
 from vmnet.apply.take_up import take_up
 from vmnet.apply.undo_script import point_to_undo_script, write_undo_script
-from vmnet.errors import ToolError, VmnetError
+from vmnet.apply.undo_unread import undo_unread
+from vmnet.errors import Conflict, Refused, ToolError, VmnetError, attempt
 from vmnet.host import rtnetlink
 from vmnet.host.profile_files import copy_profiles, read_saved, remove_half_written
+from vmnet.host.run_mark import JOURNAL, read_mark
+from vmnet.host.space import check_room, reserve
 from vmnet.plan import steps
 
 if TYPE_CHECKING:
@@ -27,6 +31,11 @@ if TYPE_CHECKING:
 
     from vmnet.apply.carry_out import Report
     from vmnet.plan.steps import Plan
+
+
+LINE_BYTES = 600
+"""Room for a journal's line: most have 150, that of a failure its message."""
+_SPARE_BYTES = 256 * 1024
 
 
 def conclude(journal: Journal, report: Report) -> RunResult:
@@ -44,7 +53,7 @@ def conclude(journal: Journal, report: Report) -> RunResult:
             was cut off, and is taken back now.
         UndoIncomplete: not everything could be taken back.
     """
-    plan, state = journal.plan(), journal.state()
+    state, plan = journal.state(), _readable_plan(journal)
     undone = find_run(plan.undoes, journal.directory.parent) if plan.undoes else None
     if state in (RunState.STANDS, RunState.UNDONE):
         _note_undone(undone, journal)
@@ -55,25 +64,48 @@ def conclude(journal: Journal, report: Report) -> RunResult:
         rtnetlink.load()
     executor = _executor(plan, journal, undone, report)
     try:
+        if state is RunState.UNUSED:
+            _check_nothing_came_between(journal)
         if state is RunState.OPEN:
             result = _take_up_whole(plan, executor, journal, report)
         else:
             result = _carry_out_whole(plan, executor, journal, report)
         _note_undone(undone, journal)
-        with suppress(OSError):
-            # Without it an undo just cannot tell who changed what since; the run itself is done.
-            journal.keep_after(_touched(plan))
+        # Without it an undo just cannot tell who changed what since; the run itself is done.
+        attempt(lambda: journal.keep_after(_touched(plan)))
     finally:
-        executor.close()
+        attempt(executor.close)
         _tidy(plan, journal)
     return result
 
 
+def _readable_plan(journal: Journal) -> Plan:
+    """Return the plan of a run whose files this vmnet can read; one that it cannot, and that was begun, is undone."""
+    read = attempt(lambda: (journal.plan(), journal.facts(), read_request(journal)))
+    if not isinstance(read, VmnetError):
+        plan, _, request = read
+        if request.format <= FORMAT and journal.state() is not RunState.UNREADABLE:
+            return plan
+        read = Refused(f"run {journal.run} cannot be read: it was made by another version of vmnet, or is damaged")
+    if journal.state() in (RunState.OPEN, RunState.UNREADABLE):
+        undo_unread(journal, read)
+    raise read
+
+
+def _check_nothing_came_between(journal: Journal) -> None:
+    """Refuse to carry a plan out on another host than the one that it was made for."""
+    mark = journal.facts().runs_mark
+    if mark and mark != read_mark(journal.directory.parent, without=journal.run):
+        raise Conflict(
+            "another run of vmnet has changed this host since this one was planned; nothing was changed",
+            "run the command again: it plans anew from what is there now",
+        )
+
+
 def _tidy(plan: Plan, journal: Journal) -> None:
     """Remove what was left of the profiles half written, and have the link to undo.sh lead to the right run."""
-    with suppress(OSError):
-        remove_half_written(_written(plan), journal.opened_ns)
-    point_to_undo_script(journal.directory.parent)
+    attempt(lambda: remove_half_written(_written(plan), journal.opened_ns))
+    attempt(lambda: point_to_undo_script(journal.directory.parent))
 
 
 def _executor(plan: Plan, journal: Journal, undone: Journal | None, report: Report) -> Executor:
@@ -85,14 +117,14 @@ def _executor(plan: Plan, journal: Journal, undone: Journal | None, report: Repo
         checkpoint_timeout_s=max((step.timeout_s for step in opened), default=0),
         note_checkpoint=lambda path: journal.note("checkpoint", text=path),
         is_confirmed=lambda: is_confirmed(journal),
-        note_waiting=lambda left_s: _tell_waiting(plan, journal, left_s, report),
+        note_waiting=lambda left_s: attempt(lambda: _tell_waiting(plan, journal, left_s, report)),
     )
 
 
 def _note_undone(undone: Journal | None, journal: Journal) -> None:
     """Write into the run that was undone which run did it."""
     if undone is not None and undone.state() is not RunState.UNDONE:
-        undone.note("undone", text=journal.run)
+        undone.note_anyway([Entry(event="undone", text=journal.run, time=now())])
 
 
 def _tell_waiting(plan: Plan, journal: Journal, left_s: float, report: Report) -> None:
@@ -105,6 +137,19 @@ def _result(journal: Journal, plan: Plan) -> RunResult:
     passed = tuple(entry.text for entry in journal.entries("passed-over"))
     done = len(plan.planned) - len(passed)
     return RunResult(run=journal.run, directory=str(journal.directory), plan=plan, done=done, passed_over=passed)
+
+
+def _reserve(plan: Plan, journal: Journal) -> None:
+    """Keep room on the disk for all that is written from the first step on: each step begins, ends, and may be undone.
+
+    Raises:
+        Refused: the disk has not so much; nothing was changed.
+    """
+    lines = sum(3 + 2 * len(planned.undo) for planned in plan.planned)
+    (journal.directory / f".{ENDING}.new").touch(mode=0o600)
+    for name, size in ((JOURNAL, LINE_BYTES * lines), (f".{ENDING}.new", LINE_BYTES * len(plan.rows))):
+        reserve(journal.directory / name, _SPARE_BYTES + size)
+    check_room(journal.directory, _SPARE_BYTES)
 
 
 def _take_up_whole(plan: Plan, executor: Executor, journal: Journal, report: Report) -> RunResult:
@@ -123,6 +168,7 @@ def _carry_out_whole(plan: Plan, executor: Executor, journal: Journal, report: R
         if plan.undoes is None:
             write_undo_script(plan, journal, copies, facts)
     kept.result()
+    _reserve(plan, journal)
     with guests.listening(plan, facts) as executor.listener:
         carry_out(plan, executor, journal, report)
         with _standing(journal):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmnet import fields
-from vmnet.apply.journal import RUNS, list_runs
+from vmnet.apply.journal import list_runs
 from vmnet.apply.undo import last_goal
 from vmnet.checks.doctor import diagnose
 from vmnet.checks.goal import deduce_goal
@@ -19,6 +19,7 @@ from vmnet.checks.verify import check_host
 from vmnet.facts.boot import Unread
 from vmnet.facts.evidence import Bundle, BundleFile, Evidence, Form
 from vmnet.host import evidence, gather, new_file
+from vmnet.host.run_mark import RUNS
 from vmnet.redact.documents import secrets_of_document
 from vmnet.redact.known import KnownSecrets, secrets_of_keyfile
 from vmnet.redact.values import without_secrets_in

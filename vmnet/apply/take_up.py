@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vmnet.apply.carry_out import Teller, add_notes, carry_out, take_back
 from vmnet.apply.handover import is_cancelled
 from vmnet.apply.roll_back import is_last_resort
-from vmnet.errors import ToolError
+from vmnet.errors import ToolError, attempt, value_of
 from vmnet.plan import steps
 
 if TYPE_CHECKING:
@@ -29,9 +30,9 @@ def take_up(plan: Plan, executor: StepExecutor, journal: Journal, report: Report
         LinkError: it is, because what had answered before the change does not.
         UndoIncomplete: not all of it.
     """
-    note = Teller(plan, journal, report)
+    note = Teller(plan, journal, report, anyway=True)
     note("recovering")
-    events = {(entry.event, entry.step) for entry in journal.entries()}
+    events = {(entry.event, entry.step) for entry in note.entries}
     if all(("done", index) in events for index in range(len(plan.planned))):
         note("committed")
         return
@@ -47,17 +48,17 @@ def take_up(plan: Plan, executor: StepExecutor, journal: Journal, report: Report
             carry_out(_after_boot(plan), executor, journal, report, taken=range(turned))
             return
     if plan.undoes is not None:
-        executor.wait_ready()
+        attempt(executor.wait_ready)
         # Each step finds out whether it was taken already.
         ending = steps.CommitCheckpoint() if is_last_resort(plan.planned) else steps.RollBackCheckpoint()
-        executor.execute(ending, undoing=True)
+        value_of(attempt(lambda: executor.execute(ending, undoing=True)))
         carry_out(plan, executor, journal, report)
         return
     _take_all_back(plan, executor, journal, note)
 
 
 def _take_all_back(plan: Plan, executor: StepExecutor, journal: Journal, note: Teller) -> None:
-    begun = {entry.step for entry in journal.entries("begin")}
+    begun = note.steps_of("begin")
     said = take_back([item for item in enumerate(plan.planned) if item[0] in begun], executor, journal, note)
     cut_off = ToolError(
         f"run {journal.run} was cut off, by a kill or a loss of power, and all that it had done is taken back",
@@ -83,7 +84,7 @@ def _go_on(plan: Plan, executor: StepExecutor, journal: Journal, report: Report)
         if isinstance(planned.step, steps.BounceLinks) and index in taken.get("begin", set()) - done:
             # A link that it left down would be passed over as one that was down before.
             for step in planned.undo:
-                executor.execute(step, undoing=True)
+                value_of(attempt(partial(executor.execute, step, undoing=True)))
     carry_out(plan, executor, journal, report, taken=done)
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vmnet.apply.journal import RUNS, UNDO_SCRIPT, Journal, RunState, find_run, list_runs
-from vmnet.errors import Refused
+from vmnet.apply.journal import UNDO_SCRIPT, Journal, RunState, find_run, list_runs
+from vmnet.errors import Refused, VmnetError, attempt
 from vmnet.host.profile_files import read_saved
+from vmnet.host.run_mark import RUNS
 from vmnet.plan import steps
 from vmnet.plan.old_addresses import made_by, old_addresses
 from vmnet.plan.steps import Plan, Planned
 from vmnet.plan.undo_domains import plan_domain_undo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from vmnet.facts import Facts
@@ -26,9 +27,19 @@ _BACK = "the old address must be back"
 
 
 def standing_runs(runs: Path = RUNS) -> tuple[Journal, ...]:
-    """Return the runs that are in force, or were cut off, oldest first; undo runs are not among them."""
-    found = [journal for journal in list_runs(runs) if journal.state() in _STANDING]
-    return tuple(journal for journal in found if journal.outline().undoes is None)
+    """Return the runs that are in force, or were cut off, oldest first; undo runs are not among them, nor those that
+    cannot be read."""
+    found = [(journal, attempt(journal.outline)) for journal in list_runs(runs) if journal.state() in _STANDING]
+    return tuple(journal for journal, outline in found if isinstance(outline, Plan) and outline.undoes is None)
+
+
+def _unreadable(runs: Path) -> Iterator[str]:
+    """Yield a warning for each run that cannot be read, newest last: nobody knows what it rests on, or rests on it."""
+    for journal in list_runs(runs):
+        found = attempt(journal.outline)
+        damaged = journal.state() is RunState.UNREADABLE
+        if damaged or isinstance(found, VmnetError):
+            yield f"run {journal.run} cannot be read and is passed over; {_by_script(journal)}"
 
 
 def last_goal(runs: Path = RUNS) -> HostGoal | None:
@@ -37,8 +48,8 @@ def last_goal(runs: Path = RUNS) -> HostGoal | None:
         journals = standing_runs(runs)
     except PermissionError:
         return None
-    goals = [journal.outline().goal for journal in journals if journal.state() is RunState.STANDS]
-    return next((goal for goal in reversed(goals) if goal is not None), None)
+    goals = [goal for journal in journals if journal.state() is RunState.STANDS if (goal := journal.outline().goal)]
+    return goals[-1] if goals else None
 
 
 def plan_undo(facts: Facts, run: str | None = None, *, runs: Path = RUNS, saved: dict[str, str] | None = None) -> Plan:
@@ -55,6 +66,8 @@ def plan_undo(facts: Facts, run: str | None = None, *, runs: Path = RUNS, saved:
     if journal is None:
         return Plan(command="undo", kept=("no run stands: there is nothing to undo",))
     state = journal.state()
+    if state is RunState.UNREADABLE:
+        raise Refused(f"run {journal.run} cannot be read: its journal is damaged", _by_script(journal))
     if state not in _STANDING:
         return Plan(command="undo", kept=(f"nothing to undo: run {journal.run} is {state}",))
     done = journal.begun()
@@ -70,7 +83,12 @@ def plan_undo(facts: Facts, run: str | None = None, *, runs: Path = RUNS, saved:
         planned=undone,
         kept=(*domains.kept, *kept),
         undoes=journal.run,
+        warnings=(*domains.warnings, *_unreadable(runs)),
     )
+
+
+def _by_script(journal: Journal) -> str:
+    return f"undo the run all the same: sudo sh {journal.directory / UNDO_SCRIPT}"
 
 
 def _journal(run: str | None, runs: Path) -> Journal | None:
@@ -97,7 +115,7 @@ def _check_nothing_rests_on(host: Sequence[Planned], journal: Journal, facts: Fa
         )
     if not host:
         return
-    later = [other for other in standing_runs(runs) if other.run > journal.run and other.outline().goal is not None]
+    later = [other for other in standing_runs(runs) if other.order > journal.order and other.outline().goal is not None]
     if later:
         raise Refused(
             f"run {later[-1].run} came later and rests on {journal.run}", f"first: vmnet undo {later[-1].run}"
@@ -114,8 +132,7 @@ def _check_unchanged(journal: Journal, saved: dict[str, str]) -> None:
         if changed:
             raise Refused(
                 f"profile {uuid} was changed since run {journal.run}: {', '.join(changed)}",
-                "the way back would lose that: change it back first, or take the run back all the same by\n"
-                f"sudo sh {journal.directory / UNDO_SCRIPT}",
+                f"the undo would lose that: change it back first, or {_by_script(journal)}",
             )
 
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vmnet.apply.journal import sync_directory
+from vmnet.apply.journal_lines import sync_directory
 from vmnet.host import process
 
 if TYPE_CHECKING:
@@ -90,7 +90,12 @@ def unit_text(journal: Journal, argv: tuple[str, ...], python_path: str) -> str:
 def _quoted(word: str) -> str:
     """Return a word as systemd.syntax(7) and systemd.service(5) want it: quoted, no specifier, no variable."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    return f'"{escaped}"'
+    # A newline would begin a line of its own.
+    return '"' + "".join(char if char.isprintable() else _escaped(char) for char in escaped) + '"'
+
+
+def _escaped(char: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))
 
 
 def _write(name: str, text: str) -> None:

@@ -73,6 +73,8 @@ class Facts:
     """What goes on inside the bridges, where it was looked at closely."""
     unread: tuple[Unread, ...] = ()
     """What could not be read."""
+    runs_mark: str = ""
+    """What tells whether vmnet has done something since these facts were read; "" where only root may know."""
 
     def link(self, ifname: str | None) -> Link | None:
         """Return the link called `ifname`."""

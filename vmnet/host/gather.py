@@ -21,6 +21,7 @@ from vmnet.host.hypervisor import Hypervisor
 from vmnet.host.lldp import read_switch_ports
 from vmnet.host.owners import read_owners
 from vmnet.host.probes import try_probes
+from vmnet.host.run_mark import read_mark
 from vmnet.host.ssh import own_session
 
 if TYPE_CHECKING:
@@ -54,11 +55,12 @@ def read_facts(
     Raises:
         SpecError: a command cannot be read.
     """
+    mark = read_mark()
     # At the same time: NetworkManager and libvirt have processes of their own to work in.
     with ThreadPoolExecutor(2) as pool:
         libvirt = pool.submit(_ask_hypervisor, uri) if hypervisor else None
         manager = pool.submit(_ask_network_manager) if host else None
-        facts = _read_kernel()
+        facts = replace(_read_kernel(), runs_mark=mark)
     if libvirt is not None:
         facts = replace(facts, **libvirt.result())
     if manager is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -76,22 +77,47 @@ def restore_profile(uuid: str, copies: Path) -> None:
     now = _current_filename(uuid)
     if now == copy.filename and path.is_file() and path.read_bytes() == content:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.vmnet")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(handle, "wb") as file:  # noqa: PTH123 - the descriptor carries the mode
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.chown(temporary, copy.uid, copy.gid)
-    temporary.chmod(copy.mode)
-    temporary.replace(path)
-    _sync(path.parent)
+    try:
+        _replace(path, content, copy)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not path.is_file():
+            raise
+        _write_over(path, content, copy)
     if now and now != copy.filename:
         # A profile of /run moved to /etc when it was modified; the copy in /etc would hide the one put back.
         Path(now).unlink(missing_ok=True)
         nmcli.call(("nmcli", "connection", "reload"))
     nmcli.call(("nmcli", "connection", "load", copy.filename))
+
+
+def _replace(path: Path, content: bytes, copy: ProfileCopy) -> None:
+    """Write the file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.vmnet")
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with open(handle, "wb") as file:  # noqa: PTH123 - the descriptor carries the mode
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chown(temporary, copy.uid, copy.gid)
+        temporary.chmod(copy.mode)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def _write_over(path: Path, content: bytes, copy: ProfileCopy) -> None:
+    """Write into the blocks that the file has: on a full disk there are no others, and profiles are small."""
+    with path.open("r+b") as file:
+        file.write(content)
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())
+    os.chown(path, copy.uid, copy.gid)
+    path.chmod(copy.mode)
 
 
 def read_saved(directory: Path = SAVED) -> dict[str, str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from vmnet.apply.journal import RUNS, UNDO_SCRIPT
+from vmnet.apply.journal import UNDO_SCRIPT
+from vmnet.host.run_mark import RUNS
 from vmnet.plan.steps import RestoreProfile
 from vmnet.report.blocks import Block, Line, Style
 from vmnet.report.calls import document_diff, libvirt_calls, shell_lines

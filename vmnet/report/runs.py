@@ -19,6 +19,7 @@ _RUN_STYLES = {
     RunState.STANDS: Style.GOOD,
     RunState.OPEN: Style.BAD,
     RunState.INCOMPLETE: Style.BAD,
+    RunState.UNREADABLE: Style.BAD,
     RunState.ROLLED_BACK: Style.WARNING,
     RunState.UNDONE: Style.QUIET,
 }
@@ -36,7 +37,7 @@ def render_runs(records: tuple[RunRecord, ...]) -> tuple[Block, ...]:
     if not records:
         return (Line("no run is recorded on this host"),)
     rows = tuple((r.run, r.began, f"{r.done} of {len(r.steps)}", r.state.value, printable(r.text)) for r in records)
-    styles = tuple(_RUN_STYLES[record.state] for record in records)
+    styles = tuple(_RUN_STYLES.get(record.state, Style.PLAIN) for record in records)
     columns = ("run", "began", "steps", "state", "why")
     return (Grid(columns=columns, rows=rows, styles=styles, spare=("began", "steps")),)
 
@@ -48,7 +49,7 @@ def render_run_record(record: RunRecord) -> tuple[Block, ...]:
 
 def _run_lines(record: RunRecord) -> Iterator[Block]:
     why = f": {printable(record.text)}" if record.text else ""
-    yield Line(f"{record.run}: {record.state.value}{why}", _RUN_STYLES[record.state])
+    yield Line(f"{record.run}: {record.state.value}{why}", _RUN_STYLES.get(record.state, Style.PLAIN))
     yield Line(f"began {record.began}, last line {record.ended}; journal: {record.directory}", Style.QUIET)
     yield Line()
     for number, step in enumerate(record.steps, 1):

@@ -1,0 +1,77 @@
+"""The lines of a journal, and how they get onto the disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmnet import fields
+from vmnet.errors import VmnetError, attempt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A line of the journal. `step` counts from 0 in the plan, -1 for the run as a whole; `undo` is the place of an
+    undo among those of its step; `seconds` is how long what ended here has taken."""
+
+    event: str
+    step: int = -1
+    text: str = ""
+    time: str = ""
+    undo: int = 0
+    seconds: float = 0.0
+
+
+def now() -> str:
+    """Return the time as the journal writes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def parse_entry(line: str) -> Entry | None:
+    """Return a line of a journal; None where a crash cut it short, or it is damaged."""
+    found = attempt(lambda: fields.decode(Entry, json.loads(line), "journal", tolerant=True))
+    return None if isinstance(found, VmnetError) else found
+
+
+def open_own(path: Path, flags: int) -> int:
+    """Open a file that root alone may read, and make it where there is none; a link is not followed."""
+    return os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def append(path: Path, entries: Iterable[Entry]) -> None:
+    """Append lines to the file and wait until they are on the disk; one that a crash cut short stays apart.
+
+    Raises:
+        OSError: not all could be written; then none of them is there.
+    """
+    text = "".join(f"{json.dumps(fields.encode(entry))}\n" for entry in entries).encode()
+    handle = open_own(path, os.O_RDWR | os.O_APPEND)
+    try:
+        size = os.fstat(handle).st_size
+        cut_short = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+        left = memoryview(b"\n" * cut_short + text)
+        try:
+            while left:
+                left = left[os.write(handle, left) :]
+            os.fsync(handle)
+        except OSError:
+            os.ftruncate(handle, size)
+            raise
+    finally:
+        os.close(handle)
+
+
+def sync_directory(path: Path) -> None:
+    """Wait until the directory's entries are on the disk (fsync(2): the file's own fsync does not do it)."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
