@@ -17,6 +17,7 @@ from vmnet.apply.draw import draw
 from vmnet.checks.status import describe_host
 from vmnet.documents.svg import SVG
 from vmnet.errors import ToolError
+from vmnet.host import process
 from vmnet.host.graphviz import lay_out
 from vmnet.report.palette import style_sheet
 from vmnet.report.status_dot import render_dot
@@ -110,7 +111,7 @@ def test_a_graph_that_cannot_be_read_is_an_error() -> None:
 
 
 def test_without_graphviz_its_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(process, "PATH", str(tmp_path))
     with pytest.raises(ToolError) as raised:
         draw(topology(status_samples.three()), "svg")
     assert "apt install --no-install-recommends graphviz" in raised.value.hint

@@ -9,7 +9,7 @@ import pytest
 from tests.facts_samples import with_network
 from tests.plan.guests import DEFAULT, domain, host, interface
 from vmnet.apply.find_mentions import find_mentions
-from vmnet.host import mentions
+from vmnet.host import mentions, process
 from vmnet.plan.migrate_from_virbr0 import plan_migration
 from vmnet.spec import MigrationSpec
 
@@ -90,7 +90,7 @@ def test_hooks_line_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The only directory with tools, and no hooks: nothing of this machine is found."""
     monkeypatch.setattr(mentions, "HOOKS", tmp_path / "hooks")
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(process, "PATH", str(tmp_path))
     return tmp_path
 
 
