@@ -115,7 +115,7 @@ def test_a_document_cannot_end_its_own_quotation() -> None:
     move = steps.DefineNetwork(name="n", document="<network>\nEND\nEND_\n</network>")
     plan = Plan(command="host-setup", planned=(Planned(step=move, why="a test\nin two lines", undo=(move,)),))
     text = undo_script(plan, "run", [], FACTS)
-    assert "<<'END__'\n<network>\nEND\nEND_\n</network>\nEND__\n" in text
+    assert "<<'END'\n <network>\n END\n END_\n </network>\nEND\n" in text
     assert "# undoes: a test in two lines\n" in text
 
 

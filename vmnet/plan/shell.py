@@ -29,6 +29,10 @@ try() {
     say "+ $*"
     "$@" || missed "$*"
 }
+# A command, its input indented by a space.
+with_input() {
+    sed 's/^ //' | "$@"
+}
 # seconds to wait. One vmnet at a time changes a host; VMNET_LOCKED=1 says that who calls this holds the lock.
 lock() {
     [ "${VMNET_LOCKED-}" != 1 ] || return 0
@@ -192,7 +196,7 @@ def network_lines(step: steps.NetworkStep, run: str) -> Iterator[str]:
     active, stored = f"network {name} 'Active: *yes'", f"network {name} 'Persistent: *yes'"
     match step:
         case steps.DefineNetwork(document=document):
-            yield from with_document(f"{run} virsh net-define /dev/stdin", document)
+            yield from with_document(run, "virsh net-define", document)
         case steps.StartNetwork(restart=restart):
             if restart:
                 yield f"{active} && {run} virsh net-destroy -- {name}"
@@ -215,15 +219,15 @@ def _domain(
             if step.replug:
                 yield f"{unless_off}unplug {uuid} {shlex.quote(step.mac)} --live"
             verb = "attach-device" if step.replug else "update-device"
-            yield from with_document(f"{unless_off}try virsh {verb} {uuid} /dev/stdin {option}", step.after)
+            yield from with_document(f"{unless_off}try", f"virsh {verb} {uuid} {option} --file", step.after)
         case steps.RemoveInterface(domain_uuid=uuid, mac=mac, scopes=scopes):
             for scope in scopes:
                 option = "--live" if scope == "running" else "--config"
                 yield f"{_unless_off(uuid, scope)}{shlex.join(('unplug', uuid, mac, option))}"
         case steps.LearnAgain(domain_uuid=uuid, document=document):
-            update = shlex.join(("try", "virsh", "update-device", uuid, "/dev/stdin", "--live"))
+            update = shlex.join(("virsh", "update-device", uuid, "--live", "--file"))
             for text in (with_filter(document, None), document):
-                yield from with_document(_unless_off(uuid, "running") + update, text)
+                yield from with_document(f"{_unless_off(uuid, 'running')}try", update, text)
         case steps.RaiseLinks(links=links):
             yield from (_set_link(link, "up") for link in links)
         case steps.RewriteSavedState(domain=domain, domain_uuid=uuid, snapshot=snapshot, wanted=wanted):
@@ -239,14 +243,16 @@ def _unless_off(uuid: str, scope: str) -> str:
     return f'[ "$({asked})" = "shut off" ] || ' if scope == "running" else ""
 
 
-def with_document(command: str, text: str) -> Iterator[str]:
-    """Yield the lines that run a command with `text` as its input: no file is made, for which there may be no space."""
-    end = "END"
-    while end in text.split("\n"):
-        end += "_"
-    yield f"{command} <<'{end}'"
-    yield text.rstrip("\n")
-    yield end
+def with_document(run: str, command: str, text: str) -> Iterator[str]:
+    """Yield the lines that have the function `run` run a command with `text` as its input: no file is made, for which
+    there may be no space.
+
+    All lines are indented: none ends the text, and dash 0.5.12 loses a byte where one begins as the end does and goes
+    on in other letters than ASCII's.
+    """
+    yield f"{run} with_input {command} /dev/stdin <<'END'"
+    yield from (f" {line}" for line in text.rstrip("\n").split("\n"))
+    yield "END"
 
 
 def bounce_lines(step: steps.BounceLinks) -> Iterator[str]:

@@ -23,6 +23,10 @@ try() {
     say "+ $*"
     "$@" || missed "$*"
 }
+# A command, its input indented by a space.
+with_input() {
+    sed 's/^ //' | "$@"
+}
 # seconds to wait. One vmnet at a time changes a host; VMNET_LOCKED=1 says that who calls this holds the lock.
 lock() {
     [ "${VMNET_LOCKED-}" != 1 ] || return 0
@@ -127,21 +131,21 @@ lock 10
 
 
 # undoes: all of it
-try virsh net-define /dev/stdin <<'END'
-<network>
-  <name>host-bridge</name>
-  <forward mode='bridge'/>
-  <bridge name='br0'/>
-</network>
+try with_input virsh net-define /dev/stdin <<'END'
+ <network>
+   <name>host-bridge</name>
+   <forward mode='bridge'/>
+   <bridge name='br0'/>
+ </network>
 END
 
 # undoes: all of it
-try virsh net-define /dev/stdin <<'END'
-<network>
-  <name>host-bridge</name>
-  <forward mode='bridge'/>
-  <bridge name='br0'/>
-</network>
+try with_input virsh net-define /dev/stdin <<'END'
+ <network>
+   <name>host-bridge</name>
+   <forward mode='bridge'/>
+   <bridge name='br0'/>
+ </network>
 END
 
 # undoes: all of it
@@ -152,21 +156,21 @@ network host-bridge 'Active: *yes' || try virsh net-start -- host-bridge
 network default 'Persistent: *yes' && try virsh net-autostart --disable -- default
 
 # undoes: all of it
-try virsh update-device 00000000-0000-4000-8000-000000000201 /dev/stdin --config <<'END'
-<interface type="network">
-  <mac address="52:54:00:00:53:11"/>
-  <source network="host-bridge"/>
-  <model type="virtio"/>
-</interface>
+try with_input virsh update-device 00000000-0000-4000-8000-000000000201 --config --file /dev/stdin <<'END'
+ <interface type="network">
+   <mac address="52:54:00:00:53:11"/>
+   <source network="host-bridge"/>
+   <model type="virtio"/>
+ </interface>
 END
 
 # undoes: all of it
-[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh update-device 00000000-0000-4000-8000-000000000201 /dev/stdin --live <<'END'
-<interface type="network">
-  <mac address="52:54:00:00:53:11"/>
-  <source network="host-bridge"/>
-  <model type="virtio"/>
-</interface>
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try with_input virsh update-device 00000000-0000-4000-8000-000000000201 --live --file /dev/stdin <<'END'
+ <interface type="network">
+   <mac address="52:54:00:00:53:11"/>
+   <source network="host-bridge"/>
+   <model type="virtio"/>
+ </interface>
 END
 
 # undoes: all of it
@@ -180,19 +184,19 @@ failed=$((failed + 1))
 # undoes: all of it
 
 # undoes: all of it
-[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh update-device 00000000-0000-4000-8000-000000000201 /dev/stdin --live <<'END'
-<interface type="network">
-  <mac address="52:54:00:00:53:11"/>
-  <source network="default"/>
-  <model type="virtio"/>
-</interface>
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try with_input virsh update-device 00000000-0000-4000-8000-000000000201 --live --file /dev/stdin <<'END'
+ <interface type="network">
+   <mac address="52:54:00:00:53:11"/>
+   <source network="default"/>
+   <model type="virtio"/>
+ </interface>
 END
-[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh update-device 00000000-0000-4000-8000-000000000201 /dev/stdin --live <<'END'
-<interface type="network">
-  <mac address="52:54:00:00:53:11"/>
-  <source network="default"/>
-  <model type="virtio"/>
-</interface>
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try with_input virsh update-device 00000000-0000-4000-8000-000000000201 --live --file /dev/stdin <<'END'
+ <interface type="network">
+   <mac address="52:54:00:00:53:11"/>
+   <source network="default"/>
+   <model type="virtio"/>
+ </interface>
 END
 
 # undoes: all of it
@@ -203,12 +207,12 @@ END
 
 # undoes: all of it
 [ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || unplug 00000000-0000-4000-8000-000000000201 52:54:00:00:53:11 --live
-[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try virsh attach-device 00000000-0000-4000-8000-000000000201 /dev/stdin --live <<'END'
-<interface type="network">
-  <mac address="52:54:00:00:53:11"/>
-  <source network="host-bridge"/>
-  <model type="virtio"/>
-</interface>
+[ "$(virsh domstate 00000000-0000-4000-8000-000000000201 2>/dev/null)" = "shut off" ] || try with_input virsh attach-device 00000000-0000-4000-8000-000000000201 --live --file /dev/stdin <<'END'
+ <interface type="network">
+   <mac address="52:54:00:00:53:11"/>
+   <source network="host-bridge"/>
+   <model type="virtio"/>
+ </interface>
 END
 
 # undoes: all of it

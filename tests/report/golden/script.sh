@@ -30,6 +30,10 @@ try() {
     say "+ $*"
     "$@" || missed "$*"
 }
+# A command, its input indented by a space.
+with_input() {
+    sed 's/^ //' | "$@"
+}
 # seconds to wait. One vmnet at a time changes a host; VMNET_LOCKED=1 says that who calls this holds the lock.
 lock() {
     [ "${VMNET_LOCKED-}" != 1 ] || return 0
@@ -445,13 +449,13 @@ wait_for 30 'wait up to 30 s for 172.16.4.1 to answer on br0' neighbour br0 172.
 
 # there is no network host-bridge
 step 28 'define network host-bridge'
-run virsh net-define /dev/stdin <<'END'
-<network>
-  <name>host-bridge</name>
-  <uuid>1bcc10e1-3564-5687-9604-0e522c0a0b34</uuid>
-  <forward mode="bridge"/>
-  <bridge name="br0"/>
-</network>
+run with_input virsh net-define /dev/stdin <<'END'
+ <network>
+   <name>host-bridge</name>
+   <uuid>1bcc10e1-3564-5687-9604-0e522c0a0b34</uuid>
+   <forward mode="bridge"/>
+   <bridge name="br0"/>
+ </network>
 END
 
 # network host-bridge is not active
