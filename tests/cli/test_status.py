@@ -48,6 +48,14 @@ def test_a_picture_goes_to_its_file(form: str, tmp_path: Path) -> None:
     assert path.read_text() == f"{form} True"
 
 
+def test_a_picture_is_not_written_through_a_link(tmp_path: Path) -> None:
+    path, theirs = tmp_path / "host.svg", tmp_path / "theirs.svg"
+    theirs.write_text("theirs")
+    path.symlink_to(theirs)
+    assert call("status", "--picture", str(path)).code == 0
+    assert (theirs.read_text(), path.read_text(), path.is_symlink()) == ("theirs", "svg False", False)
+
+
 def test_a_picture_that_cannot_be_written(tmp_path: Path) -> None:
     ended = call("status", "--picture", str(tmp_path / "nowhere" / "host.svg"), "--output", "json")
     assert ended.code == 4

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vmnet.cli.outcome import Reported
 from vmnet.cli.output import ProgressLines, show
 from vmnet.errors import Refused, VerifyError
+from vmnet.host.new_file import write_over
 from vmnet.report.json_forms import Json, json_text, plan_form, run_form
 from vmnet.report.plan import render_nothing_to_do, render_plan, render_plan_short
 from vmnet.report.run import render_run
@@ -147,7 +148,7 @@ def keep_report(result: RunResult, findings: tuple[Finding, ...]) -> None:
     Screen(text).show(render_run(result, findings))
     # The run is done, and its journal says so; where this cannot be written, the screen has it.
     with suppress(OSError):
-        (Path(result.directory) / REPORT).write_text(text.getvalue(), "utf-8")
+        write_over(Path(result.directory) / REPORT, text.getvalue().encode("utf-8", "backslashreplace"), 0o600)
 
 
 def write_json(session: Session, document: Json) -> None:

@@ -10,6 +10,7 @@ from vmnet.cli import flow, options
 from vmnet.cli.output import show
 from vmnet.cli.session import Session
 from vmnet.errors import SpecError
+from vmnet.host.new_file import write_over
 from vmnet.report.blocks import Line
 from vmnet.report.json_forms import status_form
 from vmnet.report.status_dot import render_dot
@@ -42,7 +43,7 @@ _BRANCH = "├"
     "--picture",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Draw the host instead, into FILE.svg, FILE.png or FILE.html.",
+    help="Draw the host instead, into FILE.svg, FILE.png or FILE.html. A file of that name is replaced.",
 )
 @options.connect_option
 @click.option(
@@ -60,7 +61,7 @@ def command(session: Session, *, every: bool, picture: Path | None, uri: str, ou
     facts = api.read_facts(uri=uri)
     topology = api.status(api.last_goal(), facts)
     if picture:
-        picture.write_bytes(api.draw(topology, form, every=every))
+        write_over(picture, api.draw(topology, form, every=every), 0o644)
     if output == "json":
         flow.write_json(session, status_form(topology))
     elif output == "dot":

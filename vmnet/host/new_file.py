@@ -1,15 +1,22 @@
-"""Write a file that only its owner may read, whole or not at all, and never over another one."""
+"""Write a file whole or not at all, with a mode of its own, and never into what somebody else has put there.
+
+Others may own the directory, or may write in it as in /tmp. So the content goes to a new file whose name nobody can
+guess, and that gets its name afterwards: a link or a pipe of that name is never written into.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
-from contextlib import suppress
+import secrets
+import stat
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from vmnet.errors import SpecError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
@@ -32,29 +39,53 @@ def write_new(path: Path, content: bytes) -> None:
         SpecError: it is there by now.
         OSError: it cannot be written; nothing of it is left.
     """
-    begun = path.with_name(f".{path.name}.{os.getpid()}")
+    with _begun(path, content, 0o600) as (begun, directory):
+        try:
+            # Unlike a rename, a link never takes the place of a file.
+            os.link(begun, path.name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
+        except FileExistsError:
+            check_new(path)
+            raise
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            # A USB stick's file system has no links.
+            check_new(path)
+            os.rename(begun, path.name, src_dir_fd=directory, dst_dir_fd=directory)
+
+
+def write_over(path: Path, content: bytes, mode: int) -> None:
+    """Have a new file take the place of `path`: of a file, a link (not of what it leads to) or a pipe.
+
+    Args:
+        mode: the new file's; a file of our own that is replaced hands on its mode instead.
+
+    Raises:
+        OSError: it cannot be written, or there is a directory of that name; what was there stays.
+    """
+    with suppress(FileNotFoundError):
+        old = path.lstat()
+        mode = old.st_mode & 0o777 if stat.S_ISREG(old.st_mode) and old.st_uid == os.geteuid() else mode
+    with _begun(path, content, mode) as (begun, directory):
+        os.rename(begun, path.name, src_dir_fd=directory, dst_dir_fd=directory)
+
+
+@contextmanager
+def _begun(path: Path, content: bytes, mode: int) -> Iterator[tuple[str, int]]:
+    """Write a nameless file beside `path`; yield what it is called until it has a name, and its directory, open."""
+    directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    begun = f".vmnet-{secrets.token_hex(8)}"
     try:
-        handle = os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=directory)
         with open(handle, "wb") as file:  # noqa: PTH123 - the descriptor carries the mode
+            # Whatever the umask is. A USB stick's file system has no modes.
+            with suppress(PermissionError):
+                os.fchmod(handle, mode)
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
-        _give_name(begun, path)
+            os.fsync(handle)
+        yield begun, directory
     finally:
         with suppress(FileNotFoundError):
-            begun.unlink()
-
-
-def _give_name(begun: Path, path: Path) -> None:
-    try:
-        # Unlike a rename, a link never takes the place of a file.
-        os.link(begun, path)
-    except FileExistsError:
-        check_new(path)
-        raise
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        # A USB stick's file system has no links.
-        check_new(path)
-        begun.rename(path)
+            os.unlink(begun, dir_fd=directory)
+        os.close(directory)

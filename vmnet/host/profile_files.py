@@ -92,7 +92,7 @@ def restore_profile(uuid: str, copies: Path) -> None:
 
 def _replace(path: Path, content: bytes, copy: ProfileCopy) -> None:
     """Write the file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     temporary = path.with_name(f".{path.name}.vmnet")
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
