@@ -62,6 +62,7 @@ import_module("vmnet.apply")
 
 __all__ = [
     "apply",
+    "ask_again",
     "ask_lan",
     "confirm",
     "deduce_goal",
@@ -140,6 +141,17 @@ def plan_fix(rule: str, goal: HostGoal | None, facts: Facts) -> Plan:
     return plan
 
 
+def ask_again(facts: Facts, run: str | None = None) -> Facts:
+    """Ask what answered before a run whether it answers now: where it does, it must after `plan_undo`'s plan, too.
+
+    Raises:
+        SpecError: there is no such run.
+        PermissionError: only root may read the journals.
+    """
+    asked: Facts = import_module("vmnet.apply.undo").ask_again(facts, run)
+    return asked
+
+
 def plan_undo(facts: Facts, run: str | None = None) -> Plan:
     """Plan to take a run back; None: the last one that stands. Changes nothing; reading the journal needs root.
 
@@ -184,7 +196,7 @@ def undo(
     Raises:
         As `plan_undo` and `apply`.
     """
-    facts = read_facts(uri=uri)
+    facts = ask_again(read_facts(uri=uri), run)
     return apply(plan_undo(facts, run), facts, progress=progress, uri=uri)
 
 

@@ -106,6 +106,11 @@ class MadeUpHost:
     def plan_fix(self, rule: str, goal: HostGoal | None, facts: Facts) -> Plan:
         return plan_fix(rule, goal, facts)
 
+    def ask_again(self, facts: Facts, run: str | None = None) -> Facts:
+        if not facts.root:
+            raise PermissionError(13, "Permission denied")
+        return facts
+
     def plan_undo(self, facts: Facts, run: str | None = None) -> Plan:
         if not facts.root:
             raise PermissionError(13, "Permission denied")

@@ -64,7 +64,7 @@ def test_as_root(tmp_path: Path) -> None:
     first, second = parse_bond("bond0", HEAD + PORT + DETAILS + SECOND, net)
     assert first == BondPort(
         ifname="p4p1", bond="bond0", link_failures=3, partner_mac=Mac("00:00:5e:00:53:ff"), partner_key=457,
-        churned=True, sent_bytes=4711,
+        churned=True, sent_bytes=4711, number=1, partner_number=2, aggregator=1,
     )  # fmt: skip
     assert second == BondPort(ifname="em1", bond="bond0")
 
@@ -72,6 +72,7 @@ def test_as_root(tmp_path: Path) -> None:
 def test_without_root_the_partner_is_not_told(tmp_path: Path) -> None:
     (port,) = parse_bond("bond0", HEAD + PORT, tmp_path)
     assert (port.partner_mac, port.partner_key, port.churned) == (None, None, True)
+    assert (port.number, port.partner_number, port.aggregator) == (None, None, 1)
 
 
 def test_a_bond_without_ports_or_without_a_file(tmp_path: Path) -> None:

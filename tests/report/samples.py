@@ -91,6 +91,7 @@ HOST_STEPS: tuple[steps.Step, ...] = (
 )
 UNDO_STEPS: tuple[steps.Step, ...] = (
     steps.LetSettle(seconds=2),
+    steps.LeaveLast(bond="bond0", ifname="em1", others=(("em2", OLD_UUID),), seconds=2),
     steps.RollBackCheckpoint(),
     steps.RestoreProfile(uuid=OLD_UUID, name="it's old", filename="/etc/NetworkManager/system-connections/it's old"),
     steps.DeleteProfile(uuid=BRIDGE_UUID, name="br0"),

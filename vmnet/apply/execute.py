@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 from vmnet.apply.canary import wait_guests
 from vmnet.apply.execute_libvirt import execute_libvirt
 from vmnet.apply.move_interfaces import move_persistent
+from vmnet.apply.settle import settle
 from vmnet.apply.untouched import prove_untouched
 from vmnet.apply.waits import wait, watch_lease
 from vmnet.errors import HypervisorError, LinkError, ToolError
@@ -103,8 +104,8 @@ class Executor:
                 _set_link(step, undoing=undoing)
             case steps.KeepMac():
                 _keep_mac(step)
-            case steps.LetSettle(seconds=seconds):
-                time.sleep(seconds)
+            case steps.LetSettle() | steps.LeaveLast():
+                settle(step)
             case steps.AddRoutes(routes=routes):
                 # On a way back they only shorten the cut.
                 with suppress(LinkError) if undoing else nullcontext():
@@ -221,7 +222,7 @@ class Executor:
         deadline = time.monotonic() + _ANSWER_S
         left = tuple(probes)
         while left:
-            left = tuple(answer.probe for answer in try_probes(left) if not answer.ok)
+            left = tuple(answer.probe for answer in try_probes(left, anew=True) if not answer.ok)
             if time.monotonic() > deadline:
                 break
             time.sleep(_PAUSE_S)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from vmnet.apply.journal import UNDO_SCRIPT, Journal, RunState, find_run, list_runs
 from vmnet.errors import Refused, VmnetError, attempt
+from vmnet.host.probes import try_probes
 from vmnet.host.profile_files import read_saved
 from vmnet.host.run_mark import RUNS
 from vmnet.plan import steps
-from vmnet.plan.old_addresses import made_by, old_addresses
+from vmnet.plan.old_addresses import made_by, old_addresses, old_answers
+from vmnet.plan.probes import probe_words
 from vmnet.plan.steps import Plan, Planned
 from vmnet.plan.undo_domains import plan_domain_undo
 
@@ -75,13 +77,14 @@ def plan_undo(facts: Facts, run: str | None = None, *, runs: Path = RUNS, saved:
     _check_nothing_rests_on(host, journal, facts, runs)
     _check_unchanged(journal, read_saved() if saved is None else saved)
     domains = plan_domain_undo(done, facts)
-    undone = (*domains.planned, *_host_undo(host, journal))
+    undone = (*domains.planned, *_host_undo(host, journal, facts))
     kept = () if undone else (f"nothing of run {journal.run} is left to undo",)
     return replace(
         domains,
         command="undo",
         planned=undone,
         kept=(*domains.kept, *kept),
+        choices=(*domains.choices, *probe_words(facts)),
         undoes=journal.run,
         warnings=(*domains.warnings, *_unreadable(runs)),
     )
@@ -89,6 +92,17 @@ def plan_undo(facts: Facts, run: str | None = None, *, runs: Path = RUNS, saved:
 
 def _by_script(journal: Journal) -> str:
     return f"undo the run all the same: sudo sh {journal.directory / UNDO_SCRIPT}"
+
+
+def ask_again(facts: Facts, run: str | None = None, *, runs: Path = RUNS) -> Facts:
+    """Ask what answered before a run whether it answers now, so that `plan_undo` knows what must answer after the undo.
+
+    Raises:
+        SpecError: there is no such run.
+    """
+    journal = _journal(run, runs)
+    before = journal.facts().answers if journal is not None else ()
+    return replace(facts, answers=try_probes([answer.probe for answer in before if answer.ok], anew=True))
 
 
 def _journal(run: str | None, runs: Path) -> Journal | None:
@@ -136,7 +150,7 @@ def _check_unchanged(journal: Journal, saved: dict[str, str]) -> None:
             )
 
 
-def _host_undo(host: Sequence[Planned], journal: Journal) -> tuple[Planned, ...]:
+def _host_undo(host: Sequence[Planned], journal: Journal, facts: Facts) -> tuple[Planned, ...]:
     """Return the undos newest first, under a checkpoint of their own where they touch NetworkManager."""
     before = journal.facts()
     made = made_by(host)
@@ -156,6 +170,8 @@ def _host_undo(host: Sequence[Planned], journal: Journal) -> tuple[Planned, ...]
         step=steps.OpenCheckpoint(timeout_s=UNDO_TIMEOUT_S, last_resort=mends),
         why="if the way back fails, NetworkManager keeps what is there now",
     )
+    answers = old_answers(replace(journal.outline(), planned=tuple(host)), before, facts)
+    last += [Planned(step=step, why="it answered before the run, and must answer again") for step in answers]
     closing = Planned(step=steps.CommitCheckpoint(), why="the state before is back: keep it")
     return (opening, *back, *last, closing)
 

@@ -15,8 +15,9 @@ from vmnet.apply.journal import UNDO_SCRIPT
 from vmnet.apply.undo import standing_runs
 from vmnet.errors import VmnetError
 from vmnet.plan import steps
-from vmnet.plan.old_addresses import all_old_addresses
+from vmnet.plan.old_addresses import all_old_addresses, old_answers
 from vmnet.plan.shell import UNDO_FUNCTIONS, bounce_lines, comment, undo_lines
+from vmnet.plan.shell_answers import answer_lines, hear_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -89,12 +90,14 @@ def undo_script(plan: Plan, run: str, copies: Iterable[ProfileCopy], before: Fac
             return
         yield shlex.join(("restore", copy.uuid, copy.filename, f"{copy.mode:04o}", str(copy.uid), str(copy.gid)))
 
-    lines = [_HEAD.format(run=run, name=UNDO_SCRIPT, functions=UNDO_FUNCTIONS)]
+    answers = old_answers(plan, before)
+    lines = [_HEAD.format(run=run, name=UNDO_SCRIPT, functions=UNDO_FUNCTIONS), *hear_lines(answers)]
     for planned in reversed(plan.planned):
         for step in planned.undo:
             lines += ["", comment(f"undoes: {planned.why}"), *undo_lines(step, restore)]
     for wait in all_old_addresses(plan, before):
         lines += ["", "# the old address must be back", *undo_lines(wait, restore)]
+    lines += ["", "# what answered before must answer again", *answer_lines(answers)] if answers else []
     for planned in plan.planned:
         if isinstance(planned.step, steps.BounceLinks):
             lines += ["", comment(planned.why), *bounce_lines(planned.step)]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, assert_never
 
 from vmnet.errors import LinkError
-from vmnet.host import arp_probe, netlink, nmcli, sysfs
+from vmnet.host import arp_probe, link_changes, netlink, nmcli, sysfs
 from vmnet.host.probes import provoke, try_probe
 from vmnet.plan import steps
+from vmnet.plan.host_steps import LINK_DOWN_S
+from vmnet.plan.old_addresses import AT_THE_SWITCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,18 +40,41 @@ def wait(step: steps.WaitStep, alive: Callable[[float], None], is_confirmed: Cal
     Raises:
         LinkError: it did not come within the step's time; the message says what is missing.
     """
+    missing = _wait(step, step.timeout_s, alive, is_confirmed)
+    waited_s = step.timeout_s
+    if missing and isinstance(step, steps.WaitAnswer) and step.others:
+        missing = _with_others_down(step, alive)
+        waited_s += 2 * LINK_DOWN_S
+    if missing:
+        raise LinkError(f"{missing} (waited {waited_s} s)", _hint(step))
+
+
+def _with_others_down(step: steps.WaitAnswer, alive: Callable[[float], None]) -> str:
+    """Take the other links down for a while, so that the switch sees that they are no way, and return what is missing
+    when they are up again."""
+    others = [ifname for ifname in step.others if sysfs.read_carrier(ifname)]
+    for up in (False, True):
+        for ifname in others:
+            with suppress(LinkError):
+                link_changes.set_up(ifname, up=up)
+        missing = _wait(step, LINK_DOWN_S, alive, lambda: False)
+    return missing
+
+
+def _wait(
+    step: steps.WaitStep, seconds: float, alive: Callable[[float], None], is_confirmed: Callable[[], bool]
+) -> str:
+    """Return "" as soon as all is as wanted, or what is missing when the time has run out."""
     started = time.monotonic()
-    deadline = started + step.timeout_s
+    deadline = started + seconds
     pause_s = _SOON_S
-    while True:
-        missing = _missing(step, is_confirmed, time.monotonic() - started)
-        if not missing:
-            return
+    while missing := _missing(step, is_confirmed, time.monotonic() - started):
         if time.monotonic() > deadline:
-            raise LinkError(f"{missing} (waited {step.timeout_s} s)", _hint(step))
+            return missing
         alive(deadline - time.monotonic())
         time.sleep(pause_s)
         pause_s = min(2 * pause_s, POLL_S)
+    return ""
 
 
 def watch_lease(
@@ -94,7 +120,7 @@ def _missing(step: steps.WaitStep, is_confirmed: Callable[[], bool], waited_s: f
                 arp_probe.send_once(address, ifname)
             return "" if netlink.read_neighbour(address, ifname) else f"{address} does not answer on {ifname}"
         case steps.WaitAnswer(probe=probe):
-            return try_probe(probe)
+            return try_probe(probe, anew=True)
         case steps.WaitConfirmation():
             return "" if is_confirmed() else "nobody has confirmed the change"
     assert_never(step)
@@ -156,6 +182,8 @@ def _hint(step: steps.WaitStep) -> str:
             return "check the cables and the switch ports"
         case steps.WaitNeighbour():
             return "check --gateway, and that the switch ports are in the VLAN of this address"
+        case steps.WaitAnswer(others=others) if others:
+            return AT_THE_SWITCH
         case steps.WaitAnswer():
             return "it answered before the change: check that the switch ports are in the VLAN of this address"
         case steps.WaitConfirmation():

@@ -32,6 +32,7 @@ def command(session: Session, *, run: str | None, uri: str, **words: Any) -> Non
     api = session.api
     facts = api.read_facts(uri=uri)
     try:
+        facts = api.ask_again(facts, run)
         plan = api.plan_undo(facts, run)
     except PermissionError:
         raise Refused("the journal of runs can be read by root only", flow.with_sudo(session)) from None

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from vmnet.names import Mac
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +17,9 @@ class BondPort:
 
     `link_failures` counts since it joined. The LACP values are None outside 802.3ad, and where root alone may read
     them: `partner_mac` and `partner_key` name the switch's group that the port ended in; `churned` says that one end
-    has waited for a minute and more to be let in. `sent_bytes` since the link was made.
+    has waited for a minute and more to be let in. `sent_bytes` since the link was made. `number` and `partner_number`
+    are the port's numbers at this end and at the switch's, `aggregator` is the group that it is in at this end, which
+    has the number of the port that agreed LACP first (bond_3ad_bind_slave in the kernel's bond_3ad.c).
     """
 
     ifname: str
@@ -23,3 +29,23 @@ class BondPort:
     partner_key: int | None = None
     churned: bool = False
     sent_bytes: int = 0
+    number: int | None = None
+    partner_number: int | None = None
+    aggregator: int | None = None
+
+
+def leaves_last(ifname: str, ports: Iterable[BondPort]) -> bool:
+    """Return whether a port of an 802.3ad bond must leave it last, so that a strict switch goes on with this port.
+
+    A switch that takes one port of a group without LACP (Linux bonding with ad_select stable does) takes the lowest of
+    its aggregators. The group is in that of the port which agreed LACP first. Of the ports that are forgotten, the
+    first one gets the lowest aggregator that is free, the last one stays where it is. So the last one wins where the
+    group has the lowest aggregator, and else the first one. False as well where nothing is known of the ports.
+    """
+    group = [port for port in ports if port.partner_number is not None]
+    mine = next((port for port in group if port.ifname == ifname), None)
+    if mine is None or mine.aggregator is None:
+        return False
+    group = [port for port in group if (port.bond, port.aggregator) == (mine.bond, mine.aggregator)]
+    lowest = min(port.partner_number or 0 for port in group)
+    return any(port.number == port.aggregator and port.partner_number == lowest for port in group)

@@ -22,8 +22,12 @@ _PARTNER = "details partner lacp pdu"
 
 def read_bond_ports(links: Iterable[Link]) -> tuple[BondPort, ...]:
     """Return the ports of all bonds among `links`; one file each is read."""
-    bonds = [link.ifname for link in links if link.kind == "bond"]
-    return tuple(port for bond in bonds for port in parse_bond(bond, sysfs.read_text(BONDS / bond) or "", sysfs.NET))
+    return tuple(port for link in links if link.kind == "bond" for port in read_ports_of(link.ifname))
+
+
+def read_ports_of(bond: str) -> tuple[BondPort, ...]:
+    """Return the ports of one bond; none where it is not there."""
+    return tuple(parse_bond(bond, sysfs.read_text(BONDS / bond) or "", sysfs.NET))
 
 
 def parse_bond(bond: str, text: str, net: Path) -> Iterator[BondPort]:
@@ -36,16 +40,23 @@ def parse_bond(bond: str, text: str, net: Path) -> Iterator[BondPort]:
         ifname, _, rest = block.partition("\n")
         before, _, after = rest.partition(_PARTNER)
         told, partner = _pairs(before), _pairs(after)
-        key = partner.get("oper key", "")
         yield BondPort(
             ifname=ifname.strip(),
             bond=bond,
             link_failures=int(told.get("Link Failure Count") or 0),
             partner_mac=Mac(partner["system mac address"]) if "system mac address" in partner else None,
-            partner_key=int(key) if key.isdecimal() else None,
+            partner_key=_number(partner, "oper key"),
             churned="churned" in (told.get("Actor Churn State"), told.get("Partner Churn State")),
             sent_bytes=sysfs.read_int(net / ifname.strip() / "statistics/tx_bytes") or 0,
+            number=_number(told, "port number"),
+            partner_number=_number(partner, "port number"),
+            aggregator=_number(told, "Aggregator ID"),
         )
+
+
+def _number(told: dict[str, str], name: str) -> int | None:
+    text = told.get(name, "")
+    return int(text) if text.isdecimal() else None
 
 
 def _pairs(text: str) -> dict[str, str]:

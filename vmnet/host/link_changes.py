@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from socket import AF_INET, AF_INET6
 from typing import TYPE_CHECKING
 
 from vmnet.errors import LinkError
-from vmnet.host.rtnetlink import index_of, iproute
+from vmnet.host.rtnetlink import dump, index_of, iproute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vmnet.facts import Route
+    from vmnet.spec import IpAddress
 
 _MAIN_TABLE = 254
 _STATIC = 4
@@ -65,6 +67,16 @@ def remove_routes(routes: Iterable[Route]) -> None:
     for route in routes:
         with suppress(LinkError), iproute() as ipr:
             ipr.route("del", **_spelt(route))
+
+
+def forget_neighbour(address: IpAddress) -> None:
+    """Have the kernel forget who has an address, on every link: it must ask again, and what it knew proves nothing.
+    Without root it forgets nothing."""
+    known = dump(lambda ipr: list(ipr.get_neighbours(family=AF_INET if address.version == 4 else AF_INET6)))
+    for message in known:
+        if message.get_attr("NDA_DST") == str(address):
+            with suppress(LinkError), iproute() as ipr:
+                ipr.neigh("del", dst=str(address), ifindex=message["ifindex"])
 
 
 def _spelt(route: Route) -> dict[str, object]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from vmnet.errors import SpecError, ToolError
 from vmnet.facts import Answer, Probe, ProbeKind
-from vmnet.host import netlink, process
+from vmnet.host import link_changes, netlink, process
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +28,11 @@ _HEADERS = 28
 """Bytes of the IPv4 header (RFC 791, without options) and of an echo's (RFC 792)."""
 
 
-def try_probes(probes: Sequence[Probe]) -> tuple[Answer, ...]:
+def try_probes(probes: Sequence[Probe], *, anew: bool = False) -> tuple[Answer, ...]:
     """Ask all at once and return what came of each, in the same order.
+
+    Args:
+        anew: what the kernel knows of a neighbour is no answer; for that, root.
 
     Raises:
         SpecError: a command cannot be split into words.
@@ -37,19 +40,22 @@ def try_probes(probes: Sequence[Probe]) -> tuple[Answer, ...]:
     if not probes:
         return ()
     with ThreadPoolExecutor(max_workers=len(probes)) as pool:
-        problems = list(pool.map(try_probe, probes))
+        problems = list(pool.map(lambda probe: try_probe(probe, anew=anew), probes))
     return tuple(Answer(probe=probe, problem=problem) for probe, problem in zip(probes, problems, strict=True))
 
 
-def try_probe(probe: Probe) -> str:
-    """Ask once; return "" where it answered, else what is wrong.
+def try_probe(probe: Probe, *, anew: bool = False) -> str:
+    """Ask once; return "" where it answered, else what is wrong. `anew` as in `try_probes`.
 
     Raises:
         SpecError: a command cannot be split into words.
     """
     match probe.kind:
         case ProbeKind.GATEWAY:
-            return _neighbour(ipaddress.ip_address(probe.target))
+            address = ipaddress.ip_address(probe.target)
+            if anew:
+                link_changes.forget_neighbour(address)
+            return _neighbour(address)
         case ProbeKind.DNS:
             return ask_name_server(ipaddress.ip_address(probe.target))
         case ProbeKind.SSH_PEER:

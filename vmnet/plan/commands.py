@@ -51,6 +51,11 @@ def commands_of(step: steps.Step) -> tuple[Argv, ...]:
             return _profile_commands(step)
 
 
+def take_down(uuid: str) -> Argv:
+    """Return the command that takes a profile down."""
+    return ("nmcli", "connection", "down", "uuid", uuid)
+
+
 def _checkpoint(step: steps.CheckpointStep) -> Argv:
     match step:
         case steps.OpenCheckpoint(timeout_s=timeout_s):
@@ -87,7 +92,7 @@ def _profile_commands(step: steps.Step) -> tuple[Argv, ...]:
             seconds = str(ACTIVATION_TIMEOUT_S if wait else 0)
             return (("nmcli", "--wait", seconds, "connection", "up", "uuid", uuid),)
         case steps.DeactivateProfile(uuid=uuid):
-            return (("nmcli", "connection", "down", "uuid", uuid),)
+            return (take_down(uuid),)
         case steps.DisconnectDevice(ifname=ifname):
             return (("nmcli", "device", "disconnect", ifname),)
         case steps.ReapplyDevice(ifname=ifname):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from vmnet.facts.proof import proof_of, record_of
 from vmnet.plan import steps
 from vmnet.plan.address import DHCP_S, ask_gateways, asks_before_move, move_address, prepare
-from vmnet.plan.adopt import controllers_of, find_holder, find_live, wanted_layer3
+from vmnet.plan.adopt import controllers_of, find_holder, find_live, plain, wanted_layer3
 from vmnet.plan.build import Build, bridge_mac, goal_of, routes_back, winning_metric
 from vmnet.plan.displace import find_displaced, fix_management, set_aside
 from vmnet.plan.late_ipv6 import ipv6_warnings, let_ipv6_in
@@ -259,12 +259,24 @@ def _join_last(build: Build) -> list[Planned]:
     why = f"{build.live} leaves its old profile and joins in one step"
     joining = _activate_port(build, build.live, why)
     if joining.undo:
-        # Going back, it must be the first that leaves, or a strict switch may go on with another port than its.
+        # Going back, it must be the first that leaves, or else the last one, or a strict switch may go on with another
+        # port than its.
         settle = (steps.LetSettle(seconds=SETTLE_S),) if build.lacp else ()
         routes = routes_back(build)
         win = (steps.AddRoutes(routes=routes),) if routes else ()
-        joining = replace(joining, undo=(*joining.undo, *settle, *win), back_first=build.lacp)
+        undo = (*_leave_last(build, build.live), *joining.undo, *settle, *win)
+        joining = replace(joining, undo=undo, back_first=build.lacp)
     return [joining, *let_ipv6_in(build), *_agree_with_switch(build, tuple(n.ifname for n in build.nics))]
+
+
+def _leave_last(build: Build, live: str) -> tuple[steps.LeaveLast, ...]:
+    """Return what comes before the live NIC leaves the bond, unless it goes back into a bond of its own."""
+    bond = build.spec.bond
+    before = build.facts.active_profile(live)
+    if bond is None or not build.lacp or before is None or plain(before.get("connection.master")):
+        return ()
+    others = tuple((nic, build.port(nic).uuid) for nic in build.idle)
+    return (steps.LeaveLast(bond=bond.ifname, ifname=live, others=others, seconds=SETTLE_S),)
 
 
 def _prove(build: Build) -> list[Planned]:

@@ -13,6 +13,9 @@ from vmnet.facts.proof import Proof
 from vmnet.names import Mac
 from vmnet.spec import IpAddress, IpInterface
 
+LINK_DOWN_S = 15
+"""How long a link stays down for a switch to turn to another one."""
+
 Settings = tuple[tuple[str, str], ...]
 
 
@@ -162,6 +165,21 @@ class LetSettle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveLast:
+    """Going back: where `ifname` must be the last port that leaves the bond (`facts.bonding.leaves_last`), take the
+    others out first and let the switch settle. Nothing happens where it is to leave first, or the bond is not there.
+
+    Which of the two depends on who spoke LACP first, and that changes with each boot: so it is looked at when the time
+    has come. `others` are ifname and profile UUID of each other port.
+    """
+
+    bond: str
+    ifname: str
+    others: tuple[tuple[str, str], ...]
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddRoutes:
     """Add routes to the main table beside NetworkManager's own, through netlink: at once."""
 
@@ -238,10 +256,15 @@ class WaitNeighbour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitAnswer:
-    """Wait until what answered before the change answers again; asked over and over until then."""
+    """Wait until what answered before the change answers again; asked over and over until then.
+
+    `others`: going back, the links that are taken down for `LINK_DOWN_S` where it does not answer in time: a switch
+    that still sends to one of them turns to the link that is left. Then they are set up, and it is asked once more.
+    """
 
     probe: Probe
     timeout_s: int
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

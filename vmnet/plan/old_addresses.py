@@ -1,4 +1,4 @@
-"""What a way back waits for: the addresses that the NICs had."""
+"""What a way back waits for: the addresses that the NICs had, and the answers of what had answered."""
 
 from __future__ import annotations
 
@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING
 from vmnet.plan import steps
 from vmnet.plan.address import ADDRESS_S
 from vmnet.plan.adopt import controllers_of
+from vmnet.plan.probes import ANSWER_S, STP_S
+from vmnet.spec import BondMode
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from vmnet.facts import Facts
     from vmnet.plan.steps import Plan, Planned
+
+AT_THE_SWITCH = (
+    "on the switch, shut the ports of the other NICs and open them again: it may still forward to one of them"
+)
+FORGET_S = 95
+"""At the slow rate of LACP a port is forgotten 90 s after the last frame of its partner, and is one without LACP 3 s
+later (IEEE 802.1AX 6.4.4 and 6.4.12, states EXPIRED and DEFAULTED); at the fast rate it is 6 s in all."""
 
 
 def old_addresses(ifname: str, before: Facts, made: Collection[str]) -> list[steps.WaitAddress]:
@@ -29,6 +38,31 @@ def old_addresses(ifname: str, before: Facts, made: Collection[str]) -> list[ste
         if addresses:
             waits.append(steps.WaitAddress(ifname=holder, addresses=addresses, timeout_s=4 * ADDRESS_S))
     return waits
+
+
+def old_answers(plan: Plan, before: Facts, now: Facts | None = None) -> list[steps.WaitAnswer]:
+    """Return what must answer again when `plan` is taken back: what answered before it, each with its deadline.
+
+    Args:
+        before: the facts that the plan was made from.
+        now: the facts of now; what does not answer by them is gone for another reason, and not waited for. None: the
+            run is taken back at once, or by a script, which asks itself.
+    """
+    goal = plan.goal
+    silent = {answer.probe for answer in now.answers if not answer.ok} if now else set()
+    probes = [answer.probe for answer in before.answers if answer.ok and answer.probe not in silent]
+    seconds = ANSWER_S + (STP_S if goal and goal.stp else 0)
+    if goal and goal.bond_mode == BondMode.LACP:
+        seconds += FORGET_S
+    others = tuple(nic for nic in goal.nics if _idle(nic, before)) if goal and goal.bond else ()
+    # The switch has had its time when the first one answers.
+    first = [steps.WaitAnswer(probe=probe, timeout_s=seconds, others=others) for probe in probes[:1]]
+    return [*first, *(steps.WaitAnswer(probe=probe, timeout_s=ANSWER_S) for probe in probes[1:])]
+
+
+def _idle(ifname: str, before: Facts) -> bool:
+    link = before.link(ifname)
+    return link is not None and not controllers_of(link, before) and not before.addresses_of(ifname)
 
 
 def made_by(planned: Iterable[Planned]) -> set[str]:

@@ -9,11 +9,12 @@ from vmnet.documents.interfaces import with_filter
 from vmnet.names import printable
 from vmnet.plan import steps
 from vmnet.plan.commands import commands_of
+from vmnet.plan.shell_answers import ANSWER_FUNCTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-UNDO_FUNCTIONS = """\
+_FUNCTIONS = """\
 # One line; a question mark stands for each character that could steer the terminal.
 say() {
     printf '%s' "$*" | tr '\\001-\\037\\177' '[?*]' | LC_ALL=C sed \\
@@ -134,6 +135,7 @@ network() {
     virsh net-info -- "$1" 2>/dev/null | grep -q "^$2"
 }
 """
+UNDO_FUNCTIONS = _FUNCTIONS + ANSWER_FUNCTIONS
 """What the lines of `undo_lines` call. A script has `failed` set to 0, and its umask to 077.
 
 `echo` is not used: dash's takes a backslash in a name for an escape, and ends the line at `\\c`."""
@@ -155,10 +157,8 @@ def undo_lines(step: steps.Step, restore: Callable[[steps.RestoreProfile], Itera
             yield from restore(step)
         case _ if isinstance(step, steps.ProfileStep):
             yield shlex.join(_profile(step))
-        case steps.ReapplyDevice(ifname=ifname):
-            yield shlex.join(("reapply", ifname))
-        case steps.WaitAddress(ifname=ifname, addresses=addresses, timeout_s=seconds):
-            yield shlex.join(("back_again", ifname, str(seconds), *map(str, addresses)))
+        case steps.ReapplyDevice() | steps.WaitAddress() | steps.LeaveLast():
+            yield shlex.join(_link(step))
         case _ if isinstance(step, steps.NetworkStep):
             yield from network_lines(step, "try")
         case steps.MoveInterface() | steps.LearnAgain() | steps.RemoveInterface():
@@ -174,6 +174,16 @@ def undo_lines(step: steps.Step, restore: Callable[[steps.RestoreProfile], Itera
             return
         case _:
             yield from (shlex.join(("try", *argv)) for argv in commands_of(step))
+
+
+def _link(step: steps.ReapplyDevice | steps.WaitAddress | steps.LeaveLast) -> tuple[str, ...]:
+    match step:
+        case steps.ReapplyDevice(ifname=ifname):
+            return ("reapply", ifname)
+        case steps.WaitAddress(ifname=ifname, addresses=addresses, timeout_s=seconds):
+            return ("back_again", ifname, str(seconds), *map(str, addresses))
+        case steps.LeaveLast(bond=bond, ifname=ifname, others=others, seconds=seconds):
+            return ("leave_last", bond, ifname, str(seconds), *(word for pair in others for word in pair))
 
 
 def _profile(step: steps.ProfileStep) -> tuple[str, ...]:

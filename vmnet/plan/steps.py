@@ -19,6 +19,7 @@ from vmnet.plan.host_steps import (
     DeleteProfile,
     DisconnectDevice,
     KeepMac,
+    LeaveLast,
     LetSettle,
     ModifyProfile,
     OpenCheckpoint,
@@ -69,6 +70,7 @@ LinkStep = (
     | SetMtu
     | PutPort
     | KeepMac
+    | LeaveLast
     | LetSettle
     | AddRoutes
     | RemoveRoutes
@@ -215,6 +217,7 @@ __all__ = [
     "IndependentStep",
     "KeepMac",
     "LearnAgain",
+    "LeaveLast",
     "LetSettle",
     "LibvirtStep",
     "LinkStep",

@@ -11,19 +11,24 @@ import json
 import shlex
 from typing import TYPE_CHECKING
 
-from vmnet.facts import ProbeKind
 from vmnet.fields import encode
 from vmnet.plan import steps
 from vmnet.plan.commands import commands_of
-from vmnet.plan.old_addresses import all_old_addresses
-from vmnet.plan.shell import UNDO_FUNCTIONS, comment, network_lines, undo_lines
+from vmnet.plan.old_addresses import all_old_addresses, old_answers
+from vmnet.plan.shell import (
+    UNDO_FUNCTIONS,
+    comment,
+    network_lines,
+    undo_lines,
+)
+from vmnet.plan.shell_answers import answer_lines, asking, hear_lines
 from vmnet.report.calls import shell_lines
 from vmnet.report.words import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from vmnet.facts import Facts, Probe
+    from vmnet.facts import Facts
     from vmnet.plan.steps import Plan, Planned
 
 _HEAD = """\
@@ -70,7 +75,7 @@ go_back() {
 }
 undo_all() {
     for number in $begun; do undo "$number"; done
-    old_addresses
+    old_state
     [ "$failed" = 0 ] || { say "$failed of the commands failed" >&2; exit 7; }
     rm -rf "$kept"
     say 'all of it is taken back'
@@ -150,10 +155,6 @@ look() {
     (cd "/sys/class/net/$1" && cat ifindex address mtu carrier_changes)
     ! firewall-cmd --state >/dev/null 2>&1 || firewall-cmd --get-zone-of-interface="$1" 2>&1
 }
-name_server() {
-    command -v dig >/dev/null || { say "$1 is not asked: there is no dig"; return 0; }
-    dig +time=2 +tries=1 "@$1" . NS >/dev/null 2>&1
-}
 confirmed() {
     [ -e confirmed ] || { say "from a new connection: touch $kept/confirmed"; sleep 3; false; }
 }
@@ -179,6 +180,7 @@ done
 cd "$kept" || exit 4
 if [ "${1-}" = undo ]; then
     [ -e finished ] || { say 'it is not carried out: there is nothing to take back'; exit 0; }
+    hear_all
     begun=$(seq "$total" -1 1)
     undo_all
     exit 0
@@ -238,7 +240,9 @@ def _undo_functions(plan: Plan, facts: Facts) -> Iterator[str]:
             yield from (f"    {number})", *lines, "        ;;")
     yield from ("    *) ;;", "    esac", "}")
     waits = [line for wait in all_old_addresses(plan, facts) for line in undo_lines(wait, _restore)]
-    yield from ("old_addresses() {", *(f"    {line}" for line in waits or [":"]), "}")
+    answers = old_answers(plan, facts) if plan.planned else []
+    yield from ("old_state() {", *(f"    {line}" for line in (*waits, *answer_lines(answers), ":")), "}")
+    yield from ("hear_all() {", *(f"    {line}" for line in (*hear_lines(answers), ":")), "}")
 
 
 def _restore(step: steps.RestoreProfile) -> Iterable[str]:
@@ -283,17 +287,7 @@ def _wait_line(step: steps.WaitStep) -> str:
         case steps.WaitNeighbour(ifname=ifname, address=neighbour):
             words = ["neighbour", ifname, str(neighbour)]
         case steps.WaitAnswer(probe=probe):
-            words = _probe_words(probe)
+            words = asking(probe)
         case steps.WaitConfirmation():
             words = ["confirmed"]
     return shlex.join(("wait_for", str(step.timeout_s), describe(step), *words))
-
-
-def _probe_words(probe: Probe) -> list[str]:
-    match probe.kind:
-        case ProbeKind.COMMAND:
-            return shlex.split(probe.target)
-        case ProbeKind.DNS:
-            return ["name_server", probe.target]
-        case ProbeKind.SSH_PEER | ProbeKind.GATEWAY:
-            return ["ping", "-n", "-q", "-c", "1", "-W", "1", probe.target]

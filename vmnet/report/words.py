@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from vmnet.names import printable
 from vmnet.plan import steps
 from vmnet.plan.destination import describe as source_words
+from vmnet.plan.host_steps import LINK_DOWN_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,12 +81,19 @@ def _link(step: steps.LinkStep) -> str:
             return f"{'add' if isinstance(step, steps.AddRoutes) else 'remove'} {_routes(routes)}"
         case steps.KeepMac(ifnames=ifnames, mac=mac):
             return f"keep the MAC {mac} on {', '.join(ifnames)}"
-        case steps.LetSettle(seconds=seconds):
-            return f"let the switch settle for {seconds} s"
+        case steps.LetSettle() | steps.LeaveLast():
+            return _settle(step)
         case steps.ProveUntouched(ifname=ifname):
             return f"prove that {ifname} is untouched"
         case _:
             assert_never(step)
+
+
+def _settle(step: steps.LetSettle | steps.LeaveLast) -> str:
+    if isinstance(step, steps.LetSettle):
+        return f"let the switch settle for {step.seconds} s"
+    first = listed(ifname for ifname, _ in step.others)
+    return f"take {first} out of {step.bond} first, if a strict switch would else go on without {step.ifname}"
 
 
 def _wait(step: steps.WaitStep) -> str:
@@ -101,8 +109,8 @@ def _wait(step: steps.WaitStep) -> str:
             return f"wait up to {seconds} s for {listed(addresses, nothing='an address')} on {ifname}{by}"
         case steps.WaitNeighbour(ifname=ifname, address=address, timeout_s=seconds):
             return f"wait up to {seconds} s for {address} to answer on {ifname}"
-        case steps.WaitAnswer(probe=probe, timeout_s=seconds):
-            return f"wait up to {seconds} s for {probe} to answer"
+        case steps.WaitAnswer(probe=probe, timeout_s=seconds, others=others):
+            return f"wait up to {seconds + (2 * LINK_DOWN_S if others else 0)} s for {probe} to answer"
         case steps.WaitConfirmation(timeout_s=seconds):
             return f"wait up to {seconds} s for sudo vmnet confirm, from a new connection"
         case _:

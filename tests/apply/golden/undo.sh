@@ -127,6 +127,81 @@ back_again() {
 network() {
     virsh net-info -- "$1" 2>/dev/null | grep -q "^$2"
 }
+# bond, link: whether it must be the last port; see vmnet/facts/bonding.py
+leaves_last() {
+    link=$2 awk '
+        /^Slave Interface: / { port = $3; actor = 1 }
+        /^details partner/ { actor = 0 }
+        port && /^Aggregator ID:/ { group[port] = $3 }
+        /^ *port number:/ { if (actor) number[port] = $3; else partner[port] = $3 }
+        END {
+            mine = group[ENVIRON["link"]]
+            for (port in partner) {
+                if (group[port] != mine) continue
+                if (!lowest || partner[port] < lowest) lowest = partner[port] + 0
+                if (number[port] == mine) first = partner[port] + 0
+            }
+            exit !(first && first == lowest)
+        }' "/proc/net/bonding/$1" 2>/dev/null
+}
+# bond, link, seconds, and of each other port link and profile
+leave_last() {
+    leaves_last "$1" "$2" || return 0
+    seconds=$3
+    shift 3
+    while [ $# -gt 0 ]; do
+        [ ! -d "/sys/class/net/$1/bonding_slave" ] || deactivate "$2"
+        shift 2
+    done
+    sleep "$seconds"
+}
+name_server() {
+    command -v dig >/dev/null || { say "$1 is not asked: there is no dig"; return 0; }
+    dig +time=2 +tries=1 "@$1" . NS >/dev/null 2>&1
+}
+# A router need not answer a ping.
+gateway() {
+    ip neigh flush to "$1"
+    ping -n -q -c 1 -W 1 "$1" || ip neigh show to "$1" | grep -qF REACHABLE
+}
+heard=
+# number of a question, and what asks it: before anything is taken back
+hear() {
+    number=$1
+    shift
+    ! "$@" >/dev/null 2>&1 || heard="$heard $number "
+}
+# down or up: the links of the NICs that had no address, where there are any
+others() {
+    return 1
+}
+# seconds, and what must succeed
+until_heard() {
+    end=$(($(date +%s) + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$(date +%s)" -le "$end" ] || return 1
+        sleep 1
+    done
+}
+# number, seconds, what is asked, and what asks it; what answered nowhere at first is waited for, for nothing did
+answers() {
+    number=$1 seconds=$2 what=$3
+    shift 3
+    case $heard in
+    '' | *" $number "*) ;;
+    *) say "$what did not answer before either: it is not waited for" && return ;;
+    esac
+    say "+ wait up to $seconds s for $what to answer"
+    ! until_heard "$seconds" "$@" || return 0
+    if others down; then
+        until_heard 15 "$@" || :
+        others up
+        ! until_heard 15 "$@" || return 0
+    fi
+    missed "$what does not answer, and did so before the run"
+    say 'ON THE SWITCH: shut the ports of the other NICs and open them again; it may still forward to one of them' >&2
+}
 lock 10
 
 
@@ -223,6 +298,9 @@ END
 
 # undoes:
 try sleep 2
+
+# undoes:
+leave_last bond0 em1 2 em2 00000000-0000-4000-8000-0000000000aa
 
 # undoes:
 

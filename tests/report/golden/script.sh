@@ -7,7 +7,7 @@ export LC_ALL=C.UTF-8
 [ "$(id -u)" = 0 ] || { echo 'this needs root' >&2; exit 3; }
 [ "$(cat /etc/machine-id)" = 6d5ec2f6b0d94dd9a2ab4d1c7a0c5e10 ] || { echo 'this was made for another host' >&2; exit 3; }
 umask 077
-kept=/var/lib/vmnet/by-script/8ab267e84ffd
+kept=/var/lib/vmnet/by-script/8d5254af5c4e
 failed=0
 checkpoint=
 begun=
@@ -134,6 +134,81 @@ back_again() {
 network() {
     virsh net-info -- "$1" 2>/dev/null | grep -q "^$2"
 }
+# bond, link: whether it must be the last port; see vmnet/facts/bonding.py
+leaves_last() {
+    link=$2 awk '
+        /^Slave Interface: / { port = $3; actor = 1 }
+        /^details partner/ { actor = 0 }
+        port && /^Aggregator ID:/ { group[port] = $3 }
+        /^ *port number:/ { if (actor) number[port] = $3; else partner[port] = $3 }
+        END {
+            mine = group[ENVIRON["link"]]
+            for (port in partner) {
+                if (group[port] != mine) continue
+                if (!lowest || partner[port] < lowest) lowest = partner[port] + 0
+                if (number[port] == mine) first = partner[port] + 0
+            }
+            exit !(first && first == lowest)
+        }' "/proc/net/bonding/$1" 2>/dev/null
+}
+# bond, link, seconds, and of each other port link and profile
+leave_last() {
+    leaves_last "$1" "$2" || return 0
+    seconds=$3
+    shift 3
+    while [ $# -gt 0 ]; do
+        [ ! -d "/sys/class/net/$1/bonding_slave" ] || deactivate "$2"
+        shift 2
+    done
+    sleep "$seconds"
+}
+name_server() {
+    command -v dig >/dev/null || { say "$1 is not asked: there is no dig"; return 0; }
+    dig +time=2 +tries=1 "@$1" . NS >/dev/null 2>&1
+}
+# A router need not answer a ping.
+gateway() {
+    ip neigh flush to "$1"
+    ping -n -q -c 1 -W 1 "$1" || ip neigh show to "$1" | grep -qF REACHABLE
+}
+heard=
+# number of a question, and what asks it: before anything is taken back
+hear() {
+    number=$1
+    shift
+    ! "$@" >/dev/null 2>&1 || heard="$heard $number "
+}
+# down or up: the links of the NICs that had no address, where there are any
+others() {
+    return 1
+}
+# seconds, and what must succeed
+until_heard() {
+    end=$(($(date +%s) + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$(date +%s)" -le "$end" ] || return 1
+        sleep 1
+    done
+}
+# number, seconds, what is asked, and what asks it; what answered nowhere at first is waited for, for nothing did
+answers() {
+    number=$1 seconds=$2 what=$3
+    shift 3
+    case $heard in
+    '' | *" $number "*) ;;
+    *) say "$what did not answer before either: it is not waited for" && return ;;
+    esac
+    say "+ wait up to $seconds s for $what to answer"
+    ! until_heard "$seconds" "$@" || return 0
+    if others down; then
+        until_heard 15 "$@" || :
+        others up
+        ! until_heard 15 "$@" || return 0
+    fi
+    missed "$what does not answer, and did so before the run"
+    say 'ON THE SWITCH: shut the ports of the other NICs and open them again; it may still forward to one of them' >&2
+}
 # The profile's file, before it is changed.
 keep() {
     [ -e "profiles/$1.nmconnection" ] || [ ! -f "$2" ] || cp -p -- "$2" "profiles/$1.nmconnection"
@@ -162,7 +237,7 @@ go_back() {
 }
 undo_all() {
     for number in $begun; do undo "$number"; done
-    old_addresses
+    old_state
     [ "$failed" = 0 ] || { say "$failed of the commands failed" >&2; exit 7; }
     rm -rf "$kept"
     say 'all of it is taken back'
@@ -242,10 +317,6 @@ look() {
     (cd "/sys/class/net/$1" && cat ifindex address mtu carrier_changes)
     ! firewall-cmd --state >/dev/null 2>&1 || firewall-cmd --get-zone-of-interface="$1" 2>&1
 }
-name_server() {
-    command -v dig >/dev/null || { say "$1 is not asked: there is no dig"; return 0; }
-    dig +time=2 +tries=1 "@$1" . NS >/dev/null 2>&1
-}
 confirmed() {
     [ -e confirmed ] || { say "from a new connection: touch $kept/confirmed"; sleep 3; false; }
 }
@@ -276,6 +347,7 @@ delete b14b948a-eb43-54fa-a5f2-915ad5249a7d p4p1
 activate 20000000-0000-4000-8000-000000000002 60
         ;;
     21)
+leave_last bond0 em1 2 p4p1 b14b948a-eb43-54fa-a5f2-915ad5249a7d
 activate 20000000-0000-4000-8000-000000000001 60
 try sleep 2
 ip route replace 172.16.4.0/24 dev em1 src 172.16.4.3 metric 98 2>/dev/null || :
@@ -303,8 +375,12 @@ give_back 20000000-0000-4000-8000-000000000002 /etc/NetworkManager/system-connec
     *) ;;
     esac
 }
-old_addresses() {
+old_state() {
     back_again em1 60 172.16.4.3/24
+    :
+}
+hear_all() {
+    :
 }
 # A closed terminal is no reason to stop half-way.
 trap '' PIPE
@@ -319,6 +395,7 @@ done
 cd "$kept" || exit 4
 if [ "${1-}" = undo ]; then
     [ -e finished ] || { say 'it is not carried out: there is nothing to take back'; exit 0; }
+    hear_all
     begun=$(seq "$total" -1 1)
     undo_all
     exit 0
