@@ -101,8 +101,10 @@ def ask_again(facts: Facts, run: str | None = None, *, runs: Path = RUNS) -> Fac
         SpecError: there is no such run.
     """
     journal = _journal(run, runs)
-    before = journal.facts().answers if journal is not None else ()
-    return replace(facts, answers=try_probes([answer.probe for answer in before if answer.ok], anew=True))
+    before = attempt(journal.facts) if journal is not None else facts
+    # One that cannot be read is refused by `plan_undo`.
+    answers = () if isinstance(before, VmnetError) else before.answers
+    return replace(facts, answers=try_probes([answer.probe for answer in answers if answer.ok], anew=True))
 
 
 def _journal(run: str | None, runs: Path) -> Journal | None:
