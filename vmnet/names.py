@@ -1,10 +1,11 @@
-"""Names and identifiers: link names, MAC addresses, UUIDs derived from the host.
+"""Names and identifiers: link names, MAC addresses, UUIDs derived from the host; and how any name is shown.
 
 Everything here is pure; a wrong value is a `SpecError` that names what was expected.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from typing import NewType
@@ -65,6 +66,17 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
+
+
+def printable_lines(text: str) -> str:
+    """Return text of several lines with what cannot be printed spelt out."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def json_text(value: object, *, indent: int | None = None) -> str:
+    """Return a value as JSON of ASCII's printable letters alone: no name in it steers a terminal, and any encoding and
+    any reader of lines takes it."""
+    return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
 
 
 def parse_mac(text: str) -> Mac:

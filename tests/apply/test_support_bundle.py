@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shlex
+import sys
 import tarfile
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,11 +17,16 @@ from hypothesis import strategies as st
 
 from tests import facts_samples as samples
 from tests import schemas
+from tests.apply.test_run import FACTS
 from vmnet import fields
+from vmnet.apply.journal import Journal
 from vmnet.apply.support_bundle import pack, write_bundle
 from vmnet.errors import SpecError
+from vmnet.facts import Answer, Probe, ProbeKind
 from vmnet.facts.boot import Unread
 from vmnet.facts.evidence import Evidence, Form
+from vmnet.plan.host_steps import WaitAnswer
+from vmnet.plan.steps import Plan, Planned
 from vmnet.redact.documents import secrets_of_document
 from vmnet.redact.known import KnownSecrets, secrets_of_keyfile
 
@@ -92,6 +98,34 @@ def test_facts_follow_their_schema() -> None:
 
 def test_what_is_no_text_can_be_packed() -> None:
     assert "\\udcff" in packed(evidence(Form.TEXT, "a\udcff"))["f"]
+
+
+def test_a_hostile_name_leads_nowhere_else_and_steers_no_terminal() -> None:
+    found = Evidence(name="../..//.ssh/\x1b[2J\u202e", how="copy of \x9b\u2028", text="\x1b\udcff\x7f", form=Form.TEXT)
+    archive, _ = pack([found], [Unread(what="\x9b", why="psk=HIDDEN")], KnownSecrets(), hostname="../h", stamp=STAMP)
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+        names = tar.getnames()
+    assert all(name.isprintable() and name.isascii() and "/.." not in name for name in names)
+    assert {name.count("/") for name in names} <= {2, 6}
+    shown = "".join(contents(archive).values())
+    assert shown.replace("\n", "").isprintable()
+    assert "HIDDEN" not in shown
+
+
+@pytest.mark.process
+def test_the_command_of_a_runs_probe_is_not_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = "curl -sf -u me:HIDDEN https://192.0.2.1/ HIDDEN"
+    answer = Answer(probe=Probe(kind=ProbeKind.COMMAND, target=command))
+    plan = Plan(command="host-setup", planned=(Planned(step=WaitAnswer(probe=answer.probe, timeout_s=9), why=""),))
+    journals = [Journal.create(plan, replace(FACTS, answers=(answer,)), tmp_path / "runs") for _ in range(7)]
+    journals[-1].note("failed", 0, f"{shlex.join(shlex.split(command))} failed with exit status 22: no")
+    # The journal of the system still has what a run said that is none of the last ones.
+    journals[-1].write("report.txt", f"wait up to 9 s for {answer.probe} to answer".encode())
+    monkeypatch.setattr(sys.modules[write_bundle.__module__], "list_runs", lambda: journals)
+    write_bundle(str(tmp_path / "b.tar.gz"), uri="test:///default", version="1")
+    found = contents((tmp_path / "b.tar.gz").read_bytes())
+    assert any("/report.txt" in name for name in found)
+    assert [name for name, text in found.items() if "HIDDEN" in text or "me:" in text] == []
 
 
 def facts_with(secret: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from pathlib import Path
 
@@ -12,12 +13,13 @@ from hypothesis import strategies as st
 
 from tests import facts_samples as samples
 from vmnet import fields
-from vmnet.facts import Facts
+from vmnet.facts import Facts, Probe, ProbeKind
 from vmnet.facts.evidence import Evidence, Form
+from vmnet.plan import steps
 from vmnet.redact.documents import document_without_secrets, secrets_of_document
 from vmnet.redact.known import KnownSecrets, secrets_of_keyfile
 from vmnet.redact.settings import is_setting, setting_without_secrets
-from vmnet.redact.values import without_secrets_in
+from vmnet.redact.values import secrets_of_lines, without_secrets_in
 from vmnet.redact.words import REMOVED
 
 ROOT = Path(__file__).parents[2]
@@ -131,6 +133,40 @@ def test_values_in_json() -> None:
     assert read["argv"][-1] == "on"
     assert (read["profiles"], read["proof"][0]) == (raw["profiles"], ["MTU", "1500"])
     assert (read["number"], read["nothing"]) == (5, None)
+
+
+PROBE = "curl -sf -u me:HIDDEN 'https://192.0.2.1/a b' --later HIDDEN"
+
+
+def test_the_command_of_a_probe_goes_wherever_it_stands() -> None:
+    probe = Probe(kind=ProbeKind.COMMAND, target=PROBE)
+    plan = fields.encode(steps.WaitAnswer(probe=probe, timeout_s=30))
+    quoted = "curl -sf -u me:HIDDEN 'https://192.0.2.1/a b' --later HIDDEN"
+    ending = {"kind": "ToolError", "argv": shlex.split(PROBE), "message": f"{quoted} failed with exit status 22: no"}
+    lines = f"{json.dumps(plan)}\n{json.dumps(ending)}\n"
+    known = KnownSecrets(secrets_of_lines(lines))
+    said = cleansed(lines, Form.JSON_LINES, known)
+    assert "HIDDEN" not in said
+    assert "me:" not in said
+    first, second = map(json.loads, said.splitlines())
+    assert first["probe"] == {"kind": "command", "target": REMOVED}
+    assert second == {"kind": "ToolError", "argv": [REMOVED], "message": f"{REMOVED} failed with exit status 22: no"}
+    # As reports tell it; a table breaks it into lines.
+    broken = PROBE.replace(" ", "\n      ")
+    for text in (f"wait up to 30 s for {probe} to answer\n", f"wait for command {broken}\n"):
+        assert "HIDDEN" not in cleansed(text, Form.TEXT, known)
+    other = json.dumps(fields.encode(Probe(kind=ProbeKind.DNS, target="192.0.2.53")))
+    assert json.loads(cleansed(other, Form.JSON)) == json.loads(other)
+
+
+@given(st.sampled_from(Form), st.text(st.characters(blacklist_categories=()), max_size=40))
+def test_nothing_in_it_steers_a_terminal(form: Form, text: str) -> None:
+    whole = (
+        json.dumps({text: text}) if form in (Form.JSON, Form.JSON_LINES) else f"<domain><name>x</name>{text}</domain>"
+    )
+    for given_text in (text, whole, f"ipv4.method: {text}"):
+        said = cleansed(given_text, form).replace("\n", "").replace("\t", "")
+        assert said.isprintable()
 
 
 def test_a_line_that_a_crash_cut_short_is_removed() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import tarfile
 import time
 from pathlib import Path
@@ -18,11 +19,12 @@ from vmnet.checks.goal import deduce_goal
 from vmnet.checks.verify import check_host
 from vmnet.facts.boot import Unread
 from vmnet.facts.evidence import Bundle, BundleFile, Evidence, Form
-from vmnet.host import evidence, gather, new_file
+from vmnet.host import evidence, gather, new_file, sysfs
 from vmnet.host.run_mark import RUNS
+from vmnet.names import json_text, printable, printable_lines
 from vmnet.redact.documents import secrets_of_document
 from vmnet.redact.known import KnownSecrets, secrets_of_keyfile
-from vmnet.redact.values import without_secrets_in
+from vmnet.redact.values import secrets_of_lines, without_secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,6 +42,8 @@ _RUN_FILES = {
     "report.txt": Form.TEXT,
 }
 """What of a run is handed on; the copies of profiles and documents, and the script that undoes it, hold secrets."""
+_WITH_PROBES = ("facts.json", "plan.jsonl")
+"""Where the commands of probes stand; what they came to stands elsewhere."""
 
 ABOUT = """\
 What vmnet support-bundle gathered on {hostname} at {time} (UTC).
@@ -128,11 +132,13 @@ def _runs() -> Iterator[Found]:
 def _secrets(shown: Iterable[Evidence]) -> Iterator[str]:
     """Yield what this host is known to keep secret."""
     try:
-        copies = [journal.directory / "profiles" for journal in list_runs()]
+        runs = [journal.directory for journal in list_runs()]
     except PermissionError:
-        copies = []
-    for text in evidence.read_keyfiles(*copies):
+        runs = []
+    for text in evidence.read_keyfiles(*(run / "profiles" for run in runs)):
         yield from secrets_of_keyfile(text)
+    for file in (run / name for run in runs for name in _WITH_PROBES):
+        yield from secrets_of_lines(sysfs.read_text(file) or "")
     for item in shown:
         if item.form is Form.XML:
             yield from secrets_of_document(item.text)
@@ -149,7 +155,7 @@ def pack(
     """
     now = time.gmtime(stamp)
     folder = f"vmnet-support-{hostname}-{time.strftime('%Y%m%dT%H%M%SZ', now)}"
-    files = [_not_read(unread), *(without_secrets_in(item, known) for item in shown)]
+    files = [without_secrets_in(item, known) for item in (_not_read(unread), *shown)]
     about = ABOUT.format(hostname=hostname, time=time.strftime("%Y-%m-%d %H:%M:%S", now))
     about += "".join(f"{item.name}: {item.how}\n" for item in files)
     out = io.BytesIO()
@@ -157,12 +163,17 @@ def pack(
         gzip.GzipFile(fileobj=out, mode="wb", mtime=stamp) as packed,
         tarfile.open(fileobj=packed, mode="w") as archive,
     ):
-        for name, text in (("README.txt", about), *((item.name, _headed(item)) for item in files)):
-            member = tarfile.TarInfo(f"{folder}/{name}")
-            content = text.encode("utf-8", "backslashreplace")
+        for name, text in (("README.txt", printable_lines(about)), *((item.name, _headed(item)) for item in files)):
+            member = tarfile.TarInfo(_harmless(f"{folder}/{name}"))
+            content = text.encode()
             member.size, member.mode, member.mtime = len(content), 0o600, stamp
             archive.addfile(member, io.BytesIO(content))
     return out.getvalue(), tuple(BundleFile(name=item.name, how=item.how) for item in files)
+
+
+def _harmless(path: str) -> str:
+    """Return a name for a file of the archive that leads nowhere else, and steers no terminal."""
+    return re.sub(r"(?<![^/])\.|[^\w./@: -]", "_", path, flags=re.ASCII)
 
 
 def _not_read(unread: Iterable[Unread]) -> Evidence:
@@ -174,11 +185,11 @@ def _headed(item: Evidence) -> str:
     """Return the text with a line before it that says how it was made, in a form that its readers take."""
     match item.form:
         case Form.TEXT | Form.SETTINGS:
-            return f"# {item.how}\n{item.text}"
+            return f"# {printable(item.how)}\n{item.text}"
         case Form.XML:
             return f"<!-- {item.how.replace('--', '- -')} -->\n{item.text}\n"
         case Form.JSON_LINES:
-            return f"{json.dumps({'made_by': item.how})}\n{item.text}"
+            return f"{json_text({'made_by': item.how})}\n{item.text}"
         case Form.JSON:
             value = json.loads(item.text)
-            return json.dumps({"made_by": item.how, **value} if isinstance(value, dict) else value, indent=2) + "\n"
+            return json_text({"made_by": item.how, **value} if isinstance(value, dict) else value, indent=2) + "\n"

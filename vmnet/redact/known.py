@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from vmnet.names import printable
 from vmnet.redact.words import REMOVED, is_secret_name
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 SHORTEST = 4
 """Shorter ones are left to the other nets: removed wherever they stand, they would take everything else along."""
 
-_SECTION = re.compile(r"\s*\[(.*)\]\s*")
+_SECTION = re.compile(r"\A\s*\[(.*)\]\s*\Z")
 _ESCAPES = {"s": " ", "n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
 
 
@@ -30,7 +31,9 @@ class KnownSecrets:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str] | None:
-        forms = {form for secret in self._secrets for form in _forms(secret) if len(form.strip()) >= SHORTEST}
+        # A table breaks a text where it has a space.
+        forms = {" ".join(form.split()) for secret in self._secrets for form in _forms(secret)}
+        forms = {form for form in forms if len(form) >= SHORTEST}
         return re.compile(_any_of(sorted(forms))) if forms else None
 
     def removed_from(self, text: str) -> str:
@@ -50,13 +53,17 @@ def _any_of(words: list[str]) -> str:
     rests = [word[same:] for word in words if len(word) > same]
     branches = [_any_of(list(group)) for _, group in groupby(rests, key=lambda rest: rest[0])]
     if not branches:
-        return re.escape(first)
-    return f"{re.escape(first[:same])}(?:{'|'.join(branches)}){'?' if len(first) == same else ''}"
+        return _escaped(first)
+    return f"{_escaped(first[:same])}(?:{'|'.join(branches)}){'?' if len(first) == same else ''}"
+
+
+def _escaped(text: str) -> str:
+    return r"\s+".join(map(re.escape, text.split(" ")))
 
 
 def _forms(secret: str) -> Iterator[str]:
     yield secret
-    yield secret.strip()
+    yield printable(secret)
     yield escape(secret)
     yield escape(secret, {'"': "&quot;"})
     yield escape(secret, {"'": "&apos;"})
@@ -72,7 +79,7 @@ def secrets_of_keyfile(text: str) -> Iterator[str]:
     that says so."""
     section = ""
     for line in text.splitlines():
-        found = _SECTION.fullmatch(line)
+        found = _SECTION.match(line)
         if found:
             section = found[1]
             continue

@@ -40,13 +40,13 @@ _HARMLESS = {
 }
 _KEPT = frozenset(f"{setting}.{key}" for setting, keys in _HARMLESS.items() for key in keys.split())
 _ALIASES = {"ethernet": "802-3-ethernet", "wifi": "802-11-wireless"}
-_KEY = re.compile(r"[a-z0-9-]+\.(?!\d+$)[A-Za-z0-9_-]+")
+_KEY = re.compile(r"\A[a-z0-9-]+\.(?!\d+\Z)[A-Za-z0-9_-]+\Z")
 """A VLAN's name, em1.5, is none."""
 
 
 def is_setting(key: str) -> bool:
     """Return whether the text has the form of a setting's name: "ipv4.method"."""
-    return _KEY.fullmatch(key) is not None
+    return _KEY.match(key) is not None
 
 
 def setting_without_secrets(key: str, value: str) -> str:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import shlex
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from vmnet.facts import ProbeKind
 from vmnet.facts.evidence import Evidence, Form
+from vmnet.names import json_text, printable_lines
 from vmnet.redact.documents import document_without_secrets
 from vmnet.redact.settings import is_setting, setting_without_secrets
-from vmnet.redact.words import REMOVED, is_secret_name, without_secrets
+from vmnet.redact.words import REMOVED, asks_for_secret, holds_secret, without_secrets
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from vmnet.redact.known import KnownSecrets
 
 _NO_VALUES = {"machine_id"}
@@ -23,16 +29,22 @@ def without_secrets_in(evidence: Evidence, known: KnownSecrets) -> Evidence:
     """Return the evidence with secrets removed."""
     match evidence.form:
         case Form.XML:
-            text = known.removed_from(document_without_secrets(evidence.text))
+            text = _document(evidence.text, known)
         case Form.JSON:
             text = _json(evidence.text, known, indent=2)
         case Form.JSON_LINES:
             text = "".join(f"{_json(line, known, indent=None)}\n" for line in evidence.text.splitlines())
         case Form.SETTINGS:
-            text = _settings(evidence.text, known)
+            text = printable_lines(_settings(evidence.text, known))
         case _:
-            text = _text(evidence.text, known)
+            text = printable_lines(_text(evidence.text, known))
     return replace(evidence, text=text)
+
+
+def _document(text: str, known: KnownSecrets) -> str:
+    """The document, in ASCII's printable letters."""
+    cleansed = known.removed_from(document_without_secrets(text))
+    return cleansed.encode("ascii", "xmlcharrefreplace").decode().replace("\x7f", "&#127;")
 
 
 def _json(text: str, known: KnownSecrets, *, indent: int | None) -> str:
@@ -41,7 +53,7 @@ def _json(text: str, known: KnownSecrets, *, indent: int | None) -> str:
     except ValueError:
         # A line that a crash cut short may end in the middle of a secret's name.
         return json.dumps(f"{REMOVED}: this is no JSON")
-    return json.dumps(value_without_secrets(value, known), indent=indent, ensure_ascii=False)
+    return json_text(value_without_secrets(value, known), indent=indent)
 
 
 def _settings(text: str, known: KnownSecrets) -> str:
@@ -59,21 +71,54 @@ def value_without_secrets(value: Any, known: KnownSecrets) -> Any:
     if isinstance(value, str):
         return _string(value, known)
     if isinstance(value, list):
+        if _is_known(value, known):
+            return [REMOVED]
         if len(value) == 2 and all(isinstance(item, str) for item in value):
             return _pair(value[0], value[1], known)
         words = ["", *value]
         return [
             # The word after `--password` or `wifi-sec.psk`, in a command.
-            REMOVED if _asks(before) and isinstance(item, str) else value_without_secrets(item, known)
+            REMOVED if isinstance(item, str) and _asks(before, item) else value_without_secrets(item, known)
             for before, item in zip(words, value, strict=False)
         ]
     if isinstance(value, dict):
+        if _is_command(value):
+            return {**value, "target": REMOVED}
         return {key: _member(key, item, known) for key, item in value.items()}
     return value
 
 
+def _is_command(value: dict[str, Any]) -> bool:
+    """Return whether this is a probe that runs a command of the admin's, which may hold passwords of any form."""
+    return value.get("kind") == ProbeKind.COMMAND and isinstance(value.get("target"), str)
+
+
+def _is_known(words: list[Any], known: KnownSecrets) -> bool:
+    """Return whether these are the words of such a command."""
+    return all(isinstance(word, str) for word in words) and known.removed_from(shlex.join(words)) == REMOVED
+
+
+def secrets_of_lines(text: str) -> Iterator[str]:
+    """Yield the commands that probes run, of lines of JSON: as they are, and as an error quotes them."""
+    for line in text.split("\n"):
+        # Of thousands of lines hardly one has any.
+        if f'"{ProbeKind.COMMAND.value}"' in line:
+            with suppress(ValueError, RecursionError):
+                yield from _commands(json.loads(line))
+
+
+def _commands(value: Any) -> Iterator[str]:
+    if isinstance(value, dict) and _is_command(value):
+        yield value["target"]
+        with suppress(ValueError):
+            yield shlex.join(shlex.split(value["target"]))
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _commands(item)
+
+
 def _member(key: str, value: Any, known: KnownSecrets) -> Any:
-    if key in _NO_VALUES or (is_secret_name(key) and key not in _HARMLESS_NAMES):
+    is_secret = value is not None and holds_secret(key, str(value)) and key not in _HARMLESS_NAMES
+    if key in _NO_VALUES or is_secret:
         return REMOVED
     return value_without_secrets(value, known)
 
@@ -82,12 +127,12 @@ def _pair(key: str, value: str, known: KnownSecrets) -> list[str]:
     """Two texts: a setting and its value, or any name and value, or just two texts."""
     if is_setting(key):
         return [key, known.removed_from(setting_without_secrets(key, value))]
-    return [_string(key, known), REMOVED if is_secret_name(key) else _string(value, known)]
+    return [_string(key, known), REMOVED if holds_secret(key, value) or _asks(key, value) else _string(value, known)]
 
 
-def _asks(word: Any) -> bool:
+def _asks(word: Any, value: str) -> bool:
     is_option = isinstance(word, str) and (word.startswith("-") or is_setting(word))
-    return is_option and is_secret_name(word.lstrip("-"))
+    return is_option and asks_for_secret(word, value)
 
 
 def _string(text: str, known: KnownSecrets) -> str:

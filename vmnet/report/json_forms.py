@@ -6,9 +6,9 @@ under the same number; what is renamed, removed or takes another meaning makes t
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from vmnet import names
 from vmnet.errors import HypervisorError, ToolError, UndoIncomplete, VmnetError
 from vmnet.fields import encode
 from vmnet.plan.commands import commands_of
@@ -50,12 +50,12 @@ ERROR = "vmnet/error/1"
 
 def json_text(document: Json) -> str:
     """Return the document as text, one value a line, ending in a newline."""
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return f"{names.json_text(document, indent=2)}\n"
 
 
 def json_line(document: Json) -> str:
     """Return the document as one line."""
-    return json.dumps(document, ensure_ascii=False) + "\n"
+    return f"{names.json_text(document)}\n"
 
 
 def progress_form(progress: Progress, left_s: float | None) -> Json:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from vmnet.names import printable
+from vmnet.names import printable_lines
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -71,4 +71,4 @@ def _case(finding: Finding, name: str) -> _Element:
 
 def _text(text: str) -> str:
     """Return the text without control characters, most of which XML cannot hold at all."""
-    return "\n".join(printable(line) for line in text.split("\n"))
+    return printable_lines(text)
