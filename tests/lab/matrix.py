@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .machine import Lab
     from .starts import Starts
 
-DEADLINE_S = 180.0
+DEADLINE_S = 300.0
 """The plan's own deadline is 60 s; an emulated host takes several times as long for the same work."""
 HEAL_S = 90.0
 _SHORT = 8
@@ -58,8 +58,9 @@ _CONCLUDED = """\
 tail -qn 1 /var/lib/vmnet/runs/*/journal.jsonl | grep -q '"ended"' &&
     [ -z "$(find /etc/systemd/system -name 'vmnet-*')" ] && nmcli -t general status >/dev/null
 """
-_REACHABLE = "ip netns exec lan ping -c 1 -W 1 {address} >/dev/null"
-_BY_DHCP = """\
+REACHABLE = "ip -n lan neigh flush to {address}; ip netns exec lan ping -c 1 -W 1 {address} >/dev/null"
+"""The LAN peer finds the host by ARP, and it answers."""
+BY_DHCP = """\
 nmcli connection modify lan ipv4.method auto ipv4.addresses '' ipv4.gateway '' ipv4.dns ''
 nmcli connection up lan
 """
@@ -155,10 +156,10 @@ class Matrix:
         if not fault.dhcp:
             return self.static
         if self._dhcp is None:
-            self._begin(_BY_DHCP)
+            self._begin(BY_DHCP)
             self.lab.vmnet(*ADOPT, timeout=300)
             goal, steps = look(self.lab), self._last_run()["done"]
-            self._begin(_BY_DHCP)
+            self._begin(BY_DHCP)
             self._dhcp = self._course("faults-dhcp", goal, steps)
         return self._dhcp
 
@@ -192,7 +193,7 @@ class Matrix:
             struck = time.monotonic()
             settled = self._wait(_CONCLUDED, DEADLINE_S)
             self._heal(fault)
-            reachable = self._wait(_REACHABLE.format(address=course.address), HEAL_S if fault.of_network else 20)
+            reachable = self._wait(REACHABLE.format(address=course.address), HEAL_S if fault.of_network else 20)
             seconds = time.monotonic() - struck
             problems = [*([] if settled else ["the run is not concluded"]), *([] if reachable else ["unreachable"])]
             return self._judge(course, problems, seconds)
@@ -255,6 +256,8 @@ class Matrix:
         # Carrier, LACP and routes of what was just activated come within seconds.
         while (seen := look(self.lab)) not in (course.start, course.goal) and time.monotonic() < end:
             time.sleep(2)
+        if not self._wait(REACHABLE.format(address=course.address), 10):
+            problems.append("the LAN peer does not reach it any more")
         state = self._last_run()["state"]
         where = "start" if seen == course.start else "goal" if seen == course.goal else "between"
         if where == "between":
