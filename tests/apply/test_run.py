@@ -56,6 +56,7 @@ class RecordingExecutor:
     undone: list[str] = field(default_factory=list)
     waited: int = 0
     silent_after: str = ""
+    asked: list[steps.WaitAnswer] = field(default_factory=list)
     connected: bool = False
     reachable: bool = True
     saved: tuple[str, ...] = ()
@@ -63,6 +64,11 @@ class RecordingExecutor:
 
     def execute(self, step: steps.Step, *, undoing: bool = False) -> None:
         name = getattr(step, "name", type(step).__name__)
+        if isinstance(step, steps.WaitAnswer):
+            self.asked.append(step)
+            if step.probe.target == self.silent_after:
+                raise LinkError("it does not answer")
+            return
         if undoing:
             if name == self.undo_fails:
                 raise LinkError("cannot")
@@ -103,9 +109,6 @@ class RecordingExecutor:
 
     def trouble(self) -> str:
         return self.disk
-
-    def silent(self, probes: Sequence[Probe]) -> tuple[Probe, ...]:
-        return tuple(probe for probe in probes if probe.target == self.silent_after)
 
 
 def journal_in(path: Path) -> Journal:
@@ -163,19 +166,31 @@ def test_what_is_marked_goes_back_before_the_checkpoint(tmp_path: Path) -> None:
     assert executor.undone == ["b", "RollBackCheckpoint", "c", "a"]
 
 
-@pytest.mark.parametrize(
-    ("silent", "said"), [("", "answering as before: DNS server 192.0.2.53"), ("192.0.2.53", "NOT answering as before")]
-)
-def test_after_the_way_back_it_is_asked_what_answered_before(tmp_path: Path, silent: str, said: str) -> None:
-    answers = tuple(
-        Answer(probe=Probe(kind=ProbeKind.DNS, target=f"192.0.2.{n}"), problem="" if n == 53 else "no")
-        for n in (53, 54)
+def dns_answers(*answering: int) -> Facts:
+    """Of two name servers, those that answered before."""
+    probes = {n: Probe(kind=ProbeKind.DNS, target=f"192.0.2.{n}") for n in (53, 54, 55)}
+    return replace(
+        FACTS, answers=tuple(Answer(probe=p, problem="" if n in answering else "no") for n, p in probes.items())
     )
-    journal = Journal.create(PLAN, replace(FACTS, answers=answers), tmp_path / "runs")
+
+
+def test_after_the_way_back_it_is_asked_what_answered_before(tmp_path: Path) -> None:
+    journal = Journal.create(PLAN, dns_answers(53), tmp_path / "runs")
     with pytest.raises(LinkError) as caught:
-        carry_out(PLAN, RecordingExecutor(fail_at=3, silent_after=silent), journal, lambda _: None)
-    assert caught.value.__notes__[1].startswith(said)
-    assert "192.0.2.54" not in caught.value.__notes__[1]
+        carry_out(PLAN, RecordingExecutor(fail_at=3), journal, lambda _: None)
+    assert caught.value.__notes__[1] == "answering as before: DNS server 192.0.2.53"
+
+
+def test_what_does_not_answer_after_the_way_back_is_no_way_back(tmp_path: Path) -> None:
+    journal = Journal.create(PLAN, dns_answers(53, 54, 55), tmp_path / "runs")
+    executor = RecordingExecutor(fail_at=3, silent_after="192.0.2.53")
+    with pytest.raises(UndoIncomplete, match=r"does not answer: DNS server 192\.0\.2\.53\n") as caught:
+        carry_out(PLAN, executor, journal, lambda _: None)
+    assert "the switch" in caught.value.hint
+    assert caught.value.__notes__ == ["the change had failed: no carrier"]
+    # The configuration of before is back all the same, and the others need not be waited for.
+    assert journal.state() is RunState.ROLLED_BACK
+    assert [step.timeout_s for step in executor.asked] == [30, 2, 2]
 
 
 def test_what_cannot_be_taken_back_is_said_with_its_command(tmp_path: Path) -> None:

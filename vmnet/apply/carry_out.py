@@ -11,7 +11,7 @@ from vmnet.apply import lanes
 from vmnet.apply.journal import Journal
 from vmnet.apply.journal_lines import Entry, now
 from vmnet.apply.progress import Watcher
-from vmnet.apply.roll_back import StepExecutor, answers_after, roll_back
+from vmnet.apply.roll_back import StepExecutor, prove_answers, roll_back
 from vmnet.apply.signals import uninterrupted
 from vmnet.errors import ToolError, VmnetError, attempt, value_of
 from vmnet.plan import steps
@@ -167,13 +167,17 @@ def _stop(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Jou
 
 
 def take_back(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Journal, note: Teller) -> str:
-    """Take back what was begun, and return what then answers as before."""
+    """Take back what was begun, and return what then answers as before.
+
+    Raises:
+        UndoIncomplete: not all of it could be taken back, or what had answered does not answer.
+    """
     if any(isinstance(planned.step, steps.LibvirtStep) for _, planned in begun):
         attempt(executor.reconnect)
     with uninterrupted():
         roll_back(begun, executor, note)
-        answers = attempt(lambda: answers_after(journal.facts(), executor))
-    return answers.message if isinstance(answers, VmnetError) else answers
+        known = attempt(lambda: (journal.outline(), journal.facts()))
+        return known.message if isinstance(known, VmnetError) else prove_answers(*known, executor)
 
 
 def add_notes(error: BaseException | None, *notes: str) -> None:

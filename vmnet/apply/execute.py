@@ -17,7 +17,6 @@ from vmnet.apply.waits import wait, watch_lease
 from vmnet.errors import HypervisorError, LinkError, ToolError
 from vmnet.host import link_changes, nmcli, process, profile_files
 from vmnet.host.hypervisor import Hypervisor
-from vmnet.host.probes import try_probes
 from vmnet.host.space import trouble_with
 from vmnet.plan import steps
 from vmnet.plan.commands import commands_of
@@ -25,7 +24,6 @@ from vmnet.plan.commands import commands_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from vmnet.facts import Probe
     from vmnet.host.listen import TapListener
 
 _RE_ARM_EVERY_S = 5.0
@@ -33,7 +31,6 @@ _IN_A_CUT = (steps.SetLink, steps.WaitLacp, steps.WaitNeighbour, steps.AddRoutes
 """From the first word of LACP to the routes the host may be out of reach, and to ask NetworkManager for more time can
 take a tenth of a second."""
 _TELL_EVERY_S = 10.0
-_ANSWER_S = 20.0
 _DAEMON_S = 60.0
 _PAUSE_S = 0.5
 _LIBVIRTS = Path("/etc/libvirt")
@@ -216,17 +213,6 @@ class Executor:
     def trouble(self) -> str:
         """Return what keeps files from being written ("/etc is full"), "" where nothing does."""
         return trouble_with((self.copies, profile_files.SAVED, _LIBVIRTS))
-
-    def silent(self, probes: Sequence[Probe]) -> tuple[Probe, ...]:
-        """Return those of the probes that do not answer within some seconds."""
-        deadline = time.monotonic() + _ANSWER_S
-        left = tuple(probes)
-        while left:
-            left = tuple(answer.probe for answer in try_probes(left, anew=True) if not answer.ok)
-            if time.monotonic() > deadline:
-                break
-            time.sleep(_PAUSE_S)
-        return left
 
     def connect(self) -> None:
         """Open the connection to libvirt, and learn what there is to know of all domains at once."""

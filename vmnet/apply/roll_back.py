@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from vmnet.errors import UndoIncomplete, VmnetError, attempt
 from vmnet.plan import steps
 from vmnet.plan.commands import commands_of
+from vmnet.plan.old_addresses import AT_THE_SWITCH, old_answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from vmnet.facts import Facts, Probe
-    from vmnet.plan.steps import Planned
+    from vmnet.facts import Facts
+    from vmnet.plan.steps import Plan, Planned
 
     WayBack = tuple[int, int, steps.Step]
     """The step that is taken back, by its place in the plan; which of its undos; the undo."""
 
+SOON_S = 2
+"""For what is asked when something else has not answered in all its time."""
 PASSES = 3
 """How often an undo is tried: NetworkManager, or libvirt, may be on its way up after a death of its own."""
 
@@ -61,10 +66,6 @@ class StepExecutor(Protocol):
 
     def trouble(self) -> str:
         """Return what keeps files from being written ("/etc is full"), "" where nothing does."""
-        ...
-
-    def silent(self, probes: Sequence[Probe]) -> tuple[Probe, ...]:
-        """Return those that do not answer, after some patience."""
         ...
 
 
@@ -144,13 +145,27 @@ def _end_checkpoint(step: steps.CheckpointStep, executor: StepExecutor) -> None:
         attempt(lambda: executor.execute(step, undoing=True))
 
 
-def answers_after(facts: Facts, executor: StepExecutor) -> str:
-    """Return whether what answered before a run answers now that it is taken back; "" where nothing did."""
-    probes = [answer.probe for answer in facts.answers if answer.ok]
-    silent = executor.silent(probes)
-    if silent:
-        return f"NOT answering as before: {', '.join(map(str, silent))}"
-    return f"answering as before: {', '.join(map(str, probes))}" if probes else ""
+def prove_answers(plan: Plan, before: Facts, executor: StepExecutor) -> str:
+    """Prove that what answered before a run answers now that it is undone; return what does, "" where nothing did.
+
+    Raises:
+        UndoIncomplete: some of it does not, with the patience that a switch needs.
+    """
+    waits = old_answers(plan, before)
+    silent: list[str] = []
+    for wait in waits:
+        # Where the switch has not come round for one of them, it has had its time.
+        patient = replace(wait, timeout_s=SOON_S, others=()) if silent else wait
+        if isinstance(attempt(partial(executor.execute, patient, undoing=True)), VmnetError):
+            silent.append(str(wait.probe))
+    if not silent:
+        return f"answering as before: {', '.join(str(wait.probe) for wait in waits)}" if waits else ""
+    out_of_reach = UndoIncomplete(
+        f"all that was done is undone, but what answered before does not answer: {', '.join(silent)}", AT_THE_SWITCH
+    )
+    if isinstance(error := sys.exception(), VmnetError):
+        out_of_reach.add_note(f"the change had failed: {error.message}")
+    raise out_of_reach
 
 
 def _try(number: int, step: steps.Step, executor: StepExecutor, left: dict[int, str]) -> None:

@@ -15,6 +15,7 @@ from vmnet.apply.handover import ENDING, FORMAT, is_confirmed, read_request
 from vmnet.apply.journal import Journal, RunState, find_run
 from vmnet.apply.journal_lines import Entry, now
 from vmnet.apply.result import RunResult
+from vmnet.apply.roll_back import prove_answers
 from vmnet.apply.second_pass import look_again
 from vmnet.apply.take_up import take_up
 from vmnet.apply.undo_script import point_to_undo_script, write_undo_script
@@ -73,6 +74,9 @@ def conclude(journal: Journal, report: Report) -> RunResult:
         _note_undone(undone, journal)
         # Without it an undo just cannot tell who changed what since; the run itself is done.
         attempt(lambda: journal.keep_after(_touched(plan)))
+        if undone is not None and not any(isinstance(p.step, steps.WaitAnswer) for p in plan.planned):
+            # Nothing of it answered when the undo was planned: the state before is kept, and that is said.
+            prove_answers(undone.outline(), undone.facts(), executor)
     finally:
         attempt(executor.close)
         _tidy(plan, journal)
