@@ -16,13 +16,17 @@ from vmnet.apply.journal import Journal
 from vmnet.apply.undo import plan_undo
 from vmnet.apply.undo_script import undo_script
 from vmnet.errors import Refused
+from vmnet.facts import Answer, Probe, ProbeKind
 from vmnet.host.profile_files import read_saved
 from vmnet.plan import steps
 from vmnet.plan.host_setup import plan_host_setup
-from vmnet.spec import BondSpec
+from vmnet.spec import BondMode, BondSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from vmnet.facts import Facts
+    from vmnet.spec import HostSpec
 
 AFTER = "[connection]\nid=a\nuuid=a\n\n[ipv4]\nmethod=auto"
 
@@ -161,3 +165,76 @@ def test_the_old_nic_has_address_and_way_again_before_any_other_leaves_the_bridg
     assert back[-2:] == [steps.RemoveRoutes(routes=won.routes), steps.CommitCheckpoint()]
     script = undo_script(plan, "run", (), facts)
     assert script.index("ip route replace default") < script.index("\ndelete ") < script.index("\nip route delete")
+
+
+GATEWAY_PROBE = Probe(kind=ProbeKind.GATEWAY, target="192.0.2.1")
+DNS_PROBE = Probe(kind=ProbeKind.DNS, target="192.0.2.53")
+
+
+def answered(facts: Facts, *probes: Probe, silent: tuple[Probe, ...] = ()) -> Facts:
+    answers = (*(Answer(probe=p) for p in probes), *(Answer(probe=p, problem="no answer") for p in silent))
+    return replace(facts, answers=answers)
+
+
+def undo_after(runs: Path, spec: HostSpec, before: Facts, now: Facts) -> list[steps.Step]:
+    plan = plan_host_setup(spec, before)
+    carry_out(plan, RecordingExecutor(), Journal.create(plan, before, runs), lambda _: None)
+    return [planned.step for planned in plan_undo(now, runs=runs, saved={}).planned]
+
+
+def test_an_undo_ends_with_what_answered_before_answering_again(tmp_path: Path) -> None:
+    before = answered(addressed_host(), GATEWAY_PROBE, DNS_PROBE)
+    *_, gateway, dns, commit = undo_after(tmp_path, ADOPT, before, before)
+    # At the slow rate a switch forgets LACP after 93 s.
+    assert gateway == steps.WaitAnswer(probe=GATEWAY_PROBE, timeout_s=125, others=("em2",))
+    assert dns == steps.WaitAnswer(probe=DNS_PROBE, timeout_s=30)
+    assert isinstance(commit, steps.CommitCheckpoint)
+
+
+@pytest.mark.parametrize(
+    ("spec", "seconds", "others"),
+    [
+        (replace(ADOPT, bond=BondSpec(mode=BondMode.ACTIVE_BACKUP)), 30, ("em2",)),
+        (replace(ADOPT, nics=("em1",), bond=None), 30, ()),
+    ],
+)
+def test_without_lacp_no_switch_has_to_forget_it(
+    tmp_path: Path, spec: HostSpec, seconds: int, others: tuple[str, ...]
+) -> None:
+    before = answered(addressed_host(), GATEWAY_PROBE)
+    gateway = undo_after(tmp_path, spec, before, before)[-2]
+    assert gateway == steps.WaitAnswer(probe=GATEWAY_PROBE, timeout_s=seconds, others=others)
+
+
+def test_what_has_gone_since_is_not_waited_for(tmp_path: Path) -> None:
+    before = answered(addressed_host(), GATEWAY_PROBE, DNS_PROBE)
+    now = answered(before, GATEWAY_PROBE, silent=(DNS_PROBE,))
+    asked = [step for step in undo_after(tmp_path, ADOPT, before, now) if isinstance(step, steps.WaitAnswer)]
+    assert [step.probe for step in asked] == [GATEWAY_PROBE]
+
+
+def test_what_was_silent_before_the_run_need_not_answer_after_it(tmp_path: Path) -> None:
+    before = answered(addressed_host(), DNS_PROBE, silent=(GATEWAY_PROBE,))
+    now = answered(before, DNS_PROBE, GATEWAY_PROBE)
+    asked = [step for step in undo_after(tmp_path, ADOPT, before, now) if isinstance(step, steps.WaitAnswer)]
+    assert [step.probe for step in asked] == [DNS_PROBE]
+
+
+def test_the_old_nic_leaves_a_lacp_bond_last_where_the_bond_says_so(tmp_path: Path) -> None:
+    """Which is it, the bond says when the time has come: a boot changes it."""
+    plan = plan_host_setup(ADOPT, addressed_host())
+    assert plan.goal is not None
+    port = dict(plan.goal.profiles)["em2"]
+    back = undo_after(tmp_path, ADOPT, addressed_host(), addressed_host())
+    (at,) = (index for index, step in enumerate(back) if isinstance(step, steps.LeaveLast))
+    assert back[at] == steps.LeaveLast(bond="bond0", ifname="em1", others=(("em2", port),), seconds=2)
+    assert isinstance(back[at + 1], steps.ActivateProfile)
+    assert "\nleave_last bond0 em1 2 em2 " in undo_script(plan, "run", (), addressed_host())
+
+
+@pytest.mark.parametrize(
+    "spec", [replace(ADOPT, bond=BondSpec(mode=BondMode.ACTIVE_BACKUP)), replace(ADOPT, nics=("em1",), bond=None)]
+)
+def test_without_lacp_the_order_is_nobodys_concern(tmp_path: Path, spec: HostSpec) -> None:
+    back = undo_after(tmp_path, spec, addressed_host(), addressed_host())
+    assert not any(isinstance(step, steps.LeaveLast) for step in back)

@@ -3,38 +3,103 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
+from vmnet.facts import Profile
+from vmnet.host import nmcli, process, profile_files
 from vmnet.host.profile_files import (
+    copy_profiles,
     read_saved,
     remove_half_written,
     remove_leftover,
+    restore_profile,
     starts_by_itself,
     sync_profiles,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 UUID = "fce40a8f-ab4f-5958-acde-d372715b546d"
 OURS = f"[connection]\nid=br0\nuuid={UUID}\ntype=bridge\n".encode()
 
 
+@dataclass
+class Daemon:
+    """NetworkManager as nmcli shows it: of a profile's files, the one in /run hides the one in /etc."""
+
+    saved: Path
+    in_memory: Path
+    told: list[tuple[str, ...]] = field(default_factory=list)
+
+    def call(self, argv: tuple[str, ...], **_: object) -> process.Output:
+        if "FILENAME" not in argv[-3]:
+            self.told.append(argv[1:])
+        shown = next((path for folder in (self.in_memory, self.saved) for path in folder.iterdir()), "")
+        return process.Output(exit_status=0, stdout=f"{UUID}:{shown}\n", stderr="")
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Daemon:
+    found = Daemon(tmp_path / "etc", tmp_path / "run")
+    for folder in (found.saved, found.in_memory):
+        folder.mkdir()
+    monkeypatch.setattr(nmcli, "call", found.call)
+    monkeypatch.setattr(profile_files, "SAVED", found.saved)
+    monkeypatch.setattr(profile_files, "IN_MEMORY", found.in_memory)
+    return found
+
+
+def kept(path: Path, copies: Path) -> None:
+    """Keep a copy of a profile, as a run does."""
+    (copies / "profiles").mkdir()
+    profile = Profile(uuid=UUID, name="br0", type="bridge", filename=str(path), settings=(), device=None)
+    copy_profiles([profile], lambda name, content: (copies / name).write_bytes(content))
+
+
+@pytest.mark.parametrize("booted", [False, True])
+def test_what_netplan_rendered_comes_back_and_leaves_nothing_in_etc(
+    tmp_path: Path, daemon: Daemon, booted: bool
+) -> None:
+    """Seen in the lab: NetworkManager saves it in /etc when it is modified, and the next boot renders it anew."""
+    rendered, saved = (folder / "netplan-em1.nmconnection" for folder in (daemon.in_memory, daemon.saved))
+    rendered.write_bytes(OURS)
+    kept(rendered, tmp_path)
+    saved.write_bytes(OURS + b"autoconnect=false\n")
+    if not booted:
+        rendered.unlink()
+    restore_profile(UUID, tmp_path / "profiles")
+    assert (rendered.read_bytes(), saved.exists()) == (OURS, False)
+    assert ("connection", "reload") in daemon.told
+    daemon.told.clear()
+    restore_profile(UUID, tmp_path / "profiles")
+    assert daemon.told == []
+
+
+def test_what_was_hidden_before_the_run_stays(tmp_path: Path, daemon: Daemon) -> None:
+    shown, hidden = (folder / "lan.nmconnection" for folder in (daemon.in_memory, daemon.saved))
+    for path in (shown, hidden):
+        path.write_bytes(OURS)
+    kept(shown, tmp_path)
+    shown.write_bytes(OURS + b"autoconnect=false\n")
+    restore_profile(UUID, tmp_path / "profiles")
+    assert (shown.read_bytes(), hidden.read_bytes()) == (OURS, OURS)
+
+
 @pytest.mark.parametrize("name", ["br0.nmconnection", f"br0-{UUID}.nmconnection"])
 @pytest.mark.parametrize("content", [b"", bytes(512), OURS])
-def test_what_a_loss_of_power_left_is_removed(tmp_path: Path, name: str, content: bytes) -> None:
-    (tmp_path / name).write_bytes(content)
-    remove_leftover(UUID, "br0", tmp_path)
-    assert list(tmp_path.iterdir()) == []
+def test_what_a_loss_of_power_left_is_removed(daemon: Daemon, name: str, content: bytes) -> None:
+    (daemon.saved / name).write_bytes(content)
+    remove_leftover(UUID, "br0", daemon.saved, daemon.in_memory)
+    assert list(daemon.saved.iterdir()) == []
+    assert daemon.told == ([("connection", "reload")] if content == OURS else [])
 
 
 def test_the_profiles_of_others_stay(tmp_path: Path) -> None:
     other = OURS.replace(b"fce40a8f", b"00000000")
     (tmp_path / "br0.nmconnection").write_bytes(other)
     (tmp_path / "lan.nmconnection").write_bytes(b"")
-    remove_leftover(UUID, "br0", tmp_path)
+    remove_leftover(UUID, "br0", tmp_path, tmp_path / "none")
     assert (tmp_path / "br0.nmconnection").read_bytes() == other
     assert (tmp_path / "lan.nmconnection").exists()
 

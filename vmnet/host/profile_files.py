@@ -39,12 +39,14 @@ class ProfileCopy:
 
 
 def copy_profiles(profiles: Iterable[Profile], write: Callable[[str, bytes], object]) -> tuple[ProfileCopy, ...]:
-    """Hand a byte copy of each profile's file to `write(name, content)`, and beside it mode and owner as JSON.
+    """Hand a byte copy of each profile's file to `write(name, content)`, and beside it mode and owner as JSON, and the
+    names of other files of the same profile, where there are any.
 
     Returns:
         What was copied.
     """
     copies = []
+    places = _places()
     for profile in profiles:
         path = Path(profile.filename)
         if not profile.filename or not path.is_file():
@@ -59,12 +61,17 @@ def copy_profiles(profiles: Iterable[Profile], write: Callable[[str, bytes], obj
         )
         write(f"profiles/{profile.uuid}.nmconnection", path.read_bytes())
         write(f"profiles/{profile.uuid}.json", json.dumps(fields.encode(copy)).encode())
+        if hidden := [str(place) for place in places.get(profile.uuid, ()) if place != path]:
+            write(f"profiles/{profile.uuid}.files", "\n".join(hidden).encode())
         copies.append(copy)
     return tuple(copies)
 
 
 def restore_profile(uuid: str, copies: Path) -> None:
     """Put the profile's file back as it was and have NetworkManager read it; nothing happens when it is the same.
+
+    Of the profile's other files, those that were not there when it was copied go: NetworkManager writes a profile of
+    /run to /etc when it is modified, and after a reboot netplan has rendered the one in /run anew, which hides it.
 
     Args:
         copies: the directory that `copy_profiles` filled.
@@ -75,19 +82,48 @@ def restore_profile(uuid: str, copies: Path) -> None:
     content, copy = _copied(uuid, copies)
     path = Path(copy.filename)
     now = _current_filename(uuid)
-    if now == copy.filename and path.is_file() and path.read_bytes() == content:
-        return
-    try:
-        _replace(path, content, copy)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not path.is_file():
-            raise
-        _write_over(path, content, copy)
-    if now and now != copy.filename:
-        # A profile of /run moved to /etc when it was modified; the copy in /etc would hide the one put back.
-        Path(now).unlink(missing_ok=True)
+    stays = {path, *_hidden(uuid, copies)}
+    left = {*_places().get(uuid, ()), *([Path(now)] if now else [])} - stays
+    same = now == copy.filename and path.is_file() and path.read_bytes() == content
+    if not same:
+        try:
+            _replace(path, content, copy)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not path.is_file():
+                raise
+            _write_over(path, content, copy)
+    _remove(left)
+    if not same:
+        nmcli.call(("nmcli", "connection", "load", copy.filename))
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    """Remove files of profiles, and have NetworkManager see it."""
+    paths = sorted(paths)
+    for path in paths:
+        path.unlink(missing_ok=True)
+        _sync(path.parent)
+    if paths:
         nmcli.call(("nmcli", "connection", "reload"))
-    nmcli.call(("nmcli", "connection", "load", copy.filename))
+
+
+def _hidden(uuid: str, copies: Path) -> set[Path]:
+    """Return the other files that the profile had when it was copied."""
+    try:
+        return {Path(line) for line in (copies / f"{uuid}.files").read_text("utf-8").split("\n")}
+    except FileNotFoundError:
+        return set()
+
+
+def _places(*directories: Path) -> dict[str, list[Path]]:
+    """Return the files of each profile in the directories, by its uuid; none named: those that NetworkManager reads."""
+    found: dict[str, list[Path]] = {}
+    for directory in directories or (SAVED, IN_MEMORY):
+        for path in sorted(directory.glob("*.nmconnection")):
+            lines = path.read_bytes().decode("utf-8", "replace").split("\n") if path.is_file() else []
+            uuid = next((line.removeprefix("uuid=") for line in lines if line.startswith("uuid=")), "")
+            found.setdefault(uuid, []).append(path)
+    return found
 
 
 def _replace(path: Path, content: bytes, copy: ProfileCopy) -> None:
@@ -149,12 +185,14 @@ def sync_profiles(directory: Path = SAVED) -> None:
             _sync(path)
 
 
-def remove_leftover(uuid: str, name: str, directory: Path = SAVED) -> None:
-    """Remove the file of a profile that NetworkManager does not know, because a loss of power left it empty."""
+def remove_leftover(uuid: str, name: str, directory: Path = SAVED, in_memory: Path = IN_MEMORY) -> None:
+    """Remove the files of a profile that NetworkManager has deleted: one that a loss of power left empty, and any that
+    another one hid."""
     for path in (directory / f"{name}.nmconnection", directory / f"{name}-{uuid}.nmconnection"):
-        if path.is_file() and (not path.read_bytes().strip(b"\0") or f"uuid={uuid}\n".encode() in path.read_bytes()):
+        if path.is_file() and not path.read_bytes().strip(b"\0"):
             path.unlink()
             _sync(directory)
+    _remove(_places(directory, in_memory).get(uuid, ()))
 
 
 def remove_half_written(

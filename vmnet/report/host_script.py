@@ -49,7 +49,10 @@ begun=
 _FUNCTIONS = """\
 # The profile's file, before it is changed.
 keep() {
-    [ -e "profiles/$1.nmconnection" ] || [ ! -f "$2" ] || cp -p -- "$2" "profiles/$1.nmconnection"
+    [ ! -e "profiles/$1.nmconnection" ] && [ -f "$2" ] || return 0
+    cp -p -- "$2" "profiles/$1.nmconnection"
+    grep -lsxF -e "uuid=$1" /etc/NetworkManager/system-connections/*.nmconnection \\
+        /run/NetworkManager/system-connections/*.nmconnection >"profiles/$1.files"
 }
 give_back() {
     copy=profiles/$1.nmconnection

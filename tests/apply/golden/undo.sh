@@ -62,7 +62,16 @@ restore() {
     now=$(nmcli -e no -t -f UUID,FILENAME connection show | after "$1:")
     try replace "$2" -D -m "$3" -o "$4" -g "$5" "profiles/$1.nmconnection"
     [ "$now" = "$2" ] || [ ! -f "$now" ] || try rm -f -- "$now"
+    only "$1" "$2"
     try nmcli connection reload
+}
+# uuid, file: of its other files, those go that it has got since it was copied
+only() {
+    nm=NetworkManager/system-connections
+    for file in /etc/"$nm"/*.nmconnection /run/"$nm"/*.nmconnection; do
+        if [ "$file" = "$2" ] || ! grep -qxF -e "uuid=$1" -- "$file" 2>/dev/null; then continue; fi
+        grep -qxF -e "$file" -- "profiles/$1.files" 2>/dev/null || try rm -f -- "$file"
+    done
 }
 # uuid, name; a loss of power may have left an empty file, of which NetworkManager knows nothing
 delete() {
@@ -71,6 +80,7 @@ delete() {
         file=/etc/NetworkManager/system-connections/$file.nmconnection
         [ ! -f "$file" ] || [ -s "$file" ] || try rm -f -- "$file"
     done
+    only "$1" ''
 }
 # uuid, seconds; a port whose controller starts with it may fail (4) and come up at the next attempt
 activate() {
