@@ -47,7 +47,7 @@ def check_ifname(name: str, *, what: str = "link name") -> str:
 def _ifname_problem(name: str) -> str:
     if not name:
         return "is empty"
-    size = len(name.encode())
+    size = len(name.encode("utf-8", "surrogatepass"))
     if size > IFNAME_MAX_BYTES:
         return f"is {size} bytes long; the kernel allows {IFNAME_MAX_BYTES}"
     if name.startswith("-"):

@@ -166,6 +166,12 @@ def _network(words: HostWords, place: Place) -> str | None:
     if not words.network.strip():
         with place.at("network"):
             raise SpecError("the network's name is empty", "vmnet verify and virsh net-list --all name what there is")
+    if "/" in words.network or not words.network.isprintable():
+        with place.at("network"):
+            raise SpecError(
+                f"the network's name {words.network!r} has a character in it that libvirt does not take",
+                "use letters, digits, spaces, dots, dashes or underscores, for example host-bridge",
+            )
     return words.network
 
 

@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None, *, session: Session | None = None) -
         # Records hold no circles, and with thousands of domains there are so many that looking for some is felt.
         gc.set_threshold(100_000)
         session = Session(argv=words)
-        for stream in (session.stdout, session.stderr):
+        for stream in (session.stdin, session.stdout, session.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 # A name that the terminal's encoding lacks is no reason to die in the middle of a run.
                 stream.reconfigure(errors="backslashreplace")

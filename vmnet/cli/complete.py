@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from vmnet.errors import VmnetError
@@ -58,4 +59,5 @@ def _offered(context: click.Context, begun: str, names: Callable[[Facts], list[s
     except VmnetError:
         # Somebody is typing: no message may get in between.
         return []
-    return [name for name in names(facts) if name.startswith(begun)]
+    # The shell puts it into the line as it is, where `$(...)` would be run.
+    return [name for name in names(facts) if name.startswith(begun) and shlex.quote(name) == name]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from vmnet.cli import complete, flow, options
+from vmnet.cli.output import show
 from vmnet.cli.session import Session
 from vmnet.errors import Refused
+from vmnet.report.blocks import Line
 from vmnet.report.json_forms import confirm_form
 
 HELP = """Confirm a change that waits for it: host-setup --confirm SECONDS.
@@ -33,4 +35,4 @@ def command(session: Session, *, run: str | None, output: str) -> None:
     if output == "json":
         flow.write_json(session, confirm_form(confirmed))
     else:
-        session.stdout.write(f"confirm: run {confirmed} is confirmed; sudo vmnet follow shows the rest\n")
+        show(session, [Line(f"confirm: run {confirmed} is confirmed; sudo vmnet follow shows the rest")])

@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from vmnet.cli import complete, flow, options
 from vmnet.cli.commands import load
+from vmnet.cli.output import write_exactly
 from vmnet.cli.session import Session
 from vmnet.errors import SpecError
 from vmnet.spec_words import HASH_POLICIES, LACP_RATES, HostWords, parse_host
@@ -97,7 +98,7 @@ def command(session: Session, *, uri: str, script: bool, spec_file: str | None, 
     if asked.duplicates:
         plan = api.plan_host_setup(spec, asked)
     if script:
-        session.stdout.write(load("vmnet.report.host_script").host_script(plan, facts))
+        write_exactly(session, load("vmnet.report.host_script").host_script(plan, facts))
         return
     flow.carry_out(
         session,

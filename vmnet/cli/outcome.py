@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.cli.output import show
 from vmnet.errors import ToolError, VmnetError
+from vmnet.names import printable_lines
 from vmnet.report.errors import notes_of, render_error
 from vmnet.report.json_forms import error_form, json_text
 
@@ -61,7 +62,7 @@ def refused_by_system(session: Session, error: OSError) -> int:
 def bug(session: Session, error: Exception) -> int:
     """Report an error that nobody foresaw."""
     with suppress(OSError):
-        session.stderr.write("".join(traceback.format_exception(error)))
+        session.stderr.write(printable_lines("".join(traceback.format_exception(error))))
     failed = VmnetError(
         f"a bug in vmnet: {type(error).__name__}: {error}",
         "please report it with the lines above and the output of the same command with --plan\n"

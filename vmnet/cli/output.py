@@ -34,6 +34,16 @@ def show(session: Session, blocks: Iterable[Block], *, error: bool = False) -> N
     Screen(stream, colour=wants_colour(stream, session.environ), width=width).show(blocks)
 
 
+def write_exactly(session: Session, text: str) -> None:
+    """Print what a program reads: in UTF-8, whatever the terminal's encoding is, with bytes of names as they are."""
+    buffer = getattr(session.stdout, "buffer", None)
+    if buffer is None:
+        session.stdout.write(text)
+        return
+    session.stdout.flush()
+    buffer.write(text.encode("utf-8", "surrogateescape"))
+
+
 class ProgressLines:
     """Writes a run's progress to standard error, for people or (`json`) as an object a line.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from vmnet.cli import flow, options
-from vmnet.cli.output import show
+from vmnet.cli.output import show, write_exactly
 from vmnet.cli.session import Session
 from vmnet.errors import SpecError
 from vmnet.host.new_file import write_over
@@ -65,9 +65,9 @@ def command(session: Session, *, every: bool, picture: Path | None, uri: str, ou
     if output == "json":
         flow.write_json(session, status_form(topology))
     elif output == "dot":
-        session.stdout.write(render_dot(topology, every=every).dot)
+        write_exactly(session, render_dot(topology, every=every).dot)
     elif output == "mermaid":
-        session.stdout.write(render_mermaid(topology, every=every))
+        write_exactly(session, render_mermaid(topology, every=every))
     elif picture:
         show(session, [Line(f"the picture is in {picture}")])
     else:

@@ -11,7 +11,7 @@ import click
 from vmnet.cli import flow, options, watch
 from vmnet.cli.commands import load
 from vmnet.cli.outcome import Reported
-from vmnet.cli.output import show
+from vmnet.cli.output import show, write_exactly
 from vmnet.errors import SpecError, VerifyError
 from vmnet.report.findings import render_differences, render_findings
 from vmnet.report.json_forms import findings_form
@@ -130,8 +130,8 @@ def _report(session: Session, facts: Facts, findings: tuple[Finding, ...], outpu
         case "junit":
             now = watch.utc_now().removesuffix("Z")
             junit = load("vmnet.report.junit").junit_text
-            session.stdout.write(junit(findings, hostname=facts.hostname, time=now))
+            write_exactly(session, junit(findings, hostname=facts.hostname, time=now))
         case "prometheus":
-            session.stdout.write(load("vmnet.report.prometheus").prometheus_text(findings, time_s=time.time()))
+            write_exactly(session, load("vmnet.report.prometheus").prometheus_text(findings, time_s=time.time()))
         case _:
             show(session, render_differences(findings) if quiet else render_findings(findings))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
+
+from vmnet.names import json_text
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -25,7 +26,7 @@ def make_page(svg: _Element, *, heading: str, summary: str, things: list[dict[st
     _part(page, "host").text = heading
     _part(page, "sum").text = summary
     # In a script element text ends at the next "</script"; in JSON a "<" may be written otherwise.
-    _part(page, "things").text = json.dumps(things, ensure_ascii=False).replace("<", "\\u003c")
+    _part(page, "things").text = json_text(things).replace("<", "\\u003c")
     svg.set("style", f"--w:{svg.get('width') or '100%'}")
     _part(page, "picture").append(svg)
     (title,) = page.iter("title")
