@@ -23,7 +23,7 @@ LAYERS = [
     {"documents", "redact"},
     {"spec_words"},
     {"spec", "facts"},
-    {"fields", "names"},
+    {"fields", "names", "lines"},
     {"errors"},
 ]
 APART = {("plan", "host"), ("host", "plan"), ("checks", "host"), ("host", "checks")}
@@ -37,7 +37,20 @@ ONLY_IN = {
     "pyroute2": ("vmnet.host",),
     "subprocess": ("vmnet.host.process",),
 }
-PURE = ("plan", "checks", "report", "documents", "redact", "facts", "spec_words", "spec", "fields", "names", "errors")
+PURE = (
+    "plan",
+    "checks",
+    "report",
+    "documents",
+    "redact",
+    "facts",
+    "spec_words",
+    "spec",
+    "fields",
+    "names",
+    "lines",
+    "errors",
+)
 IMPURE = {"os", "random", "secrets", "shutil", "socket", "subprocess", "tempfile", "time"}
 LAZY = {"libvirt", "libvirt_qemu", "lxml", "pyroute2", "rich"}
 # Who may load modules by name when they are first needed, so that `vmnet --help` starts fast.

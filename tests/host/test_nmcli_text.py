@@ -1,29 +1,24 @@
-"""nmcli's terse text -> records."""
+"""What nmcli prints -> records."""
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
 from vmnet.host.nmcli_text import (
+    Listed,
     parse_devices,
-    parse_lease_end,
+    parse_listing,
+    parse_options,
     parse_profiles,
+    parse_setting_names,
     parse_version,
-    parse_worth_showing,
-    split_terse,
+    worth_showing,
 )
-
-
-@given(st.lists(st.text(alphabet=st.characters(blacklist_characters="\n")), min_size=1))
-def test_fields_come_back_as_nmcli_escaped_them(fields: list[str]) -> None:
-    line = ":".join(field.replace("\\", "\\\\").replace(":", "\\:") for field in fields)
-    assert split_terse(line) == tuple(fields)
-
+from vmnet.host.terse import Unclear
 
 LISTING = """\
-11111111-0000-0000-0000-000000000001:/etc/NetworkManager/system-connections/lan.nmconnection:em1
-11111111-0000-0000-0000-000000000002:/run/NetworkManager/system-connections/a\\:b.nmconnection:
+11111111-0000-0000-0000-000000000001:/etc/NetworkManager/system-connections/lan.nmconnection:em1:802-3-ethernet
+11111111-0000-0000-0000-000000000002:/run/NetworkManager/system-connections/a\\:b\nc.nmconnection::bridge
 """
 DETAILS = """\
 connection.id:lan
@@ -35,18 +30,17 @@ ipv4.method:manual
 ipv4.addresses:192.0.2.3/24
 ipv6.token:
 
-connection.id:two
-lines\\:of name
+connection.id:c:d\\e
 connection.uuid:11111111-0000-0000-0000-000000000002
 connection.type:bridge
 connection.interface-name:
 connection.autoconnect:no
-802-3-ethernet.cloned-mac-address:00\\:00\\:5E\\:00\\:53\\:01
+802-3-ethernet.cloned-mac-address:00:00:5E:00:53:01
 """
 
 
 def test_profiles_have_all_their_properties() -> None:
-    lan, two = parse_profiles(LISTING, DETAILS)
+    lan, two = sorted(parse_profiles(parse_listing(LISTING), DETAILS), key=lambda profile: profile.uuid)
     assert (lan.name, lan.type, lan.ifname, lan.device, lan.autoconnect) == (
         "lan",
         "802-3-ethernet",
@@ -56,7 +50,9 @@ def test_profiles_have_all_their_properties() -> None:
     )
     assert lan.get("ipv4.addresses") == "192.0.2.3/24"
     assert lan.get("ipv6.nonsense") == ""
-    assert two.name == "two\nlines:of name"
+    # In this form nmcli escapes nothing.
+    assert two.name == "c:d\\e"
+    assert two.filename == "/run/NetworkManager/system-connections/a:b\nc.nmconnection"
     assert two.volatile
     assert two.ifname is None
     assert two.device is None
@@ -65,23 +61,37 @@ def test_profiles_have_all_their_properties() -> None:
 
 def test_the_names_of_newer_versions_become_those_that_all_know() -> None:
     text = DETAILS.replace("connection.autoconnect:yes", "connection.controller:br0\nconnection.port-type:bridge")
-    lan, _ = parse_profiles(LISTING, text)
+    _, lan = parse_profiles(parse_listing(LISTING), text)
     assert (lan.controller, lan.get("connection.slave-type")) == ("br0", "bridge")
 
 
 def test_no_profiles() -> None:
-    assert parse_profiles("", "") == ()
+    assert parse_listing("") == parse_profiles((), "") == ()
+
+
+def test_profiles_that_were_not_asked_for_are_not_believed() -> None:
+    twice = f"{DETAILS}\n{DETAILS}"
+    for listing, details in ((LISTING, twice), ("", DETAILS)):
+        with pytest.raises(Unclear, match="other profiles"):
+            parse_profiles(parse_listing(listing), details)
+
+
+def test_names_of_settings() -> None:
+    text = "name    method  pac-script \nproxy   none    name\nconnection x \n"
+    assert parse_setting_names("proxy", text) == ("method", "pac-script")
+    for wrong in ("", "proxy  none\n", "name  a.b\n"):
+        with pytest.raises(Unclear):
+            parse_setting_names("proxy", wrong)
 
 
 DEVICES = """\
 GENERAL.DEVICE:em1
 GENERAL.TYPE:ethernet
 GENERAL.STATE:100 (connected)
-GENERAL.CONNECTION:lan
 GENERAL.CON-UUID:11111111-0000-0000-0000-000000000001
-IP4.ADDRESS[1]:192.0.2.3/24
+GENERAL.REASON:0 (No reason given)
 IP4.DNS[1]:192.0.2.53
-IP6.DNS[1]:2001\\:db8\\:\\:53
+IP6.DNS[1]:2001:db8::53
 DHCP4.OPTION[1]:dhcp_client_identifier = 01:00:00:5e:00:53:01
 DHCP4.OPTION[2]:ip_address = 192.0.2.3
 DHCP6.OPTION[1]:dhcp6_client_id = 00:04:f9:55:af:95
@@ -92,18 +102,20 @@ GENERAL.DEVICE:virbr0
 GENERAL.TYPE:bridge
 GENERAL.STATE:100 (connected (externally))
 GENERAL.CON-UUID:11111111-0000-0000-0000-000000000003
+GENERAL.REASON:0 (No reason given)
 
 GENERAL.DEVICE:eth9
 GENERAL.TYPE:ethernet
 GENERAL.STATE:10 (unmanaged)
 GENERAL.CON-UUID:
+GENERAL.REASON:0 (No reason given)
 """
 
 
-def test_when_a_lease_ends() -> None:
-    text = "GENERAL.DEVICE:br0\nDHCP4.OPTION[1]:expiry = 1795751198\nDHCP4.OPTION[2]:ip_address = 192.0.2.3\n"
-    assert parse_lease_end(text) == "1795751198"
-    assert parse_lease_end("GENERAL.DEVICE:br0\n") == parse_lease_end("") == ""
+def test_the_options_of_a_lease() -> None:
+    text = "DHCP4.OPTION[1]:expiry = 1795751198\nDHCP4.OPTION[2]:wpad = a\nDHCP4.OPTION[9]:expiry = 1\n\nx\n"
+    assert parse_options("DHCP4", text) == {"expiry": "1795751198", "wpad": "a"}
+    assert parse_options("DHCP6", text) == parse_options("DHCP4", "") == {}
 
 
 def test_devices() -> None:
@@ -129,10 +141,21 @@ def test_volatile_profiles_of_taps_are_not_worth_showing() -> None:
         "u-br0:/etc/NetworkManager/system-connections/br0.nmconnection:br0:bridge\n"
         "u-tap:/run/NetworkManager/system-connections/vnet0.nmconnection:vnet0:tun\n"
         "u-own:/etc/NetworkManager/system-connections/my\\:tap.nmconnection::tun\n"
+        "u-odd:/etc/NetworkManager/system-connections/a\ntun\nb.nmconnection::dummy\n"
         "u-wired:/run/NetworkManager/system-connections/Wired connection 1.nmconnection::802-3-ethernet\n"
+        "u-nameless::::\n"
     )
-    assert parse_worth_showing(listing) == ("u-br0", "u-own", "u-wired")
-    assert parse_worth_showing("") == ()
+    assert worth_showing(parse_listing(listing.replace("::::", ":::802-3-ethernet"))) == (
+        "u-br0", "u-own", "u-odd", "u-wired", "u-nameless",
+    )  # fmt: skip
+    with pytest.raises(Unclear):
+        parse_listing(listing)
+
+
+def test_a_row_of_the_list() -> None:
+    assert parse_listing("u:/etc/a\\:\\\\\u2028b:em1:bridge\n") == (
+        Listed(uuid="u", filename="/etc/a:\\\u2028b", device="em1", type="bridge"),
+    )
 
 
 def test_versions_without_a_distributions_suffix() -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tests import facts_samples
+from vmnet import fields
 from vmnet.facts import Profile
 from vmnet.host import nmcli, process, profile_files
 from vmnet.host.profile_files import (
+    ProfileCopy,
     copy_profiles,
     read_saved,
     remove_half_written,
@@ -36,7 +40,7 @@ class Daemon:
         if "FILENAME" not in argv[-3]:
             self.told.append(argv[1:])
         shown = next((path for folder in (self.in_memory, self.saved) for path in folder.iterdir()), "")
-        return process.Output(exit_status=0, stdout=f"{UUID}:{shown}\n", stderr="")
+        return process.Output(exit_status=0, stdout=f"{UUID}:{shown}::bridge\n", stderr="")
 
 
 @pytest.fixture
@@ -165,3 +169,58 @@ def test_a_copy_that_was_there_before_the_run_stays(tmp_path: Path) -> None:
     os.utime(backup, ns=(0, 0))
     remove_half_written({UUID: "br0"}, since_ns, (tmp_path,))
     assert not backup.exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"br0",
+        b"a\ntun\nb",
+        "x\u2028y".encode(),
+        b"c:d\\e",
+        b" ",
+        b"\xff\xfe",
+        b"a\xe2\x80",
+        b"n" * 242,
+        b"; touch x #",
+        b"'\"`",
+    ],
+)
+def test_every_profile_is_copied_whatever_the_name_of_its_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: bytes
+) -> None:
+    path = os.fsencode(tmp_path) + b"/" + name + b".nmconnection"
+    with open(path, "wb") as file:  # noqa: PTH123 - a name that is no text
+        file.write(OURS)
+    (tmp_path / "backup.nmconnection.old").write_bytes(OURS + b"# an old one")
+    monkeypatch.setattr(profile_files, "SAVED", tmp_path)
+    try:
+        shown = path.decode()
+    except UnicodeDecodeError:
+        shown = ""  # what NetworkManager 1.42 and 1.52 say of such a file
+    written: dict[str, bytes] = {}
+    (copy,) = copy_profiles([facts_samples.profile("br0", "bridge", uuid=UUID, filename=shown)], written.__setitem__)
+    assert written[f"profiles/{UUID}.nmconnection"] == OURS
+    assert os.fsencode(copy.filename) == path
+    decoded = fields.decode(ProfileCopy, json.loads(written[f"profiles/{UUID}.json"]))
+    assert decoded == copy
+
+
+def test_the_names_of_other_files_of_a_profile_come_back_whatever_they_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(profile_files, "SAVED", tmp_path)
+    (tmp_path / "profiles").mkdir()
+    names = [os.fsdecode(name) for name in (b"br0", b"a\nb", b"\xff", "x\u2028y".encode())]
+    files = [tmp_path / f"{name}.nmconnection" for name in names]
+    for file in files:
+        file.write_bytes(OURS)
+    shown = facts_samples.profile("br0", "bridge", uuid=UUID, filename=str(files[0]))
+    copy_profiles([shown], lambda name, content: (tmp_path / name).write_bytes(content))
+    assert profile_files._hidden(UUID, tmp_path / "profiles") == set(files[1:])
+
+
+def test_another_line_end_in_a_name_is_no_line(tmp_path: Path) -> None:
+    odd = f"[connection]\nid=x\u2028uuid=00000000\x0buuid=1\nuuid={UUID}\n"
+    (tmp_path / "odd.nmconnection").write_text(odd)
+    assert read_saved(tmp_path) == {UUID: odd.removesuffix("\n")}

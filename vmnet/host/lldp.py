@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from vmnet.errors import ToolError
 from vmnet.facts import SwitchPort
-from vmnet.host.nmcli_text import split_terse
 from vmnet.host.process import run
+from vmnet.host.terse import split_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,9 +48,12 @@ def _output(*argv: str) -> str:
 
 
 def parse_nmcli(text: str) -> tuple[SwitchPort, ...]:
-    """Return the records of `nmcli -t -f DEVICE,CHASSIS-ID,PORT-ID,SYSTEM-NAME device lldp list`."""
-    rows = (split_terse(line) for line in text.splitlines())
-    found = (_switch_port(*row) for row in rows if len(row) == 4)
+    """Return the records of `nmcli -t -f DEVICE,CHASSIS-ID,PORT-ID,SYSTEM-NAME device lldp list`.
+
+    Raises:
+        ToolError: it is no such list.
+    """
+    found = (_switch_port(*row) for row in split_rows(text, 4))
     return tuple(port for port in found if port.ifname and port.chassis)
 
 

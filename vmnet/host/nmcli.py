@@ -9,8 +9,11 @@ from vmnet.errors import Conflict, ToolError
 from vmnet.facts import Device, Profile
 from vmnet.host import bus, nmcli_text
 from vmnet.host.process import Output, run
+from vmnet.host.terse import Unclear
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from vmnet.spec import IpAddress
 
 NOT_FOUND = 10
@@ -27,10 +30,6 @@ _BUSY_S = 60.0
 _NOT_ACTIVATED = 4
 """nmcli's exit status for an activation that failed, in the time that it was given."""
 _PAUSE_S = 1.0
-
-_DEVICE = "GENERAL.DEVICE,GENERAL.TYPE,GENERAL.STATE,GENERAL.CON-UUID,GENERAL.REASON,IP4.DNS,IP6.DNS,DHCP4,DHCP6"
-"""What `parse_devices` reads. Whole groups cost twice the time on a host with hundreds of taps: each further field is
-one for every device, and some are asked of the kernel."""
 
 _NM = "org.freedesktop.NetworkManager"
 _MANAGER = (_NM, "/org/freedesktop/NetworkManager", _NM)
@@ -67,25 +66,78 @@ def call(argv: tuple[str, ...], *, accept: tuple[int, ...] = (0,), tries: int = 
 
 def read_profiles() -> tuple[Profile, ...]:
     """Return all profiles with all their properties, secrets hidden; but for NetworkManager's volatile notes on taps,
-    which say nothing that the taps do not, and on a host with hundreds of guests are most of what it knows."""
-    listing = call(("nmcli", "-t", "-f", "UUID,FILENAME,DEVICE,TYPE", "connection", "show")).stdout
-    uuids = nmcli_text.parse_worth_showing(listing)
+    which say nothing that the taps do not, and on a host with hundreds of guests are most of what it knows.
+
+    Raises:
+        ToolError: nmcli is missing, the daemon is not running or does not answer, or what is printed is not understood.
+    """
+    listing = read_listing()
+    uuids = nmcli_text.worth_showing(listing)
     if not uuids:
         return ()
-    which = tuple(word for uuid in dict.fromkeys(uuids) for word in ("uuid", uuid))
+    try:
+        return nmcli_text.parse_profiles(listing, _show_profiles(uuids))
+    except Unclear:
+        # A value holds a newline, a profile's name perhaps. Rows can be told apart all the same, but do not name their
+        # fields, so that each kind of section costs a call of its own.
+        known: dict[str, tuple[str, ...]] = {}
+
+        def names_of(section: str, shown: Mapping[str, str]) -> tuple[str, ...]:
+            if section not in known:
+                known[section] = _setting_names(section, shown.get("connection.uuid", uuids[0]))
+            return known[section]
+
+        return nmcli_text.parse_profile_rows(listing, _show_profiles(uuids, "-m", "tabular"), names_of)
+
+
+def read_listing() -> tuple[nmcli_text.Listed, ...]:
+    """Return all profiles in short.
+
+    Raises:
+        ToolError: as `read_profiles`.
+    """
+    argv = ("nmcli", "-t", "-f", "UUID,FILENAME,DEVICE,TYPE", "connection", "show")
+    return nmcli_text.parse_listing(call(argv).stdout)
+
+
+def _show_profiles(uuids: Iterable[str], *form: str) -> str:
+    which = (word for uuid in dict.fromkeys(uuids) for word in ("uuid", uuid))
     # A profile that went away since the listing makes nmcli return NOT_FOUND after showing the others.
-    details = call(("nmcli", "-t", "-f", "profile", "connection", "show", *which), accept=(0, NOT_FOUND)).stdout
-    return nmcli_text.parse_profiles(listing, details)
+    return call(("nmcli", "-t", *form, "-f", "profile", "connection", "show", *which), accept=(0, NOT_FOUND)).stdout
+
+
+def _setting_names(section: str, uuid: str) -> tuple[str, ...]:
+    if not nmcli_text.is_section(section):
+        raise Unclear(f"nmcli printed a section {section[:80]!r}")
+    text = call(("nmcli", "-m", "tabular", "-f", section, "connection", "show", "uuid", uuid)).stdout
+    return nmcli_text.parse_setting_names(section, text)
 
 
 def read_devices(ifname: str | None = None) -> tuple[Device, ...]:
     """Return the device, or (None) all devices, as NetworkManager sees them; none where there is no such device.
 
     Raises:
-        ToolError: nmcli is missing, or the daemon is not running or does not answer.
+        ToolError: nmcli is missing, the daemon is not running or does not answer, or what is printed is not understood.
     """
-    argv = ("nmcli", "-t", "-f", _DEVICE, "device", "show", *((ifname,) if ifname else ()))
-    return nmcli_text.parse_devices(call(argv, accept=(0, NOT_FOUND)).stdout)
+    try:
+        return nmcli_text.parse_devices(_show_devices((nmcli_text.DEVICE_FIELDS, *nmcli_text.LEASES), ifname))
+    except Unclear:
+        # The options of leases are the one thing in it that others write. So each device is asked for its own.
+        devices = nmcli_text.parse_devices(_show_devices((nmcli_text.DEVICE_FIELDS,), ifname))
+        return tuple(_with_lease(device) if device.profile and not device.external else device for device in devices)
+
+
+def _with_lease(device: Device) -> Device:
+    return nmcli_text.with_lease(device, {group: _read_options(group, device.ifname) for group in nmcli_text.LEASES})
+
+
+def _read_options(group: str, ifname: str) -> dict[str, str]:
+    return nmcli_text.parse_options(group, _show_devices((group,), ifname))
+
+
+def _show_devices(fields: Iterable[str], ifname: str | None) -> str:
+    argv = ("nmcli", "-t", "-f", ",".join(fields), "device", "show", *((ifname,) if ifname else ()))
+    return call(argv, accept=(0, NOT_FOUND)).stdout
 
 
 def read_lease(ifname: str) -> IpAddress | None:
@@ -96,8 +148,7 @@ def read_lease(ifname: str) -> IpAddress | None:
 
 def read_lease_end(ifname: str) -> str:
     """Return when the link's IPv4 lease ends, in seconds since the epoch; "" while there is none, or no such link."""
-    argv = ("nmcli", "-t", "-f", "GENERAL.DEVICE,DHCP4", "device", "show", ifname)
-    return nmcli_text.parse_lease_end(call(argv, accept=(0, NOT_FOUND)).stdout)
+    return _read_options("DHCP4", ifname).get("expiry", "")
 
 
 def read_daemon() -> tuple[str, tuple[str, ...]]:

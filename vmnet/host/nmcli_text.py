@@ -1,24 +1,20 @@
-"""nmcli's terse text -> records. Pure; the formats are those of nmcli 1.42 to 1.58.
-
-In terse mode (`-t`) nmcli escapes `:` and `\\` with a backslash, and nothing else: a newline inside a value splits the
-line, so a line that does not begin like a property belongs to the value before it.
-"""
+"""What nmcli prints -> records. Pure; the formats are those of nmcli 1.42 to 1.58."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vmnet.facts import Device, Profile
+from vmnet.host.terse import Unclear, read_pairs, split_rows, split_sections
+from vmnet.lines import lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from vmnet.spec import IpAddress
-
-_PROPERTY = re.compile(r"([a-z0-9-]+\.[A-Za-z0-9_-]+):(.*)", re.DOTALL)
-_FIELD = re.compile(r"([A-Z0-9]+\.[A-Z0-9-]+)(?:\[\d+\])?:(.*)", re.DOTALL)
 
 # NetworkManager 1.46 renamed these; older ones know only the names on the right, which all of them take.
 _FORMER = {
@@ -26,122 +22,174 @@ _FORMER = {
     "connection.port-type": "connection.slave-type",
     "connection.autoconnect-ports": "connection.autoconnect-slaves",
 }
+_ID, _UUID = "connection.id", "connection.uuid"
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
-def split_terse(line: str) -> tuple[str, ...]:
-    """Return the fields of one line of `nmcli -t -f A,B,...`, unescaped."""
-    fields = [""]
-    chars = iter(line)
-    for char in chars:
-        if char == "\\":
-            fields[-1] += next(chars, "\\")
-        elif char == ":":
-            fields.append("")
-        else:
-            fields[-1] += char
-    return tuple(fields)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A row of nmcli's list of profiles. `filename` is "" where there is no file, or its name is not UTF-8."""
+
+    uuid: str
+    filename: str
+    device: str | None
+    type: str
 
 
-def _unescape(text: str) -> str:
-    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
+def parse_listing(text: str) -> tuple[Listed, ...]:
+    """Return the rows of `nmcli -t -f UUID,FILENAME,DEVICE,TYPE connection show`. A file's name may hold newlines.
+
+    Raises:
+        Unclear: the text is no such list.
+    """
+    rows = split_rows(text, 4)
+    return tuple(Listed(uuid=row[0], filename=row[1], device=row[2] or None, type=row[3]) for row in rows)
 
 
-def _records(text: str, pattern: re.Pattern[str], first: str) -> Iterator[list[tuple[str, str]]]:
-    """Yield the properties of each thing shown; a thing begins at the property `first`."""
-    current: list[tuple[str, str]] = []
-    for line in text.split("\n"):
-        found = pattern.fullmatch(line)
-        if found is None:
-            if current and line:
-                key, value = current[-1]
-                current[-1] = (key, f"{value}\n{line}")
-            continue
-        if found[1] == first and current:
-            yield current
-            current = []
-        current.append((found[1], found[2]))
-    if current:
-        yield current
+def worth_showing(listing: Iterable[Listed]) -> tuple[str, ...]:
+    """Return the UUIDs of all profiles but the volatile ones of taps."""
+    return tuple(row.uuid for row in listing if row.type != "tun" or not row.filename.startswith("/run/"))
 
 
-def parse_worth_showing(listing: str) -> tuple[str, ...]:
-    """Return the UUIDs in a listing (`parse_profiles`) but those of volatile profiles of taps."""
-    rows = [split_terse(line) for line in listing.splitlines()]
-    return tuple(row[0] for row in rows if row[-1] != "tun" or not row[1].startswith("/run/"))
-
-
-def parse_profiles(listing: str, details: str) -> tuple[Profile, ...]:
+def parse_profiles(listing: Iterable[Listed], details: str) -> tuple[Profile, ...]:
     """Return the profiles.
 
     Args:
-        listing: `nmcli -t -f UUID,FILENAME,DEVICE,TYPE connection show`; the last is not needed.
         details: `nmcli -t -f profile connection show uuid U ...` for all of them.
+
+    Raises:
+        Unclear: a value holds a newline, or the profiles are not those of the list.
     """
-    places: dict[str, tuple[str, str | None]] = {}
-    for line in listing.splitlines():
-        fields = split_terse(line)
-        if len(fields) >= 3:
-            places[fields[0]] = (fields[1], fields[2] or None)
-    profiles = []
-    for record in _records(details, _PROPERTY, "connection.id"):
-        # A version that prints both names prints the same value for both.
-        values = {_FORMER.get(key, key): _unescape(value) for key, value in record}
-        filename, device = places.get(values.get("connection.uuid", ""), ("", None))
-        profiles.append(
-            Profile(
-                uuid=values.get("connection.uuid", ""),
-                name=values.get("connection.id", ""),
-                type=values.get("connection.type", ""),
-                filename=filename,
-                settings=tuple(values.items()),
-                device=device,
-            )
-        )
+    return _profiles(listing, read_pairs(details, _ID, _UUID))
+
+
+def parse_profile_rows(
+    listing: Iterable[Listed], rows: str, names_of: Callable[[str, Mapping[str, str]], tuple[str, ...]]
+) -> tuple[Profile, ...]:
+    """As `parse_profiles`, whatever the values hold.
+
+    Args:
+        rows: `nmcli -t -m tabular -f profile connection show uuid U ...`.
+        names_of: as `split_sections` takes it (`parse_setting_names`).
+
+    Raises:
+        Unclear: the text is no such table.
+    """
+    return _profiles(listing, split_sections(rows, names_of))
+
+
+def parse_setting_names(section: str, text: str) -> tuple[str, ...]:
+    """Return the names of a section's settings.
+
+    Args:
+        text: `nmcli -m tabular -f SECTION connection show uuid U`, whose first line holds them.
+
+    Raises:
+        Unclear: they are not there.
+    """
+    names = text.partition("\n")[0].split()
+    if names[:1] != ["name"] or not all(map(is_section, names)):
+        raise Unclear(f"nmcli's names of the settings in {section!r} are not understood: {text[:80]!r}")
+    return tuple(names[1:])
+
+
+def is_section(word: str) -> bool:
+    """Return whether the word can be the name of a section of settings, or of a setting."""
+    return _NAME.fullmatch(word) is not None
+
+
+def _profiles(listing: Iterable[Listed], shown: Collection[dict[str, str]]) -> tuple[Profile, ...]:
+    places = {row.uuid: row for row in listing}
+    uuids = [values.get(_UUID, "") for values in shown]
+    if len(set(uuids)) != len(uuids) or not places.keys() >= set(uuids):
+        raise Unclear("nmcli printed other profiles than those that it was asked for")
+    profiles = (_profile(places[values[_UUID]], values) for values in shown)
     return tuple(sorted(profiles, key=lambda profile: (profile.name, profile.uuid)))
 
 
+def _profile(row: Listed, shown: dict[str, str]) -> Profile:
+    # A version that prints both names prints the same value for both.
+    values = {_FORMER.get(key, key): value for key, value in shown.items()}
+    return Profile(
+        uuid=row.uuid,
+        name=values.get(_ID, ""),
+        type=values.get("connection.type", ""),
+        filename=row.filename,
+        settings=tuple(values.items()),
+        device=row.device,
+    )
+
+
+_GENERAL = ("GENERAL.DEVICE", "GENERAL.TYPE", "GENERAL.STATE", "GENERAL.CON-UUID", "GENERAL.REASON")
+DEVICE_FIELDS = ",".join((*_GENERAL, "IP4.DNS", "IP6.DNS"))
+"""What `parse_devices` reads, but for the options of leases. Whole groups cost twice the time on a host with hundreds
+of taps: each further field is one for every device, and some are asked of the kernel."""
+LEASES = ("DHCP4", "DHCP6")
+"""The groups of fields that hold the options of leases, in a DHCP server's words."""
+
+
 def parse_devices(text: str) -> tuple[Device, ...]:
-    """Return the devices from `nmcli -t -f GENERAL,IP4,IP6,DHCP4,DHCP6 device show`, or some of these fields."""
-    devices = []
-    for record in _records(text, _FIELD, "GENERAL.DEVICE"):
-        values = {key: _unescape(value) for key, value in record}
-        state = re.match(r"\d+", values.get("GENERAL.STATE", ""))
-        dhcp4, dhcp6 = (dict(_options(record, f"{group}.OPTION")) for group in ("DHCP4", "DHCP6"))
-        dns = [_unescape(value) for key, value in record if key in ("IP4.DNS", "IP6.DNS")]
-        devices.append(
-            Device(
-                ifname=values.get("GENERAL.DEVICE", ""),
-                type=values.get("GENERAL.TYPE", ""),
-                state=int(state[0]) if state else 0,
-                profile=values.get("GENERAL.CON-UUID") or None,
-                external="externally" in values.get("GENERAL.STATE", ""),
-                dns=tuple(address for item in dns if (address := _address(item))),
-                reason=values.get("GENERAL.REASON", ""),
-                lease=_address(dhcp4.get("ip_address", "")),
-                dhcp6_duid=dhcp6.get("dhcp6_client_id", ""),
-                dhcp6_iaid=dhcp6.get("iaid", ""),
-            )
-        )
+    """Return the devices from `nmcli -t -f DEVICE_FIELDS,LEASES device show`, or without the leases.
+
+    Raises:
+        Unclear: a value holds a newline.
+    """
+    devices = (_device(pairs) for pairs in read_pairs(text, *_GENERAL))
     return tuple(sorted(devices, key=lambda device: device.ifname))
 
 
-def parse_lease_end(text: str) -> str:
-    """Return when the IPv4 lease ends, in seconds since the epoch; "" where there is none.
+def _device(pairs: dict[str, str]) -> Device:
+    state = re.match(r"\d{1,9}", pairs["GENERAL.STATE"], re.ASCII)
+    dns = (value for key, value in pairs.items() if key.startswith(("IP4.DNS", "IP6.DNS")))
+    return with_lease(
+        Device(
+            ifname=pairs["GENERAL.DEVICE"],
+            type=pairs["GENERAL.TYPE"],
+            state=int(state[0]) if state else 0,
+            profile=pairs["GENERAL.CON-UUID"] or None,
+            external="externally" in pairs["GENERAL.STATE"],
+            dns=tuple(address for item in dns if (address := _address(item))),
+            reason=pairs["GENERAL.REASON"],
+        ),
+        {group: _options(group, pairs.items()) for group in LEASES},
+    )
+
+
+def with_lease(device: Device, options: dict[str, dict[str, str]]) -> Device:
+    """Return the device with what its leases say.
 
     Args:
-        text: of `nmcli -t -f GENERAL.DEVICE,DHCP4 device show LINK`.
+        options: those of each group of `LEASES` (`parse_options`).
     """
-    for record in _records(text, _FIELD, "GENERAL.DEVICE"):
-        return dict(_options(record, "DHCP4.OPTION")).get("expiry", "")
-    return ""
+    dhcp4, dhcp6 = (options[group] for group in LEASES)
+    return replace(
+        device,
+        lease=_address(dhcp4.get("ip_address", "")),
+        dhcp6_duid=dhcp6.get("dhcp6_client_id", ""),
+        dhcp6_iaid=dhcp6.get("iaid", ""),
+    )
 
 
-def _options(record: list[tuple[str, str]], group: str) -> Iterator[tuple[str, str]]:
-    """Yield a lease's options, of which each is a line: `DHCP4.OPTION[3]:ip_address = 192.0.2.3`."""
-    for key, value in record:
-        name, equals, text = _unescape(value).partition(" = ")
-        if key == group and equals:
-            yield name, text
+def parse_options(group: str, text: str) -> dict[str, str]:
+    """Return the options of a lease; none where there is no lease.
+
+    Args:
+        group: one of `LEASES`.
+        text: of `nmcli -t -f GROUP device show LINK`. All of it is one DHCP server's word, so a line that is no pair is
+            passed over, and the first option of a name counts.
+    """
+    pairs = (line.partition(":")[::2] for line in lines_of(text))
+    return _options(group, pairs)
+
+
+def _options(group: str, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """An option is a pair: `DHCP4.OPTION[3]:ip_address = 192.0.2.3`."""
+    found: dict[str, str] = {}
+    for key, value in pairs:
+        name, equals, text = value.partition(" = ")
+        if equals and key.startswith(f"{group}.OPTION["):
+            found.setdefault(name, text)
+    return found
 
 
 def _address(text: str) -> IpAddress | None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from vmnet import fields
 from vmnet.errors import ToolError
-from vmnet.host import nmcli, nmcli_text
+from vmnet.host import nmcli
+from vmnet.lines import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -25,6 +26,9 @@ IN_MEMORY = Path("/run/NetworkManager/system-connections")
 _HALF_WRITTEN = re.compile(r"(.+)\.[A-Za-z0-9]{6}")
 """What NetworkManager writes a profile to before it gives it its name (g_file_set_contents): one that is killed then
 leaves such a file, and the next one passes it over (check_mkstemp_suffix in nms-keyfile-utils.c)."""
+
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
+"""What Python makes of bytes in a file's name that are not UTF-8 (PEP 383)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,23 +52,28 @@ def copy_profiles(profiles: Iterable[Profile], write: Callable[[str, bytes], obj
     copies = []
     places = _places()
     for profile in profiles:
-        path = Path(profile.filename)
-        if not profile.filename or not path.is_file():
+        path = Path(profile.filename) if profile.filename else _unnamed(places.get(profile.uuid, ()))
+        if path is None or not path.is_file():
             continue
         stat = path.stat()
         copy = ProfileCopy(
             uuid=profile.uuid,
-            filename=profile.filename,
+            filename=str(path),
             mode=stat.st_mode & 0o7777,
             uid=stat.st_uid,
             gid=stat.st_gid,
         )
         write(f"profiles/{profile.uuid}.nmconnection", path.read_bytes())
         write(f"profiles/{profile.uuid}.json", json.dumps(fields.encode(copy)).encode())
-        if hidden := [str(place) for place in places.get(profile.uuid, ()) if place != path]:
-            write(f"profiles/{profile.uuid}.files", "\n".join(hidden).encode())
+        if hidden := [os.fsencode(place) for place in places.get(profile.uuid, ()) if place != path]:
+            write(f"profiles/{profile.uuid}.files", b"\0".join(hidden))
         copies.append(copy)
     return tuple(copies)
+
+
+def _unnamed(places: Iterable[Path]) -> Path | None:
+    """Return the file of a profile of which nmcli names none, because the file's name is not UTF-8."""
+    return next((path for path in places if _NOT_UTF8.search(path.name)), None)
 
 
 def restore_profile(uuid: str, copies: Path) -> None:
@@ -110,7 +119,7 @@ def _remove(paths: Iterable[Path]) -> None:
 def _hidden(uuid: str, copies: Path) -> set[Path]:
     """Return the other files that the profile had when it was copied."""
     try:
-        return {Path(line) for line in (copies / f"{uuid}.files").read_text("utf-8").split("\n")}
+        return {Path(os.fsdecode(name)) for name in (copies / f"{uuid}.files").read_bytes().split(b"\0")}
     except FileNotFoundError:
         return set()
 
@@ -120,10 +129,16 @@ def _places(*directories: Path) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for directory in directories or (SAVED, IN_MEMORY):
         for path in sorted(directory.glob("*.nmconnection")):
-            lines = path.read_bytes().decode("utf-8", "replace").split("\n") if path.is_file() else []
-            uuid = next((line.removeprefix("uuid=") for line in lines if line.startswith("uuid=")), "")
-            found.setdefault(uuid, []).append(path)
+            found.setdefault(_uuid(_lines(path) if path.is_file() else []), []).append(path)
     return found
+
+
+def _lines(path: Path) -> list[str]:
+    return [line.rstrip("\r") for line in lines_of(path.read_bytes().decode("utf-8", "replace"))]
+
+
+def _uuid(lines: Iterable[str]) -> str:
+    return next((line.removeprefix("uuid=") for line in lines if line.startswith("uuid=")), "")
 
 
 def _replace(path: Path, content: bytes, copy: ProfileCopy) -> None:
@@ -162,9 +177,8 @@ def read_saved(directory: Path = SAVED) -> dict[str, str]:
     found = {}
     for path in sorted(directory.iterdir()) if directory.is_dir() else ():
         whole = path.is_file() and not _HALF_WRITTEN.fullmatch(path.name)
-        lines = path.read_text("utf-8", "replace").splitlines() if whole else []
-        uuid = next((line.removeprefix("uuid=") for line in lines if line.startswith("uuid=")), "")
-        if uuid:
+        lines = _lines(path) if whole else []
+        if uuid := _uuid(lines):
             found[uuid] = "\n".join(line for line in lines if not line.startswith("timestamp="))
     return found
 
@@ -172,7 +186,7 @@ def read_saved(directory: Path = SAVED) -> dict[str, str]:
 def starts_by_itself(uuid: str, directory: Path = SAVED) -> bool:
     """Return whether the profile is saved so that a boot starts it."""
     text = read_saved(directory).get(uuid)
-    return text is not None and "autoconnect=false" not in text.splitlines()
+    return text is not None and "autoconnect=false" not in lines_of(text)
 
 
 def sync_profiles(directory: Path = SAVED) -> None:
@@ -251,14 +265,12 @@ def _copied(uuid: str, copies: Path) -> tuple[bytes, ProfileCopy]:
 
 
 def _current_filename(uuid: str) -> str:
-    listing = nmcli.call(("nmcli", "-t", "-f", "UUID,FILENAME", "connection", "show")).stdout
-    places = {line[0]: line[1] for line in map(nmcli_text.split_terse, listing.splitlines()) if len(line) == 2}
-    return places.get(uuid, "")
+    return next((row.filename for row in nmcli.read_listing() if row.uuid == uuid), "")
 
 
 def active_uuid(ifname: str) -> str | None:
     """Return the uuid of the profile that is active on the link by now."""
     accept = (0, nmcli.NOT_FOUND)
     out = nmcli.call(("nmcli", "-g", "GENERAL.CON-UUID,GENERAL.STATE", "device", "show", ifname), accept=accept).stdout
-    lines = out.splitlines()
+    lines = lines_of(out)
     return lines[0].strip() if len(lines) == 2 and lines[1].startswith("100") else None
