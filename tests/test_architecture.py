@@ -241,6 +241,19 @@ def test_broad_excepts_are_where_they_belong() -> None:
     assert sorted(broad) == ["cli", "errors"]
 
 
+@pytest.mark.parametrize("part", ["host", "documents", "redact"])
+def test_lines_of_outside_text_end_at_newlines_only(part: str) -> None:
+    # str.splitlines() also splits at U+2028 and others, which may stand in a name: vmnet.lines.lines_of does not.
+    users = [
+        where(path, node)
+        for module, path in MODULES.items()
+        if part_of(module) == part
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute) and node.attr == "splitlines"
+    ]
+    assert users == []
+
+
 def test_no_shell() -> None:
     shells = [
         f"{where(path, node)}: {ast.unparse(node)}"

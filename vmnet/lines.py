@@ -1,6 +1,10 @@
-"""Text from outside, line by line."""
+"""Text from outside: its lines, its numbers."""
 
 from __future__ import annotations
+
+import re
+
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 def lines_of(text: str) -> list[str]:
@@ -13,3 +17,8 @@ def lines_of(text: str) -> list[str]:
     if not lines[-1]:
         lines.pop()
     return lines
+
+
+def number_of(text: str) -> int | None:
+    """Return a decimal number; None for other text, and for more than 18 digits, which nothing here counts to."""
+    return int(text) if _NUMBER.fullmatch(text) else None

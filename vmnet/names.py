@@ -44,6 +44,11 @@ def check_ifname(name: str, *, what: str = "link name") -> str:
     return name
 
 
+def is_ifname(name: str) -> bool:
+    """Return whether `check_ifname` takes the name."""
+    return not _ifname_problem(name)
+
+
 def _ifname_problem(name: str) -> str:
     if not name:
         return "is empty"
@@ -85,10 +90,16 @@ def parse_mac(text: str) -> Mac:
     Raises:
         SpecError: not six octets.
     """
-    mac = text.strip().lower().replace("-", ":")
-    if not _MAC.fullmatch(mac):
+    mac = mac_of(text)
+    if mac is None:
         raise SpecError(f"{text!r} is not a MAC address", "write six octets: 00:23:ae:ab:20:54")
-    return Mac(mac)
+    return mac
+
+
+def mac_of(text: str) -> Mac | None:
+    """Return `text` as a canonical MAC address, as `parse_mac`; None for other text."""
+    mac = text.strip().lower().replace("-", ":")
+    return Mac(mac) if _MAC.fullmatch(mac) else None
 
 
 def profile_uuid(machine_id: str, role: str) -> str:

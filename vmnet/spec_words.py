@@ -96,7 +96,7 @@ def parse_file(text: str, name: str) -> HostWords:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SpecError(
             f"{name} is no TOML: {error}", 'write a key and its value a line: nics = ["em1", "p4p1"]'
         ) from None

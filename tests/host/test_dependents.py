@@ -10,10 +10,21 @@ import pytest
 from tests.host.machine import lay_out
 from vmnet.host.dependents import read_dependents
 from vmnet.host.mounts import parse_mounts
+from vmnet.host.outside import Sources
 from vmnet.host.sockets import Socket, parse_sockets
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from vmnet.facts import Dependent
+
+
+def dependents(root: Path) -> tuple[Dependent, ...]:
+    sources = Sources()
+    found = read_dependents(sources, root)
+    assert sources.unread == []
+    return found
+
 
 TCP_HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 # 192.0.2.3:40000 to 192.0.2.9:3260, on a little-endian machine.
@@ -43,7 +54,7 @@ GLUSTER = "65 29 0:52 / /gluster rw - fuse.glusterfs files:/volume rw\n"
 
 
 def peers(root: Path, what: str) -> list[str]:
-    return [str(d.peer or d.local) for d in read_dependents(root) if what in d.what]
+    return [str(d.peer or d.local) for d in dependents(root) if what in d.what]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +70,7 @@ def peers(root: Path, what: str) -> list[str]:
 def test_remote_filesystems(tmp_path: Path, line: str, what: str, ends: list[str]) -> None:
     root = lay_out(tmp_path, {"proc/self/mountinfo": ROOT + line})
     assert peers(root, what) == ends
-    assert {d.evidence.partition(":")[0] for d in read_dependents(root)} == {"/proc/self/mountinfo"}
+    assert {d.evidence.partition(":")[0] for d in dependents(root)} == {"/proc/self/mountinfo"}
 
 
 def test_mounts_with_and_without_optional_fields() -> None:
@@ -112,7 +123,7 @@ def test_other_network_disks(tmp_path: Path) -> None:
     assert peers(root, "RBD image rbd/image") == ["192.0.2.3"]
     assert peers(root, "network disk nbd1") == ["192.0.2.9"]
     assert peers(root, "DRBD") == ["192.0.2.3", "2001:db8::9"]
-    assert len(read_dependents(root)) == 5
+    assert len(dependents(root)) == 5
 
 
 CLUSTER = (
@@ -122,19 +133,19 @@ CLUSTER = (
 
 def test_a_cluster_counts_while_it_runs(tmp_path: Path) -> None:
     root = lay_out(tmp_path, {"etc/corosync/corosync.conf": CLUSTER})
-    assert read_dependents(root) == ()
+    assert dependents(root) == ()
     lay_out(root, {"proc/net/udp": KNET})
     assert peers(root, "corosync") == ["192.0.2.3", "192.0.2.9"]
 
 
 def test_connections_to_storage(tmp_path: Path) -> None:
     root = lay_out(tmp_path, {"proc/net/tcp": TCP_HEAD + ISCSI + LISTENING, "proc/net/tcp6": TCP_HEAD + CEPH})
-    assert [d.what for d in read_dependents(root)] == [
+    assert [d.what for d in dependents(root)] == [
         "a connection to iSCSI at 192.0.2.9",
         "a connection to Ceph at 2001:db8::9",
         "a connection to Ceph at 192.0.2.9",
     ]
-    assert read_dependents(root)[0].evidence == "/proc/net/tcp: 192.0.2.3:40000 to 192.0.2.9:3260"
+    assert dependents(root)[0].evidence == "/proc/net/tcp: 192.0.2.3:40000 to 192.0.2.9:3260"
     lay_out(root, {"proc/self/mountinfo": NFS})
     assert peers(root, "a connection to iSCSI") == []  # it is named by its mount
 
@@ -142,13 +153,13 @@ def test_connections_to_storage(tmp_path: Path) -> None:
 def test_ports_of_ceph_and_drbd_count_where_they_are_at_home(tmp_path: Path) -> None:
     osd = "   0: 030200C0:1A90 090200C0:9C40 01 00000000:00000000 00:0000 00000000     0        0 1 1 0 20 4 30 10 -1\n"
     root = lay_out(tmp_path, {"proc/net/tcp": osd + osd})
-    assert read_dependents(root) == ()
+    assert dependents(root) == ()
     lay_out(root, {"etc/ceph/ceph.conf": ""})
     assert peers(root, "a connection to Ceph") == ["192.0.2.9"]
 
 
 def test_what_is_not_as_expected_is_nothing(tmp_path: Path) -> None:
-    assert read_dependents(tmp_path) == ()
+    assert dependents(tmp_path) == ()
     assert list(parse_sockets("  0: 0302 xyz 01 x\n  1: 030200C0:ZZ 090200C0:0CBC 01 x\n", None)) == []
 
 
@@ -157,3 +168,13 @@ def test_an_address_in_the_machines_byte_order() -> None:
     assert list(parse_sockets(ISCSI, ("01",))) == [
         Socket(local=address("192.0.2.3"), local_port=40000, peer=address("192.0.2.9"), peer_port=3260)
     ]
+
+
+def test_a_mount_of_any_source_is_passed_over(tmp_path: Path) -> None:
+    long = "/dev/" + "x" * 4080
+    sources = (long, "/dev/../../home/eve", "/dev/loop", "/dev/a\\000b", "/dev/", "x" * 100_000, "nfs:/a")
+    lines = (f"{n} 1 0:{n} / /mnt/{n} rw - fuse.x {source} rw\n" for n, source in enumerate(sources, start=50))
+    odd = f"60 1 ../../../etc / /mnt/60 rw - ext4 /dev/sda rw\n61 1 0:61 / /mnt/61 rw - nfs4 {'n' * 5000}:/x rw\n"
+    files = {"proc/self/mountinfo": "".join(lines) + odd, "dev/loop": "-> loop", "proc/swaps": "x\n\n/dev/\n"}
+    (one,) = dependents(lay_out(tmp_path, files))
+    assert one.what == "the NFS filesystem on /mnt/61"

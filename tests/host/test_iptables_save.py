@@ -69,6 +69,23 @@ def test_rules_for_some_packets(options: str, narrow: Narrow) -> None:
     assert (rule.verdict, rule.narrow) == (Verdict.REJECT, narrow)
 
 
+@pytest.mark.parametrize("link", ['a"b', '"x', "x\\", "'", "a\u2028b", "-j", '"-j"'])
+def test_a_link_of_any_name(link: str) -> None:
+    text = f'*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -i {link} -o "y -m comment --comment "z" -j DROP\nCOMMIT\n'
+    ((rule,),) = (chain.rules for chain in parse_saved(text, tool="nft", family="ip"))
+    assert (rule.verdict, rule.incoming.patterns, rule.outgoing.patterns) == (Verdict.DROP, (link,), ('"y',))
+
+
+def test_a_comment_of_several_lines() -> None:
+    comment = 'two\\"\n-A FORWARD -j ACCEPT\n*nat\n:FORWARD DROP [0:0]\u2028\\\\'
+    saved = SAVED.replace("let -j DROP be", comment)
+    (forward, *_), (wanted, *_) = (parse_saved(text, tool="nft", family="ip") for text in (saved, SAVED))
+    assert [(rule.verdict, rule.incoming) for rule in forward.rules] == [
+        (rule.verdict, rule.incoming) for rule in wanted.rules
+    ]
+    assert "\n" not in forward.rules[3].text
+
+
 def test_a_target_that_only_looks_on() -> None:
     text = '*mangle\n:FORWARD ACCEPT [0:0]\n-A FORWARD -j LOG --log-prefix "x "\n'
     ((rule,),) = (chain.rules for chain in parse_saved(text, tool="nft", family="ip6"))

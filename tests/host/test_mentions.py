@@ -10,6 +10,7 @@ from tests.facts_samples import with_network
 from tests.plan.guests import DEFAULT, domain, host, interface
 from vmnet.apply.find_mentions import find_mentions
 from vmnet.host import mentions, process
+from vmnet.host.outside import Sources
 from vmnet.plan.migrate_from_virbr0 import plan_migration
 from vmnet.spec import MigrationSpec
 
@@ -120,8 +121,10 @@ def test_exports_and_names_of_a_network_that_nobody_is_on(tools: Path, monkeypat
     monkeypatch.setattr(mentions, "NSSWITCH", names)
     document = DEFAULT.document.replace("198.51.100.1'", "198.51.100.1' prefix='24'")
     left = with_network(host(domain("w", interface(1, "network='host-bridge'"))), "default", document=document)
-    assert [(m.network, m.text) for m in mentions.read_old_mentions(left)] == [
+    sources = Sources()
+    assert [(m.network, m.text) for m in mentions.read_old_mentions(left, sources)] == [
         ("default", "/srv 198.51.100.0/24(rw)"),
         ("", "hosts: files libvirt_guest dns"),
     ]
-    assert mentions.read_old_mentions(host(domain("w", interface(1)))) == ()
+    assert mentions.read_old_mentions(host(domain("w", interface(1))), sources) == ()
+    assert sources.unread == []

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from vmnet.errors import ToolError
 from vmnet.facts import FilterRule, LinkNames, Narrow, Verdict
 from vmnet.host.nft_json import has_xtables, parse_ruleset
 
@@ -109,5 +110,6 @@ def test_what_only_iptables_can_print_is_known() -> None:
 
 def test_an_empty_listing() -> None:
     assert parse_ruleset("{}") == ()
-    with pytest.raises(ValueError, match="Expecting"):
-        parse_ruleset("no JSON")
+    for text in ("no JSON", "[]", '{"nftables": 7}', '{"nftables": [{"chain": {"family": "ip"}}]}', "[" * 5000):
+        with pytest.raises(ToolError, match="the answer of nft is not understood"):
+            parse_ruleset(text)

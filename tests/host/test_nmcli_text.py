@@ -66,7 +66,8 @@ def test_the_names_of_newer_versions_become_those_that_all_know() -> None:
 
 
 def test_no_profiles() -> None:
-    assert parse_listing("") == parse_profiles((), "") == ()
+    assert parse_listing("") == ()
+    assert parse_profiles((), "") == ()
 
 
 def test_profiles_that_were_not_asked_for_are_not_believed() -> None:

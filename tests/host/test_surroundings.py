@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from importlib import import_module
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 
 from vmnet.facts import DaemonUnit, FailedStart, TapFilter
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 surroundings = import_module("vmnet.host.surroundings")
 
@@ -83,12 +79,3 @@ def test_what_failed_at_boot() -> None:
 
 def test_the_helpers_file() -> None:
     assert surroundings.parse_bridge_conf("# ours\nallow br0\ndeny all\n allow virbr0 \nallow\n") == ("br0", "virbr0")
-
-
-def test_users_domains_are_read_and_what_is_no_document_is_passed_over(tmp_path: Path) -> None:
-    good, torn = tmp_path / "play.xml", tmp_path / "torn.xml"
-    good.write_text("<domain><devices><interface type='bridge'><source bridge='br0'/></interface></devices></domain>")
-    torn.write_text("<domain>")
-    found = surroundings._session_domain("ann", good)
-    assert (found.user, found.name, found.bridges) == ("ann", "play", ("br0",))
-    assert surroundings._session_domain("ann", torn) is None

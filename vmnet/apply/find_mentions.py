@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.documents.networks import words_of
 from vmnet.host.mentions import read_mentions
+from vmnet.host.outside import Sources
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts
@@ -19,4 +20,8 @@ def find_mentions(network: str, facts: Facts) -> Facts:
     if seen is None or facts.hypervisor_elsewhere:
         return facts
     words = words_of(seen)
-    return replace(facts, mentions=read_mentions(words)) if words else facts
+    if not words:
+        return facts
+    sources = Sources()
+    found = read_mentions(words, sources)
+    return replace(facts, mentions=found, unread=(*facts.unread, *sources.unread))

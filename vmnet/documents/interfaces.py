@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from vmnet.documents.text import attribute, parse_document, print_document, read_template
 from vmnet.facts import Interface, Source
+from vmnet.lines import number_of
 from vmnet.names import Mac
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
 
+_HEX = re.compile(r"0[xX][0-9a-fA-F]{1,8}")
 HOSTDEV = "hostdev"
 """The type of an interface that is a device of the host, passed through."""
 
@@ -171,8 +174,16 @@ def pci_address(element: _Element) -> str | None:
     parts = {str(key): str(value) for key, value in element.attrib.items()}
     if parts.get("type", "pci") != "pci" or not {"bus", "slot", "function"} <= set(parts):
         return None
-    domain, bus, slot, function = (int(parts.get(key, "0"), 0) for key in ("domain", "bus", "slot", "function"))
+    numbers = [_number(parts.get(key, "0")) for key in ("domain", "bus", "slot", "function")]
+    if None in numbers:
+        return None
+    domain, bus, slot, function = numbers
     return f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
+
+
+def _number(text: str) -> int | None:
+    """Return a number as libvirt writes it: 0x1f, or 31."""
+    return int(text, 16) if _HEX.fullmatch(text) else number_of(text)
 
 
 def _address(element: _Element | None) -> str | None:

@@ -47,9 +47,16 @@ def parse_subnets(xml: str) -> tuple[IPv4Network, ...]:
     found = []
     for element in parse_document(xml).iterfind("ip"):
         mask = element.get("prefix") or element.get("netmask") or "32"
-        if element.get("family", "ipv4") == "ipv4" and element.get("address"):
-            found.append(IPv4Interface(f"{element.get('address')}/{mask}").network)
+        if element.get("family", "ipv4") == "ipv4" and (subnet := _subnet(element.get("address", ""), mask)):
+            found.append(subnet)
     return tuple(found)
+
+
+def _subnet(address: str, mask: str) -> IPv4Network | None:
+    try:
+        return IPv4Interface(f"{address}/{mask}").network
+    except ValueError:
+        return None
 
 
 def words_of(network: Network) -> tuple[str, ...]:

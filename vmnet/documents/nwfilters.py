@@ -37,6 +37,12 @@ def parse_nwfilter(xml: str) -> NwFilter:
 
 
 def looks_at_ip(name: str, filters: dict[str, NwFilter]) -> bool:
-    """Return whether a filter, or one that it includes, looks at IP; libvirt lets none include itself."""
-    found = filters.get(name)
-    return found is not None and (found.layer3 or any(looks_at_ip(inner, filters) for inner in found.includes))
+    """Return whether a filter, or one that it includes, looks at IP."""
+    included = [name]
+    for inner in included:
+        # `included` grows while it is gone through. libvirt lets no filter include itself, but these are files.
+        found = filters.get(inner)
+        if found is not None and found.layer3:
+            return True
+        included += [more for more in (found.includes if found else ()) if more not in included]
+    return False

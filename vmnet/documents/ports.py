@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmnet.documents.text import attribute, parse_document
+from vmnet.lines import number_of
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -38,7 +39,8 @@ def parse_port(interface_xml: str, network_xml: str | None = None) -> PortWish:
         places += [*_portgroups(network, attribute(interface, "source", "portgroup")), network]
     vlan = next((found for place in places if (found := place.find("vlan")) is not None), None)
     isolated = next((value for place in places if (value := attribute(place, "port", "isolated"))), "no")
-    tags = [] if vlan is None else [(int(tag.get("id", "0")), tag.get("nativeMode")) for tag in vlan.iterfind("tag")]
+    elements = [] if vlan is None else vlan.findall("tag")
+    tags = [(number_of(tag.get("id", "0")) or 0, tag.get("nativeMode")) for tag in elements]
     trunk = vlan is not None and (vlan.get("trunk") == "yes" or len(tags) > 1)
     native = [number for number, mode in tags if mode is not None or not trunk]
     return PortWish(

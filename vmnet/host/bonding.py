@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from vmnet.facts import BondPort
 from vmnet.host import sysfs
-from vmnet.names import Mac
+from vmnet.lines import lines_of, number_of
+from vmnet.names import mac_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,8 +44,8 @@ def parse_bond(bond: str, text: str, net: Path) -> Iterator[BondPort]:
         yield BondPort(
             ifname=ifname.strip(),
             bond=bond,
-            link_failures=int(told.get("Link Failure Count") or 0),
-            partner_mac=Mac(partner["system mac address"]) if "system mac address" in partner else None,
+            link_failures=_number(told, "Link Failure Count") or 0,
+            partner_mac=mac_of(partner.get("system mac address", "")),
             partner_key=_number(partner, "oper key"),
             churned="churned" in (told.get("Actor Churn State"), told.get("Partner Churn State")),
             sent_bytes=sysfs.read_int(net / ifname.strip() / "statistics/tx_bytes") or 0,
@@ -55,10 +56,9 @@ def parse_bond(bond: str, text: str, net: Path) -> Iterator[BondPort]:
 
 
 def _number(told: dict[str, str], name: str) -> int | None:
-    text = told.get(name, "")
-    return int(text) if text.isdecimal() else None
+    return number_of(told.get(name, ""))
 
 
 def _pairs(text: str) -> dict[str, str]:
-    lines = (line.strip().partition(":") for line in text.splitlines())
+    lines = (line.strip().partition(":") for line in lines_of(text))
     return {name: value.strip() for name, _, value in lines}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vmnet.errors import ToolError
-from vmnet.facts import Boot, ProfileFile, Unread
+from vmnet.facts import Boot, ProfileFile
 from vmnet.host import sysfs
 from vmnet.host.process import run
+from vmnet.lines import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,16 +61,16 @@ def _files(paths: Iterable[str], root: Path) -> Iterator[ProfileFile]:
         yield ProfileFile(path=path, mode=stat.st_mode & 0o7777, uid=stat.st_uid, size=stat.st_size)
 
 
-def read_failed_waits() -> tuple[tuple[str, ...], tuple[Unread, ...]]:
-    """Ask systemd which services that wait for the network gave up at this boot, and what kept it from telling."""
-    try:
-        shown = run(("systemctl", "show", "--property=Id,Result", *WAITS)).stdout
-    except ToolError as error:
-        return (), (Unread(what="services that wait for the network at boot", why=error.message),)
-    return parse_failed(shown), ()
+def read_failed_waits() -> tuple[str, ...]:
+    """Ask systemd which services that wait for the network gave up at this boot.
+
+    Raises:
+        ToolError: it does not tell.
+    """
+    return parse_failed(run(("systemctl", "show", "--property=Id,Result", *WAITS)).stdout)
 
 
 def parse_failed(shown: str) -> tuple[str, ...]:
     """Return the units whose result is no success, from the blocks of `systemctl show --property=Id,Result`."""
-    blocks = (dict(line.partition("=")[::2] for line in block.splitlines()) for block in shown.split("\n\n"))
+    blocks = (dict(line.partition("=")[::2] for line in lines_of(block)) for block in shown.split("\n\n"))
     return tuple(block["Id"] for block in blocks if block.get("Id") and block.get("Result", "success") != "success")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmnet.facts import BridgeNetfilter, StoredSwitch
 from vmnet.host.sysfs import read_int, read_text
+from vmnet.lines import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -54,7 +54,7 @@ def _files(root: Path, folder: str, suffix: str) -> Iterator[tuple[str, str]]:
 
 def _stored(root: Path) -> Iterator[StoredSwitch]:
     """The last line that sets a key wins; a line with a pattern leaves alone what another one names (sysctl.d(5))."""
-    lines = [(path, line) for path, text in _files(root, "sysctl.d", ".conf") for line in text.splitlines()]
+    lines = [(path, line) for path, text in _files(root, "sysctl.d", ".conf") for line in lines_of(text)]
     set_to = [(path, *_assignment(line)) for path, line in lines]
     for name in SWITCHES:
         wanted = f"net.bridge.bridge-nf-call-{name}"
@@ -73,12 +73,12 @@ def _assignment(line: str) -> tuple[str, str]:
 def _early(root: Path) -> str:
     """Return what has the switches there when sysctl.d is applied, or applies it when they come."""
     for path, text in _files(root, "modules-load.d", ".conf"):
-        if any(line.strip().replace("-", "_") == MODULE for line in text.splitlines()):
+        if any(line.strip().replace("-", "_") == MODULE for line in lines_of(text)):
             return path
     for path, text in _files(root, "udev/rules.d", ".rules"):
-        if re.search(rf"^[^#\n]*{MODULE}.*sysctl", text, re.MULTILINE):
+        if any("sysctl" in line.partition("#")[0].partition(MODULE)[2] for line in lines_of(text)):
             return path
     # Built in, it has no line in /proc/modules.
     built_in = (root / "sys/module" / MODULE).exists() or (root / "proc/sys/net/bridge").exists()
-    listed = re.search(rf"^{MODULE} ", read_text(root / "proc/modules") or "", re.MULTILINE)
+    listed = any(line.startswith(f"{MODULE} ") for line in lines_of(read_text(root / "proc/modules") or ""))
     return KERNEL if built_in and not listed else ""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import Any, TypeVar
 
+from vmnet.errors import ToolError
+from vmnet.host.outside import parse_json
 from vmnet.host.process import run
+from vmnet.lines import lines_of
+
+T = TypeVar("T")
 
 TIMED_OUT = "timed out"
 """What standard error says of a daemon that is there and has not answered in time (sd_bus_call(3), ETIMEDOUT)."""
@@ -27,7 +31,7 @@ def call(*words: str, timeout_s: int = 60, auto_start: bool = True) -> list[Any]
     options = (f"--timeout={timeout_s}", f"--auto-start={'yes' if auto_start else 'no'}")
     fixed = ("--json=short", "--allow-interactive-authorization=no")
     out = run(("busctl", *fixed, *options, "call", *words), timeout_s=timeout_s + 10)
-    return list(json.loads(out.stdout)["data"]) if out.stdout else []
+    return _data(out.stdout, list) if out.stdout else []
 
 
 def get_properties(service: str, path: str, interface: str, *names: str) -> list[Any]:
@@ -37,7 +41,18 @@ def get_properties(service: str, path: str, interface: str, *names: str) -> list
         ToolError: as `call`.
     """
     out = run(("busctl", "--json=short", "get-property", service, path, interface, *names))
-    return [json.loads(line)["data"] for line in out.stdout.splitlines()]
+    found = [_data(line, object) for line in lines_of(out.stdout)]
+    if len(found) != len(names):
+        raise ToolError(f"busctl printed {len(found)} properties of {service} for {len(names)}")
+    return found
+
+
+def _data(text: str, kind: type[T]) -> T:
+    data = parse_json(text, "the answer of busctl")
+    data = data.get("data") if isinstance(data, dict) else None
+    if not isinstance(data, kind):
+        raise ToolError(f"the answer of busctl is not understood: {text[:80]!r}")
+    return data
 
 
 def has_owner(name: str) -> bool:
@@ -46,4 +61,4 @@ def has_owner(name: str) -> bool:
     Raises:
         ToolError: there is no bus.
     """
-    return bool(call(*_DAEMON, "NameHasOwner", "s", name)[0])
+    return call(*_DAEMON, "NameHasOwner", "s", name) == [True]

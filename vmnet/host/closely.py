@@ -14,26 +14,24 @@ from vmnet.host.surroundings import read_surroundings
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts
+    from vmnet.host.outside import Sources
 
 
-def read_closely(facts: Facts, uri: str) -> Facts:
-    """Return the facts with what doctor looks at besides; what could not be read is listed in `unread`, not raised."""
-    filters, no_filters = read_filters(facts)
-    fabric, no_fabric = read_fabric(facts)
-    unread = (*facts.unread, *no_filters, *no_fabric)
-    facts = replace(facts, filters=filters, fabric=fabric, unread=unread)
-    facts = _with_waits(replace(facts, nmcli_version=read_client() if facts.nm_version else None))
-    return facts if facts.hypervisor_elsewhere else _around_libvirt(facts, uri)
-
-
-def _around_libvirt(facts: Facts, uri: str) -> Facts:
-    surroundings, unread = read_surroundings(facts, uri)
-    mentions = read_old_mentions(facts)
-    return replace(facts, surroundings=surroundings, mentions=mentions, unread=(*facts.unread, *unread))
-
-
-def _with_waits(facts: Facts) -> Facts:
-    if facts.boot is None:
+def read_closely(facts: Facts, uri: str, sources: Sources) -> Facts:
+    """Return the facts with what doctor looks at besides; what could not be read is listed in `sources`, not raised."""
+    facts = replace(
+        facts,
+        filters=read_filters(facts, sources),
+        fabric=read_fabric(facts, sources),
+        nmcli_version=sources.read("the version of nmcli", read_client, None) if facts.nm_version else None,
+    )
+    if facts.boot is not None:
+        failed = sources.read("services that wait for the network at boot", read_failed_waits, ())
+        facts = replace(facts, boot=replace(facts.boot, failed_waits=failed))
+    if facts.hypervisor_elsewhere:
         return facts
-    failed, unread = read_failed_waits()
-    return replace(facts, boot=replace(facts.boot, failed_waits=failed), unread=(*facts.unread, *unread))
+    return replace(
+        facts,
+        surroundings=read_surroundings(facts, uri, sources),
+        mentions=sources.read("what names networks that nobody is on", lambda: read_old_mentions(facts, sources), ()),
+    )

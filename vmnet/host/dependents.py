@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,9 @@ from vmnet.host.sockets import Socket, read_connections, read_udp
 from vmnet.host.sysfs import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from vmnet.host.outside import Sources
     from vmnet.spec import IpAddress
 
 _FILESYSTEMS = {
@@ -37,24 +39,38 @@ _COROSYNC_PORTS = range(5404, 5413)
 """mcastport 5405, the one below it for multicast, and one more for each knet link (corosync.conf(5))."""
 
 _ADDRESS_OPTION = re.compile(r"(?:^|,)(?:mon_)?addr=([^,]+)")
-_RING = re.compile(r"^\s*(?:ring\d+_addr|bindnetaddr)\s*:\s*(\S+)", re.MULTILINE)
-_PORT = re.compile(r"^\s*(?:mcastport|port)\s*:\s*(\d+)", re.MULTILINE)
+_RING = re.compile(r"^[ \t]*(?:ring\d+_addr|bindnetaddr)[ \t]*:[ \t]*(\S+)", re.MULTILINE)
+_PORT = re.compile(r"^[ \t]*(?:mcastport|port)[ \t]*:[ \t]*([0-9]{1,5})\b", re.MULTILINE)
 _DRBD_ADDRESS = re.compile(r"\baddress\s+(?:ipv[46]\s+)?\[?([0-9a-fA-F.:]+?)\]?:\d+\s*;")
 
 
-def read_dependents(root: Path = Path("/")) -> tuple[Dependent, ...]:
+def read_dependents(sources: Sources, root: Path = Path("/")) -> tuple[Dependent, ...]:
     """Return what this host needs the network for.
 
     Args:
+        sources: where it is listed what could not be read.
         root: where /proc, /sys and /etc are.
     """
-    mounts = read_mounts(root)
-    users = read_users(root, mounts)
-    found = [*_mounted(mounts), *_iscsi(root, users), *_nvme(root, users), *_rbd(root, users), *_nbd(root, users)]
-    found += [*_drbd(root), *_corosync(root)]
+    mounts = sources.read("mounted filesystems", lambda: read_mounts(root), ())
+    nobody: dict[str, tuple[str, ...]] = {}
+    users = sources.read("who uses network disks", lambda: read_users(root, mounts), nobody)
+    parts: dict[str, Callable[[], Iterator[Dependent]]] = {
+        "network filesystems": lambda: _mounted(mounts),
+        "iSCSI sessions": lambda: _iscsi(root, users),
+        "NVMe disks": lambda: _nvme(root, users),
+        "RBD images": lambda: _rbd(root, users),
+        "NBD disks": lambda: _nbd(root, users),
+        "DRBD": lambda: _drbd(root),
+        "corosync": lambda: _corosync(root),
+    }
+    found = [one for what, part in parts.items() for one in sources.read(what, partial(_whole, part), ())]
     known = {dependent.peer for dependent in found}
-    found += (connected for connected in _connected(root) if connected.peer not in known)
-    return tuple(dict.fromkeys(found))
+    connected = sources.read("connections to storage", lambda: tuple(_connected(root)), ())
+    return tuple(dict.fromkeys((*found, *(one for one in connected if one.peer not in known))))
+
+
+def _whole(part: Callable[[], Iterator[Dependent]]) -> tuple[Dependent, ...]:
+    return tuple(part())
 
 
 def _addresses(text: str) -> tuple[IpAddress, ...]:

@@ -17,6 +17,7 @@ from vmnet.facts.evidence import Evidence, Form
 from vmnet.host import process, sysfs
 from vmnet.host.hypervisor import Hypervisor
 from vmnet.host.mentions import LEGACY_TABLES
+from vmnet.lines import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,7 @@ def read_file(path: Path, name: str, form: Form = Form.TEXT) -> Iterator[Found]:
 def read_versions(vmnet: str, network_manager: str | None, libvirt: str | None) -> Evidence:
     """Return the versions of all that matters."""
     release = sysfs.read_text(OS_RELEASE) or ""
-    system = dict(line.split("=", 1) for line in release.splitlines() if "=" in line)
+    system = dict(line.split("=", 1) for line in lines_of(release) if "=" in line)
     # Not platform.uname(), which starts a process for a word that nobody asked for.
     kernel = os.uname()
     versions = {

@@ -3,43 +3,39 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from vmnet.errors import SpecError, ToolError
-from vmnet.facts import Fabric, Heard, Multicast, PortFlags, PortVlans, Unread
+from vmnet.errors import ToolError
+from vmnet.facts import Fabric, Heard, Multicast, PortFlags, PortVlans
 from vmnet.host import process, sysfs
 from vmnet.host.kernel_log import read_log
-from vmnet.names import parse_mac
+from vmnet.host.outside import understood
+from vmnet.names import mac_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from vmnet.facts import Facts, Link
+    from vmnet.host.outside import Sources
 
+T = TypeVar("T")
 _SET_BY_HAND = 3
 """NET_ADDR_SET: somebody gave the link its MAC, and the kernel keeps it."""
+_LAST_VLAN = 4095
 _FLAGS = {"isolated": ("isolated", 1), "hairpin": ("hairpin_mode", 1), "router": ("multicast_router", 2)}
 """Flag -> file below brport, and the least value that means "on" for good."""
 
 
-def read_fabric(facts: Facts) -> tuple[Fabric, tuple[Unread, ...]]:
-    """Return what goes on inside the host's bridges, and what of it could not be read."""
-    unread: list[Unread] = []
+def read_fabric(facts: Facts, sources: Sources) -> Fabric:
+    """Return what goes on inside the host's bridges."""
 
-    def printed(what: str, argv: tuple[str, ...], parse: Callable[[str], tuple[Any, ...]]) -> tuple[Any, ...]:
-        try:
-            return parse(process.run(argv, timeout_s=30).stdout)
-        except (ToolError, ValueError) as error:
-            unread.append(Unread(what=what, why=str(error)))
-            return ()
+    def printed(what: str, argv: tuple[str, ...], parse: Callable[[str], tuple[T, ...]]) -> tuple[T, ...]:
+        return sources.read(what, lambda: parse(process.run(argv, timeout_s=30).stdout), ())
 
     bridges = [link for link in facts.links if link.bridge is not None]
     filtering = any(link.bridge and link.bridge.vlan_filtering for link in bridges)
-    log, why = read_log()
-    if why:
-        unread.append(Unread(what="the kernel's log", why=why))
-    fabric = Fabric(
+    return Fabric(
         heard=printed("forwarding databases", ("bridge", "-j", "fdb", "show"), parse_heard) if bridges else (),
         vlans=printed("VLANs of ports", ("bridge", "-j", "vlan", "show"), parse_vlans) if filtering else (),
         flags=tuple(_flags(facts.links)),
@@ -49,49 +45,48 @@ def read_fabric(facts: Facts) -> tuple[Fabric, tuple[Unread, ...]]:
         unpinned=tuple(b.ifname for b in bridges if _assigned(b) not in (None, _SET_BY_HAND)),
         virtual_functions=tuple(_virtual_functions(facts.links)),
         virtualisation=_virtualisation(),
-        log=log,
+        log=sources.read("the kernel's log", read_log, (), allowed=facts.root),
     )
-    return fabric, tuple(unread)
 
 
 def parse_heard(text: str) -> tuple[Heard, ...]:
     """Return the entries of `bridge -j fdb show` that were learnt from traffic, or put there for a NIC's own switch.
 
     Raises:
-        ValueError: it is not JSON.
+        ToolError: it is no such document.
     """
-    return tuple(_heard(json.loads(text)))
+    with understood("the answer of bridge fdb"):
+        return tuple(_heard(json.loads(text)))
 
 
 def _heard(entries: Iterable[dict[str, Any]]) -> Iterator[Heard]:
     for entry in entries:
         own = "self" in entry.get("flags", ())
         learnt = entry.get("master") and entry.get("state") not in ("permanent", "static")
-        try:
-            mac = parse_mac(entry.get("mac", ""))
-        except SpecError:
-            # A multicast address, or an IPv4 address of a tunnel's.
-            continue
-        if own or learnt:
-            yield Heard(mac=mac, port=entry["ifname"], own=own)
+        mac = mac_of(entry.get("mac", ""))
+        # None: a multicast address, or an IPv4 address of a tunnel's.
+        if mac and (own or learnt):
+            yield Heard(mac=mac, port=str(entry["ifname"]), own=own)
 
 
 def parse_vlans(text: str) -> tuple[PortVlans, ...]:
     """Return the ports of `bridge -j vlan show`; bridges themselves are among them.
 
     Raises:
-        ValueError: it is not JSON.
+        ToolError: it is no such document.
     """
-    return tuple(_port_vlans(entry) for entry in json.loads(text))
+    with understood("the answer of bridge vlan"):
+        return tuple(_port_vlans(entry) for entry in json.loads(text))
 
 
 def _port_vlans(entry: dict[str, Any]) -> PortVlans:
-    vlans: list[int] = []
+    vlans: set[int] = set()
     untagged = None
     for item in entry.get("vlans", ()):
-        vlans += range(item["vlan"], item.get("vlanEnd", item["vlan"]) + 1)
-        untagged = item["vlan"] if "PVID" in item.get("flags", ()) else untagged
-    return PortVlans(port=entry["ifname"], vlans=tuple(sorted(vlans)), untagged=untagged)
+        first, last = item["vlan"], item.get("vlanEnd", item["vlan"])
+        vlans.update(range(max(first, 0), min(last, _LAST_VLAN) + 1))
+        untagged = first if "PVID" in item.get("flags", ()) else untagged
+    return PortVlans(port=str(entry["ifname"]), vlans=tuple(sorted(vlans)), untagged=untagged)
 
 
 def parse_multicast(text: str) -> tuple[Multicast, ...]:
@@ -101,18 +96,21 @@ def parse_multicast(text: str) -> tuple[Multicast, ...]:
     without questions they are forgotten.
 
     Raises:
-        ValueError: it is not JSON.
+        ToolError: it is no such document.
     """
-    found: list[Multicast] = []
-    for database in json.loads(text):
+    with understood("the answer of bridge mdb"):
+        return tuple(_queriers(json.loads(text)))
+
+
+def _queriers(databases: Iterable[dict[str, Any]]) -> Iterator[Multicast]:
+    for database in databases:
         groups = [(entry["dev"], entry["port"], entry["grp"]) for entry in database.get("mdb", ())]
         for bridge, routers in database.get("router", {}).items():
             asked = [router["port"] for router in routers if router.get("type", "temp") == "temp"]
             own = any(port == bridge == dev and group.startswith("ff02:") for dev, port, group in groups)
             if asked and own:
                 of_ports = tuple((port, group) for dev, port, group in groups if dev == bridge)
-                found.append(Multicast(bridge=bridge, querier=asked[0], groups=of_ports))
-    return tuple(found)
+                yield Multicast(bridge=bridge, querier=asked[0], groups=of_ports)
 
 
 def _flags(links: Iterable[Link]) -> Iterator[PortFlags]:

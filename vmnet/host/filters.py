@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmnet.documents.nwfilters import looks_at_ip, parse_nwfilter
-from vmnet.errors import HypervisorError, ToolError
-from vmnet.facts import FilterChain, Filters, Unread
+from vmnet.errors import HypervisorError
+from vmnet.facts import BridgeNetfilter, FilterChain, Filters
 from vmnet.host import process, sysfs
 from vmnet.host.bridge_netfilter import read_netfilter
 from vmnet.host.iptables_save import parse_saved
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from vmnet.facts import Domain, Facts
+    from vmnet.host.outside import Sources
 
 ROOT = Path("/")
 _DAEMONS = ("dockerd", "kubelet", "k3s-server", "k3s-agent", "crio", "firewalld")
@@ -27,16 +28,15 @@ _LEGACY = (
 _OVER_NFT = (("iptables-nft-save", "ip"), ("ip6tables-nft-save", "ip6"))
 
 
-def read_filters(facts: Facts) -> tuple[Filters, tuple[Unread, ...]]:
-    """Return what filters bridged frames on this host, and what of it could not be read."""
-    unread: list[Unread] = []
-    chains: tuple[FilterChain, ...] = ()
-    try:
-        chains = tuple(_read_chains())
-    except ToolError as error:
-        unread.append(Unread(what="firewall rules", why=error.message if facts.root else "needs root"))
-    netfilter, layer3 = read_netfilter(facts.links), read_layer3(facts.domains)
-    return Filters(netfilter=netfilter, chains=chains, daemons=read_daemons(), layer3=layer3), tuple(unread)
+def read_filters(facts: Facts, sources: Sources) -> Filters:
+    """Return what filters bridged frames on this host."""
+    nothing: tuple[FilterChain, ...] = ()
+    return Filters(
+        netfilter=sources.read("br_netfilter", lambda: read_netfilter(facts.links), BridgeNetfilter()),
+        chains=sources.read("firewall rules", lambda: tuple(_read_chains()), nothing, allowed=facts.root),
+        daemons=sources.read("daemons that write rules", read_daemons, ()),
+        layer3=sources.read("the rules of libvirt's filters", lambda: read_layer3(facts.domains), ()),
+    )
 
 
 def _read_chains() -> Iterator[FilterChain]:

@@ -7,6 +7,7 @@ from typing import Any
 from vmnet.errors import ToolError
 from vmnet.facts import Firewalld, Zone
 from vmnet.host import bus, process
+from vmnet.host.outside import understood
 
 _NAME = "org.fedoraproject.FirewallD1"
 _PATH = "/org/fedoraproject/FirewallD1"
@@ -32,13 +33,14 @@ def parse_zones(default: object, active: object) -> Firewalld:
         ToolError: these are no such answers.
     """
     if not isinstance(default, str) or not isinstance(active, dict):
-        raise ToolError(f"firewalld's answer is not understood: {default!r}, {active!r}")
-    if not all(isinstance(what, dict) for what in active.values()):
-        raise ToolError(f"firewalld's answer is not understood: {active!r}")
-    zones = [Zone(name=name, links=tuple(sorted(what.get("interfaces", ())))) for name, what in sorted(active.items())]
+        raise ToolError(f"firewalld's answer is not understood: {default!r}, {active!r}"[:400])
+    with understood("firewalld's answer"):
+        found = [(str(name), [str(link) for link in what.get("interfaces", ())]) for name, what in active.items()]
+    zones = [Zone(name=name, links=tuple(sorted(links))) for name, links in sorted(found)]
     return Firewalld(default_zone=default, zones=tuple(zone for zone in zones if zone.links))
 
 
 def _ask(*words: str) -> Any:
     """Call a method; firewalld is not started for it."""
-    return bus.call(_NAME, _PATH, *words, timeout_s=30, auto_start=False)[0]
+    answer = bus.call(_NAME, _PATH, *words, timeout_s=30, auto_start=False)
+    return answer[0] if answer else None

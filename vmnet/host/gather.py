@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vmnet.errors import HypervisorError, ToolError
-from vmnet.facts import Facts, Probe, ProbeKind, Unread
+from vmnet.errors import VmnetError, attempt
+from vmnet.facts import Facts, Probe, ProbeKind
 from vmnet.host import netlink, nmcli, sysfs
 from vmnet.host.bonding import read_bond_ports
 from vmnet.host.boot import read_boot
@@ -19,10 +19,12 @@ from vmnet.host.dependents import read_dependents
 from vmnet.host.firewalld import read_firewalld
 from vmnet.host.hypervisor import Hypervisor
 from vmnet.host.lldp import read_switch_ports
+from vmnet.host.outside import Sources
 from vmnet.host.owners import read_owners
 from vmnet.host.probes import try_probes
 from vmnet.host.run_mark import read_mark
 from vmnet.host.ssh import own_session
+from vmnet.lines import lines_of
 
 if TYPE_CHECKING:
     from vmnet.spec import IpAddress
@@ -56,21 +58,23 @@ def read_facts(
         SpecError: a command cannot be read.
     """
     mark = read_mark()
+    sources = Sources()
     # At the same time: NetworkManager and libvirt have processes of their own to work in.
     with ThreadPoolExecutor(2) as pool:
-        libvirt = pool.submit(_ask_hypervisor, uri) if hypervisor else None
+        libvirt = pool.submit(_ask_hypervisor, uri, sources) if hypervisor else None
         manager = pool.submit(_ask_network_manager) if host else None
-        facts = replace(_read_kernel(), runs_mark=mark)
+        facts = replace(_read_kernel(sources), runs_mark=mark)
     if libvirt is not None:
         facts = replace(facts, **libvirt.result())
     if manager is not None:
-        facts = _with_host(replace(facts, **manager.result()))
+        facts = _with_host(replace(facts, **manager.result()), sources)
     if probes is not None:
         facts = replace(facts, answers=try_probes(_probes_of(facts, probes)))
-    return read_closely(facts, uri) if closely else facts
+    facts = read_closely(facts, uri, sources) if closely else facts
+    return replace(facts, unread=tuple(sources.unread))
 
 
-def _read_kernel() -> Facts:
+def _read_kernel(sources: Sources) -> Facts:
     return Facts(
         hostname=platform.node(),
         machine_id=sysfs.read_text(MACHINE_ID) or platform.node(),
@@ -79,8 +83,8 @@ def _read_kernel() -> Facts:
         addresses=netlink.read_addresses(),
         routes=netlink.read_routes(),
         rules=netlink.read_rules(),
-        ssh=own_session(),
-        resolvers=_resolvers(sysfs.read_text(RESOLV_CONF) or ""),
+        ssh=sources.read("the SSH session", own_session, None),
+        resolvers=parse_resolvers(sysfs.read_text(RESOLV_CONF) or ""),
     )
 
 
@@ -118,51 +122,55 @@ def _probes_of(facts: Facts, commands: tuple[str, ...]) -> tuple[Probe, ...]:
 
 def _ask_network_manager() -> dict[str, Any]:
     """Return the fields of Facts that NetworkManager fills."""
-    try:
-        # The devices first: nmcli says plainly when the daemon does not run.
-        devices, profiles = nmcli.read_devices(), nmcli.read_profiles()
-        version, checkpoints = nmcli.read_daemon()
-    except ToolError as error:
-        return {"nm_version": None, "nm_problem": error.message}
+    found = attempt(_read_network_manager)
+    return {"nm_version": None, "nm_problem": found.message} if isinstance(found, VmnetError) else found
+
+
+def _read_network_manager() -> dict[str, Any]:
+    # The devices first: nmcli says plainly when the daemon does not run.
+    devices, profiles = nmcli.read_devices(), nmcli.read_profiles()
+    version, checkpoints = nmcli.read_daemon()
     return {"nm_version": version, "devices": devices, "profiles": profiles, "checkpoints": checkpoints}
 
 
-def _ask_hypervisor(uri: str) -> dict[str, Any]:
+def _ask_hypervisor(uri: str, sources: Sources) -> dict[str, Any]:
     """Return the fields of Facts that libvirt fills."""
-    try:
-        with Hypervisor(uri, read_only=not sysfs.is_root()) as libvirt:
-            networks, domains = libvirt.read_networks(), libvirt.read_domains()
-            return {
-                "libvirt_version": libvirt.version,
-                "hypervisor_elsewhere": not libvirt.local,
-                "networks": networks,
-                "hypervisor_links": libvirt.read_hypervisor_links(),
-                "domains": domains,
-                "guest_addresses": libvirt.read_guest_addresses(networks, domains),
-            }
-    except HypervisorError as error:
-        return {"libvirt_version": None, "libvirt_problem": error.message}
+    found = attempt(lambda: _read_hypervisor(uri, sources))
+    return {"libvirt_version": None, "libvirt_problem": found.message} if isinstance(found, VmnetError) else found
 
 
-def _with_host(facts: Facts) -> Facts:
+def _read_hypervisor(uri: str, sources: Sources) -> dict[str, Any]:
+    with Hypervisor(uri, read_only=not sysfs.is_root()) as libvirt:
+        networks, domains = libvirt.read_networks(), libvirt.read_domains()
+        return {
+            "libvirt_version": libvirt.version,
+            "hypervisor_elsewhere": not libvirt.local,
+            "networks": networks,
+            "hypervisor_links": sources.read("libvirt's list of links", libvirt.read_hypervisor_links, None),
+            "domains": domains,
+            "guest_addresses": sources.read(
+                "guests' addresses", lambda: libvirt.read_guest_addresses(networks, domains), ()
+            ),
+        }
+
+
+def _with_host(facts: Facts, sources: Sources) -> Facts:
     """Return the facts with who else has to do with the links, from the host's files and daemons."""
-    facts = replace(
+    links, profiles = facts.links, facts.profiles
+    return replace(
         facts,
-        dependents=read_dependents(),
-        owners=read_owners(facts.links),
-        switch_ports=read_switch_ports(facts.profiles),
-        boot=read_boot(facts.profiles),
-        bond_ports=read_bond_ports(facts.links),
+        dependents=read_dependents(sources),
+        owners=sources.read("who else configures the NICs", lambda: read_owners(links), ()),
+        switch_ports=read_switch_ports(profiles, sources),
+        boot=sources.read("the files of the next boot", lambda: read_boot(profiles), None),
+        bond_ports=sources.read("the ports of bonds", lambda: read_bond_ports(links), ()),
+        firewalld=sources.read("firewalld's zones", read_firewalld, None, allowed=facts.root),
     )
-    try:
-        return replace(facts, firewalld=read_firewalld())
-    except ToolError as error:
-        why = error.message if facts.root else "needs root"
-        return replace(facts, unread=(*facts.unread, Unread(what="firewalld's zones", why=why)))
 
 
-def _resolvers(text: str) -> tuple[IpAddress, ...]:
-    words = [line.split() for line in text.splitlines()]
+def parse_resolvers(text: str) -> tuple[IpAddress, ...]:
+    """Return the name servers of a resolv.conf(5)."""
+    words = [line.split() for line in lines_of(text)]
     found = []
     for line in words:
         if len(line) >= 2 and line[0] == "nameserver":

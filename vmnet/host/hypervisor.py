@@ -153,7 +153,7 @@ class Hypervisor(HypervisorReader):
             answer: str = libvirt_qemu.qemuAgentCommand(handle, asked, AGENT_S, 0)
         try:
             found: object = json.loads(answer)["return"]
-        except (ValueError, LookupError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
             raise HypervisorError(f"the agent of {handle.name()} answers {answer[:80]!r} to {command}") from error
         return found
 

@@ -11,12 +11,13 @@ from vmnet.documents.networks import parse_network
 from vmnet.facts import Domain, DomainState, GuestAddress, HypervisorLink, Network
 from vmnet.host.domain_listing import Listing, read_all
 from vmnet.host.libvirt_calls import GONE, Code, ask, calling, open_connection, unless_gone
-from vmnet.names import Mac
+from vmnet.names import mac_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from vmnet.host.libvirt_calls import Connection, DomainHandle, InterfaceHandle, NetworkHandle
+    from vmnet.names import Mac
 
 SYSTEM_URI = "qemu:///system"
 _AGENT_THREADS = 8
@@ -108,7 +109,7 @@ class HypervisorReader:
 
     def _leases(self, network: Network) -> list[GuestAddress]:
         leases = ask(lambda: self._connection.networkLookupByName(network.name).DHCPLeases(), (), *_NO_ADDRESSES)
-        macs = [str(lease.get("mac") or "") for lease in leases]
+        macs = [mac_of(str(lease.get("mac") or "")) for lease in leases]
         return list(_addresses(leases, "ipaddr", macs, "lease"))
 
     def _agent_addresses(self, domains: list[Domain]) -> list[GuestAddress]:
@@ -128,7 +129,7 @@ class HypervisorReader:
         )
         found: list[GuestAddress] = []
         for link in links.values():
-            mac = str(link.get("hwaddr") or "").lower()
+            mac = mac_of(str(link.get("hwaddr") or ""))
             addresses = link.get("addrs")
             rows = addresses if isinstance(addresses, list) and mac in macs else []
             found.extend(_addresses(rows, "addr", [mac] * len(rows), "agent"))
@@ -167,7 +168,7 @@ def _read_network(handle: NetworkHandle) -> Network:
 
 
 def _addresses(
-    rows: Iterable[Mapping[str, object]], key: str, macs: Iterable[str], origin: str
+    rows: Iterable[Mapping[str, object]], key: str, macs: Iterable[Mac | None], origin: str
 ) -> Iterator[GuestAddress]:
     for row, mac in zip(rows, macs, strict=True):
         text = f"{row.get(key)}/{row.get('prefix')}"
@@ -176,12 +177,11 @@ def _addresses(
         except ValueError:
             continue
         if mac and not interface.is_link_local and not interface.is_loopback:
-            yield GuestAddress(mac=Mac(mac.lower()), interface=interface, origin=origin)
+            yield GuestAddress(mac=mac, interface=interface, origin=origin)
 
 
 def _read_link(handle: InterfaceHandle) -> HypervisorLink:
-    mac = handle.MACString().lower()
-    return HypervisorLink(ifname=handle.name(), mac=Mac(mac) if mac else None, active=bool(handle.isActive()))
+    return HypervisorLink(ifname=handle.name(), mac=mac_of(handle.MACString()), active=bool(handle.isActive()))
 
 
 def _network_documents(handle: NetworkHandle) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HOOKS = {"PREROUTING": "prerouting", "FORWARD": "forward", "POSTROUTING": "postrouting"}
+_NAMED = ("-i", "-o", "-j", "-g", "--physdev-in", "--physdev-out")
+# After these the name of a link or chain follows, which is never quoted.
+_NAME = r"(?:(?<=-[Aiojg] )|(?<=--physdev-in )|(?<=--physdev-out ))[^ \n]+"
+_WORD = re.compile(rf'{_NAME}|"(?P<quoted>[^"\\]*(?:\\.[^"\\]*)*)"(?=[ \n]|\Z)|[^ \n]+|\n', re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _LEFT_OUT = ("INPUT", "OUTPUT")
 _TABLES = ("filter", "mangle", "raw", "security")
 _VERDICTS = {"ACCEPT": Verdict.ACCEPT, "DROP": Verdict.DROP, "REJECT": Verdict.REJECT, "RETURN": Verdict.RETURN}
@@ -26,28 +31,52 @@ def parse_saved(text: str, *, tool: str, family: str) -> tuple[FilterChain, ...]
         family: "ip" or "ip6".
     """
     chains: dict[tuple[str, str], FilterChain] = {}
+    rules: dict[tuple[str, str], list[tuple[str, list[str]]]] = {}
     table = ""
-    for line in text.splitlines():
-        if line.startswith("*"):
-            table = line[1:].strip()
-        elif line.startswith(":") and table in _TABLES:
-            name, policy = line[1:].split()[:2]
+    for raw, words in _entries(text):
+        first, second = words[0], words[1] if len(words) > 1 else ""
+        if first.startswith("*"):
+            table = first[1:]
+        elif first.startswith(":") and second and table in _TABLES:
+            name = first[1:]
             chains[table, name] = FilterChain(
                 tool=tool, family=family, table=table, name=name, hook=HOOKS.get(name, ""),
-                policy="accept" if policy == "-" else policy.lower(),
+                policy="accept" if second == "-" else second.lower(),
             )  # fmt: skip
-        elif line.startswith("-A ") and (table, line.split()[1]) in chains:
-            key = table, line.split()[1]
-            names = {name for place, name in chains if place == table}
-            chains[key] = replace(chains[key], rules=(*chains[key].rules, _rule(line, names)))
-    return tuple(chain for (_, name), chain in chains.items() if name not in _LEFT_OUT)
+        elif first == "-A":
+            rules.setdefault((table, second), []).append((raw, words))
+    tables: dict[str, set[str]] = {}
+    for place, name in chains:
+        tables.setdefault(place, set()).add(name)
+    return tuple(
+        replace(chain, rules=tuple(_rule(*rule, tables[place]) for rule in rules.get((place, name), ())))
+        for (place, name), chain in chains.items()
+        if name not in _LEFT_OUT
+    )
 
 
-def _rule(line: str, chains: set[str]) -> FilterRule:
+def _entries(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield each table, chain and rule, as one line and as its words.
+
+    Only a value that the tool quotes may hold a newline or a blank: a comment, mostly (xtables_save_string in
+    libxtables/xtables.c). A link's name stands as it is, and a quote in it opens nothing.
+    """
+    words: list[str] = []
+    begin = 0
+    for found in _WORD.finditer(text if text.endswith("\n") else f"{text}\n"):
+        if found[0] != "\n":
+            words.append(found[0] if found["quoted"] is None else _ESCAPED.sub(r"\1", found["quoted"]))
+            continue
+        if words:
+            yield text[begin : found.start()].replace("\n", " "), words
+        words, begin = [], found.end()
+
+
+def _rule(raw: str, words: list[str], chains: set[str]) -> FilterRule:
     incoming = outgoing = LinkNames()
     narrow = Narrow.NO
     verdict, target = Verdict.NONE, ""
-    for name, value, negated in _options(shlex.split(line)[2:]):
+    for name, value, negated in _options(words[2:]):
         if name in ("-i", "-o"):
             names = LinkNames(patterns=(_pattern(value),), but=negated)
             incoming, outgoing = (names, outgoing) if name == "-i" else (incoming, names)
@@ -57,7 +86,7 @@ def _rule(line: str, chains: set[str]) -> FilterRule:
         else:
             narrow = max(narrow, _narrow(name, value, negated=negated), key=list(Narrow).index)
     return FilterRule(
-        verdict=verdict, text=line, target=target, incoming=incoming, outgoing=outgoing, narrow=narrow
+        verdict=verdict, text=raw, target=target, incoming=incoming, outgoing=outgoing, narrow=narrow
     )  # fmt: skip
 
 
@@ -69,7 +98,9 @@ def _options(words: list[str]) -> Iterator[tuple[str, str, bool]]:
         position += negated
         name = words[position] if position < len(words) else ""
         position += 1
-        values = []
+        # A link or a chain may be called "-j".
+        values = words[position : position + 1] if name in _NAMED else []
+        position += len(values)
         while position < len(words) and not (words[position].startswith("-") or words[position] == "!"):
             values.append(words[position])
             position += 1

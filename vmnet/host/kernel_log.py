@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmnet.facts import LogLine
+from vmnet.lines import lines_of, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,20 +21,18 @@ _RECORD = 8192
 """A record is never longer (CONSOLE_EXT_LOG_MAX)."""
 
 
-def read_log() -> tuple[tuple[LogLine, ...], str]:
-    """Return the lines that matter, oldest first, and why there are none where they could not be read.
+def read_log() -> tuple[LogLine, ...]:
+    """Return the lines that matter, oldest first.
 
     It starts where `dmesg --clear` left off, so that who has put something right can see whether it comes back.
+
+    Raises:
+        OSError: it cannot be read; PermissionError without root.
     """
-    try:
-        handle = os.open(KMSG, os.O_RDONLY | os.O_NONBLOCK)
-    except PermissionError:
-        return (), "needs root"
-    except OSError as error:
-        return (), error.strerror or str(error)
+    handle = os.open(KMSG, os.O_RDONLY | os.O_NONBLOCK)
     try:
         os.lseek(handle, 0, os.SEEK_DATA)
-        return tuple(parse_records(_records(handle), now_s=time.monotonic())), ""
+        return tuple(parse_records(_records(handle), now_s=time.monotonic()))
     finally:
         os.close(handle)
 
@@ -59,8 +58,9 @@ def parse_records(records: Iterable[str], *, now_s: float) -> Iterator[LogLine]:
     for record in records:
         prefix, _, text = record.partition(";")
         fields = prefix.split(",")
-        if len(fields) < 3 or not fields[2].isdecimal() or not any(mark in text for mark in _MARKS):
+        logged_us = number_of(fields[2]) if len(fields) > 2 else None
+        if logged_us is None or not any(mark in text for mark in _MARKS):
             continue
-        age_s = int(now_s - int(fields[2]) / 1_000_000)
+        age_s = int(now_s - logged_us / 1_000_000)
         if age_s <= RECENT_S:
-            yield LogLine(text=text.splitlines()[0], age_s=max(age_s, 0))
+            yield LogLine(text=lines_of(text)[0], age_s=max(age_s, 0))

@@ -5,12 +5,11 @@ Switches speak every 30 s, which is too long to wait: only what somebody listens
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vmnet.errors import ToolError
 from vmnet.facts import SwitchPort
+from vmnet.host.outside import parse_json
 from vmnet.host.process import run
 from vmnet.host.terse import split_rows
 
@@ -18,33 +17,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vmnet.facts import Profile
+    from vmnet.host.outside import Sources
 
 _SOCKETS = (Path("/run/lldpd.socket"), Path("/run/lldpd/lldpd.socket"))
 _TIMEOUT_S = 5.0
 _LISTENS = ("1", "enable-rx")
 
 
-def read_switch_ports(profiles: Iterable[Profile], sockets: Iterable[Path] = _SOCKETS) -> tuple[SwitchPort, ...]:
-    """Return what stands at the other end of the links; nothing where nobody listens, or answers.
+def read_switch_ports(
+    profiles: Iterable[Profile], sources: Sources, sockets: Iterable[Path] = _SOCKETS
+) -> tuple[SwitchPort, ...]:
+    """Return what stands at the other end of the links; nothing where nobody listens.
 
     Args:
         profiles: those of NetworkManager, which listens where connection.lldp says so.
+        sources: where it is listed who does not answer.
         sockets: where lldpd's is while it runs.
     """
     found: list[SwitchPort] = []
     if any(path.exists() for path in sockets):
-        found += parse_lldpctl(_output("lldpctl", "-f", "json0"))
+        found += sources.read("what lldpd heard", lambda: parse_lldpctl(_output("lldpctl", "-f", "json0")), ())
     if any(profile.device and profile.get("connection.lldp").split(" ")[0] in _LISTENS for profile in profiles):
-        fields = "DEVICE,CHASSIS-ID,PORT-ID,SYSTEM-NAME"
-        found += parse_nmcli(_output("nmcli", "-t", "-m", "tabular", "-f", fields, "device", "lldp", "list"))
+        argv = ("nmcli", "-t", "-m", "tabular", "-f", "DEVICE,CHASSIS-ID,PORT-ID,SYSTEM-NAME", "device", "lldp", "list")
+        found += sources.read("what NetworkManager heard by LLDP", lambda: parse_nmcli(_output(*argv)), ())
     return tuple(dict.fromkeys(found))
 
 
 def _output(*argv: str) -> str:
-    try:
-        return run(argv, timeout_s=_TIMEOUT_S).stdout
-    except ToolError:
-        return ""
+    return run(argv, timeout_s=_TIMEOUT_S).stdout
 
 
 def parse_nmcli(text: str) -> tuple[SwitchPort, ...]:
@@ -58,11 +58,12 @@ def parse_nmcli(text: str) -> tuple[SwitchPort, ...]:
 
 
 def parse_lldpctl(text: str) -> tuple[SwitchPort, ...]:
-    """Return the records of `lldpctl -f json0`, in which everything is a list (lldpcli(8))."""
-    try:
-        document = json.loads(text or "{}")
-    except ValueError:
-        return ()
+    """Return the records of `lldpctl -f json0`, in which everything is a list (lldpcli(8)).
+
+    Raises:
+        ToolError: it is no JSON.
+    """
+    document = parse_json(text or "{}", "the answer of lldpctl")
     links = [link for top in _list(document, "lldp") for link in _list(top, "interface")]
     found = (_from_lldpctl(link) for link in links)
     return tuple(port for port in found if port.ifname and port.chassis)

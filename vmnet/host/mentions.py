@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmnet.documents.networks import words_of
-from vmnet.errors import ToolError
 from vmnet.facts.lan import Mention
 from vmnet.host import process, sysfs
+from vmnet.host.sysfs import is_root
+from vmnet.lines import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from vmnet.facts import Facts, Network
+    from vmnet.host.outside import Sources
 
 HOOKS = Path("/etc/libvirt/hooks")
 EXPORTS = (Path("/etc/exports"), Path("/etc/exports.d"))
@@ -30,17 +32,21 @@ _NAMES = re.compile(r"^hosts:.*\blibvirt(_guest)?\b")
 _LIBVIRTS = re.compile(r"(?i:libvirt)|^[FH]?[IOJP]-")
 
 
-def read_mentions(words: Collection[str]) -> tuple[Mention, ...]:
+def read_mentions(words: Collection[str], sources: Sources) -> tuple[Mention, ...]:
     """Return the lines of hooks and of the firewall that hold one of the words; those of the firewall need root.
 
     Args:
         words: a bridge's name, a subnet as "192.168.122.0/24" or as its beginning "192.168.122.".
+        sources: where it is listed what could not be read.
     """
     wanted = pattern_of(words)
-    return (*_in_hooks(wanted), *_in_firewall(wanted))
+    return (
+        *sources.read("libvirt's hooks", lambda: tuple(_in_hooks(wanted)), ()),
+        *sources.read("firewall rules that name a network", lambda: tuple(_in_firewall(wanted)), (), allowed=is_root()),
+    )
 
 
-def read_old_mentions(facts: Facts) -> tuple[Mention, ...]:
+def read_old_mentions(facts: Facts, sources: Sources) -> tuple[Mention, ...]:
     """Return what names a network with NAT that no domain is on: hooks and rules as above, exports of NFS, and the
     use of libvirt's names, which come from the leases of such networks."""
     left = [network for network in facts.networks if network.forward_mode in ROUTED and not _used(network, facts)]
@@ -48,7 +54,7 @@ def read_old_mentions(facts: Facts) -> tuple[Mention, ...]:
     for network in left:
         # What names its bridge alone does no harm; what names an address leads to nobody.
         words = tuple(word for word in words_of(network) if word != network.bridge)
-        lines = (*read_mentions(words), *_in_files(EXPORTS, pattern_of(words))) if words else ()
+        lines = (*read_mentions(words, sources), *_in_files(EXPORTS, pattern_of(words))) if words else ()
         found.extend(replace(line, network=network.name) for line in lines)
     if left and not any(network.forward_mode in ROUTED for network in facts.networks if network not in left):
         found.extend(_in_files((NSSWITCH,), _NAMES))
@@ -63,11 +69,11 @@ def _used(network: Network, facts: Facts) -> bool:
 def _in_files(paths: Collection[Path], wanted: re.Pattern[str]) -> Iterator[Mention]:
     for path in paths:
         for file in (path,) if path.is_file() else sorted(path.glob("*")):
-            yield from _in_text(file, sysfs.read_text(file) or "", wanted)
+            yield from _in_text(file, sysfs.read_whole(file) or "", wanted)
 
 
 def _in_text(path: Path, text: str, wanted: re.Pattern[str]) -> Iterator[Mention]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(lines_of(text), start=1):
         if wanted.search(line) and not line.lstrip().startswith("#"):
             yield Mention(place=f"{path}, line {number}", text=line.strip())
 
@@ -80,43 +86,39 @@ def pattern_of(words: Collection[str]) -> re.Pattern[str]:
 
 def _in_hooks(wanted: re.Pattern[str]) -> Iterator[Mention]:
     for path in sorted(HOOKS.rglob("*")) if HOOKS.is_dir() else []:
-        try:
-            text = path.read_text("utf-8", "replace") if path.is_file() else ""
-        except OSError:
-            continue
-        yield from _in_text(path, text, wanted)
+        if path.is_file():
+            yield from _in_text(path, sysfs.read_whole(path) or "", wanted)
 
 
 def _in_firewall(wanted: re.Pattern[str]) -> Iterator[Mention]:
-    yield from parse_ruleset(_printed("nft", "list", "ruleset"), wanted)
+    if process.has_tool("nft"):
+        yield from parse_ruleset(_printed("nft", "list", "ruleset"), wanted)
     # The old interface, which nft does not show; asked for only where it is in use, for asking loads its modules.
     if sysfs.read_text(LEGACY_TABLES):
         yield from parse_saved(_printed("iptables-legacy-save"), wanted)
 
 
 def _printed(*argv: str) -> str:
-    try:
-        return process.run(argv, timeout_s=10).stdout
-    except ToolError:
-        # Not installed, or not root: what cannot be read is not known.
-        return ""
+    return process.run(argv, timeout_s=10).stdout
 
 
 def parse_saved(listing: str, wanted: re.Pattern[str]) -> Iterator[Mention]:
     """Yield the rules of `iptables-legacy-save` that match; libvirt's own chains are left out."""
     table = ""
-    for line in listing.splitlines():
+    for line in lines_of(listing):
         if line.startswith("*"):
             table = line[1:]
-        elif line.startswith("-A ") and wanted.search(line) and not _LIBVIRTS.search(line.split()[1]):
-            yield Mention(place=f"iptables-legacy, table {table}, chain {line.split()[1]}", text=line)
+        elif line.startswith("-A ") and wanted.search(line):
+            chain = line.split(" ")[1]
+            if not _LIBVIRTS.search(chain):
+                yield Mention(place=f"iptables-legacy, table {table}, chain {chain}", text=line)
 
 
 def parse_ruleset(listing: str, wanted: re.Pattern[str]) -> Iterator[Mention]:
     """Yield the rules of `nft list ruleset` that match; libvirt's own tables and chains are left out, for libvirt takes
     them away with the network."""
     table = chain = ""
-    for line in listing.splitlines():
+    for line in lines_of(listing):
         block = _BLOCK.match(line)
         if block is None:
             if wanted.search(line) and not _LIBVIRTS.search(table) and not _LIBVIRTS.search(chain):

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmnet.host.sysfs import read_text
+from vmnet.lines import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _NETWORK_DISK = re.compile(r"session\d+|nbd\d+|rbd\d+|drbd\d+|nvme\d+")
+_NUMBER = re.compile(r"[0-9]+:[0-9]+")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
@@ -34,7 +36,7 @@ def read_mounts(root: Path) -> tuple[Mount, ...]:
 
 def parse_mounts(text: str) -> Iterator[Mount]:
     """Yield the lines of /proc/self/mountinfo (proc_pid_mountinfo(5)): optional fields end at a dash alone."""
-    for line in text.splitlines():
+    for line in lines_of(text):
         words = line.split(" ")
         dash = words.index("-", 6) if "-" in words[6:] else 0
         if dash and len(words) > dash + 3:
@@ -67,18 +69,28 @@ def read_users(root: Path, mounts: tuple[Mount, ...]) -> dict[str, tuple[str, ..
 def _devices(root: Path, mounts: tuple[Mount, ...]) -> Iterator[tuple[str, Path]]:
     for mount in mounts:
         by_number = root / "sys/dev/block" / mount.device
-        if by_number.exists():
+        if _NUMBER.fullmatch(mount.device) and by_number.exists():
             yield mount.mountpoint, by_number.resolve()
-        elif mount.source.startswith("/dev/"):  # btrfs: the number is no device's
-            yield mount.mountpoint, _named(root, mount.source)
-    for line in (read_text(root / "proc/swaps") or "").splitlines()[1:]:
-        name = line.split(" ")[0].split("\t")[0]
-        if name.startswith("/dev/"):
-            yield "swap", _named(root, name)
+        elif found := _named(root, mount.source):  # btrfs: the number is no device's
+            yield mount.mountpoint, found
+    for line in lines_of(read_text(root / "proc/swaps") or "")[1:]:
+        if found := _named(root, line.split(" ")[0].split("\t")[0]):
+            yield "swap", found
 
 
-def _named(root: Path, device: str) -> Path:
-    return (root / "sys/class/block" / (root / device.removeprefix("/")).resolve().name).resolve()
+def _named(root: Path, device: str) -> Path | None:
+    """Return the device in sysfs that a file below /dev stands for; None where it leads nowhere.
+
+    No other place is looked at: users who mount a filesystem by FUSE name its source as they like.
+    """
+    if not device.startswith("/dev/") or ".." in device.split("/"):
+        return None
+    try:
+        name = (root / device.removeprefix("/")).resolve().name
+        return (root / "sys/class/block" / name).resolve(strict=True)
+    except (OSError, RuntimeError, ValueError):
+        # Too long a name, a loop of links (RuntimeError before Python 3.13), a null byte.
+        return None
 
 
 def _disks_below(device: Path, depth: int = 8) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from vmnet.facts import FilterChain, FilterRule, LinkNames, Narrow, Verdict
+from vmnet.host.outside import understood
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +27,16 @@ def parse_ruleset(text: str) -> tuple[FilterChain, ...]:
     that only translate addresses, are left out.
 
     Raises:
-        ValueError: it is not JSON.
+        ToolError: it is no such document.
     """
+    with understood("the answer of nft"):
+        return _parse(json.loads(text))
+
+
+def _parse(document: dict[str, Any]) -> tuple[FilterChain, ...]:
     chains: dict[tuple[str, str, str], FilterChain] = {}
-    for item in json.loads(text).get("nftables", ()):
+    rules: dict[tuple[str, str, str], list[FilterRule]] = {}
+    for item in document.get("nftables", ()):
         body = item.get("chain") or item.get("rule")
         if body is None or body["family"] not in FAMILIES:
             continue
@@ -38,9 +45,8 @@ def parse_ruleset(text: str) -> tuple[FilterChain, ...]:
             if (not hook or hook in HOOKS) and body.get("type", "") not in _TRANSLATES:
                 chains[_key(body, body["name"])] = _chain(body, hook)
         elif (key := _key(body, body["chain"])) in chains:
-            rules = (*chains[key].rules, *_rules(body))
-            chains[key] = replace(chains[key], rules=rules)
-    return tuple(chains.values())
+            rules.setdefault(key, []).extend(_rules(body))
+    return tuple(replace(chain, rules=tuple(rules.get(key, ()))) for key, chain in chains.items())
 
 
 def has_xtables(text: str) -> bool:

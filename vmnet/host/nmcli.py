@@ -158,11 +158,12 @@ def read_daemon() -> tuple[str, tuple[str, ...]]:
 
 
 def read_client() -> str | None:
-    """Return the version of nmcli itself, "1.42.4"; None where it does not tell."""
-    try:
-        return nmcli_text.parse_version(run(("nmcli", "--version")).stdout)
-    except ToolError:
-        return None
+    """Return the version of nmcli itself, "1.42.4"; None where it does not tell.
+
+    Raises:
+        ToolError: nmcli is missing.
+    """
+    return nmcli_text.parse_version(run(("nmcli", "--version")).stdout)
 
 
 def wait_started(timeout_s: int) -> None:

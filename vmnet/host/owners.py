@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.facts import Owner, Tool
 from vmnet.host.sysfs import read_text
+from vmnet.lines import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _SOURCES = 32
 _STANZAS = ("auto", "iface", "bridge_ports", "bridge-ports", "bond-slaves", "slaves", "vlan-raw-device")
 _NETPLAN_NAME = re.compile(r"""^\s+(?:name:\s*)?["']?([^\s"':]+)["']?\s*(?::|$)""")
-_NETWORK_DISABLED = re.compile(r"^\s*network:\s*\{?\s*config:\s*[\"']?disabled", re.MULTILINE)
+_NETWORK_DISABLED = re.compile(r"^[ \t]*network:\s*\{?\s*config:\s*[\"']?disabled", re.MULTILINE)
 _UNMANAGED = re.compile(r"^(unmanaged-devices\s*\+?=\s*(.+))$", re.MULTILINE)
 _NOT_CONTROLLED = re.compile(r"NM_CONTROLLED=[\"']?(?:no|false|0)[\"']?", re.IGNORECASE)
 _RENDERED = (
@@ -116,13 +117,13 @@ class _Files:
             yield from (Owner(tool=Tool.CLOUD_INIT, file=path) for path, _ in self._read(*_RENDERED)[:1])
 
     def _lines(self, path: str) -> list[str]:
-        return (read_text(self._root / path) or "").splitlines()
+        return lines_of(read_text(self._root / path) or "")
 
 
 def included(text: str) -> tuple[str, ...]:
     """Return the patterns, without a leading slash, of the files that an /etc/network/interfaces includes."""
     found = []
-    for line in text.splitlines():
+    for line in lines_of(text):
         words = line.split()
         if len(words) == 2 and words[0] in ("source", "source-directory"):
             pattern = words[1].lstrip("/") if words[1].startswith("/") else f"etc/network/{words[1]}"
@@ -133,7 +134,7 @@ def included(text: str) -> tuple[str, ...]:
 
 def interfaces_name(text: str, ifname: str) -> bool:
     """Return whether a file of ifupdown has a stanza for the link, by name or pattern, or makes it a port."""
-    for line in text.splitlines():
+    for line in lines_of(text):
         words = line.split()
         if not words or not (words[0] in _STANZAS or words[0].startswith("allow-")):
             continue
@@ -148,7 +149,7 @@ def netplan_names(text: str, ifname: str, mac: str) -> bool:
 
     A key of its name, a `name:` pattern or its MAC is looked for line by line: the standard library reads no YAML.
     """
-    lines = [line.partition("#")[0] for line in text.splitlines()]
+    lines = [line.partition("#")[0] for line in lines_of(text)]
     names = (found[1] for line in lines if (found := _NETPLAN_NAME.match(line)))
     return any(fnmatchcase(ifname, name) for name in names) or any(mac in line.lower() for line in lines)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmnet.host.sysfs import read_text
+from vmnet.lines import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from vmnet.spec import IpAddress
 
+_END = re.compile(r"([0-9A-F]{8}|[0-9A-F]{32}):[0-9A-F]{4}")
 _ESTABLISHED = "01"
 """TCP_ESTABLISHED of linux/tcp_states.h."""
 
@@ -50,19 +53,19 @@ def parse_sockets(text: str, states: tuple[str, ...] | None) -> Iterator[Socket]
     Args:
         states: the kernel's states to take, in hexadecimal; None takes all.
     """
-    for line in text.splitlines():
+    for line in lines_of(text):
         words = line.split()
         if len(words) < 4 or not words[0].endswith(":") or (states is not None and words[3] not in states):
             continue
-        try:
-            (local, local_port), (peer, peer_port) = _end(words[1]), _end(words[2])
-        except ValueError:
-            continue
-        yield Socket(local=local, local_port=local_port, peer=peer, peer_port=peer_port)
+        local, peer = _end(words[1]), _end(words[2])
+        if local and peer:
+            yield Socket(local=local[0], local_port=local[1], peer=peer[0], peer_port=peer[1])
 
 
-def _end(text: str) -> tuple[IpAddress, int]:
+def _end(text: str) -> tuple[IpAddress, int] | None:
     """Each 32 bits of the address are a number in the machine's own byte order; an IPv4 address may be mapped."""
+    if not _END.fullmatch(text):
+        return None
     digits, _, port = text.partition(":")
     words = [int(digits[i : i + 8], 16) for i in range(0, len(digits), 8)]
     packed = b"".join(word.to_bytes(4, sys.byteorder) for word in words)

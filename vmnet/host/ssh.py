@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from vmnet.facts import SshSession
 from vmnet.host.sockets import read_connections
 from vmnet.host.sysfs import read_text
+from vmnet.lines import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,7 +64,7 @@ def _ancestors(root: Path, pid: int) -> Iterator[int]:
 def parse_parent(stat: str) -> int | None:
     """Return the parent's pid from /proc/PID/stat: the second field after the name, which may hold brackets itself."""
     words = stat.rpartition(")")[2].split()
-    return int(words[1]) if len(words) > 1 and words[1].isdecimal() else None
+    return number_of(words[1]) if len(words) > 1 else None
 
 
 def _variable(root: Path, pid: int) -> str | None:

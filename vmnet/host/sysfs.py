@@ -11,6 +11,9 @@ from vmnet.facts import BridgeState, LacpPort
 from vmnet.names import Mac, parse_mac
 
 NET = Path("/sys/class/net")
+MOST = 64 * 1024 * 1024
+"""Bytes. The kernel's longest files, /proc/net/tcp and mountinfo, have some hundred for each line."""
+_CHUNK = 1 << 16
 _PCI = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 _PORT_STATES = ("disabled", "listening", "learning", "forwarding", "blocking")
 
@@ -18,10 +21,21 @@ _PORT_STATES = ("disabled", "listening", "learning", "forwarding", "blocking")
 def read_text(path: Path) -> str | None:
     """Return a file's stripped text; None when it is not there or the driver has no value (EINVAL for the speed of
     a link that is down)."""
+    text = read_whole(path)
+    return None if text is None else text.strip()
+
+
+def read_whole(path: Path) -> str | None:
+    """As `read_text`, not stripped. Of a file that is longer than `MOST`, the text ends there."""
+    content = bytearray()
     try:
-        return path.read_text("utf-8", "replace").strip()
-    except OSError:
+        with path.open("rb", buffering=0) as file:
+            while len(content) < MOST and (more := file.read(_CHUNK)):
+                content += more
+    except (OSError, ValueError):
+        # ValueError: a name that came from outside holds a null byte.
         return None
+    return content.decode("utf-8", "replace")
 
 
 def read_int(path: Path) -> int | None:

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from vmnet.lines import lines_of
 from vmnet.names import printable
 from vmnet.redact.words import REMOVED, is_secret_name
 
@@ -78,7 +79,7 @@ def secrets_of_keyfile(text: str) -> Iterator[str]:
     """Yield the secrets of a NetworkManager keyfile (nm-settings-keyfile(5)): all of [vpn-secrets], and what has a name
     that says so."""
     section = ""
-    for line in text.splitlines():
+    for line in lines_of(text):
         found = _SECTION.match(line)
         if found:
             section = found[1]

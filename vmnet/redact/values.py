@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vmnet.facts import ProbeKind
 from vmnet.facts.evidence import Evidence, Form
+from vmnet.lines import lines_of
 from vmnet.names import json_text, printable_lines
 from vmnet.redact.documents import document_without_secrets
 from vmnet.redact.settings import is_setting, setting_without_secrets
@@ -33,7 +34,7 @@ def without_secrets_in(evidence: Evidence, known: KnownSecrets) -> Evidence:
         case Form.JSON:
             text = _json(evidence.text, known, indent=2)
         case Form.JSON_LINES:
-            text = "".join(f"{_json(line, known, indent=None)}\n" for line in evidence.text.splitlines())
+            text = "".join(f"{_json(line, known, indent=None)}\n" for line in lines_of(evidence.text))
         case Form.SETTINGS:
             text = printable_lines(_settings(evidence.text, known))
         case _:
@@ -50,7 +51,7 @@ def _document(text: str, known: KnownSecrets) -> str:
 def _json(text: str, known: KnownSecrets, *, indent: int | None) -> str:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         # A line that a crash cut short may end in the middle of a secret's name.
         return json.dumps(f"{REMOVED}: this is no JSON")
     return json_text(value_without_secrets(value, known), indent=indent)
@@ -59,7 +60,7 @@ def _json(text: str, known: KnownSecrets, *, indent: int | None) -> str:
 def _settings(text: str, known: KnownSecrets) -> str:
     """Lines as "ipv4.method: auto"; a line that is none is a heading, or goes on with a value."""
     lines = []
-    for line in text.splitlines():
+    for line in lines_of(text):
         key, colon, value = line.partition(": ")
         kept = setting_without_secrets(key, value) if colon and is_setting(key) else None
         lines.append(_text(line, known) if kept is None else f"{key}: {known.removed_from(kept)}")
