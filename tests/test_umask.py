@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 
 import pytest
 
@@ -10,7 +12,7 @@ from tests.test_architecture import MODULES, tree, where
 
 ELSEWHERE = {
     "vmnet.host.graphviz",  # in a directory of its own, which only its owner may enter
-    "vmnet.apply.unit",
+    "vmnet.apply.unit",  # the command line sees to it that others cannot write what it writes
 }
 
 
@@ -55,3 +57,12 @@ def test_what_is_written_has_a_mode() -> None:
 )
 def test_what_has_no_mode_is_seen(source: str, without: bool) -> None:
     assert any(is_without_mode(node) for node in ast.walk(ast.parse(source))) is without
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("given", "left"), [(0o000, 0o022), (0o002, 0o022), (0o077, 0o077)])
+def test_the_command_line_lets_others_write_nothing(given: int, left: int) -> None:
+    code = (
+        f"import os; os.umask({given}); from vmnet.cli import main; main(['--version']); raise SystemExit(os.umask(0))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=30, capture_output=True).returncode == left

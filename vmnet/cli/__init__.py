@@ -68,6 +68,8 @@ def main(argv: Sequence[str] | None = None, *, session: Session | None = None) -
     """
     words = tuple(sys.argv[1:] if argv is None else argv)
     if session is None:
+        # Nothing that is written may be written to by others, whatever makes it; an umask that allows less stays.
+        os.umask(os.umask(0o022) | 0o022)
         # Records hold no circles, and with thousands of domains there are so many that looking for some is felt.
         gc.set_threshold(100_000)
         session = Session(argv=words)
