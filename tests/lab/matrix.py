@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .base import BOOT_S
-from .faults import BREAK_EVERY, BREAKS, FAULTS, KILLS, POWER, Fault
+from .faults import BREAK_EVERY, BREAKS, DISKS, FAULTS, KILLS, POWER, Fault
 from .monitor import Monitor
 from .observe import ADOPT, observe
 from .progress import step
@@ -60,9 +60,9 @@ tail -qn 1 /var/lib/vmnet/runs/*/journal.jsonl | grep -q '"ended"' &&
 """
 REACHABLE = "ip -n lan neigh flush to {address}; ip netns exec lan ping -c 1 -W 1 {address} >/dev/null"
 """The LAN peer finds the host by ARP, and it answers."""
-BY_DHCP = """\
-nmcli connection modify lan ipv4.method auto ipv4.addresses '' ipv4.gateway '' ipv4.dns ''
-nmcli connection up lan
+_TOLD = """\
+cat /var/lib/vmnet/runs/*/journal.jsonl /run/vmnet/runs/*/journal.jsonl 2>/dev/null | grep -q '"ended"' &&
+    nmcli -t general status >/dev/null
 """
 
 
@@ -135,7 +135,7 @@ class Matrix:
         goal, steps = look(lab), self._last_run()["done"]
         self._begin("")
         self.static = self._course("faults", goal, steps)
-        self._dhcp: Course | None = None
+        self._courses = {"": self.static}
         self._arrested: dict[str, tuple[int, str]] = {}
         """For the state in which the last arrested host of a course is kept: its step, and its worker."""
 
@@ -153,15 +153,13 @@ class Matrix:
         return Course(state=state, address=address, start=start, goal=goal, steps=steps)
 
     def _course_of(self, fault: Fault) -> Course:
-        if not fault.dhcp:
-            return self.static
-        if self._dhcp is None:
-            self._begin(BY_DHCP)
+        if fault.prepare not in self._courses:
+            self._begin(fault.prepare)
             self.lab.vmnet(*ADOPT, timeout=300)
             goal, steps = look(self.lab), self._last_run()["done"]
-            self._begin(BY_DHCP)
-            self._dhcp = self._course("faults-dhcp", goal, steps)
-        return self._dhcp
+            self._begin(fault.prepare)
+            self._courses[fault.prepare] = self._course(f"faults-{len(self._courses)}", goal, steps)
+        return self._courses[fault.prepare]
 
     def _last_run(self) -> dict[str, Any]:
         runs = json.loads(self.lab.vmnet("runs", "--output", "json").stdout)["runs"]
@@ -171,7 +169,7 @@ class Matrix:
     def cells(self) -> tuple[Cell, ...]:
         """Return all cells, fault by fault."""
         steps = range(1, self.static.steps + 1)
-        kills = [Cell(fault, number) for fault in KILLS for number in steps]
+        kills = [Cell(fault, number) for fault in (*KILLS, *DISKS) for number in steps]
         breaks = [Cell(fault, number) for fault in BREAKS for number in steps if number % BREAK_EVERY == 1]
         return (*kills, *breaks)
 
@@ -191,12 +189,36 @@ class Matrix:
             worker = self._arrest(course, cell.step, keep=keep)
             self._strike(cell, fault, worker)
             struck = time.monotonic()
+            if fault.of_disk:
+                return self._judge(course, self._settle_without_disk(cell, course), time.monotonic() - struck)
             settled = self._wait(_CONCLUDED, DEADLINE_S)
             self._heal(fault)
             reachable = self._wait(REACHABLE.format(address=course.address), HEAL_S if fault.of_network else 20)
             seconds = time.monotonic() - struck
             problems = [*([] if settled else ["the run is not concluded"]), *([] if reachable else ["unreachable"])]
             return self._judge(course, problems, seconds)
+
+    def _settle_without_disk(self, cell: Cell, course: Course) -> list[str]:
+        """Return what is wrong with a host whose disk takes nothing. It must be reachable, its run at an end or open;
+        an open one must come to its end once the disk is mended, by itself or at the next boot."""
+        problems = [] if self._wait(_TOLD, DEADLINE_S) else ["nothing was told of the run"]
+        if not self._wait(REACHABLE.format(address=course.address), 20):
+            problems.append("unreachable as long as the disk took nothing")
+        is_open = self._last_run()["state"] == "open"
+        self._heal(FAULTS[cell.fault])
+        if is_open and cell.step % 2:
+            self.lab.reboot()
+        elif not is_open:
+            # What the next boot does: the unit of a run that ended could not be removed.
+            units = "find /etc/systemd/system -maxdepth 1 -name 'vmnet-*' -printf '%f '"
+            self.lab.run(
+                f"systemctl daemon-reload; for unit in $({units}); do systemctl start $unit; done", check=False
+            )
+        if not self._wait(_CONCLUDED, DEADLINE_S):
+            problems.append(f"the run, {'open' if is_open else 'at its end'} before, is not concluded")
+        if not self._wait(REACHABLE.format(address=course.address), 20):
+            problems.append("unreachable in the end")
+        return problems
 
     def _arrest(self, course: Course, number: int, *, keep: bool) -> str:
         """Bring host-setup to the step, stop its worker there, and return the worker's process id."""
@@ -224,7 +246,8 @@ class Matrix:
     def _strike(self, cell: Cell, fault: Fault, worker: str) -> None:
         # The last steps are short: so late, there would be nobody left to strike.
         delay_s = cell.delay_s / (8 if self.static.steps - cell.step < _SHORT else 1)
-        words = ["sh", "-c", f"kill -CONT {worker}; sleep {delay_s}; {fault.command}"]
+        first, last = f"kill -CONT {worker}; sleep {delay_s}", fault.command
+        words = ["sh", "-c", f"{last}\n{first}" if fault.of_disk else f"{first}; {last}"]
         if cell.fault != POWER:
             self.lab.run(words, timeout=300)
             if fault.cable:

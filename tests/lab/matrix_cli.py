@@ -2,6 +2,7 @@
 
     python -m tests.lab.matrix_cli try RELEASE kills     the cells that were not tried yet on this very vmnet
     python -m tests.lab.matrix_cli try RELEASE breaks    those in which the network breaks
+    python -m tests.lab.matrix_cli try RELEASE disks     those in which a disk fills up, or turns read-only
     python -m tests.lab.matrix_cli table                 what came of them; exit code 1 unless all were tried and hold
 
 Each cell's outcome is a line in logs/matrix-RELEASE-KIND.jsonl, so that it can be interrupted and taken up again.
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import LabError
-from .faults import BREAK_EVERY, BREAKS, FAULTS, KILLS
+from .faults import BREAK_EVERY, BREAKS, DISKS, FAULTS, KILLS
 from .machine import Lab
 from .matrix import Cell, Matrix, Outcome
 from .progress import say
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ROOT = Path(__file__).parents[2]
-KINDS = {"kills": KILLS, "breaks": BREAKS}
+KINDS = {"kills": KILLS, "breaks": BREAKS, "disks": DISKS}
 _MARKS = {"start": "s", "goal": "g"}
 
 
@@ -121,7 +122,7 @@ def table() -> bool:
 
 
 def _mark(fault: str, number: int, records: dict[str, dict[str, Any]]) -> str:
-    if fault not in KILLS and number % BREAK_EVERY != 1:
+    if fault in BREAKS and number % BREAK_EVERY != 1:
         return " "
     record = records.get(Cell(fault, number).name)
     if record is None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
-from .matrix import BY_DHCP, REACHABLE, differences, look
+from .faults import BY_DHCP
+from .matrix import REACHABLE, differences, look
 
 if TYPE_CHECKING:
     from typing import Any

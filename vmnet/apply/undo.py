@@ -17,7 +17,7 @@ from vmnet.plan.steps import Plan, Planned
 from vmnet.plan.undo_domains import plan_domain_undo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from vmnet.facts import Facts
@@ -35,13 +35,13 @@ def standing_runs(runs: Path = RUNS) -> tuple[Journal, ...]:
     return tuple(journal for journal, outline in found if isinstance(outline, Plan) and outline.undoes is None)
 
 
-def _unreadable(runs: Path) -> Iterator[str]:
-    """Yield a warning for each run that cannot be read, newest last: nobody knows what it rests on, or rests on it."""
-    for journal in list_runs(runs):
-        found = attempt(journal.outline)
-        damaged = journal.state() is RunState.UNREADABLE
-        if damaged or isinstance(found, VmnetError):
-            yield f"run {journal.run} cannot be read and is passed over; {_by_script(journal)}"
+def _unreadable(runs: Path) -> list[Journal]:
+    """Return the runs that cannot be read, oldest first: nobody knows what rests on them."""
+    return [
+        journal
+        for journal in list_runs(runs)
+        if journal.state() is RunState.UNREADABLE or isinstance(attempt(journal.outline), VmnetError)
+    ]
 
 
 def last_goal(runs: Path = RUNS) -> HostGoal | None:
@@ -69,7 +69,7 @@ def plan_undo(facts: Facts, run: str | None = None, *, runs: Path = RUNS, saved:
         return Plan(command="undo", kept=("no run stands: there is nothing to undo",))
     state = journal.state()
     if state is RunState.UNREADABLE:
-        raise Refused(f"run {journal.run} cannot be read: its journal is damaged", _by_script(journal))
+        raise Refused(_not_read(journal), _by_script(journal))
     if state not in _STANDING:
         return Plan(command="undo", kept=(f"nothing to undo: run {journal.run} is {state}",))
     done = journal.begun()
@@ -86,8 +86,12 @@ def plan_undo(facts: Facts, run: str | None = None, *, runs: Path = RUNS, saved:
         kept=(*domains.kept, *kept),
         choices=(*domains.choices, *probe_words(facts)),
         undoes=journal.run,
-        warnings=(*domains.warnings, *_unreadable(runs)),
+        warnings=(*domains.warnings, *(f"{_not_read(other)}; it is left as it is" for other in _unreadable(runs))),
     )
+
+
+def _not_read(journal: Journal) -> str:
+    return f"run {journal.run} cannot be read: its files are damaged, or of another version of vmnet"
 
 
 def _by_script(journal: Journal) -> str:
@@ -99,6 +103,7 @@ def ask_again(facts: Facts, run: str | None = None, *, runs: Path = RUNS) -> Fac
 
     Raises:
         SpecError: there is no such run.
+        Refused: the last one cannot be read.
     """
     journal = _journal(run, runs)
     before = attempt(journal.facts) if journal is not None else facts
@@ -110,8 +115,15 @@ def ask_again(facts: Facts, run: str | None = None, *, runs: Path = RUNS) -> Fac
 def _journal(run: str | None, runs: Path) -> Journal | None:
     if run is not None:
         return find_run(run, runs)
-    standing = standing_runs(runs)
-    return standing[-1] if standing else None
+    last = max(standing_runs(runs), key=lambda journal: journal.order, default=None)
+    for other in _unreadable(runs):
+        # One that does not even tell its number tells its time.
+        if last is None or other.order > last.order or (not other.number and other.run > last.run):
+            raise Refused(
+                f"the last run cannot be read: {other.run}",
+                f"{_by_script(other)}\nor name another run: sudo vmnet runs lists them",
+            )
+    return last
 
 
 def _check_nothing_rests_on(host: Sequence[Planned], journal: Journal, facts: Facts, runs: Path) -> None:
