@@ -305,6 +305,14 @@ def test_lines_that_the_disk_does_not_take_are_in_memory_and_count(tmp_path: Pat
         carry_out(plan, Breaking(), journal, quiet)
     assert (journal.spare / "journal.jsonl").exists()
     assert journal.state() is RunState.ROLLED_BACK
+    # Once it can be written again, they are there first, and what comes later counts.
+    (journal.directory / "journal.jsonl").unlink()
+    broken.rename(journal.directory / "journal.jsonl")
+    seen = [*journal.entries()]
+    later = journal.note("undone", text="another run")
+    assert [*journal.entries()] == [*seen, later]
+    assert not (journal.spare / "journal.jsonl").exists()
+    assert journal.state() is RunState.UNDONE
 
 
 def test_a_disk_that_is_full_leaves_an_incomplete_run_open(tmp_path: Path) -> None:

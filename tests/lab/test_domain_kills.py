@@ -45,8 +45,12 @@ def assert_whole(seen: Documents, before: Documents) -> None:
 
 
 def undo_all(chamber: Chamber) -> None:
-    while "nothing to undo" not in (done := chamber.vmnet("undo", "--yes", timeout=200)).stdout:
+    for _ in range(20):
+        done = chamber.vmnet("undo", "--yes", timeout=200)
         assert done.returncode == 0
+        if "nothing to undo" in done.stdout:
+            return
+    raise AssertionError(done.stdout)
 
 
 def killed_at_random(chamber: Chamber, kill: str, revive: str, times: int) -> tuple[int, int]:

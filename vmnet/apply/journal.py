@@ -188,7 +188,12 @@ class Journal:
         Raises:
             OSError: not all could be written; then none of them is there.
         """
-        append(self.directory / JOURNAL, entries)
+        # What the disk did not take until now comes first: of two lines that end a run, the later one counts.
+        earlier = self.spare / JOURNAL
+        spared = [parse_entry(line) for line in _lines_of(earlier)]
+        append(self.directory / JOURNAL, [*(entry for entry in spared if entry is not None), *entries])
+        if spared:
+            earlier.unlink()
 
     def note_anyway(self, entries: Iterable[Entry]) -> None:
         """Append lines, in memory where the disk does not take them.
@@ -201,7 +206,7 @@ class Journal:
             self.note_all(entries)
         except OSError:
             self._make_spare()
-            Journal(self.spare).note_all(entries)
+            append(self.spare / JOURNAL, entries)
 
     def entries(self, *events: str) -> Iterator[Entry]:
         """Yield the journal's lines, or those of some events; one that a crash cut short is passed over.
@@ -219,8 +224,7 @@ class Journal:
         return next((entry for entry in parsed if entry is not None), None)
 
     def _lines(self) -> list[str]:
-        paths = (self.directory / JOURNAL, self.spare / JOURNAL)
-        return [line for path in paths if path.exists() for line in path.read_text("utf-8", "replace").split("\n")]
+        return [*_lines_of(self.directory / JOURNAL), *_lines_of(self.spare / JOURNAL)]
 
     def state(self) -> RunState:
         """Return what became of the run."""
@@ -319,6 +323,10 @@ def _without_documents(facts: Facts) -> Facts:
         if d.running
     )
     return replace(facts, domains=tuple(domains))
+
+
+def _lines_of(path: Path) -> list[str]:
+    return path.read_text("utf-8", "replace").split("\n") if path.exists() else []
 
 
 def _new_directory(runs: Path, name: str) -> Path:
