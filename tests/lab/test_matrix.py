@@ -1,4 +1,5 @@
-"""A sample of the kill matrix, another for each commit: every kind of fault, one of them twice, at two of the steps."""
+"""A sample of the kill matrix, another for each commit: every kind of kill, one of them twice, at two of the steps, and
+two disks that fail."""
 
 from __future__ import annotations
 
@@ -8,14 +9,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from . import process
-from .faults import KILLS
+from .faults import DISKS, KILLS
 
 if TYPE_CHECKING:
     from .machine import Lab
     from .matrix import Matrix
 
 ONE_MORE = "one more"
-FIRST, SECOND = tuple(KILLS)[:3], (*tuple(KILLS)[3:], ONE_MORE)
+ONE_DISK, SMALL_DISK = "one disk", "small disk"
+FIRST, SECOND = tuple(KILLS)[:3], (*tuple(KILLS)[3:], ONE_MORE, ONE_DISK)
+CHOSEN = {
+    ONE_MORE: FIRST,
+    ONE_DISK: tuple(name for name, fault in DISKS.items() if not fault.prepare),
+    SMALL_DISK: tuple(name for name, fault in DISKS.items() if fault.prepare),
+}
 
 
 def place(commit: str, *about: str) -> float:
@@ -25,12 +32,13 @@ def place(commit: str, *about: str) -> float:
 
 
 @pytest.mark.sample
-@pytest.mark.parametrize("which", [*FIRST, *SECOND])
+@pytest.mark.parametrize("which", [*FIRST, *SECOND, SMALL_DISK])
 def test_a_fault_at_any_step_leaves_the_start_or_the_goal(which: str, matrix: Matrix, started_lab: Lab) -> None:
     commit = process.run(["git", "rev-parse", "HEAD"], timeout=30, check=False).stdout.strip()
     release = started_lab.release.suite
     half = FIRST if which in FIRST else SECOND
-    fault = FIRST[int(place(commit, release, which) * len(FIRST))] if which == ONE_MORE else which
+    choice = CHOSEN.get(which, (which,))
+    fault = choice[int(place(commit, release, which) * len(choice))]
     # host-setup is brought to the step once for all faults of a half.
     cell = matrix.cell(fault, place(commit, release, half[0]))
     outcome = matrix.try_cell(cell, keep=True)
