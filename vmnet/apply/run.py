@@ -143,7 +143,7 @@ def _result(journal: Journal, plan: Plan) -> RunResult:
     return RunResult(run=journal.run, directory=str(journal.directory), plan=plan, done=done, passed_over=passed)
 
 
-def _reserve(plan: Plan, journal: Journal) -> None:
+def keep_room(plan: Plan, journal: Journal) -> None:
     """Keep room on the disk for all that is written from the first step on: each step begins, ends, and may be undone.
 
     Raises:
@@ -172,7 +172,7 @@ def _carry_out_whole(plan: Plan, executor: Executor, journal: Journal, report: R
         if plan.undoes is None:
             write_undo_script(plan, journal, copies, facts)
     kept.result()
-    _reserve(plan, journal)
+    keep_room(plan, journal)
     with guests.listening(plan, facts) as executor.listener:
         carry_out(plan, executor, journal, report)
         with _standing(journal):
