@@ -15,7 +15,7 @@ from vmnet.apply.carry_out import carry_out
 from vmnet.apply.journal import Journal
 from vmnet.apply.undo import plan_undo
 from vmnet.apply.undo_script import undo_script
-from vmnet.errors import Refused
+from vmnet.errors import Refused, VmnetError
 from vmnet.facts import Answer, Probe, ProbeKind
 from vmnet.host.profile_files import read_saved
 from vmnet.plan import steps
@@ -238,3 +238,17 @@ def test_the_old_nic_leaves_a_lacp_bond_last_where_the_bond_says_so(tmp_path: Pa
 def test_without_lacp_the_order_is_nobodys_concern(tmp_path: Path, spec: HostSpec) -> None:
     back = undo_after(tmp_path, spec, addressed_host(), addressed_host())
     assert not any(isinstance(step, steps.LeaveLast) for step in back)
+
+
+def test_after_an_undo_that_led_nowhere_the_ports_leave_in_the_other_order(tmp_path: Path) -> None:
+    before = answered(addressed_host(), GATEWAY_PROBE)
+    undo_after(tmp_path, ADOPT, before, before)
+    turned = list[bool]()
+    for silent in ("192.0.2.1", "", "192.0.2.1"):
+        back = plan_undo(before, runs=tmp_path, saved={})
+        turned += [planned.step.turned for planned in back.planned if isinstance(planned.step, steps.LeaveLast)]
+        # The second one fails too, at its first step: that says nothing of the order.
+        executor = RecordingExecutor(silent_after=silent, undo_fails="" if silent else "OpenCheckpoint")
+        with pytest.raises(VmnetError):
+            carry_out(back, executor, Journal.create(back, before, tmp_path), lambda _: None)
+    assert turned == [False, True, True]

@@ -30,6 +30,26 @@ _QUIET = """\
 for d in $(virsh list --name); do virsh destroy $d; done
 for d in $(virsh list --all --name); do virsh autostart --disable $d; done
 """
+# NetworkManager saves such a profile in /etc when it is changed, and netplan renders it to /run anew at each boot.
+_NETPLAN = """\
+umask 077
+cat >/etc/netplan/lan.yaml <<'YAML'
+network:
+  version: 2
+  renderer: NetworkManager
+  ethernets:
+    em1:
+      addresses: [172.16.4.3/24]
+      routes: [{to: default, via: 172.16.4.1}]
+      nameservers: {addresses: [172.16.4.2]}
+    p4p1: {}
+YAML
+cd /etc/NetworkManager/system-connections && rm lan.nmconnection spare.nmconnection
+netplan apply
+nmcli --wait 60 connection up netplan-em1
+"""
+_ADDRESS = {"static": "true", "dhcp": BY_DHCP, "netplan": _NETPLAN}
+_REBOOTED = "rebooted"
 _AT_ONCE_S = 10
 """An emulated host is slow to answer; that the way is there was proven before."""
 _STARTED_S = 240
@@ -41,13 +61,13 @@ class Course:
 
     switch: str
     nics: int
-    dhcp: bool
+    address: str
     runs: int
 
     @property
     def name(self) -> str:
         """As it stands in the table: `lag-2-static-1`."""
-        return f"{self.switch}-{self.nics}-{'dhcp' if self.dhcp else 'static'}-{self.runs}"
+        return f"{self.switch}-{self.nics}-{self.address}-{self.runs}"
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -57,7 +77,10 @@ class Course:
         return ("host-setup", *nics, *(plain if self.switch == "plain" else ()), "--yes")
 
 
-COURSES = tuple(Course(*values) for values in product(SWITCHES, (2, 1), (False, True), (1, 2)))
+COURSES = (
+    *(Course(*values) for values in product(SWITCHES, (2, 1), ("static", "dhcp"), (1, 2))),
+    Course("lag", 2, "netplan", 1),
+)
 
 
 class Undone:
@@ -68,8 +91,7 @@ class Undone:
         lab.reset("clean")
         lab.run(_QUIET)
         lab.switch(course.switch)
-        if course.dhcp:
-            lab.run(BY_DHCP)
+        lab.run(_ADDRESS[course.address])
         self.address = lab.run("ip -4 -br address show em1").stdout.split()[2].split("/")[0]
         assert self._reachable(60), "the start"
         self._start: dict[str, Any] = look(lab)
@@ -78,15 +100,11 @@ class Undone:
         lab.reboot()
         assert self._reachable(_STARTED_S), "after the reboot"
         lab.run("nm-online -q -s -t 120", timeout=150)
-        lab.save(self._state)
-
-    @property
-    def _state(self) -> str:
-        return f"undo-{self._course.name}"
+        lab.save(_REBOOTED)
 
     def try_way(self, way: str) -> str:
         """Go back and return what is wrong then, "" where nothing is."""
-        self._lab.reset(self._state)
+        self._lab.reset(_REBOOTED)
         if way == "vmnet":
             for _ in range(self._course.runs):
                 done = self._lab.vmnet("undo", "--yes", timeout=600, check=False)
@@ -102,13 +120,10 @@ class Undone:
         while (seen := look(self._lab)) != self._start and time.monotonic() < end:
             time.sleep(2)
         left = self._lab.run("ls /run/NetworkManager/system-connections").stdout.split()
-        wrong = [*([] if seen == self._start else [differences(seen, self._start)]), *self._ours(left)]
-        return "\n".join(
-            [*wrong, *([] if self._reachable(_AT_ONCE_S) else ["the LAN peer does not reach it later on"])]
-        )
-
-    def _ours(self, files: list[str]) -> list[str]:
-        return [f"{name} is left in memory" for name in files if name.startswith(("br0", "bond0", "em1", "p4p1"))]
+        wrong = [differences(seen, self._start)]
+        wrong += [f"{name} is left in memory" for name in left if name.startswith(("br0", "bond0", "em1", "p4p1"))]
+        wrong += [] if self._reachable(_AT_ONCE_S) else ["the LAN peer does not reach it later on"]
+        return "\n".join(filter(None, wrong))
 
     def _reachable(self, seconds: float) -> bool:
         end = time.monotonic() + seconds

@@ -23,7 +23,7 @@ def settle(step: steps.LetSettle | steps.LeaveLast) -> None:
     """
     if isinstance(step, steps.LeaveLast):
         ports = read_ports_of(step.bond)
-        if not leaves_last(step.ifname, ports):
+        if leaves_last(step.ifname, ports) == step.turned:
             return
         there = {port.ifname for port in ports}
         _take_down(uuid for ifname, uuid in step.others if ifname in there)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vmnet.apply.journal import UNDO_SCRIPT, Journal, RunState, find_run, list_runs
@@ -170,8 +171,11 @@ def _host_undo(host: Sequence[Planned], journal: Journal, facts: Facts) -> tuple
     made = made_by(host)
     back: list[Planned] = []
     last: list[Planned] = []
+    tried = [attempt(partial(_led_nowhere, other, journal.run)) for other in list_runs(journal.directory.parent)]
+    turned = tried.count(True) % 2 == 1
     for planned in reversed(host):
-        for step in planned.undo:
+        for undo in planned.undo:
+            step = replace(undo, turned=turned) if isinstance(undo, steps.LeaveLast) else undo
             back.append(Planned(step=step, why=f"undoes: {planned.why}", undo=_redo(planned.step, step)))
             if isinstance(step, steps.ActivateProfile):
                 waits = old_addresses(step.ifname, before, made)
@@ -188,6 +192,14 @@ def _host_undo(host: Sequence[Planned], journal: Journal, facts: Facts) -> tuple
     last += [Planned(step=step, why="it answered before the run, and must answer again") for step in answers]
     closing = Planned(step=steps.CommitCheckpoint(), why="the state before is back: keep it")
     return (opening, *back, *last, closing)
+
+
+def _led_nowhere(undo: Journal, run: str) -> bool:
+    """Return whether this was an undo of the run that was given up because nothing answered after it."""
+    if undo.state() is not RunState.ROLLED_BACK or undo.outline().undoes != run:
+        return False
+    planned = undo.plan().planned
+    return any(isinstance(planned[entry.step].step, steps.WaitAnswer) for entry in undo.entries("failed"))
 
 
 def _redo(step: steps.Step, undo: steps.Step) -> tuple[steps.Step, ...]:

@@ -170,13 +170,15 @@ class LeaveLast:
     others out first and let the switch settle. Nothing happens where it is to leave first, or the bond is not there.
 
     Which of the two depends on who spoke LACP first, and that changes with each boot: so it is looked at when the time
-    has come. `others` are ifname and profile UUID of each other port.
+    has come. `others` are ifname and profile UUID of each other port. `turned`: the other order, for an undo in this
+    one has been tried and led nowhere.
     """
 
     bond: str
     ifname: str
     others: tuple[tuple[str, str], ...]
     seconds: int
+    turned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,7 +93,8 @@ def _settle(step: steps.LetSettle | steps.LeaveLast) -> str:
     if isinstance(step, steps.LetSettle):
         return f"let the switch settle for {step.seconds} s"
     first = listed(ifname for ifname, _ in step.others)
-    return f"take {first} out of {step.bond} first, if a strict switch would else go on without {step.ifname}"
+    order = ", in the other order than last time" if step.turned else ""
+    return f"take {first} out of {step.bond} first, if a strict switch would else go on without {step.ifname}{order}"
 
 
 def _wait(step: steps.WaitStep) -> str:
