@@ -111,6 +111,52 @@ def test_an_activation_that_fails_is_tried_again(tmp_path: Path, answers: str, a
     assert (tmp_path / "asked").read_text() == "--wait 60 connection up uuid uuid-1\n" * asked
 
 
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("before", "after", "failed"),
+    [
+        ("gateway dns", "gateway dns", 0),
+        ("gateway dns", "dns", 1),
+        ("gateway dns", "", 2),
+        # What had gone before is not waited for, unless nothing was heard at all.
+        ("gateway", "gateway", 0),
+        ("gateway", "dns", 1),
+        ("", "gateway dns", 0),
+        ("", "dns", 1),
+    ],
+)
+def test_what_answered_before_must_answer_again(before: str, after: str, failed: int) -> None:
+    text = f"""
+    {UNDO_FUNCTIONS}
+    failed=0
+    asks() {{ case " $there " in *" $1 "*) ;; *) false ;; esac; }}
+    there='{before}'
+    hear 1 asks gateway
+    hear 2 asks dns
+    there='{after}'
+    answers 1 0 'the gateway' asks gateway
+    answers 2 0 'the name server' asks dns
+    exit $failed
+    """
+    done = subprocess.run(["sh"], input=text, text=True, check=False, timeout=30, capture_output=True)
+    assert done.returncode == failed, done.stderr
+    assert done.stderr.count("ON THE SWITCH") == failed
+
+
+@pytest.mark.process
+def test_the_other_links_go_down_before_a_script_gives_up() -> None:
+    text = f"""
+    {UNDO_FUNCTIONS}
+    failed=0 reached=
+    others() {{ echo "$1"; [ "$1" != down ] || reached=yes; }}
+    asks() {{ [ -n "$reached" ]; }}
+    answers 1 0 'the gateway' asks
+    exit $failed
+    """
+    done = subprocess.run(["sh"], input=text, text=True, check=False, timeout=30, capture_output=True)
+    assert (done.returncode, done.stdout.split("\n")[1:]) == (0, ["down", "up", ""])
+
+
 def test_a_document_cannot_end_its_own_quotation() -> None:
     move = steps.DefineNetwork(name="n", document="<network>\nEND\nEND_\n</network>")
     plan = Plan(command="host-setup", planned=(Planned(step=move, why="a test\nin two lines", undo=(move,)),))

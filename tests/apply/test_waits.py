@@ -1,4 +1,4 @@
-"""Waiting for LACP where a cable is pulled meanwhile, and for a lease that the server does not renew."""
+"""Waiting for LACP where a cable is pulled meanwhile, for a lease that the server does not renew, for an answer."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from vmnet.apply import waits
 from vmnet.errors import LinkError
-from vmnet.facts import Address, LacpPort
-from vmnet.host import netlink, nmcli, sysfs
+from vmnet.facts import Address, LacpPort, Probe, ProbeKind
+from vmnet.host import link_changes, netlink, nmcli, sysfs
 from vmnet.plan import steps
 
 AGREED = LacpPort(actor_state=0x3D, partner_state=0x3D, aggregator_id=1)
@@ -110,3 +110,52 @@ def test_a_lease_is_one_of_the_addresses_that_are_waited_for(monkeypatch: pytest
     monkeypatch.setattr(nmcli, "read_lease", lambda _: None)
     with pytest.raises(LinkError, match="br0 has got no address by DHCP"):
         waits.wait(step, lambda _: None, lambda: True)
+
+
+GATEWAY = Probe(kind=ProbeKind.GATEWAY, target="192.0.2.1")
+OTHERS = steps.WaitAnswer(probe=GATEWAY, timeout_s=125, others=("p4p1", "p4p2"))
+
+
+@pytest.mark.parametrize(
+    ("needs", "links"),
+    [
+        # It answers before its time is over: no link is touched.
+        ({"em1": True, "p4p1": True}, []),
+        # The switch sends to p4p1 until it sees that the link is down.
+        ({"p4p1": False}, [("p4p1", False), ("p4p1", True)]),
+    ],
+)
+def test_a_switch_is_made_to_see_which_link_is_left(
+    monkeypatch: pytest.MonkeyPatch, needs: dict[str, bool], links: list[tuple[str, bool]]
+) -> None:
+    """p4p2 has no carrier: nothing is sent there. A switch that has turned to em1 stays with it."""
+    state, seen = {"em1": True, "p4p1": True, "p4p2": False}, list[dict[str, bool]]()
+    told = list[tuple[str, bool]]()
+
+    def set_up(ifname: str, *, up: bool) -> None:
+        told.append((ifname, up))
+        state[ifname] = up
+
+    def ask(probe: Probe, *, anew: bool) -> str:
+        assert (probe, anew) == (GATEWAY, True)
+        seen.append(dict(state))
+        return "" if any(needs.items() <= one.items() for one in seen) else "it does not answer"
+
+    monkeypatch.setattr(waits, "time", Clock())
+    monkeypatch.setattr(waits, "try_probe", ask)
+    monkeypatch.setattr(sysfs, "read_carrier", state.__getitem__)
+    monkeypatch.setattr(link_changes, "set_up", set_up)
+    waits.wait(OTHERS, lambda _: None, lambda: False)
+    assert told == links
+    assert state["p4p1"]
+
+
+def test_what_does_not_answer_all_the_same_says_what_to_do_at_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(waits, "time", clock)
+    monkeypatch.setattr(waits, "try_probe", lambda *_, **__: "192.0.2.1 does not answer")
+    monkeypatch.setattr(sysfs, "read_carrier", lambda _: False)
+    with pytest.raises(LinkError, match=r"192\.0\.2\.1 does not answer \(waited 155 s\)") as caught:
+        waits.wait(OTHERS, lambda _: None, lambda: False)
+    assert "the switch" in caught.value.hint
+    assert 155 <= clock.now < 160

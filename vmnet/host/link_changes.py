@@ -19,6 +19,8 @@ _MAIN_TABLE = 254
 _STATIC = 4
 """RTPROT_STATIC."""
 _LINK_SCOPE = 253
+_NEIGHBOUR_FIXED = 0x80 | 0x40
+"""NUD_PERMANENT | NUD_NOARP: entries that somebody made."""
 
 
 def set_up(ifname: str, *, up: bool) -> None:
@@ -74,7 +76,7 @@ def forget_neighbour(address: IpAddress) -> None:
     Without root it forgets nothing."""
     known = dump(lambda ipr: list(ipr.get_neighbours(family=AF_INET if address.version == 4 else AF_INET6)))
     for message in known:
-        if message.get_attr("NDA_DST") == str(address):
+        if message.get_attr("NDA_DST") == str(address) and not message["state"] & _NEIGHBOUR_FIXED:
             with suppress(LinkError), iproute() as ipr:
                 ipr.neigh("del", dst=str(address), ifindex=message["ifindex"])
 
