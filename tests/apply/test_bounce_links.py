@@ -111,6 +111,7 @@ RUNS = {"exited": False}
         ((SLOW,), 8, [8]),
         ((FakeError(Code.INTERNAL_ERROR, "Command guest-exec has been disabled"),), 8, [8]),
         (("nonsense",), 8, [8]),
+        (("[" * 100_000,), 8, [8]),
         (('{"error": {}}',), 8, [8]),
         (('["return"]',), 8, [8]),
         ((["no object"],), 8, [8]),
