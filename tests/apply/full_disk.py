@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest import mock
@@ -32,12 +33,9 @@ LONG = replace(PLAN, planned=(PLAN.planned[0], *(add(f"p{number}") for number in
 def fill(directory: Path) -> None:
     """Write until nothing more fits, byte by byte in the end."""
     for name, size in (("large", 1 << 16), ("small", 1)):
-        try:
-            with (directory / name).open("ab", buffering=0) as file:
-                while True:
-                    file.write(b"x" * size)
-        except OSError:
-            continue
+        with suppress(OSError), (directory / name).open("ab", buffering=0) as file:
+            while True:
+                file.write(b"x" * size)
 
 
 @dataclass

@@ -18,15 +18,17 @@ from vmnet.apply import follow as following
 from vmnet.apply import unit
 from vmnet.apply.carry_out import carry_out
 from vmnet.apply.follow import apply
-from vmnet.apply.handover import Ending, Request, write_ending, write_request
+from vmnet.apply.handover import Ending, ErrorRecord, Request, write_ending, write_request
 from vmnet.apply.history import read_runs
 from vmnet.apply.journal import Journal, RunState, list_runs
+from vmnet.apply.journal_lines import Entry
 from vmnet.apply.lock import locked
 from vmnet.apply.result import RunResult
 from vmnet.apply.undo import last_goal, plan_undo, standing_runs
 from vmnet.apply.undo_script import point_to_undo_script, write_undo_script
 from vmnet.apply.worker import is_concluded, work
 from vmnet.errors import Conflict, Refused, ToolError, UndoIncomplete, VmnetError
+from vmnet.fields import encode
 from vmnet.host import process
 from vmnet.host.own_directory import make_own_directory
 from vmnet.host.run_mark import read_mark
@@ -294,7 +296,7 @@ def test_what_the_worker_says_is_never_a_reason_to_fail(tmp_path: Path) -> None:
         check=False, cwd=Path(__file__).parents[2], timeout=60, capture_output=True, env=environ,
     )  # fmt: skip
     assert ended.returncode == 1, ended
-    assert b"is open: it is tried again" in ended.stdout
+    assert b"is open, or not on the disk" in ended.stdout
     assert journal.state() is RunState.OPEN
 
 
@@ -302,6 +304,26 @@ def test_a_newline_in_the_environment_is_no_line_of_the_unit(tmp_path: Path) -> 
     text = unit.unit_text(Journal(tmp_path), ("x",), "/a\nExecStartPre=/bin/evil")
     assert "\nExecStartPre" not in text
     assert r"/a\x0aExecStartPre=/bin/evil" in text
+
+
+def test_a_run_that_is_told_in_memory_keeps_its_unit_until_the_disk_has_it(tmp_path: Path, units: Path) -> None:
+    journal = cut_off(tmp_path / "runs")
+    path = with_unit(units, journal)
+    whole = journal.directory / "journal.jsonl"
+    whole.rename(tmp_path / "elsewhere")
+    whole.symlink_to(tmp_path / "elsewhere")  # which no line is written to
+    journal.note_anyway([Entry(event="rolled-back")])
+    ending = Ending(error=ErrorRecord(type="ToolError", message="x"))
+    journal.write_anyway("ending.json", json.dumps(encode(ending)).encode())
+    work(journal, lock=tmp_path / "lock")
+    assert journal.state() is RunState.ROLLED_BACK
+    assert path.exists()
+    whole.unlink()
+    (tmp_path / "elsewhere").rename(whole)
+    work(journal, lock=tmp_path / "lock")
+    assert not path.exists()
+    assert not journal.spare.exists()
+    assert journal.state() is RunState.ROLLED_BACK
 
 
 def test_errors_say_what_to_do(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from vmnet.apply.progress import Watcher
 from vmnet.apply.result import RunResult
 from vmnet.apply.signals import TerminalGone, uninterrupted
 from vmnet.errors import Conflict, Refused, SpecError, ToolError, attempt
-from vmnet.host.run_mark import JOURNAL, RUNS, read_mark
+from vmnet.host.run_mark import JOURNAL, RUNS, check_mark
 from vmnet.host.space import MEBIBYTE, check_room
 
 if TYPE_CHECKING:
@@ -88,11 +88,7 @@ def _check_before(plan: Plan, facts: Facts, runs: Path) -> None:
             raise Conflict(
                 f"run {other.run} goes on: process {process}", f"sudo vmnet follow {other.run} shows it to its end"
             )
-    if facts.runs_mark and facts.runs_mark != read_mark(runs):
-        raise Conflict(
-            "another run of vmnet has changed this host since this one was planned; nothing was changed",
-            "run the command again: it plans anew from what is there now",
-        )
+    check_mark(facts.runs_mark, runs)
 
 
 def _start(journal: Journal, start: Callable[[Journal], None]) -> bool:

@@ -189,11 +189,25 @@ class Journal:
             OSError: not all could be written; then none of them is there.
         """
         # What the disk did not take until now comes first: of two lines that end a run, the later one counts.
-        earlier = self.spare / JOURNAL
-        spared = [parse_entry(line) for line in _lines_of(earlier)]
-        append(self.directory / JOURNAL, [*(entry for entry in spared if entry is not None), *entries])
+        spared = [entry for line in _lines_of(self.spare / JOURNAL) if (entry := parse_entry(line))]
+        append(self.directory / JOURNAL, [*spared, *entries])
         if spared:
-            earlier.unlink()
+            (self.spare / JOURNAL).unlink()
+
+    def leave_memory(self) -> None:
+        """Write to the disk what had to go to memory.
+
+        Raises:
+            OSError: the disk does not take it yet.
+        """
+        for path in tuple(self.spare.iterdir()) if self.spare.is_dir() else ():
+            if path.name == JOURNAL:
+                self.note_all(())
+            else:
+                self.write(path.name, path.read_bytes())
+                path.unlink()
+        if self.spare.is_dir():
+            self.spare.rmdir()
 
     def note_anyway(self, entries: Iterable[Entry]) -> None:
         """Append lines, in memory where the disk does not take them.

@@ -20,10 +20,10 @@ from vmnet.apply.second_pass import look_again
 from vmnet.apply.take_up import take_up
 from vmnet.apply.undo_script import point_to_undo_script, write_undo_script
 from vmnet.apply.undo_unread import undo_unread
-from vmnet.errors import Conflict, Refused, ToolError, VmnetError, attempt
+from vmnet.errors import Refused, ToolError, VmnetError, attempt
 from vmnet.host import rtnetlink
 from vmnet.host.profile_files import copy_profiles, read_saved, remove_half_written
-from vmnet.host.run_mark import JOURNAL, read_mark
+from vmnet.host.run_mark import JOURNAL, check_mark
 from vmnet.host.space import check_room, reserve
 from vmnet.plan import steps
 
@@ -66,7 +66,7 @@ def conclude(journal: Journal, report: Report) -> RunResult:
     executor = _executor(plan, journal, undone, report)
     try:
         if state is RunState.UNUSED:
-            _check_nothing_came_between(journal)
+            check_mark(journal.facts().runs_mark, journal.directory.parent, without=journal.run)
         if state is RunState.OPEN:
             result = _take_up_whole(plan, executor, journal, report)
         else:
@@ -94,16 +94,6 @@ def _readable_plan(journal: Journal) -> Plan:
     if journal.state() in (RunState.OPEN, RunState.UNREADABLE):
         undo_unread(journal, read)
     raise read
-
-
-def _check_nothing_came_between(journal: Journal) -> None:
-    """Refuse to carry a plan out on another host than the one that it was made for."""
-    mark = journal.facts().runs_mark
-    if mark and mark != read_mark(journal.directory.parent, without=journal.run):
-        raise Conflict(
-            "another run of vmnet has changed this host since this one was planned; nothing was changed",
-            "run the command again: it plans anew from what is there now",
-        )
 
 
 def _tidy(plan: Plan, journal: Journal) -> None:

@@ -61,13 +61,17 @@ def main(argv: list[str]) -> int:
             _say_error(failed)
     if attempt(lambda: is_concluded(journal)) is True:
         return 0
-    _say(f"run {journal.run} is open: it is tried again in {PAUSE_S:.0f} s, and at the next boot")
+    _say(f"run {journal.run} is open, or not on the disk: next try in {PAUSE_S:.0f} s, and at the next boot")
     time.sleep(PAUSE_S)
     return 1
 
 
 def is_concluded(journal: Journal) -> bool:
-    """Return whether a run is at its end, which has been told: nothing is left for a worker to do."""
+    """Return whether nothing is left for a worker to do: the run is at its end, and all of that is on the disk."""
+    return _is_ended(journal) and not journal.spare.exists()
+
+
+def _is_ended(journal: Journal) -> bool:
     return read_ending(journal) is not None and journal.state() is not RunState.OPEN
 
 
@@ -77,12 +81,13 @@ def work(journal: Journal, *, lock: Path = LOCK, patience_s: float = LOCK_S) -> 
     Where others hold the lock, a run that was not begun ends; one that is open stays so.
     """
     try:
-        if attempt(lambda: is_concluded(journal)) is not True:
+        if attempt(lambda: _is_ended(journal)) is not True:
             _work(journal, lock, patience_s)
         else:
             # A loss of power may have come between the two, and whoever follows waits for this line.
             note_ended(journal)
     finally:
+        attempt(journal.leave_memory)
         if attempt(lambda: is_concluded(journal)) is True:
             attempt(lambda: unit.remove(journal.run))
 

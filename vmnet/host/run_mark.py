@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from vmnet.errors import Conflict
+
 RUNS = Path("/var/lib/vmnet/runs")
 JOURNAL = "journal.jsonl"
 
@@ -22,6 +24,15 @@ def read_mark(runs: Path = RUNS, *, without: str = "") -> str:
     except OSError:
         return ""
     return hashlib.sha256(repr(sorted(sizes)).encode()).hexdigest()
+
+
+def check_mark(mark: str, runs: Path, *, without: str = "") -> None:
+    """Raise Conflict if vmnet has written something since the mark was read; "" is no mark."""
+    if mark and mark != read_mark(runs, without=without):
+        raise Conflict(
+            "another run of vmnet has changed this host since this one was planned; nothing was changed",
+            "run the command again: it makes a new plan from what is there now",
+        )
 
 
 def _size(directory: Path) -> int:
