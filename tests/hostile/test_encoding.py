@@ -31,12 +31,12 @@ COMMANDS = (
 )  # fmt: skip
 
 
-def run(folder: Path, locale: str, *words: str) -> subprocess.CompletedProcess[bytes]:
+def run(folder: Path, locale: str, *words: str, before: list[str] | None = None) -> subprocess.CompletedProcess[bytes]:
     path = folder / "host.xml"
     path.write_text(HOST, encoding="utf-8")
     connect = () if words[0] in ("runs", NAME) else ("--connect", f"test://{path}")
     return subprocess.run(
-        [os.fsencode(word) for word in (sys.executable, "-m", "vmnet", *words, *connect)],
+        [os.fsencode(word) for word in (*(before or []), sys.executable, "-m", "vmnet", *words, *connect)],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", ""), **LOCALES[locale]},
         cwd=Path(__file__).parents[2],
         check=False,
@@ -55,6 +55,9 @@ def test_no_name_ends_a_command(tmp_path: Path, locale: str, words: tuple[str, .
     if "json" in words:
         json.loads(said)
         assert said.isascii()
+    # What was typed is what libvirt has.
+    if words[0] == "attach-domain":
+        assert ended.returncode == 0, ended.stderr.decode()
     if words[0] == "status":
         assert "\u2603" in said if "dot" in words else "\\u2603" in said
 
@@ -64,3 +67,16 @@ def test_files_are_written_all_the_same(tmp_path: Path, locale: str) -> None:
     bundle = tmp_path / f"{NAME}.tar.gz"
     assert run(tmp_path, locale, "support-bundle", str(bundle)).returncode == 0
     assert bundle.stat().st_size > 0
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_links_may_have_such_names(tmp_path: Path, locale: str) -> None:
+    make = (
+        'ip link add name \u2603 type veth peer name \'\u2603"\' && ip link add name \u2603br type bridge && exec "$@"'
+    )
+    inside = ["unshare", "--map-root-user", "--net", "sh", "-c", make, "sh"]
+    if subprocess.run([*inside, "true"], check=False, capture_output=True, timeout=30).returncode:
+        pytest.skip("no namespace, or no ip, on this machine")
+    ended = run(tmp_path, locale, "status", "--all", before=inside)
+    assert ended.returncode == 0, ended.stderr.decode()
+    assert b"\\u2603br" in ended.stdout

@@ -7,7 +7,7 @@ import io
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -66,6 +66,8 @@ def main(argv: Sequence[str] | None = None, *, session: Session | None = None) -
         argv: the words after `vmnet`; None: those of this process.
         session: the streams, the environment and the API to use; None: those of this process.
     """
+    if argv is None and not sys.flags.utf8_mode and sys.getfilesystemencoding() != "utf-8":
+        _start_in_utf8()
     words = tuple(sys.argv[1:] if argv is None else argv)
     if session is None:
         # Nothing that is written may be written to by others, whatever makes it; an umask that allows less stays.
@@ -81,6 +83,16 @@ def main(argv: Sequence[str] | None = None, *, session: Session | None = None) -
         group.main(list(words), prog_name="vmnet", complete_var=COMPLETE_VARIABLE, obj=session)
     with one_interrupt():
         return _guarded(session, words)
+
+
+def _start_in_utf8() -> NoReturn:
+    """Start this process again in Python's UTF-8 mode; the terminal keeps its encoding.
+
+    The kernel, NetworkManager and libvirt name things in UTF-8; in another encoding no file can have such a name.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    environ = {**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": f"{encoding}:backslashreplace"}
+    os.execve(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]], environ)  # noqa: S606 - itself
 
 
 def _guarded(session: Session, words: Sequence[str]) -> int:
