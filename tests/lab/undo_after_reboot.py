@@ -46,7 +46,8 @@ network:
 YAML
 cd /etc/NetworkManager/system-connections && rm lan.nmconnection spare.nmconnection
 netplan apply
-nmcli --wait 60 connection up netplan-em1
+# It restarts NetworkManager.
+for second in $(seq 30); do nmcli --wait 60 connection up netplan-em1 && break; sleep 1; done
 """
 _ADDRESS = {"static": "true", "dhcp": BY_DHCP, "netplan": _NETPLAN}
 _REBOOTED = "rebooted"
