@@ -52,14 +52,13 @@ def sentences(paragraph: str) -> list[str]:
 
 def troubles(text: str) -> Iterator[str]:
     """Yield what is wrong with a page, each with its line."""
-    for line, paragraph in paragraphs(text):
-        for sentence in sentences(paragraph):
-            words = len(re.findall(r"\w\S*", sentence))
-            if words > MOST_WORDS:
-                yield f"{line}: {words} words: {sentence}"
-            for banned, better in BANNED.items():
-                if found := re.search(rf"(?<!\w){banned}\b", sentence, re.IGNORECASE):
-                    yield f"{line}: “{found[0]}” (better: {better}): {sentence}"
+    for line, sentence in ((line, sentence) for line, paragraph in paragraphs(text) for sentence in sentences(paragraph)):
+        words = len(re.findall(r"\w\S*", sentence))
+        if words > MOST_WORDS:
+            yield f"{line}: {words} words: {sentence}"
+        for banned, better in BANNED.items():
+            if found := re.search(rf"(?<!\w){banned}\b", sentence, re.IGNORECASE):
+                yield f"{line}: “{found[0]}” (better: {better}): {sentence}"
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if Path(page).name not in GENERATED])
