@@ -52,7 +52,8 @@ def sentences(paragraph: str) -> list[str]:
 
 def troubles(text: str) -> Iterator[str]:
     """Yield what is wrong with a page, each with its line."""
-    for line, sentence in ((line, sentence) for line, paragraph in paragraphs(text) for sentence in sentences(paragraph)):
+    numbered = ((line, sentence) for line, paragraph in paragraphs(text) for sentence in sentences(paragraph))
+    for line, sentence in numbered:
         words = len(re.findall(r"\w\S*", sentence))
         if words > MOST_WORDS:
             yield f"{line}: {words} words: {sentence}"
