@@ -35,7 +35,7 @@ import glob, json, os, signal, sys, time
 wanted = b'"event": "begin", "step": %d,' % int(sys.argv[1])
 for worker in sys.argv[2:]:
     os.kill(int(worker), signal.SIGCONT)
-end = time.monotonic() + 240
+end = time.monotonic() + 540
 while True:
     journals = [open(path, "rb").read() for path in glob.glob("/var/lib/vmnet/runs/*/journal.jsonl")]
     if any(wanted in journal for journal in journals):
@@ -237,7 +237,7 @@ class Matrix:
             command = f"ip netns exec lan ssh -tt root@{course.address} {' '.join(['vmnet', *ADOPT])}"
             begin = f"setsid {command} >/root/caller.log 2>&1 </dev/null &"
         script = f"{begin} exec python3 -IS /root/arrest.py {number - 1} {worker}"
-        worker = self.lab.run(["sh", "-c", script], timeout=300).stdout.strip()
+        worker = self.lab.run(["sh", "-c", script], timeout=600).stdout.strip()
         if keep:
             self.lab.save(state)
             self._arrested[state] = (number, worker)
