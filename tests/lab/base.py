@@ -18,7 +18,7 @@ from .ssh import Ssh
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BOOT_S = 300.0
+BOOT_S = 600.0
 SPARE_MIB = 64
 
 

@@ -74,7 +74,8 @@ class Ssh:
 
     def _banner(self) -> bool:
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=2) as probe:
+            # Patience: each attempt is a process of sshd's, and a slow host drowns in those that were given up.
+            with socket.create_connection(("127.0.0.1", self.port), timeout=30) as probe:
                 return probe.recv(4) == b"SSH-"
         except OSError:
             return False
@@ -85,7 +86,7 @@ class Ssh:
         while time.monotonic() < deadline:
             if self._banner() and not self.run(["true"], timeout=60, check=False).returncode:
                 return
-            time.sleep(0.1)
+            time.sleep(0.5)
         raise LabError(
             f"the lab host did not answer SSH within {timeout:.0f} s", "scripts/lab console shows its serial line"
         )
