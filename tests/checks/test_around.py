@@ -42,8 +42,12 @@ def test_a_users_own_domain_and_the_helper() -> None:
     strict = replace(GOOD, surroundings=with_helper(replace(HELPER, allowed=(), setuid=False)))
     assert trouble(strict, "domain.session-bridge", "ann: play").fix == (
         "sudo mkdir -p /etc/qemu",
-        "echo allow br0 | sudo tee -a /etc/qemu/bridge.conf",
+        "printf '%s\\n' 'allow br0' | sudo tee -a /etc/qemu/bridge.conf",
         "sudo chmod u+s /usr/lib/qemu/qemu-bridge-helper",
     )
+    for name in ("all", "x\nallow all", "br0; touch x #"):
+        theirs = Surroundings(sessions=(replace(SESSION, bridges=(name,)),), helper=replace(HELPER, allowed=()))
+        odd = trouble(replace(GOOD, surroundings=theirs), "domain.session-bridge", "ann: play")
+        assert (odd.seen, odd.fix) == (f"no bridge can be called {name!r}", ())
     none = replace(GOOD, surroundings=with_helper(BridgeHelper(path=None, setuid=False)))
     assert trouble(none, "domain.session-bridge", "ann: play").seen == "no qemu-bridge-helper"

@@ -119,7 +119,7 @@ OFF = (
     ),
     "sudo sysctl -p /etc/sysctl.d/99-bridge-netfilter.conf",
 )
-EARLY = "echo br_netfilter | sudo tee /etc/modules-load.d/br_netfilter.conf"
+EARLY = "printf '%s\\n' br_netfilter | sudo tee /etc/modules-load.d/br_netfilter.conf"
 
 
 def test_where_nothing_needs_it_it_is_turned_off_for_good() -> None:
@@ -155,14 +155,14 @@ def test_what_needs_it_keeps_it_and_the_table_accepts(needed: dict[str, Any]) ->
 
 
 def test_accepting_in_tables_of_others() -> None:
-    site = replace(chain(), family="inet", table="my site", name="forward")
+    site = replace(chain(), family="inet", table="my-site", name="forward")
     assert fixes(site, daemons=("dockerd",))[0] == (
-        "sudo nft add rule inet 'my site' forward iifname br0 oifname br0 accept",
+        "sudo nft add rule inet my-site forward iifname br0 oifname br0 accept",
     )
+    # nft itself has no way to say it.
+    assert fixes(replace(site, table="my site"), daemons=("dockerd",))[0] == ()
     rejects = replace(site, policy="accept", rules=(rule(Verdict.REJECT),), hook="prerouting")
-    assert fixes(rejects, daemons=("dockerd",))[0] == (
-        "sudo nft insert rule inet 'my site' forward iifname br0 accept",
-    )
+    assert fixes(rejects, daemons=("dockerd",))[0] == ("sudo nft insert rule inet my-site forward iifname br0 accept",)
     old = replace(chain(rule(Verdict.DROP), policy="accept"), tool="iptables-legacy")
     assert fixes(old, daemons=("crio",))[0] == ("sudo iptables-legacy -t filter -I FORWARD -i br0 -o br0 -j ACCEPT",)
     # Before libvirt's own chains it would take the guests' filters away.
@@ -177,7 +177,7 @@ def test_firewalld_forwards_within_a_zone() -> None:
     facts = replace(samples.with_setting(GOOD, "br0", connection__zone="internal"), firewalld=firewalld)
     fix, _ = fixes(table, facts=facts, daemons=("dockerd", "firewalld"))
     assert fix == (
-        f"sudo nmcli connection modify {samples.UUIDS['br0']} connection.zone internal",
+        f"sudo nmcli connection modify uuid {samples.UUIDS['br0']} connection.zone internal",
         "sudo firewall-cmd --permanent --zone=internal --add-forward",
         "sudo firewall-cmd --zone=internal --change-interface=br0",
         "sudo firewall-cmd --zone=internal --add-forward",

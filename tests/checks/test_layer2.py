@@ -37,7 +37,7 @@ def test_stp_where_nobody_said_otherwise() -> None:
     (found,) = findings(facts, asked)
     assert (found.rule, found.seen) == ("bridge.stp-delays-guests", "STP on, a new port is silent for 30 s")
     assert found.fix == (
-        f"sudo nmcli connection modify {UUID} bridge.stp no",
+        f"sudo nmcli connection modify uuid {UUID} bridge.stp no",
         "sudo ip link set dev br0 type bridge stp_state 0",
     )
     assert findings(samples.with_link(GOOD, "br0", bridge=replace(STP, forward_delay_cs=200)), asked) == []
@@ -64,7 +64,7 @@ def test_each_port_has_the_mtu_of_the_uplink() -> None:
     assert tap.fix == ("sudo ip link set dev vnet0 mtu 1500",)
     (bridge,) = findings(samples.with_link(GOOD, "br0", mtu=1400))
     assert bridge.fix == (
-        f"sudo nmcli connection modify {UUID} 802-3-ethernet.mtu 1500",
+        f"sudo nmcli connection modify uuid {UUID} 802-3-ethernet.mtu 1500",
         "sudo ip link set dev br0 mtu 1500",
     )
 
@@ -82,7 +82,7 @@ def test_a_mac_that_follows_the_ports() -> None:
     (found,) = findings(replace(GOOD, fabric=Fabric(unpinned=("br0", "virbr0"))))
     assert (found.rule, found.subject) == ("bridge.mac-not-pinned", "br0")
     assert found.fix == (
-        f"sudo nmcli connection modify {UUID} 802-3-ethernet.cloned-mac-address {samples.MAC}",
+        f"sudo nmcli connection modify uuid {UUID} 802-3-ethernet.cloned-mac-address {samples.MAC}",
         f"sudo ip link set dev br0 address {samples.MAC}",
     )
 

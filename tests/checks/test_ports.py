@@ -43,8 +43,8 @@ def test_a_vlan_on_a_port_of_the_bond() -> None:
     assert found.hint
     known = replace(facts, devices=(*facts.devices, replace(facts.devices[0], ifname="em1.7", profile=profile.uuid)))
     assert findings(known)[0].fix == (
-        f"sudo nmcli connection modify {profile.uuid} vlan.parent br0",
-        f"sudo nmcli connection down {profile.uuid} && sudo nmcli connection up {profile.uuid}",
+        f"sudo nmcli connection modify uuid {profile.uuid} vlan.parent br0",
+        f"sudo nmcli connection down uuid {profile.uuid} && sudo nmcli connection up uuid {profile.uuid}",
     )
     assert findings(samples.with_link(facts, "em1.7", parent="bond0")) == []
     # The one that the goal knows is bridge.vlan's.

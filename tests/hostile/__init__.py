@@ -1,0 +1,1 @@
+"""Names and files that others choose, against what vmnet prints and reads."""

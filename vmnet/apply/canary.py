@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.errors import HypervisorError, LinkError
 from vmnet.host import arp_probe, netlink, sysfs
+from vmnet.shell_words import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -102,6 +103,6 @@ def _hint(step: WaitGuests, known: Addresses) -> str:
         return "a firewall in the guest? a switch port that lets one MAC through? --no-canary goes on without proof"
     return (
         "does the LAN answer DHCP, and do other MACs than the host's get through? "
-        f"tcpdump -ni {step.bridge} arp or port 67\n"
+        f"{command('tcpdump', '-ni', step.bridge, 'arp or port 67')}\n"
         "name another with --canary, or go on without proof: --no-canary"
     )

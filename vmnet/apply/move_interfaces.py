@@ -10,6 +10,7 @@ from vmnet.documents.domains import find_interface, parse_domain_interfaces, pic
 from vmnet.documents.interfaces import HOSTDEV, with_filter, with_source
 from vmnet.errors import Conflict, HypervisorError, LinkError
 from vmnet.host import link_changes, sysfs
+from vmnet.shell_words import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -200,5 +201,6 @@ def _put_tap(tap: str | None, bridge: str | None, taps: Taps) -> None:
     seen = taps.read_controller(tap)
     if seen != bridge:
         raise LinkError(
-            f"{tap} is a port of {seen or 'nothing'}, not of {bridge}", f"ip link set {tap} master {bridge}"
+            f"{tap} is a port of {seen or 'nothing'}, not of {bridge}",
+            command("ip", "link", "set", "dev", tap, "master", bridge),
         )

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from vmnet.errors import UndoIncomplete, VmnetError, attempt
 from vmnet.plan import steps
-from vmnet.plan.commands import commands_of
 from vmnet.plan.old_addresses import AT_THE_SWITCH, old_answers
+from vmnet.report.calls import by_hand
+from vmnet.report.words import describe
+from vmnet.shell_words import in_turn, remark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -178,15 +180,13 @@ def _try(number: int, step: steps.Step, executor: StepExecutor, left: dict[int, 
 
 def _incomplete(note: Notes, failed: Iterable[steps.Step], messages: Iterable[str], trouble: str) -> UndoIncomplete:
     """Return the error that says what is left to do; with `trouble`, the run stays open, and is tried again."""
-    left = tuple(f"{_by_hand(step)}    # {message}" for step, message in zip(failed, messages, strict=True))
+    left = tuple(
+        remark(in_turn(*by_hand(step)), f"{describe(step)}: {message}")
+        for step, message in zip(failed, messages, strict=True)
+    )
     message = "the change failed, and not all of it could be taken back"
     if trouble:
         hint = "the run stays open: vmnet tries again, each minute and at the next boot. Or finish by hand:"
         return UndoIncomplete(f"{message}: {trouble}", hint, left=left)
     note("incomplete", text="; ".join(left))
     return UndoIncomplete(message, "finish by hand:", left=left)
-
-
-def _by_hand(step: steps.Step) -> str:
-    commands = commands_of(step)
-    return "; ".join(" ".join(argv) for argv in commands) if commands else f"# {step}"

@@ -25,6 +25,7 @@ from vmnet.names import json_text, printable, printable_lines
 from vmnet.redact.documents import secrets_of_document
 from vmnet.redact.known import KnownSecrets, secrets_of_keyfile
 from vmnet.redact.values import secrets_of_lines, without_secrets_in
+from vmnet.shell_words import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -106,14 +107,15 @@ def _looked_at(facts: Facts) -> Iterator[Evidence]:
     found = {"schema": "vmnet/verify/1", "command": "verify", "ok": ok, "findings": fields.encode(findings)}
     ok = all(trouble.finding.ok for trouble in troubles)
     wrong = {"schema": "vmnet/doctor/1", "command": "doctor", "ok": ok, "troubles": fields.encode(troubles)}
-    for command, form in (("verify", found), ("doctor", {**wrong, "unread": fields.encode(facts.unread)})):
-        how = f"vmnet {command} --output json"
-        yield Evidence(name=f"{command}.json", how=how, text=json.dumps(form), form=Form.JSON)
+    for name, form in (("verify", found), ("doctor", {**wrong, "unread": fields.encode(facts.unread)})):
+        how = f"vmnet {name} --output json"
+        yield Evidence(name=f"{name}.json", how=how, text=json.dumps(form), form=Form.JSON)
 
 
 def _profile(profile: Profile) -> Evidence:
     text = "".join(f"{key}: {value.encode('unicode_escape').decode()}\n" for key, value in profile.settings)
-    how = f"nmcli connection show uuid {profile.uuid}, with what is known to be harmless only"
+    show = command("nmcli", "connection", "show", "uuid", profile.uuid)
+    how = f"{show}, with what is known to be harmless only"
     return Evidence(name=f"profiles/{profile.uuid}.txt", how=how, text=text, form=Form.SETTINGS)
 
 

@@ -16,6 +16,7 @@ from vmnet.plan.old_addresses import made_by, old_addresses, old_answers
 from vmnet.plan.probes import probe_words
 from vmnet.plan.steps import Plan, Planned
 from vmnet.plan.undo_domains import plan_domain_undo
+from vmnet.shell_words import root
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +97,7 @@ def _not_read(journal: Journal) -> str:
 
 
 def _by_script(journal: Journal) -> str:
-    return f"undo the run all the same: sudo sh {journal.directory / UNDO_SCRIPT}"
+    return f"undo the run all the same: {root('sh', str(journal.directory / UNDO_SCRIPT))}"
 
 
 def ask_again(facts: Facts, run: str | None = None, *, runs: Path = RUNS) -> Facts:
@@ -146,9 +147,9 @@ def _check_nothing_rests_on(host: Sequence[Planned], journal: Journal, facts: Fa
         return
     later = [other for other in standing_runs(runs) if other.order > journal.order and other.outline().goal is not None]
     if later:
-        raise Refused(
-            f"run {later[-1].run} came later and rests on {journal.run}", f"first: vmnet undo {later[-1].run}"
-        )
+        newest = later[-1].run
+        first = root("vmnet", "undo", newest)
+        raise Refused(f"run {newest} came later and rests on {journal.run}", f"first: {first}")
 
 
 def _check_unchanged(journal: Journal, saved: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ from vmnet.apply.journal import UNDO_SCRIPT, Journal, find_run
 from vmnet.apply.journal_lines import Entry, now
 from vmnet.errors import Refused, ToolError, UndoIncomplete, VmnetError, attempt
 from vmnet.host import nmcli, process
+from vmnet.shell_words import root
 
 _SCRIPT_S = 3600.0
 
@@ -35,8 +36,9 @@ def undo_unread(journal: Journal, why: VmnetError) -> NoReturn:
     argv = ("env", "VMNET_LOCKED=1", "sh", str(script))
     ran = attempt(lambda: process.run(argv, timeout_s=_SCRIPT_S))
     if isinstance(ran, VmnetError):
-        _note(journal, "incomplete", text=f"sudo sh {script}")
-        raise UndoIncomplete(f"{why.message}; {ran.message}", "finish by hand:", left=(f"sudo sh {script}",))
+        by_hand = root("sh", str(script))
+        _note(journal, "incomplete", text=by_hand)
+        raise UndoIncomplete(f"{why.message}; {ran.message}", "finish by hand:", left=(by_hand,))
     _note(journal, "committed" if undoes else "rolled-back")
     if undoes:
         _note(made, "undone", text=journal.run)

@@ -8,12 +8,16 @@ from vmnet.checks import ways
 from vmnet.checks.domains import on_lan
 from vmnet.checks.findings import Finding
 from vmnet.checks.networks import named
+from vmnet.errors import SpecError
+from vmnet.names import check_ifname
+from vmnet.shell_words import command, in_turn, root, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.facts import BridgeHelper, Facts
     from vmnet.plan.steps import HostGoal
+    from vmnet.shell_words import Command
 
 SYSTEMD = "systemd"
 JOURNAL = "journal"
@@ -28,9 +32,9 @@ def not_started(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 rule="boot.guest-not-started", layer="boot", subject=domain.name, wanted="started at boot",
                 seen=failed[domain.name], source=JOURNAL, ok=False,
-                shown_by="journalctl -b -u libvirtd -u virtqemud -g autostart",
+                shown_by=command("journalctl", "-b", "-u", "libvirtd", "-u", "virtqemud", "-g", "autostart"),
                 hint="if it starts now, the bridge came up later than libvirt: let libvirt wait for the network",
-                fix=(*_wait_for_network(facts), ways.command("virsh", "start", "--domain", domain.name)),
+                fix=(*_wait_for_network(facts), root("virsh", "start", *ways.named(domain))),
             )  # fmt: skip
 
 
@@ -39,15 +43,15 @@ def _early(facts: Facts) -> tuple[str, ...]:
     return tuple(unit.name for unit in daemons if not unit.waits)
 
 
-def _wait_for_network(facts: Facts) -> Iterator[str]:
+def _wait_for_network(facts: Facts) -> Iterator[Command]:
     units = _early(facts)
     for unit in units:
         folder = f"/etc/systemd/system/{unit}.d"
-        yield ways.command("mkdir", "-p", folder)
-        lines = r"'[Unit]\nWants=network-online.target\nAfter=network-online.target\n'"
-        yield f"printf {lines} | sudo tee {folder}/network-online.conf"
+        yield root("mkdir", "-p", folder)
+        lines = ("[Unit]", "Wants=network-online.target", "After=network-online.target")
+        yield write(f"{folder}/network-online.conf", *lines)
     if units:
-        yield "sudo systemctl daemon-reload"
+        yield root("systemctl", "daemon-reload")
 
 
 def before_network(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -61,7 +65,8 @@ def before_network(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     if starting and units:
         yield Finding(
             rule="boot.guests-before-network", layer="boot", subject=", ".join(units), source=SYSTEMD, ok=True,
-            wanted="starts domains after network-online.target", shown_by=f"systemctl show -p After {' '.join(units)}",
+            wanted="starts domains after network-online.target",
+            shown_by=command("systemctl", "show", "-p", "After", "--", *units),
             seen=f"does not wait; to be started: {named(starting)}",
             hint="NetworkManager makes the bridge early, so it mostly goes well; to be sure, let it wait",
             fix=tuple(_wait_for_network(facts)),
@@ -80,21 +85,32 @@ def session_bridges(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
                 yield Finding(
                     rule="domain.session-bridge", layer="domain", subject=f"{domain.user}: {domain.name}",
                     wanted=f"QEMU's helper lets users onto {bridge}", seen=problem, source=domain.file, ok=False,
-                    shown_by=f"cat {_BRIDGE_CONF}; ls -l {around.helper.path or ''}".rstrip(), fix=fix,
+                    shown_by=_show_helper(around.helper), fix=fix,
                     hint="better, define it in the system's libvirt: vmnet moves the domains of qemu:///system only",
                 )  # fmt: skip
 
 
-def _helper_problem(bridge: str, helper: BridgeHelper) -> tuple[str, tuple[str, ...]]:
+def _show_helper(helper: BridgeHelper) -> Command:
+    conf = command("cat", _BRIDGE_CONF)
+    return in_turn(conf, command("ls", "-l", helper.path)) if helper.path else conf
+
+
+def _helper_problem(bridge: str, helper: BridgeHelper) -> tuple[str, tuple[Command, ...]]:
     problems, fix = [], []
+    try:
+        # Any user chooses what his document says: "all" would let him onto every bridge.
+        check_ifname(bridge)
+    except SpecError:
+        return f"no bridge can be called {bridge!r}", ()
     if helper.path is None:
         return "no qemu-bridge-helper", ()
     if not {bridge, "all"} & set(helper.allowed):
         problems.append(f"no line 'allow {bridge}' in {_BRIDGE_CONF}")
-        fix += [f"sudo mkdir -p {_BRIDGE_CONF.rpartition('/')[0]}", f"echo allow {bridge} | sudo tee -a {_BRIDGE_CONF}"]
+        allow = write(_BRIDGE_CONF, f"allow {bridge}", append=True)
+        fix += [root("mkdir", "-p", _BRIDGE_CONF.rpartition("/")[0]), allow]
     if not helper.setuid:
         problems.append(f"{helper.path} does not run as root")
-        fix.append(ways.command("chmod", "u+s", helper.path))
+        fix.append(root("chmod", "u+s", helper.path))
     return "; ".join(problems), tuple(fix)
 
 

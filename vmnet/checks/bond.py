@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmnet.checks.findings import NETLINK, SYSFS, Finding
+from vmnet.checks.ways import modify_profile
+from vmnet.shell_words import command, pipe, root
 from vmnet.spec import BondMode
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
     from vmnet.facts import Facts, Link
     from vmnet.plan.steps import HostGoal
+    from vmnet.shell_words import Command
 
 UNFIT = {
     BondMode.BALANCE_RR: "sends one connection's frames over all ports, out of order",
@@ -51,17 +54,33 @@ def min_links(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         rule="bond.min-links", layer="bond", subject=link.ifname, wanted="needs fewer ports than it has",
         seen=f"needs {state.min_links}, has {len(ports)}, of which {carry} carry frames", source=NETLINK, ok=ok,
         hint="" if ok else "the bond is down as soon as fewer ports are up: min_links=1 is enough",
-        shown_by=f"cat /sys/class/net/{link.ifname}/bonding/min_links",
+        shown_by=show_option(link.ifname, "min_links"),
         fix=() if ok else _option(link, facts, "min_links", "1"),
     )  # fmt: skip
 
 
-def _option(bond: Link, facts: Facts, name: str, value: str) -> tuple[str, ...]:
-    """Return the commands that set an option now and for each boot to come, without a cut."""
-    uuid = _profile(bond, facts)
-    now = f"echo {value} | sudo tee /sys/class/net/{bond.ifname}/bonding/{name}"
-    stored = f"sudo nmcli connection modify uuid {uuid} +bond.options {name}={value}"
-    return (now, stored) if uuid else (now,)
+def _option(bond: Link, facts: Facts, name: str, value: str) -> tuple[Command, ...]:
+    return set_option(bond.ifname, _profile(bond, facts), name, value)
+
+
+def show_option(bond: str, name: str) -> Command:
+    """Return the command that shows an option of a bond as the kernel has it."""
+    return command("cat", _file(bond, name))
+
+
+def set_option(bond: str, uuid: str | None, name: str, value: str) -> tuple[Command, ...]:
+    """Return the commands that set an option now and, in the bond's profile, for each boot to come, without a cut."""
+    now = set_option_now(bond, name, value)
+    return (now, modify_profile(uuid, "+bond.options", f"{name}={value}")) if uuid else (now,)
+
+
+def set_option_now(bond: str, name: str, value: str) -> Command:
+    """Return the command that sets an option in the kernel alone."""
+    return pipe(command("echo", value), root("tee", _file(bond, name)))
+
+
+def _file(bond: str, option: str) -> str:
+    return f"/sys/class/net/{bond}/bonding/{option}"
 
 
 def fit_mode(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -74,7 +93,7 @@ def fit_mode(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
                 wanted="802.3ad, active-backup or balance-xor",
                 seen=f"mode {bond.bond.mode if bond.bond else ''}: it {reason}", source=NETLINK, ok=False,
                 hint="host-setup makes the bond anew; --mode active-backup where the switch speaks no LACP",
-                shown_by=f"cat /sys/class/net/{bond.ifname}/bonding/mode",
+                shown_by=show_option(bond.ifname, "mode"),
             )  # fmt: skip
 
 
@@ -84,15 +103,16 @@ def arp_monitor(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         interval = bond.bond.arp_interval_ms if bond.bond else 0
         if interval:
             uuid = _profile(bond, facts)
-            stored = f"sudo nmcli connection modify uuid {uuid} -bond.options arp_interval -bond.options arp_ip_target"
-            now = f"/sys/class/net/{bond.ifname}/bonding"
+            gone = ("-bond.options", "arp_interval", "-bond.options", "arp_ip_target")
+            now, *stored = set_option(bond.ifname, uuid, "miimon", "100")
             yield Finding(
                 rule="bond.arp-monitor", layer="bond", subject=bond.ifname, wanted="links watched by miimon",
-                seen=f"ARP every {interval} ms", source=NETLINK, ok=False, shown_by=f"cat {now}/arp_interval",
+                seen=f"ARP every {interval} ms", source=NETLINK, ok=False,
+                shown_by=show_option(bond.ifname, "arp_interval"),
                 fix=(
-                    f"echo 0 | sudo tee {now}/arp_interval",
-                    f"echo 100 | sudo tee {now}/miimon",
-                    *((stored, f"sudo nmcli connection modify uuid {uuid} +bond.options miimon=100") if uuid else ()),
+                    set_option_now(bond.ifname, "arp_interval", "0"),
+                    now,
+                    *((modify_profile(uuid, *gone), *stored) if uuid else ()),
                 ),
             )  # fmt: skip
 
@@ -105,7 +125,7 @@ def quiet_failover(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
                 rule="bond.quiet-failover", layer="bond", subject=bond.ifname, wanted="the switch hears of a failover",
                 seen=f"active-backup over {bond.bond.active_port or 'no port'}", source=NETLINK, ok=True,
                 hint="after a failover a silent guest is out of reach until it sends: LACP has no such gap",
-                shown_by=f"cat /sys/class/net/{bond.ifname}/bonding/active_slave",
+                shown_by=show_option(bond.ifname, "active_slave"),
             )  # fmt: skip
 
 
@@ -119,7 +139,8 @@ def skewed(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 rule="bond.skewed", layer="bond", subject=bond.ifname, wanted="all ports carry traffic",
                 seen=f"{most} has sent {round(100 * sent[most] / total)} % of {total >> 30} GiB; hash policy {policy}",
-                source=SYSFS, ok=True, shown_by=f"ip -s link show master {bond.ifname}",
+                source=SYSFS, ok=True,
+                shown_by=command("ip", "-s", "link", "show", "master", bond.ifname),
                 hint="layer2 puts all that one guest sends to one peer, or to the gateway, on one port; "
                 "layer2+3 spreads by address, layer3+4 by port as well",
             )  # fmt: skip

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-import shlex
 from typing import TYPE_CHECKING
 
 from vmnet.checks.findings import FILES, NMCLI, Finding
+from vmnet.checks.ways import modify_profile, show_profile
 from vmnet.plan.adopt import plain
 from vmnet.plan.profiles import PULLS_PORTS
+from vmnet.shell_words import command, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.facts import Facts, Profile, ProfileFile
     from vmnet.plan.steps import HostGoal
+    from vmnet.shell_words import Command
 
 COMMAND_LINE = "/proc/cmdline"
 _MAKES_LINKS = re.compile(r"(?:ip|bond|bridge|team|rd\.neednet)=")
@@ -46,9 +48,10 @@ def kernel_address(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     if ours:
         yield Finding(
             rule="boot.kernel-address", layer="boot", subject="host", wanted="no ip=, bond= or bridge=",
-            seen=" ".join(ours), source=COMMAND_LINE, ok=False, shown_by="cat /proc/cmdline",
+            seen=" ".join(ours), source=COMMAND_LINE, ok=False,
+            shown_by=command("cat", COMMAND_LINE),
             hint="take it out of the boot loader's configuration (GRUB_CMDLINE_LINUX in /etc/default/grub)",
-            fix=("sudo editor /etc/default/grub", "sudo update-grub"),
+            fix=(root("editor", "/etc/default/grub"), root("update-grub")),
         )  # fmt: skip
 
 
@@ -61,8 +64,8 @@ def manager_starts(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         rule="boot.manager", layer="boot", subject="host", wanted="NetworkManager starts",
         seen="it starts" if starts else "it runs, and does not start at boot", source=FILES, ok=starts,
         hint="" if starts else "after a reboot nothing would make bond and bridge",
-        shown_by="systemctl is-enabled NetworkManager",
-        fix=() if starts else ("sudo systemctl unmask NetworkManager", "sudo systemctl enable NetworkManager"),
+        shown_by=command("systemctl", "is-enabled", "NetworkManager"),
+        fix=() if starts else tuple(root("systemctl", verb, "NetworkManager") for verb in ("unmask", "enable")),
     )  # fmt: skip
 
 
@@ -77,7 +80,7 @@ def profile_files(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             rule="boot.profile-file", layer="boot", subject=ifname, wanted=f"a profile's file, {wanted}",
             seen=_unreadable(file), source=FILES, ok=False,
             hint="NetworkManager runs with what it has read before; at its next start it passes this file over",
-            shown_by=f"ls -l {shlex.quote(profile.filename)}", fix=_write_again(file, profile),
+            shown_by=command("ls", "-l", profile.filename), fix=_write_again(file, profile),
         )  # fmt: skip
     if stored and not bad:
         yield Finding(
@@ -97,12 +100,11 @@ def _unreadable(file: ProfileFile) -> str:
     return f"mode {file.mode:04o}" if file.mode & 0o077 else ""
 
 
-def _write_again(file: ProfileFile, profile: Profile) -> tuple[str, ...]:
-    path = shlex.quote(file.path)
+def _write_again(file: ProfileFile, profile: Profile) -> tuple[Command, ...]:
     if file.there and file.size:
-        return (f"sudo chown root:root {path}", f"sudo chmod 600 {path}")
+        return root("chown", "root:root", file.path), root("chmod", "600", file.path)
     # Whatever is modified is saved whole.
-    return (f"sudo nmcli connection modify uuid {profile.uuid} connection.autoconnect yes",)
+    return (modify_profile(profile.uuid, "connection.autoconnect", "yes"),)
 
 
 def pulls_ports(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -116,8 +118,8 @@ def pulls_ports(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             rule="profile.pulls-ports", layer="boot", subject=ifname, wanted="brings its ports up",
             seen="brings its ports up" if ok else f"{PULLS_PORTS} {profile.get(PULLS_PORTS) or 'unset'}", source=NMCLI,
             ok=ok, hint="" if ok else f"where another profile gets a port first, {ifname} comes up without it",
-            shown_by=f"nmcli -f {PULLS_PORTS} connection show uuid {profile.uuid}",
-            fix=() if ok else (f"sudo nmcli connection modify uuid {profile.uuid} {PULLS_PORTS} 1",),
+            shown_by=show_profile(profile.uuid, PULLS_PORTS),
+            fix=() if ok else (modify_profile(profile.uuid, PULLS_PORTS, "1"),),
         )  # fmt: skip
 
 
@@ -133,8 +135,8 @@ def pinned_mac(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             rule="profile.mac", layer="boot", subject=ifname, wanted=f"MAC {goal.mac}",
             seen=f"MAC {stored}" if stored else "no MAC in its profile", source=NMCLI, ok=ok,
             hint="" if ok else "at the next boot udev makes one up, or the first port gives its own",
-            shown_by=f"nmcli -f {_CLONED_MAC} connection show uuid {profile.uuid}",
-            fix=() if ok else (f"sudo nmcli connection modify uuid {profile.uuid} {_CLONED_MAC} {goal.mac}",),
+            shown_by=show_profile(profile.uuid, _CLONED_MAC),
+            fix=() if ok else (modify_profile(profile.uuid, _CLONED_MAC, goal.mac),),
         )  # fmt: skip
 
 

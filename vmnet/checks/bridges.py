@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
+
+from vmnet.checks.ways import modify_profile
+from vmnet.shell_words import root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.facts import Domain, Facts, Interface, Link
     from vmnet.plan.steps import HostGoal
+    from vmnet.shell_words import Command
 
 _TAP = "tun"
 
@@ -42,7 +45,7 @@ def running_taps(facts: Facts) -> Iterator[tuple[Domain, Interface, Link]]:
                 yield domain, interface, tap
 
 
-def modify(ifname: str, facts: Facts, key: str, value: str) -> tuple[str, ...]:
+def modify(ifname: str, facts: Facts, key: str, value: str) -> tuple[Command, ...]:
     """Return the command that writes a setting into the profile that is active on the link.
 
     None where there is none, or one that NetworkManager made up for what others have set up.
@@ -50,11 +53,11 @@ def modify(ifname: str, facts: Facts, key: str, value: str) -> tuple[str, ...]:
     profile = facts.active_profile(ifname)
     if profile is None or profile.volatile:
         return ()
-    return (shlex.join(("sudo", "nmcli", "connection", "modify", profile.uuid, key, value)),)
+    return (modify_profile(profile.uuid, key, value),)
 
 
-def set_stp(bridge: str, facts: Facts, *, on: bool) -> tuple[str, ...]:
+def set_stp(bridge: str, facts: Facts, *, on: bool) -> tuple[Command, ...]:
     """Return the commands that turn STP on or off, now and for good; no tap leaves the bridge."""
     state = "1" if on else "0"
-    now = shlex.join(("sudo", "ip", "link", "set", "dev", bridge, "type", "bridge", "stp_state", state))
+    now = root("ip", "link", "set", "dev", bridge, "type", "bridge", "stp_state", state)
     return (*modify(bridge, facts, "bridge.stp", "yes" if on else "no"), now)

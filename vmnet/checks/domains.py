@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 
 from vmnet.checks import ways
 from vmnet.checks.findings import LIBVIRT, NETLINK, Finding
-from vmnet.checks.libvirt import on_bridge, same_sources, subject_of, tap_finding
+from vmnet.checks.libvirt import LIST_NETWORKS, on_bridge, same_sources, subject_of, tap_finding
 from vmnet.checks.networks import BRIDGES, ROUTED, named
 from vmnet.facts import DomainState, Source
 from vmnet.plan.destination import describe
 from vmnet.plan.moves import LIVE_TYPES, bridge_behind, pair_interfaces
+from vmnet.shell_words import command, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.facts import Domain, Facts, Interface
     from vmnet.plan.steps import HostGoal
+    from vmnet.shell_words import Command
 
 DEFAULT = "/usr/share/libvirt/networks/default.xml"
 """The document of the network that libvirt brings along, on Debian and Fedora."""
@@ -56,8 +58,8 @@ def taps_down(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         if tap is not None and not tap.admin_up and interface.link_up:
             yield Finding(
                 rule="domain.tap-down", layer="domain", subject=subject_of(domain, interface), wanted="tap up",
-                seen=f"{tap.ifname} down", source=NETLINK, ok=False, shown_by=f"ip link show {tap.ifname}",
-                fix=(ways.command("ip", "link", "set", "dev", tap.ifname, "up"),),
+                seen=f"{tap.ifname} down", source=NETLINK, ok=False, shown_by=ways.show_link(tap.ifname),
+                fix=(root("ip", "link", "set", "dev", tap.ifname, "up"),),
             )  # fmt: skip
 
 
@@ -72,7 +74,7 @@ def links_down(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 rule="domain.link-down", layer="domain", subject=subject_of(domain, live), wanted="link up",
                 seen=f"link down in the running document{', and in the stored one' if meant else ''}", source=LIBVIRT,
-                ok=meant, shown_by=ways.look("virsh", "domif-getlink", "--domain", domain.name, live.mac or ""),
+                ok=meant, shown_by=command("virsh", "domif-getlink", *ways.named(domain), live.mac or ""),
                 hint="to the guest its cable is pulled" + ("; that seems to be meant so" if meant else ""),
                 fix=(ways.set_link(domain, live, "up"),),
             )  # fmt: skip
@@ -88,17 +90,17 @@ def networks_missing(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule="domain.network-missing", layer="domain", subject=subject_of(domain, interface), ok=False,
             wanted=f"network {name} is there", seen=f"no network {name}", source=LIBVIRT, hint=hint, fix=fix,
-            shown_by="virsh net-list --all",
+            shown_by=LIST_NETWORKS,
         )  # fmt: skip
 
 
 def _instead(
     name: str, domain: Domain, interface: Interface, goal: HostGoal, facts: Facts
-) -> tuple[str, tuple[str, ...]]:
+) -> tuple[str, tuple[Command, ...]]:
     if name == "default":
-        define = ways.command("virsh", "net-define", DEFAULT)
+        define = root("virsh", "net-define", DEFAULT)
         hint = "bring libvirt's own network back, or move the domain: vmnet attach-domain"
-        return hint, (define, "sudo virsh net-start default", "sudo virsh net-autostart default")
+        return hint, (define, root("virsh", "net-start", name), root("virsh", "net-autostart", name))
     same = next((n for n in facts.networks if n.bridge == name and n.forward_mode == "bridge" and n.active), None)
     target = same or next((n for n in facts.networks if n.name == goal.network and n.active), None)
     if target is None:
@@ -122,7 +124,7 @@ def no_bridges(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule="domain.source-bridge", layer="domain", subject=subject_of(domain, interface),
             wanted=f"{name} is a bridge", seen=f"{name}: {'no bridge' if link else 'not there'}", source=NETLINK,
-            ok=False, shown_by=f"ip -details link show {name}",
+            ok=False, shown_by=ways.show_link(name),
             hint=f"its bridge is {bridge}" if bridge else "name a bridge that is there, or better a network",
             fix=ways.attach(domain, interface, Source(type="bridge", bridge=bridge)) if bridge else (),
         )  # fmt: skip
@@ -170,7 +172,7 @@ def _snapshots(domain: Domain, interface: Interface, facts: Facts) -> Iterator[F
             rule="domain.snapshot", layer="domain", subject=subject_of(domain, interface), source=LIBVIRT, ok=False,
             wanted=f"snapshots on {describe(interface.source)}",
             seen="; ".join(f"snapshot {name}: {describe(source)}" for name, source in back),
-            shown_by=ways.look("virsh", "snapshot-dumpxml", "--domain", domain.name, "--snapshotname", back[0][0]),
+            shown_by=command("virsh", "snapshot-dumpxml", *ways.named(domain), "--snapshotname", back[0][0]),
             fix=ways.rewrite_saved("domain.snapshot", domain, back[0][1], interface.source, facts),
             hint="virsh snapshot-edit changes one; migrate-from-virbr0 changes all of a domain's",
         )  # fmt: skip
@@ -184,9 +186,9 @@ def states(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 rule="domain.state", layer="domain", subject=domain.name, wanted="running or shut off",
                 seen="paused" if paused else "neither running, paused nor off", source=LIBVIRT, ok=True,
-                shown_by=ways.look("virsh", "domstate", "--domain", domain.name, "--reason"),
+                shown_by=command("virsh", "domstate", *ways.named(domain), "--reason"),
                 hint="a guest that does not run answers nobody",
-                fix=(ways.command("virsh", "resume", "--domain", domain.name),) if paused else (),
+                fix=(root("virsh", "resume", *ways.named(domain)),) if paused else (),
             )  # fmt: skip
 
 
@@ -200,7 +202,7 @@ def in_one_lan(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
                 yield Finding(
                     rule="domain.one-lan", layer="domain", subject=domain.name, wanted="one interface a LAN",
                     seen=f"{count} interfaces on {bridge}", source=LIBVIRT, ok=True,
-                    shown_by=ways.look("virsh", "domiflist", "--domain", domain.name),
+                    shown_by=ways.list_interfaces(domain),
                     hint="fine if the guest bonds them; else each answers for the other's address",
                 )  # fmt: skip
 
@@ -217,7 +219,8 @@ def unknown_addresses(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     if lost:
         yield Finding(
             rule="domain.address", layer="domain", subject="all", wanted="guests' addresses known here", ok=True,
-            seen=f"not known: {named(lost)}", source=LIBVIRT, shown_by="virsh domifaddr --source agent DOMAIN",
+            seen=f"not known: {named(lost)}", source=LIBVIRT,
+            shown_by=command("virsh", "domifaddr", "--source", "agent", "DOMAIN"),
             hint="no lease of libvirt's tells it on the LAN: ask its DHCP server, or install qemu-guest-agent in them",
         )  # fmt: skip
 

@@ -3,12 +3,16 @@ them, in the very table that drops."""
 
 from __future__ import annotations
 
-import shlex
+import re
 from typing import TYPE_CHECKING
+
+from vmnet.checks.ways import modify_profile
+from vmnet.shell_words import is_plain, root, write
 
 if TYPE_CHECKING:
     from vmnet.checks.chains import Stop
     from vmnet.facts import Facts, FilterChain, Filters
+    from vmnet.shell_words import Command
 
 FILE = "/etc/sysctl.d/99-bridge-netfilter.conf"
 _CLUSTER = ("kubelet", "k3s-server", "k3s-agent", "crio")
@@ -16,7 +20,23 @@ _DOCKER, _DOCKER_USER = "dockerd", "DOCKER-USER"
 _FIREWALLD = "firewalld"
 _TOOLS = {"ip": "iptables", "ip6": "ip6tables"}
 
-Fix = tuple[tuple[str, ...], str]
+_NFT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_NFT_WORD = re.compile(rf'{_NFT_NAME.pattern}|"[^"\\*]+"')
+
+
+def nft(*words: str) -> tuple[Command, ...]:
+    """Return a command for nft; none where nft has no way to say one of the words.
+
+    nft reads its words again, by a grammar of its own: the name of a table or chain is letters, digits and few more,
+    that of a link may be quoted (see `nft_link`).
+    """
+    fits = all(_NFT_WORD.fullmatch(word) and word.isprintable() for word in words)
+    return (root("nft", *words),) if fits else ()
+
+
+def nft_link(ifname: str) -> str:
+    """Return the name of a link as nft reads it."""
+    return ifname if _NFT_NAME.fullmatch(ifname) else f'"{ifname}"'
 
 
 def needs(filters: Filters) -> tuple[str, ...]:
@@ -29,24 +49,24 @@ def needs(filters: Filters) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def turn_off(bridges: tuple[tuple[str, str], ...], filters: Filters) -> tuple[str, ...]:
+def turn_off(bridges: tuple[tuple[str, str], ...], filters: Filters) -> tuple[Command, ...]:
     """Return the commands that turn br_netfilter's switches off, now and at every boot; those of single bridges, too.
 
     The module is loaded before sysctl.d is applied, or the file would come too early to have an effect.
     """
     keys = [f"net.bridge.bridge-nf-call-{name} = 0" for name in ("iptables", "ip6tables", "arptables")]
     return (
-        *([] if filters.netfilter.early else ["echo br_netfilter | sudo tee /etc/modules-load.d/br_netfilter.conf"]),
-        f"printf '%s\\n' {' '.join(shlex.quote(key) for key in keys)} | sudo tee {FILE}",
-        f"sudo sysctl -p {FILE}",
+        *([] if filters.netfilter.early else [write("/etc/modules-load.d/br_netfilter.conf", "br_netfilter")]),
+        write(FILE, *keys),
+        root("sysctl", "-p", FILE),
         *(
-            shlex.join(("sudo", "ip", "link", "set", "dev", bridge, "type", "bridge", f"nf_call_{name}", "0"))
+            root("ip", "link", "set", "dev", bridge, "type", "bridge", f"nf_call_{name}", "0")
             for bridge, name in bridges
         ),
     )
 
 
-def fix_of(bridge: str, stop: Stop, facts: Facts, filters: Filters) -> Fix:
+def fix_of(bridge: str, stop: Stop, facts: Facts, filters: Filters) -> tuple[tuple[Command, ...], str]:
     """Return the commands that let packets from the bridge to it through the chain that drops them, and a hint."""
     needed = needs(filters)
     if not needed:
@@ -68,39 +88,39 @@ def _same_table(chain: FilterChain, base: FilterChain) -> bool:
     return (chain.tool, chain.family, chain.table) == (base.tool, base.family, base.table)
 
 
-def _forward_in_zone(bridge: str, facts: Facts, zone: str) -> tuple[str, ...]:
+def _forward_in_zone(bridge: str, facts: Facts, zone: str) -> tuple[Command, ...]:
     """Within a zone firewalld forwards between its links, and from a link to itself, where the link is named in it."""
     profile = facts.active_profile(bridge)
     stays = (
-        shlex.join(("sudo", "nmcli", "connection", "modify", profile.uuid, "connection.zone", zone))
+        modify_profile(profile.uuid, "connection.zone", zone)
         if profile
-        else shlex.join(("sudo", "firewall-cmd", "--permanent", f"--zone={zone}", f"--add-interface={bridge}"))
+        else root("firewall-cmd", "--permanent", f"--zone={zone}", f"--add-interface={bridge}")
     )
     return (
         stays,
-        shlex.join(("sudo", "firewall-cmd", "--permanent", f"--zone={zone}", "--add-forward")),
-        shlex.join(("sudo", "firewall-cmd", f"--zone={zone}", f"--change-interface={bridge}")),
-        shlex.join(("sudo", "firewall-cmd", f"--zone={zone}", "--add-forward")),
+        root("firewall-cmd", "--permanent", f"--zone={zone}", "--add-forward"),
+        root("firewall-cmd", f"--zone={zone}", f"--change-interface={bridge}"),
+        root("firewall-cmd", f"--zone={zone}", "--add-forward"),
     )
 
 
-def _docker_user(bridge: str, base: FilterChain) -> tuple[str, ...]:
+def _docker_user(bridge: str, base: FilterChain) -> tuple[Command, ...]:
     """Docker leaves its chain DOCKER-USER to the admin, and jumps there first. Its rules are gone after a boot, so that
     Docker's own unit puts this one back."""
     tool = base.tool if base.tool != "nft" else _TOOLS.get(base.family, "iptables")
-    rule = shlex.join((_DOCKER_USER, "-i", bridge, "-o", bridge, "-j", "ACCEPT"))
+    words = (_DOCKER_USER, "-i", bridge, "-o", bridge, "-j", "ACCEPT")
+    now = root(tool, "-I", *words)
+    if not is_plain(bridge):
+        # Neither systemd nor its shell would read another name as it stands.
+        return (now,)
+    rule = " ".join(words)
     again = f"ExecStartPost=/bin/sh -c '{tool} -C {rule} || {tool} -I {rule}'"
     folder = "/etc/systemd/system/docker.service.d"
-    name = shlex.quote(f"{folder}/{bridge}-{tool}.conf")
-    return (
-        f"sudo {tool} -I {rule}",
-        f"sudo mkdir -p {folder}",
-        f"printf '%s\\n' '[Service]' {shlex.quote(again)} | sudo tee {name}",
-        "sudo systemctl daemon-reload",
-    )
+    stays = write(f"{folder}/{bridge}-{tool}.conf", "[Service]", again)
+    return now, root("mkdir", "-p", folder), stays, root("systemctl", "daemon-reload")
 
 
-def _accept(bridge: str, stop: Stop) -> tuple[str, ...]:
+def _accept(bridge: str, stop: Stop) -> tuple[Command, ...]:
     """Behind all that is there, where the policy drops, so that what others check first stays checked."""
     base, chain = stop.base, stop.chain
     if chain.tool != "nft" or (base.name.isupper() and chain.family in _TOOLS):
@@ -108,9 +128,9 @@ def _accept(bridge: str, stop: Stop) -> tuple[str, ...]:
         names = ("-o",) if base.hook == "postrouting" else ("-i",) if base.hook == "prerouting" else ("-i", "-o")
         words = [word for name in names for word in (name, bridge)]
         how = ("-A", chain.name) if stop.rule is None else ("-I", chain.name)
-        return (shlex.join(("sudo", tool, "-t", chain.table, *how, *words, "-j", "ACCEPT")),)
+        return (root(tool, "-t", chain.table, *how, *words, "-j", "ACCEPT"),)
     keys = {"prerouting": ("iifname",), "postrouting": ("oifname",)}.get(base.hook, ("iifname", "oifname"))
-    words = [word for key in keys for word in (key, bridge)]
+    words = [word for key in keys for word in (key, nft_link(bridge))]
     verb = "add" if stop.rule is None else "insert"
     where = (chain.family, chain.table, chain.name)
-    return (shlex.join(("sudo", "nft", verb, "rule", *where, *words, "accept")),)
+    return nft(verb, "rule", *where, *words, "accept")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from vmnet.checks.bridges import guest_bridges, modify
 from vmnet.checks.chains import find_stop
-from vmnet.checks.filter_fixes import fix_of, needs, turn_off
+from vmnet.checks.filter_fixes import fix_of, needs, nft, nft_link, turn_off
 from vmnet.checks.findings import Finding
 from vmnet.facts import Filters, Verdict
+from vmnet.shell_words import command, in_turn, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vmnet.checks.verify import Check
     from vmnet.facts import BridgeNetfilter, Facts, FilterChain, StoredSwitch
     from vmnet.plan.steps import HostGoal
+    from vmnet.shell_words import Command
 
 _SWITCH = {"ip": ("iptables",), "ip6": ("ip6tables",), "inet": ("iptables", "ip6tables"), "bridge": ()}
 _PROTOCOL = {"iptables": "IPv4", "ip6tables": "IPv6"}
@@ -69,11 +70,12 @@ def place(chain: FilterChain) -> str:
     return f"chain {chain.name} ({table})"
 
 
-def show(chain: FilterChain) -> str:
+def show(chain: FilterChain) -> Command:
     """Return the command that lists a chain."""
     if chain.tool != "nft":
-        return f"sudo {chain.tool} -t {chain.table} -S {shlex.quote(chain.name)}"
-    return f"sudo nft list chain {chain.family} {shlex.quote(chain.table)} {shlex.quote(chain.name)}"
+        return root(chain.tool, "-t", chain.table, "-S", chain.name)
+    (listed,) = nft("list", "chain", chain.family, chain.table, chain.name) or nft("list", "ruleset")
+    return listed
 
 
 def bridge_table_drops(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -97,9 +99,9 @@ def _accepts_some(base: FilterChain, chains: tuple[FilterChain, ...]) -> bool:
     return any(rule.verdict is Verdict.ACCEPT for chain in same for rule in chain.rules)
 
 
-def _accept_frames(bridge: str, chain: FilterChain) -> tuple[str, ...]:
-    words = ("meta", "obrname" if chain.hook == "postrouting" else "ibrname", bridge, "accept")
-    return (shlex.join(("sudo", "nft", "insert", "rule", "bridge", chain.table, chain.name, *words)),)
+def _accept_frames(bridge: str, chain: FilterChain) -> tuple[Command, ...]:
+    words = ("meta", "obrname" if chain.hook == "postrouting" else "ibrname", nft_link(bridge), "accept")
+    return nft("insert", "rule", "bridge", chain.table, chain.name, *words)
 
 
 def netfilter_at_boot(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -144,7 +146,10 @@ def _at_boot(name: str, seen: str, source: str, filters: Filters) -> Finding:
     return Finding(
         rule="filter.br-netfilter-at-boot", layer="filter", subject=f"bridge-nf-call-{name}",
         wanted="off, now and after a boot", seen=seen, source=source, ok=False,
-        shown_by=f"sysctl net.bridge.bridge-nf-call-{name}; grep -r bridge-nf /etc/sysctl.d /etc/modules-load.d",
+        shown_by=in_turn(
+            command("sysctl", f"net.bridge.bridge-nf-call-{name}"),
+            command("grep", "-r", "bridge-nf", "/etc/sysctl.d", "/etc/modules-load.d"),
+        ),
         fix=() if needed else turn_off((), filters),
         hint=f"leave it on, for {', '.join(needed)}, and accept the guests' packets there" if needed else hint,
     )  # fmt: skip
@@ -165,10 +170,11 @@ def firewalld_zone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     why = f"the zone of {goal.nics[0]} before it became a port" if before else "the zone that its profile stores"
     yield Finding(
         rule="filter.firewalld-zone", layer="filter", subject=goal.bridge, wanted=f"zone {wanted}, {why}",
-        seen=f"zone {seen}", source="firewalld", ok=False, shown_by="sudo firewall-cmd --get-active-zones",
+        seen=f"zone {seen}", source="firewalld", ok=False,
+        shown_by=root("firewall-cmd", "--get-active-zones"),
         fix=(
             *modify(goal.bridge, facts, "connection.zone", wanted),
-            shlex.join(("sudo", "firewall-cmd", f"--zone={wanted}", f"--change-interface={goal.bridge}")),
+            root("firewall-cmd", f"--zone={wanted}", f"--change-interface={goal.bridge}"),
         ),
     )  # fmt: skip
 

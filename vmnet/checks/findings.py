@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from vmnet.shell_words import NO_COMMAND, Command
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -51,7 +53,7 @@ class Finding:
         ok: whether seen is as wanted.
         hint: what to do when it is not; beside an `ok` it makes the finding a note.
         shown_by: the command that shows what was seen.
-        fix: commands that put it right, ready to paste, in order.
+        fix: commands that put it right, in order.
     """
 
     rule: str
@@ -62,8 +64,8 @@ class Finding:
     source: str
     ok: bool
     hint: str = ""
-    shown_by: str = ""
-    fix: tuple[str, ...] = ()
+    shown_by: Command = NO_COMMAND
+    fix: tuple[Command, ...] = ()
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -11,15 +11,17 @@ from vmnet.checks.libvirt import subject_of
 from vmnet.checks.networks import ROUTED
 from vmnet.documents.networks import parse_subnets
 from vmnet.plan.moves import learns
+from vmnet.shell_words import command, last, pipe, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from vmnet.facts import Domain, Facts, Interface
     from vmnet.plan.steps import HostGoal
+    from vmnet.shell_words import Command
     from vmnet.spec import IpAddress
 
-_SHOWN_BY_ARP = "sudo vmnet doctor --probe"
+_SHOWN_BY_ARP = root("vmnet", "doctor", "--probe")
 _ON_THE_LAN = "an address of the LAN"
 
 
@@ -52,7 +54,7 @@ def old_addresses(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             continue
         leased = set(old) & {a.interface.ip for a in own if a.origin == "lease"}
         seen = ", ".join(f"{address} of network {name}" for address, name in old.items())
-        agent = ways.look("virsh", "domifaddr", "--domain", domain.name, "--source", "agent")
+        agent = command("virsh", "domifaddr", *ways.named(domain), "--source", "agent")
         hint = "its link goes down and up, and its DHCP client asks again; else reboot it"
         yield Finding(
             rule="domain.old-lease" if leased else "domain.old-address", layer="domain", wanted=_ON_THE_LAN, seen=seen,
@@ -72,7 +74,7 @@ def filters_missing(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
                 yield Finding(
                     rule="filter.missing", layer="filter", subject=subject_of(domain, interface), source=LIBVIRT,
                     wanted=f"filter {interface.filter} is defined", seen="no such filter", ok=False,
-                    shown_by="virsh nwfilter-list",
+                    shown_by=command("virsh", "nwfilter-list"),
                     hint="define it (virsh nwfilter-define FILE); or take it from the interface, which then is open",
                     fix=(ways.change_stored(domain, interface, _WITHOUT_FILTER),),
                 )  # fmt: skip
@@ -92,7 +94,7 @@ def filters_of_old(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule="filter.old-address", layer="filter", subject=subject_of(domain, interface), wanted=_ON_THE_LAN,
             seen=f"{tap}: filter {interface.filter} lets only {listed} pass", source=EBTABLES, ok=False,
-            shown_by=f"sudo ebtables -t nat -L I-{tap}-ipv4-ip",
+            shown_by=root("ebtables", "-t", "nat", "-L", f"I-{tap}-ipv4-ip"),
             hint="made anew, the filter learns the next address that the guest uses",
             fix=(*fix, *ways.bounce(domain, interface)),
         )  # fmt: skip
@@ -102,17 +104,17 @@ _WITHOUT_FILTER = "/<filterref .*\\/>/d; /<filterref /,/<\\/filterref>/d"
 _WITHOUT_ADDRESS = "/<parameter name=['\"]IP['\"]/d"
 
 
-def _without_address(domain: Domain, interface: Interface) -> tuple[str, ...]:
+def _without_address(domain: Domain, interface: Interface) -> tuple[Command, ...]:
     stored = (ways.change_stored(domain, interface, _WITHOUT_ADDRESS),) if domain.stored else ()
     return (*stored, ways.change_running(domain, interface, _WITHOUT_ADDRESS))
 
 
-def _learn_again(tap: str) -> tuple[str, ...]:
-    kept = f"/run/{tap}.xml"
+def _learn_again(tap: str) -> tuple[Command, ...]:
+    kept, binding = f"/run/{tap}.xml", last(tap)
     return (
-        f"sudo sh -c 'virsh nwfilter-binding-dumpxml {tap} >{kept}'",
-        ways.command("virsh", "nwfilter-binding-delete", tap),
-        ways.command("virsh", "nwfilter-binding-create", kept),
+        pipe(root("virsh", "nwfilter-binding-dumpxml", *binding), root("tee", kept)),
+        root("virsh", "nwfilter-binding-delete", *binding),
+        root("virsh", "nwfilter-binding-create", kept),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmnet.checks.findings import NETLINK, SYSFS, Finding
+from vmnet.checks.ways import show_link
+from vmnet.shell_words import command, in_turn
 from vmnet.spec import BondMode
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
     from vmnet.facts import BondPort, Facts, LacpPort, Link
     from vmnet.plan.steps import HostGoal
+    from vmnet.shell_words import Command
 
 NOBODY = "00:00:00:00:00:00"
 PROC = "kernel (proc)"
@@ -32,7 +35,7 @@ def lacp_aggregator(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         rule="lacp.aggregator", layer="LACP", subject=link.ifname,
         wanted=f"one aggregator with {_ports(len(goal.nics))}",
         seen=f"active one with {_ports(seen)}; ports in {listed}", source=NETLINK, ok=ok,
-        hint="" if ok else _why_apart(goal, facts), shown_by=f"cat /proc/net/bonding/{link.ifname}",
+        hint="" if ok else _why_apart(goal, facts), shown_by=_show(link.ifname),
     )  # fmt: skip
 
 
@@ -59,7 +62,7 @@ def lacp_partner(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         rule="lacp.partner", layer="LACP", subject=link.ifname, wanted="the switch's MAC",
         seen=f"partner {partner}" if ok else "no partner", source=NETLINK, ok=ok,
         hint="" if ok else "set LACP up on the switch ports, or use --mode active-backup, which needs no switch",
-        shown_by=f"ip -d link show {link.ifname}",
+        shown_by=show_link(link.ifname),
     )  # fmt: skip
 
 
@@ -77,7 +80,7 @@ def lacp_ports(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             rule="lacp.port", layer="LACP", subject=name, wanted="collecting, distributing",
             seen=f"collecting, distributing ({state})" if ok else f"{_ailing(link.lacp, told.get(name))}{state}",
             source=SYSFS, ok=ok, hint="" if ok else _port_hint(link, told.get(name)),
-            shown_by=f"cat /proc/net/bonding/{goal.bond}",
+            shown_by=_show(bond.ifname if bond else ""),
         )  # fmt: skip
 
 
@@ -122,7 +125,7 @@ def same_partner(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         rule="lacp.same-partner", layer="LACP", subject=goal.bond or "", wanted="one group of one switch",
         seen=f"key {ports[0].partner_key} of {ports[0].partner_mac}" if ok else apart, source=PROC, ok=ok,
         hint="" if ok else "the cables end in two channel groups, or in two switches that are not one to LACP",
-        shown_by=f"sudo cat /proc/net/bonding/{goal.bond}",
+        shown_by=_show(goal.bond or "", "sudo"),
     )  # fmt: skip
 
 
@@ -137,8 +140,13 @@ def same_speed(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         rule="lacp.same-speed", layer="LACP", subject=goal.bond or "", wanted="one speed, full duplex",
         seen=_speed(links[0]) if ok else ", ".join(f"{link.ifname} {_speed(link)}" for link in links), source=SYSFS,
         ok=ok, hint="" if ok else "look at cables and at the speed that is set on the switch ports",
-        shown_by="; ".join(f"ethtool {link.ifname}" for link in links),
+        # ethtool would take a name with a dash in front for an option.
+        shown_by=in_turn(*(command("ethtool", link.ifname) for link in links if not link.ifname.startswith("-"))),
     )  # fmt: skip
+
+
+def _show(bond: str, *how: str) -> Command:
+    return command(*how, "cat", f"/proc/net/bonding/{bond}")
 
 
 def _speed(link: Link) -> str:

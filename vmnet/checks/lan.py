@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmnet.checks.findings import Finding
+from vmnet.shell_words import root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 ASKED = "asked on the LAN"
 ETHERNET_MTU = 1500
-_SHOWN_BY = "sudo vmnet doctor --probe"
+_SHOWN_BY = root("vmnet", "doctor", "--probe")
 
 
 def gateway(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:

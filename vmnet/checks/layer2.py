@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
 from vmnet.checks.bridges import guest_bridges, modify, running_taps, set_stp
 from vmnet.checks.findings import NETLINK, SYSFS, Finding
 from vmnet.checks.links import uplinks
+from vmnet.checks.ways import show_link
 from vmnet.facts import Fabric
+from vmnet.shell_words import command, pipe, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from vmnet.checks.verify import Check
     from vmnet.facts import Facts, Link
     from vmnet.plan.steps import HostGoal
+    from vmnet.shell_words import Command
 
 KERNEL_LOG = "kernel log"
 BRIDGE_TOOL = "bridge(8)"
@@ -40,7 +42,7 @@ def stp_delays_guests(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule="bridge.stp-delays-guests", layer="bridge", subject=link.ifname,
             wanted="STP off, or a forward delay of 2 s", seen=f"STP on, a new port is silent for {_silence(link)} s",
-            source=SYSFS, ok=False, shown_by=f"ip -d link show {shlex.quote(link.ifname)}",
+            source=SYSFS, ok=False, shown_by=show_link(link.ifname),
             fix=set_stp(link.ifname, facts, on=False),
         )  # fmt: skip
 
@@ -60,7 +62,7 @@ def bpdu_guard(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             rule="bridge.bpdu-guard", layer="bridge", subject=bridge.ifname,
             wanted=f"carrier on {', '.join(dead)}, or STP off",
             seen=f"STP on, and the carrier that there was is gone from {', '.join(dead)}", source=SYSFS, ok=False,
-            shown_by=f"ip -d link show {shlex.quote(bridge.ifname)}", fix=set_stp(bridge.ifname, facts, on=False),
+            shown_by=show_link(bridge.ifname), fix=set_stp(bridge.ifname, facts, on=False),
             hint="then turn the ports on again on the switch; its log says whether BPDU guard has turned them off",
         )  # fmt: skip
 
@@ -86,12 +88,12 @@ def mtus_differ(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 def _mtu(link: Link, wanted: int, uplink: Link, facts: Facts) -> Finding:
-    now = shlex.join(("sudo", "ip", "link", "set", "dev", link.ifname, "mtu", str(wanted)))
+    now = root("ip", "link", "set", "dev", link.ifname, "mtu", str(wanted))
     stays = modify(link.ifname, facts, "802-3-ethernet.mtu", str(wanted)) if link.bridge else ()
     return Finding(
         rule="bridge.mtu-differs", layer="bridge", subject=link.ifname,
         wanted=f"MTU {wanted}, as on the uplink {uplink.ifname}", seen=f"MTU {link.mtu}", source=NETLINK, ok=False,
-        shown_by=f"ip link show {shlex.quote(link.ifname)}", fix=(*stays, now),
+        shown_by=show_link(link.ifname), fix=(*stays, now),
         hint="a guest learns of another MTU at its next start" if link.kind == "tun" else "",
     )  # fmt: skip
 
@@ -101,12 +103,12 @@ def mac_not_pinned(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     for bridge in guest_bridges(goal, facts):
         if bridge.ifname not in (facts.fabric or Fabric()).unpinned:
             continue
-        words = ("sudo", "ip", "link", "set", "dev", bridge.ifname, "address", bridge.mac)
+        now = root("ip", "link", "set", "dev", bridge.ifname, "address", bridge.mac)
         yield Finding(
             rule="bridge.mac-not-pinned", layer="bridge", subject=bridge.ifname, wanted="a MAC of its own, pinned",
             seen=f"MAC {bridge.mac}, the lowest of its ports", source=SYSFS, ok=False,
-            shown_by=f"cat /sys/class/net/{shlex.quote(bridge.ifname)}/addr_assign_type",
-            fix=(*modify(bridge.ifname, facts, "802-3-ethernet.cloned-mac-address", bridge.mac), shlex.join(words)),
+            shown_by=command("cat", f"/sys/class/net/{bridge.ifname}/addr_assign_type"),
+            fix=(*modify(bridge.ifname, facts, "802-3-ethernet.cloned-mac-address", bridge.mac), now),
             hint="addr_assign_type 3 means pinned",
         )  # fmt: skip
 
@@ -130,7 +132,8 @@ def snooping_cuts_ipv6(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
                 rule="bridge.snooping-cuts-ipv6", layer="bridge", subject=f"{domain.name} {interface.mac}",
                 wanted=f"the group {_group(missing[0])} on {tap.ifname}",
                 seen=f"a querier behind {snooped.querier}, and no membership of {missing[0]} on {tap.ifname}",
-                source=BRIDGE_TOOL, ok=False, shown_by=f"bridge mdb show dev {shlex.quote(snooped.bridge)}",
+                source=BRIDGE_TOOL, ok=False,
+                shown_by=command("bridge", "mdb", "show", "dev", snooped.bridge),
                 fix=_no_snooping(snooped.bridge, facts),
                 hint="or let the guest's own firewall take MLD queries (ICMPv6 type 130) in",
             )  # fmt: skip
@@ -141,8 +144,8 @@ def _group(address: IPv6Address) -> str:
     return str(IPv6Address(_SOLICITED | (int(address) & 0xFFFFFF)))
 
 
-def _no_snooping(bridge: str, facts: Facts) -> tuple[str, ...]:
-    now = shlex.join(("sudo", "ip", "link", "set", "dev", bridge, "type", "bridge", "mcast_snooping", "0"))
+def _no_snooping(bridge: str, facts: Facts) -> tuple[Command, ...]:
+    now = root("ip", "link", "set", "dev", bridge, "type", "bridge", "mcast_snooping", "0")
     return (*modify(bridge, facts, "bridge.multicast-snooping", "no"), now)
 
 
@@ -158,7 +161,7 @@ def own_address_comes_back(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 rule="bridge.loop", layer="bridge", subject=bridge.ifname, wanted="no frame of its own comes back",
                 seen=f"{last.age_s} s ago: {last.text}{times}", source=KERNEL_LOG, ok=False,
-                shown_by="sudo dmesg | grep 'own address as source'", hint=_SECOND_WAY,
+                shown_by=pipe(root("dmesg"), command("grep", "own address as source")), hint=_SECOND_WAY,
             )  # fmt: skip
 
 

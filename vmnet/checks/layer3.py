@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING
 
 from vmnet.checks.findings import NETLINK, NMCLI, RESOLVER, Finding
+from vmnet.checks.ways import modify_profile, show_link, show_profile
+from vmnet.shell_words import command, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from vmnet.facts import Facts, Profile
     from vmnet.plan.steps import HostGoal
+    from vmnet.shell_words import Command
     from vmnet.spec import IpInterface
 
 
@@ -36,7 +38,7 @@ def addresses(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         ok = address in kernel
         yield Finding(
             rule="address.kernel", layer="address", subject=goal.bridge, wanted=str(address), seen=_listed(kernel),
-            source=NETLINK, ok=ok, shown_by=f"ip address show dev {goal.bridge}",
+            source=NETLINK, ok=ok, shown_by=_show_addresses(goal.bridge),
             fix=() if ok else _reapply(goal.bridge),
         )  # fmt: skip
         if profile is not None:
@@ -50,18 +52,21 @@ def addresses(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _reapply(ifname: str) -> tuple[str, ...]:
+def _show_addresses(ifname: str, *family: str) -> Command:
+    return command("ip", *family, "address", "show", "dev", ifname)
+
+
+def _reapply(ifname: str) -> tuple[Command, ...]:
     """What gives a link again all that its profile says, without taking it down."""
-    return (shlex.join(("sudo", "nmcli", "device", "reapply", ifname)),)
+    return (root("nmcli", "device", "reapply", ifname),)
 
 
-def _shows(profile: Profile, name: str) -> str:
-    return f"nmcli -f ipv4.{name},ipv6.{name} connection show uuid {profile.uuid}"
+def _shows(profile: Profile, name: str) -> Command:
+    return show_profile(profile.uuid, f"ipv4.{name}", f"ipv6.{name}")
 
 
-def _store(profile: Profile, name: str, value: str) -> tuple[str, ...]:
-    words = ("sudo", "nmcli", "connection", "modify", "uuid", profile.uuid, f"+{name}", value)
-    return (shlex.join(words),)
+def _store(profile: Profile, name: str, value: str) -> tuple[Command, ...]:
+    return (modify_profile(profile.uuid, f"+{name}", value),)
 
 
 def address_by_dhcp(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -73,7 +78,7 @@ def address_by_dhcp(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     ]
     yield Finding(
         rule="address.dhcp", layer="address", subject=goal.bridge, wanted="an address by DHCP", seen=_listed(leased),
-        source=NETLINK, ok=bool(leased), shown_by=f"ip -4 address show dev {goal.bridge}",
+        source=NETLINK, ok=bool(leased), shown_by=_show_addresses(goal.bridge, "-4"),
         hint="" if leased else f"no DHCP server answers on {goal.bridge}: journalctl -u NetworkManager",
     )  # fmt: skip
 
@@ -85,7 +90,8 @@ def address_only_here(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     if others:
         yield Finding(
             rule="address.only", layer="address", subject=goal.bridge, wanted="address on the bridge only",
-            seen=f"also on {_listed(others)}", source=NETLINK, ok=False, shown_by="ip -br address",
+            seen=f"also on {_listed(others)}", source=NETLINK, ok=False,
+            shown_by=command("ip", "-br", "address"),
             hint="an old profile is still active there: nmcli connection show --active",
         )  # fmt: skip
 
@@ -102,19 +108,20 @@ def default_route(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         )
         yield Finding(
             rule="route.default", layer="route", subject="default", wanted=f"via {gateway} over {goal.bridge}",
-            seen=seen or "no default route", source=NETLINK, ok=ok, shown_by="ip route show default",
+            seen=seen or "no default route", source=NETLINK, ok=ok,
+            shown_by=command("ip", "route", "show", "default"),
             hint="" if ok or not others else f"{others[0]} must not take the default route",
             fix=() if ok else _route_fix(others, goal, facts),
         )  # fmt: skip
 
 
-def _route_fix(others: list[str], goal: HostGoal, facts: Facts) -> tuple[str, ...]:
+def _route_fix(others: list[str], goal: HostGoal, facts: Facts) -> tuple[Command, ...]:
     if not others:
         return _reapply(goal.bridge)
     profile = facts.active_profile(others[0])
     if profile is None:
         return ()
-    modify = f"sudo nmcli connection modify uuid {profile.uuid} ipv4.never-default yes"
+    modify = modify_profile(profile.uuid, "ipv4.never-default", "yes")
     return (modify, *_reapply(others[0]), *_reapply(goal.bridge))
 
 
@@ -144,7 +151,7 @@ def dns_servers(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     ok = set(goal.dns) <= set(known)
     yield Finding(
         rule="dns.device", layer="DNS", subject=goal.bridge, wanted=_listed(goal.dns), seen=_listed(known),
-        source=NMCLI, ok=ok, shown_by=f"nmcli -f IP4.DNS,IP6.DNS device show {goal.bridge}",
+        source=NMCLI, ok=ok, shown_by=command("nmcli", "-f", "IP4.DNS,IP6.DNS", "device", "show", goal.bridge),
         fix=() if ok else _dns_fix(goal, facts),
     )  # fmt: skip
     asked = facts.resolvers
@@ -152,15 +159,15 @@ def dns_servers(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     ok = stub or bool(set(goal.dns) & set(asked))
     yield Finding(
         rule="dns.resolv_conf", layer="DNS", subject="host", wanted=f"{_listed(goal.dns)} or a local resolver",
-        seen=_listed(asked), source=RESOLVER, ok=ok, shown_by="cat /etc/resolv.conf",
+        seen=_listed(asked), source=RESOLVER, ok=ok, shown_by=command("cat", "/etc/resolv.conf"),
         hint="" if ok else "another program writes /etc/resolv.conf: ls -l /etc/resolv.conf",
     )  # fmt: skip
 
 
-def _dns_fix(goal: HostGoal, facts: Facts) -> tuple[str, ...]:
+def _dns_fix(goal: HostGoal, facts: Facts) -> tuple[Command, ...]:
     profile, device = facts.active_profile(goal.bridge), facts.device(goal.bridge)
     if profile is None or device is None:
-        return ("sudo vmnet host-setup",)
+        return (root("vmnet", "host-setup"),)
     missing = [server for server in goal.dns if server not in device.dns]
     stored = [line for server in missing for line in _store(profile, f"ipv{server.version}.dns", str(server))]
     return (*stored, *_reapply(goal.bridge))
@@ -176,7 +183,7 @@ def management_link(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     hint = "" if ok and link is not None and link.carrier else "no way in over the management link: check its cable"
     yield Finding(
         rule="management.link", layer="management", subject=goal.management, wanted="up", seen=seen, source=NETLINK,
-        ok=ok, hint=hint, shown_by=f"ip link show dev {goal.management}",
+        ok=ok, hint=hint, shown_by=show_link(goal.management),
     )  # fmt: skip
 
 
@@ -194,7 +201,7 @@ def management_address(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     yield Finding(
         rule="management.address", layer="management", subject=goal.management,
         wanted=_listed(wanted) if wanted else "an address", seen=_listed(seen), source=NETLINK, ok=ok,
-        shown_by=f"ip address show dev {goal.management}", fix=() if ok else _reapply(goal.management),
+        shown_by=_show_addresses(goal.management), fix=() if ok else _reapply(goal.management),
     )  # fmt: skip
 
 

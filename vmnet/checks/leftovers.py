@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from vmnet.checks.findings import LIBVIRT, NETLINK, NMCLI, SYSFS, Finding
+from vmnet.checks.profiles import keep_down
+from vmnet.checks.ways import activate_profile, show_link, show_profile
 from vmnet.names import profile_uuid
+from vmnet.shell_words import command, in_turn, last, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.facts import Facts, Profile
     from vmnet.plan.steps import HostGoal
+    from vmnet.shell_words import Command
 
-_NM = "org.freedesktop.NetworkManager /org/freedesktop/NetworkManager org.freedesktop.NetworkManager"
+_NM = ("org.freedesktop.NetworkManager", "/org/freedesktop/NetworkManager", "org.freedesktop.NetworkManager")
 _ROLES = {"bridge": ("bridge",), "bond": ("bond",), "802-3-ethernet": ("port",)}
 _IFCFG = "/network-scripts/ifcfg-"
 _NETWORKD_WAIT = "systemd-networkd-wait-online.service"
@@ -26,13 +29,12 @@ _NETWORKD_WAIT = "systemd-networkd-wait-online.service"
 def open_checkpoint(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     """nm.checkpoint: no change of the network waits to be taken back."""
     if facts.checkpoints:
-        destroy = f"sudo busctl call {_NM} CheckpointDestroy o"
         yield Finding(
             rule="nm.checkpoint", layer="NetworkManager", subject="checkpoint", wanted="none open",
             seen=f"open: {', '.join(facts.checkpoints)}", source=NMCLI, ok=False,
             hint="where somebody is changing the network right now, leave it to them; else what stands now stays with",
-            shown_by=f"busctl get-property {_NM} Checkpoints",
-            fix=tuple(f"{destroy} {shlex.quote(path)}" for path in facts.checkpoints),
+            shown_by=command("busctl", "get-property", *_NM, "Checkpoints"),
+            fix=tuple(root("busctl", "call", *_NM, "CheckpointDestroy", "o", path) for path in facts.checkpoints),
         )  # fmt: skip
 
 
@@ -43,8 +45,12 @@ def unfinished_run(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule="run.unfinished", layer="boot", subject=unit, wanted="gone when its run has ended", seen="there",
             source=path, ok=False, hint="a run that still works needs nothing; one that was cut off is concluded by",
-            shown_by=f"systemctl status {shlex.quote(unit)}", fix=(f"sudo systemctl start {shlex.quote(unit)}",),
+            shown_by=_status(unit), fix=(root("systemctl", "start", *last(unit)),),
         )  # fmt: skip
+
+
+def _status(unit: str) -> Command:
+    return command("systemctl", "status", *last(unit))
 
 
 def left_profiles(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -60,8 +66,7 @@ def left_profiles(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
                 rule="profile.left-over", layer="boot", subject=profile.ifname or profile.name,
                 wanted="no profile of an earlier run starts by itself", seen=f"{profile.name} starts by itself",
                 source=NMCLI, ok=False, hint="it stays, and no longer starts by itself",
-                shown_by=f"nmcli connection show uuid {profile.uuid}",
-                fix=(f"sudo nmcli connection modify uuid {profile.uuid} connection.autoconnect no",),
+                shown_by=show_profile(profile.uuid), fix=keep_down((profile,)),
             )  # fmt: skip
 
 
@@ -75,17 +80,17 @@ def failed_wait(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     """boot.wait-online: no boot waits for a network that does not come."""
     for unit in facts.boot.failed_waits if facts.boot else ():
         waiting = [d.ifname for d in facts.devices if d.managed and 30 < d.state < 100]
-        fix: tuple[str, ...] = ()
+        fix: tuple[Command, ...] = ()
         hint = "journalctl -b -u NetworkManager tells what it waited for"
         if waiting:
             hint = f"NetworkManager waits for {', '.join(waiting)}: set ipv4.may-fail and ipv6.may-fail to yes"
         if unit == _NETWORKD_WAIT and facts.nm_version is not None:
-            fix = (f"sudo systemctl disable --now {unit}", f"sudo systemctl reset-failed {unit}")
+            fix = root("systemctl", "disable", "--now", unit), root("systemctl", "reset-failed", unit)
             hint = "NetworkManager has a service of its own for that: this one waits for links that networkd never gets"
         yield Finding(
             rule="boot.wait-online", layer="boot", subject=unit, wanted="the network is up in time",
             seen="gave up at this boot", source="systemd", ok=False, hint=hint,
-            shown_by=f"systemctl status {unit}", fix=fix,
+            shown_by=_status(unit), fix=fix,
         )  # fmt: skip
 
 
@@ -96,7 +101,8 @@ def same_names(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         if number > 1:
             yield Finding(
                 rule="profile.names", layer="NetworkManager", subject=name, wanted="one profile of a name",
-                seen=f"{number} of them", source=NMCLI, ok=True, shown_by="nmcli -f NAME,UUID,DEVICE connection show",
+                seen=f"{number} of them", source=NMCLI, ok=True,
+                shown_by=command("nmcli", "-f", "NAME,UUID,DEVICE", "connection", "show"),
                 hint="a command that names it changes one of them, which one is chance: name it by its UUID",
             )  # fmt: skip
 
@@ -116,8 +122,8 @@ def held_taps(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule="nm.holds-tap", layer="NetworkManager", subject="taps", wanted="connected (externally), or unmanaged",
             seen=f"held by NetworkManager: {', '.join(held)}", source=NMCLI, ok=False,
-            hint="so they are handed back; none leaves its bridge", shown_by="nmcli device status",
-            fix=tuple(f"sudo nmcli device set {shlex.quote(name)} managed no" for name in held),
+            hint="so they are handed back; none leaves its bridge", shown_by=command("nmcli", "device", "status"),
+            fix=tuple(root("nmcli", "device", "set", name, "managed", "no") for name in held),
         )  # fmt: skip
 
 
@@ -127,7 +133,8 @@ def versions(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     if client and daemon and re.match(r"[\d.]*", daemon)[0] != client:  # type: ignore[index]
         yield Finding(
             rule="nm.versions", layer="NetworkManager", subject="host", wanted="nmcli and daemon of one version",
-            seen=f"nmcli {client}, daemon {daemon}", source=NMCLI, ok=True, shown_by="nmcli --version; nmcli general",
+            seen=f"nmcli {client}, daemon {daemon}", source=NMCLI, ok=True,
+            shown_by=in_turn(command("nmcli", "--version"), command("nmcli", "general")),
             hint="an upgrade has not reached the running daemon: a reboot at a time of your choice brings it",
         )  # fmt: skip
 
@@ -139,8 +146,9 @@ def ifcfg_files(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         if profile.uuid in wanted and _IFCFG in profile.filename:
             yield Finding(
                 rule="profile.ifcfg", layer="boot", subject=profile.ifname or profile.name, wanted="a keyfile",
-                seen=profile.filename, source=NMCLI, ok=False, shown_by="nmcli -f NAME,FILENAME connection show",
-                fix=(f"sudo nmcli connection migrate {profile.uuid}",),
+                seen=profile.filename, source=NMCLI, ok=False,
+                shown_by=command("nmcli", "-f", "NAME,FILENAME", "connection", "show"),
+                fix=(root("nmcli", "connection", "migrate", "uuid", profile.uuid),),
             )  # fmt: skip
 
 
@@ -150,7 +158,7 @@ def teams(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         if link.kind == "team" and link.controller is not None:
             yield Finding(
                 rule="link.team", layer="bond", subject=link.ifname, wanted="a bond", source=NETLINK, ok=False,
-                seen=f"a team under {link.controller}", shown_by=f"ip -d link show {link.ifname}",
+                seen=f"a team under {link.controller}", shown_by=show_link(link.ifname),
                 hint="newer releases have no teams: build a bond beside it with vmnet host-setup --bond NAME",
             )  # fmt: skip
 
@@ -163,7 +171,7 @@ def wireless(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 rule="nic.wireless", layer="NIC", subject=link.ifname, wanted="a wired NIC", seen="Wi-Fi", source=SYSFS,
                 ok=False, hint="an access point drops frames from MACs other than its own: use a wired NIC, or leave "
-                "the guests behind NAT", shown_by=f"ls -d /sys/class/net/{link.ifname}/phy80211",
+                "the guests behind NAT", shown_by=command("ls", "-d", f"/sys/class/net/{link.ifname}/phy80211"),
             )  # fmt: skip
 
 
@@ -181,10 +189,10 @@ def direct_on_port(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             rule="nic.direct", layer="NIC", subject=name, wanted="free to be a port", seen=f"held by {told}",
             source=LIBVIRT if set(above) & set(owners) else NETLINK, ok=False,
             hint="the kernel gives a NIC to one of both: vmnet attach-domain DOMAIN moves a domain onto the bridge",
-            shown_by=f"ip -d link show type macvtap; ip -d link show {name}",
+            shown_by=in_turn(command("ip", "-d", "link", "show", "type", "macvtap"), show_link(name)),
             fix=() if set(above) & set(owners) else (
-                *(f"sudo ip link delete {shlex.quote(a)}" for a in above),
-                *(f"sudo nmcli connection up uuid {uuid}" for ifname, uuid in goal.profiles if ifname == name),
+                *(root("ip", "link", "delete", "dev", a) for a in above),
+                *(activate_profile(uuid) for ifname, uuid in goal.profiles if ifname == name),
             ),
         )  # fmt: skip
 

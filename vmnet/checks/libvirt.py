@@ -9,12 +9,16 @@ from vmnet.checks.findings import LIBVIRT, NETLINK, Finding
 from vmnet.documents.interfaces import HOSTDEV
 from vmnet.plan.destination import describe
 from vmnet.plan.moves import LIVE_TYPES, bridge_behind
+from vmnet.shell_words import command, in_turn, last, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.facts import Domain, Facts, Interface, Source
     from vmnet.plan.steps import HostGoal
+    from vmnet.shell_words import Command
+
+LIST_NETWORKS = command("virsh", "net-list", "--all")
 
 
 def network_state(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -22,7 +26,7 @@ def network_state(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     if goal.network is None:
         return
     wanted = ("persistent", "active", "autostarted")
-    fix: tuple[str, ...]
+    fix: tuple[Command, ...]
     network = facts.network(goal.network)
     if network is None:
         away = facts.libvirt_version is None
@@ -35,7 +39,7 @@ def network_state(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         fix = ways.whole(network)
     yield Finding(
         rule="network.state", layer="network", subject=goal.network, wanted=", ".join(wanted), seen=seen,
-        source=LIBVIRT, ok=ok, hint=hint, fix=fix, shown_by="virsh net-list --all",
+        source=LIBVIRT, ok=ok, hint=hint, fix=fix, shown_by=LIST_NETWORKS,
     )  # fmt: skip
 
 
@@ -66,12 +70,13 @@ def bridge_listed(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             source=LIBVIRT, ok=True, hint="for libvirt's own view: apt install libvirt-daemon-driver-interface",
         )  # fmt: skip
         return
+    listing = command("virsh", "iface-list", "--all")
     line = next((link for link in facts.hypervisor_links if link.ifname == goal.bridge), None)
     ok = line is not None and line.active and (not goal.mac or line.mac == goal.mac)
     seen = f"{'active' if line.active else 'inactive'}, MAC {line.mac}" if line else "not listed"
     yield Finding(
         rule="bridge.listed", layer="bridge", subject=goal.bridge, wanted=wanted, seen=seen, source=LIBVIRT, ok=ok,
-        hint="" if ok else f"libvirt sees other than the kernel: virsh iface-list --all; ip link show {goal.bridge}",
+        hint="" if ok else f"libvirt sees other than the kernel: {in_turn(listing, ways.show_link(goal.bridge))}",
     )  # fmt: skip
 
 
@@ -98,7 +103,7 @@ def tap_finding(domain: Domain, interface: Interface, bridge: str, facts: Facts)
         rule="domain.tap", layer="domain", subject=subject_of(domain, interface), wanted=f"tap in {bridge}",
         seen="no tap" if tap is None else f"{tap.ifname} in {tap.controller or 'no bridge'}", source=NETLINK, ok=ok,
         hint="" if ok else "put the tap back; the guest notices nothing" if tap else "power the domain off and on",
-        shown_by=f"ip link show {interface.target}", fix=fix,
+        shown_by=ways.show_link(interface.target) if interface.target else ways.list_interfaces(domain), fix=fix,
     )  # fmt: skip
 
 
@@ -154,7 +159,8 @@ def _plugged(domain: Domain, interface: Interface) -> Finding:
 
 def _waits_for_start(domain: Domain, interface: Interface, stored: Interface) -> Finding:
     """libvirt cannot move one of this type while the domain runs; a device that is passed through is not replugged."""
-    replug = f", or sudo vmnet attach-domain {domain.name} --mac {interface.mac} --replug"
+    words = ("--mac", interface.mac or "", "--replug", *last(domain.name))
+    replug = f", or {root('vmnet', 'attach-domain', *words)}"
     by_hand = interface.source.type == HOSTDEV
     return Finding(
         rule="domain.documents", layer="domain", subject=subject_of(domain, interface),
@@ -182,11 +188,13 @@ def same_sources(
         seen=f"both {persistent}" if now == persistent else f"{what} {now}, persistent {persistent}",
         source=LIBVIRT, ok=ok, fix=fix,
         hint="" if ok else "the command makes both agree" if fix else by_hand,
-        shown_by=ways.look("virsh", "managedsave-dumpxml" if saved else "dumpxml", "--domain", domain.name),
+        shown_by=command("virsh", "managedsave-dumpxml" if saved else "dumpxml", *ways.named(domain)),
     )  # fmt: skip
 
 
-def _agree(domain: Domain, interface: Interface, stored: Interface, facts: Facts, *, saved: bool) -> tuple[str, ...]:
+def _agree(
+    domain: Domain, interface: Interface, stored: Interface, facts: Facts, *, saved: bool
+) -> tuple[Command, ...]:
     """What is saved follows the stored document; of running and stored both go to the one that leads to the LAN, or to
     where the domain runs."""
     if saved:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
+from vmnet.checks.bond import set_option, show_option
 from vmnet.checks.bridges import set_stp
 from vmnet.checks.findings import NETLINK, SYSFS, Finding
+from vmnet.checks.ways import activate_profile, show_link
+from vmnet.shell_words import NO_COMMAND, command, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.facts import Facts, Link
     from vmnet.plan.steps import HostGoal
+    from vmnet.shell_words import Command
 
 NOT_THERE = "not there"
 GUEST_KINDS = ("tun", "veth")
@@ -48,8 +51,8 @@ def _up(rule: str, layer: str, name: str, facts: Facts, hint: str) -> Finding:
     ok = link is not None and link.admin_up and link.carrier
     return Finding(
         rule=rule, layer=layer, subject=name, wanted="up, carrier", seen=_state(link), source=NETLINK, ok=ok,
-        hint="" if ok else hint, shown_by=shlex.join(("ip", "link", "show", "dev", name)),
-        fix=(shlex.join(("sudo", "ip", "link", "set", "dev", name, "up")),) if link and not link.admin_up else (),
+        hint="" if ok else hint, shown_by=show_link(name),
+        fix=(root("ip", "link", "set", "dev", name, "up"),) if link and not link.admin_up else (),
     )  # fmt: skip
 
 
@@ -87,17 +90,17 @@ def _port(rule: str, layer: str, name: str, controller: str, goal: HostGoal, fac
         source=NETLINK,
         ok=ok,
         hint="" if ok else _SET_UP_AGAIN,
-        shown_by=f"ip link show {name}",
+        shown_by=show_link(name),
         fix=() if ok else _join(name, controller, goal),
     )
 
 
-def _join(name: str, controller: str, goal: HostGoal) -> tuple[str, ...]:
+def _join(name: str, controller: str, goal: HostGoal) -> tuple[Command, ...]:
     """A NIC comes back by its own profile; a bond that is activated again would lose its ports for that time."""
     uuid = dict(goal.profiles).get(name)
     if name not in goal.nics:
-        return (f"sudo ip link set dev {name} master {controller}",)
-    return (f"sudo nmcli connection up uuid {uuid}",) if uuid else ()
+        return (root("ip", "link", "set", "dev", name, "master", controller),)
+    return (activate_profile(uuid),) if uuid else ()
 
 
 def bridge_vlans(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -137,12 +140,13 @@ def link_addresses(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             continue
         layer = "bond" if name == goal.bond else "NIC"
         addresses = ", ".join(str(address) for address in facts.addresses_of(name))
+        show = command("nmcli", "device", "show", name)
         yield Finding(
             rule=f"{layer.lower()}.address", layer=layer, subject=name, wanted="no address of its own",
             seen=addresses or "no address of its own", source=NETLINK, ok=not addresses,
-            hint=f"an old profile is still active on it: nmcli device show {name}" if addresses else "",
-            shown_by=f"ip address show dev {name}",
-            fix=tuple(f"sudo ip address delete {a} dev {name}" for a in facts.addresses_of(name)),
+            hint=f"an old profile is still active on it: {show}" if addresses else "",
+            shown_by=command("ip", "address", "show", "dev", name),
+            fix=tuple(root("ip", "address", "delete", str(a), "dev", name) for a in facts.addresses_of(name)),
         )  # fmt: skip
 
 
@@ -187,15 +191,12 @@ def bond_miimon(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     yield Finding(
         rule="bond.miimon", layer="bond", subject=link.ifname, wanted=wanted,
         seen=f"every {seen} ms" if seen else "never", source=NETLINK, ok=ok, hint="" if ok else _SET_UP_AGAIN,
-        shown_by=f"cat /sys/class/net/{link.ifname}/bonding/miimon", fix=() if ok else _watch(goal, link.ifname),
+        shown_by=show_option(link.ifname, "miimon"), fix=() if ok else _watch(goal, link.ifname),
     )  # fmt: skip
 
 
-def _watch(goal: HostGoal, bond: str) -> tuple[str, ...]:
-    """Now, without a cut, and at each boot to come."""
-    interval, uuid = goal.miimon_ms or 100, dict(goal.profiles).get(bond)
-    now = f"echo {interval} | sudo tee /sys/class/net/{bond}/bonding/miimon"
-    return (now, f"sudo nmcli connection modify uuid {uuid} +bond.options miimon={interval}") if uuid else (now,)
+def _watch(goal: HostGoal, bond: str) -> tuple[Command, ...]:
+    return set_option(bond, dict(goal.profiles).get(bond), "miimon", str(goal.miimon_ms or 100))
 
 
 def bond_ports(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -221,7 +222,8 @@ def bridge_stp(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     seen = "not a bridge" if stp is None else _on(stp)
     yield Finding(
         rule="bridge.stp", layer="bridge", subject=goal.bridge, wanted=f"STP {_on(goal.stp)}", seen=f"STP {seen}",
-        source=SYSFS, ok=ok, hint="" if ok else _SET_UP_AGAIN, shown_by="" if ok else f"ip -d link show {link.ifname}",
+        source=SYSFS, ok=ok, hint="" if ok else _SET_UP_AGAIN,
+        shown_by=NO_COMMAND if ok else show_link(link.ifname),
         fix=() if ok else set_stp(goal.bridge, facts, on=goal.stp),
     )  # fmt: skip
 
@@ -243,6 +245,6 @@ def bridge_uplinks(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     yield Finding(
         rule="bridge.uplinks", layer="bridge", subject=goal.bridge, wanted=f"uplink {wanted}",
         seen=f"uplink {seen}" if seen else "no uplink", source=SYSFS, ok=ok,
-        hint="" if ok or strange else _SET_UP_AGAIN, shown_by="bridge link show",
-        fix=tuple(shlex.join(("sudo", "ip", "link", "set", "dev", name, "nomaster")) for name in strange),
+        hint="" if ok or strange else _SET_UP_AGAIN, shown_by=command("bridge", "link", "show"),
+        fix=tuple(root("ip", "link", "set", "dev", name, "nomaster") for name in strange),
     )  # fmt: skip

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 from typing import TYPE_CHECKING
 
 from vmnet.checks.findings import NETLINK, NMCLI, Finding
+from vmnet.checks.profiles import LIST_PROFILES, keep_down
 from vmnet.facts.proof import NM_VERSION, PROFILE, record_of
 from vmnet.plan.profiles import competes
+from vmnet.shell_words import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,7 @@ def unchanged(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         seen=seen, source=NETLINK, ok=not changed,
         hint="journalctl -u NetworkManager may say who changed it; what is right, change back by hand: "
         "vmnet never touches this link" if changed else "",
-        shown_by=f"nmcli device show {shlex.quote(goal.management)}",
+        shown_by=command("nmcli", "device", "show", goal.management),
     )  # fmt: skip
 
 
@@ -78,8 +79,7 @@ def alone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             rule="management.alone", layer="management", subject=link.ifname, wanted=f"{active.name} alone",
             seen=", ".join([active.name, *(rival.name for rival in rivals)]), source=NMCLI, ok=False,
             hint="nothing is deleted: the others stay, and no longer start by themselves",
-            shown_by="nmcli -f NAME,UUID,AUTOCONNECT,AUTOCONNECT-PRIORITY,DEVICE connection show",
-            fix=tuple(f"sudo nmcli connection modify uuid {rival.uuid} connection.autoconnect no" for rival in rivals),
+            shown_by=LIST_PROFILES, fix=keep_down(rivals),
         )  # fmt: skip
 
 

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 from vmnet.checks import ways
 from vmnet.checks.findings import LIBVIRT, NETLINK, Finding
+from vmnet.checks.libvirt import LIST_NETWORKS
 from vmnet.checks.links import NOT_THERE, uplinks
+from vmnet.shell_words import command, pipe, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.facts import Domain, Facts, Mention, Network
     from vmnet.plan.steps import HostGoal
+    from vmnet.shell_words import Command
 
 ROUTED = ("nat", "route", "open", None)
 """Ways of forwarding for which libvirt makes a bridge of its own, with addresses; None: a network without a way out."""
@@ -53,22 +56,22 @@ def no_bridge(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 rule="network.no-bridge", layer="network", subject=network.name, wanted=f"bridge {network.bridge}, up",
                 seen=f"{'active' if network.active else 'not active'}; {network.bridge}: {seen}", source=NETLINK,
-                ok=False, hint=hint, fix=fix, shown_by=f"ip -details link show {network.bridge}",
+                ok=False, hint=hint, fix=fix, shown_by=ways.show_link(network.bridge or ""),
             )  # fmt: skip
 
 
-def _bridge_problem(bridge: str, facts: Facts) -> tuple[str, tuple[str, ...], str]:
+def _bridge_problem(bridge: str, facts: Facts) -> tuple[str, tuple[Command, ...], str]:
     """Return what is wrong with a bridge ("" for nothing), the commands, and what else helps."""
     link = facts.link(bridge)
     if link is None:
         profile = next((profile for profile in facts.profiles if profile.ifname == bridge), None)
-        up = (ways.command("nmcli", "connection", "up", "uuid", profile.uuid),) if profile else ()
+        up = (ways.activate_profile(profile.uuid),) if profile else ()
         return NOT_THERE, up, f"bring {bridge} up, or give the network another bridge with virsh net-edit"
     if link.kind not in BRIDGES:
         what = f"a link of kind {link.kind}" if link.kind else "a NIC"
         return f"no bridge but {what}", (), "give the network a bridge's name: virsh net-edit"
     if not link.admin_up:
-        return "down", (ways.command("ip", "link", "set", "dev", bridge, "up"),), "bring the bridge up"
+        return "down", (root("ip", "link", "set", "dev", bridge, "up"),), "bring the bridge up"
     ports = uplinks(bridge, facts)
     if ports and not any(port.carrier for port in ports):
         return f"no uplink has carrier ({', '.join(p.ifname for p in ports)})", (), "look at its cable and switch port"
@@ -87,7 +90,7 @@ def inactive(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         elif needed_by:
             yield Finding(
                 rule="network.inactive", layer="network", subject=network.name, wanted="active", source=LIBVIRT,
-                seen=f"not active; on it: {named(needed_by)}", ok=False, shown_by="virsh net-list --all",
+                seen=f"not active; on it: {named(needed_by)}", ok=False, shown_by=LIST_NETWORKS,
                 hint="start it, or move its domains elsewhere: vmnet attach-domain",
                 fix=ways.start_network(network),
             )  # fmt: skip
@@ -102,12 +105,12 @@ def _taken(network: Network, facts: Facts) -> str | None:
 
 def _bridge_taken(network: Network, bridge: str) -> Finding:
     name = network.name
-    dump = ways.command("virsh", "net-dumpxml", "--inactive", "--network", name)
-    rename = f"{dump} | sed '/<bridge name=/d' | {ways.command('virsh', 'net-define', '/dev/stdin')}"
+    dump = root("virsh", "net-dumpxml", "--inactive", "--network", name)
+    rename = pipe(dump, command("sed", "/<bridge name=/d"), root("virsh", "net-define", "/dev/stdin"))
     return Finding(
         rule="network.bridge-taken", layer="network", subject=name, wanted="a bridge of its own", source=NETLINK,
         seen=f"forward {network.forward_mode or 'none'} on {bridge}, which is the host's", ok=False,
-        shown_by=f"ip link show {bridge}",
+        shown_by=ways.show_link(bridge),
         hint="without its <bridge> libvirt chooses a free name; a network on the host's own bridge is another one "
         "(vmnet host-setup makes it)",
         fix=(rename, *ways.start_network(network)),
@@ -125,7 +128,7 @@ def not_at_boot(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule="network.not-at-boot", layer="network", subject=network.name, wanted="persistent, autostarted",
             seen=f"{'not autostarted' if network.persistent else 'not persistent'}; on it: {named(lost)}",
-            source=LIBVIRT, ok=False, shown_by="virsh net-list --all",
+            source=LIBVIRT, ok=False, shown_by=LIST_NETWORKS,
             fix=ways.whole(network),
         )  # fmt: skip
 
@@ -140,7 +143,7 @@ def shared_bridge(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         if len(names) > 1:
             yield Finding(
                 rule="network.shared-bridge", layer="network", subject=bridge, wanted="one network",
-                seen=f"networks {', '.join(names)}", source=LIBVIRT, ok=True, shown_by="virsh net-list --all",
+                seen=f"networks {', '.join(names)}", source=LIBVIRT, ok=True, shown_by=LIST_NETWORKS,
                 hint="it works; move the domains to one of them (vmnet attach-domain), then undefine the others",
             )  # fmt: skip
 
@@ -159,15 +162,16 @@ def still_named(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             + (f"; and {len(mentions) - _MANY} more" if len(mentions) > _MANY else ""),
             shown_by=_shown_by(mentions[0]),
             hint="give it the guests' new addresses, or take it out",
-            fix=tuple(ways.command("editor", file) for file in files),
+            fix=tuple(root("editor", file) for file in files),
         )  # fmt: skip
 
 
-def _shown_by(mention: Mention) -> str:
-    file, _, line = mention.place.partition(", line ")
-    if line:
-        return f"sudo sed -n {line}p {file}"
-    return "sudo iptables-legacy-save" if mention.place.startswith("iptables") else "sudo nft list ruleset"
+def _shown_by(mention: Mention) -> Command:
+    file, _, line = mention.place.rpartition(", line ")
+    # sed runs programs where its script says so: only a number is one line's.
+    if file and line.isdecimal():
+        return root("sed", "-n", f"{line}p", file)
+    return root("iptables-legacy-save") if mention.place.startswith("iptables") else root("nft", "list", "ruleset")
 
 
 CHECKS = (no_bridge, inactive, not_at_boot, shared_bridge, still_named)

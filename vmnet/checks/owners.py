@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from vmnet.checks.findings import FILES, Finding
 from vmnet.facts import Tool
+from vmnet.shell_words import command, root, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.facts import Facts, Owner
     from vmnet.plan.steps import HostGoal
+    from vmnet.shell_words import Command
 
 _NETPLAN_PROFILE = "/netplan-"
 _HINTS = {
@@ -35,7 +36,7 @@ def other_tools(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         rule = "boot.unmanaged" if owner.tool in (Tool.UNMANAGED, Tool.UDEV) else "boot.other-tool"
         yield Finding(
             rule=rule, layer="boot", subject=owner.ifname, wanted=_WANTED, seen=f"{owner.tool}: {owner.file}",
-            source=FILES, ok=False, hint=_hint(owner), shown_by=f"cat {shlex.quote(owner.file)}",
+            source=FILES, ok=False, hint=_hint(owner), shown_by=command("cat", owner.file),
             fix=_fix(owner, ours, facts),
         )  # fmt: skip
     if not owners and facts.boot is not None and facts.link(goal.bridge) is not None:
@@ -59,28 +60,27 @@ def _hint(owner: Owner) -> str:
     return _HINTS[owner.tool]
 
 
-def _fix(owner: Owner, ours: tuple[str, ...], facts: Facts) -> tuple[str, ...]:
+def _fix(owner: Owner, ours: tuple[str, ...], facts: Facts) -> tuple[Command, ...]:
     """Return commands that take the file out of use, where nothing else hangs on it: else it is for an editor."""
-    file = shlex.quote(owner.file)
     shared = any(other.file == owner.file and other.ifname not in ours for other in facts.owners)
     path = PurePath(owner.file)
     match owner.tool:
         case Tool.NETPLAN if not shared:
-            return (f"sudo mv {file} {shlex.quote(f'{owner.file}.off')}", "sudo netplan generate")
+            return root("mv", owner.file, f"{owner.file}.off"), root("netplan", "generate")
         case Tool.IFUPDOWN if not shared and owner.file != _MAIN:
-            return (f"sudo mv {file} {shlex.quote(f'/etc/network/{path.name}.off')}",)
+            return (root("mv", owner.file, f"/etc/network/{path.name}.off"),)
         case Tool.UNMANAGED if owner.line:
-            return (_comment_out(owner), "sudo nmcli general reload conf")
+            return _comment_out(owner), root("nmcli", "general", "reload", "conf")
         case Tool.UDEV:
             return ()
         case _:
-            return (f"sudo editor {file}",)
+            return (root("editor", owner.file),)
 
 
-def _comment_out(owner: Owner) -> str:
+def _comment_out(owner: Owner) -> Command:
     """Return the command that puts a # before the very line."""
     line = "".join(f"\\{letter}" if letter in r"\.*[]^$|" else letter for letter in owner.line)
-    return f"sudo sed -i {shlex.quote(f's|^{line}|#&|')} {shlex.quote(owner.file)}"
+    return root("sed", "-i", f"s|^{line}|#&|", owner.file)
 
 
 def cloud_init(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -90,9 +90,10 @@ def cloud_init(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             keep = "/etc/cloud/cloud.cfg.d/99-disable-network.cfg"
             yield Finding(
                 rule="boot.cloud-init", layer="boot", subject="host", wanted="leaves the network alone",
-                seen=f"wrote {owner.file}", source=FILES, ok=False, shown_by="cloud-init status --long",
+                seen=f"wrote {owner.file}", source=FILES, ok=False,
+                shown_by=command("cloud-init", "status", "--long"),
                 hint="it stays as it is for all else",
-                fix=(f"echo 'network: {{config: disabled}}' | sudo tee {keep}",),
+                fix=(write(keep, "network: {config: disabled}"),),
             )  # fmt: skip
 
 

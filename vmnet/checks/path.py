@@ -17,6 +17,7 @@ from vmnet.checks.path_below import below_bridge, below_direct
 from vmnet.facts import DomainState
 from vmnet.plan.destination import describe
 from vmnet.plan.moves import bridge_behind, pair_interfaces
+from vmnet.shell_words import command, last, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +43,7 @@ def walk(domain: Domain, facts: Facts, troubles: tuple[Trouble, ...]) -> tuple[P
     interfaces = [pair.running if domain.active else pair.persistent for pair in pair_interfaces(domain)]
     found = [interface for interface in interfaces if interface is not None]
     if not found:
-        add = ways.command("vmnet", "attach-domain", "--add", domain.name)
+        add = root("vmnet", "attach-domain", "--add", *last(domain.name))
         none = ground.hop("interface", "none", "the domain has none", ok=False, hint=add)
         return (Path(domain=domain.name, interface="", hops=(_state(domain, ground), none)),)
     return tuple(
@@ -84,7 +85,7 @@ def _hops(domain: Domain, interface: Interface, ground: Ground) -> Iterator[Hop]
 
 
 def _state(domain: Domain, ground: Ground) -> Hop:
-    start = ways.command("virsh", "resume" if domain.active else "start", "--domain", domain.name)
+    start = root("virsh", "resume" if domain.active else "start", *ways.named(domain))
     runs = domain.state is DomainState.RUNNING
     return ground.hop(
         "domain", domain.name, domain.state.value, ok=runs, scope=Scope(layers=("domain", "boot")), hint=start
@@ -157,7 +158,8 @@ def _vlan(name: str, tap: str, bridge: BridgeState, ground: Ground) -> Hop:
         return ground.hop("VLAN", tap, "the bridge does not sort by VLAN", ok=True, scope=scope)
     vlans = ground.facts.fabric.vlans_of(tap) if ground.facts.fabric else None
     if vlans is None:
-        return ground.hop("VLAN", tap, f"the bridge sorts: bridge vlan show dev {tap}", ok=None, scope=scope)
+        show = command("bridge", "vlan", "show", "dev", tap)
+        return ground.hop("VLAN", tap, f"the bridge sorts: {show}", ok=None, scope=scope)
     listed = ", ".join(map(str, vlans.vlans)) or "none"
     return ground.hop("VLAN", tap, f"{listed}; untagged {vlans.untagged or 'none'}", ok=bool(vlans.vlans), scope=scope)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.checks.hops import Scope
 from vmnet.checks.links import uplinks
+from vmnet.shell_words import root
 from vmnet.spec import BondMode
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ def _nic(nic: Link, ground: Ground, *, stands: bool) -> Hop:
     up = f"{'up' if nic.admin_up else 'down'}, {'carrier' if nic.carrier else 'no carrier'}{speed}"
     seen = up if nic.carrier or not stands else f"{up}; another port carries"
     ok = stands or (nic.admin_up and nic.carrier)
-    hint = "look at the cable and the switch port" if nic.admin_up else f"sudo ip link set dev {nic.ifname} up"
+    up_again = root("ip", "link", "set", "dev", nic.ifname, "up")
+    hint = "look at the cable and the switch port" if nic.admin_up else up_again
     return ground.hop("NIC", nic.ifname, seen, ok=ok, scope=Scope(layers=("NIC",), stands=stands), hint=hint)
 
 

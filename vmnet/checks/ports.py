@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,10 @@ from vmnet.checks.findings import LIBVIRT, NETLINK, SYSFS, Finding
 from vmnet.checks.layer2 import BRIDGE_TOOL
 from vmnet.checks.libvirt import subject_of
 from vmnet.checks.links import uplinks
+from vmnet.checks.ways import show_link
 from vmnet.documents.ports import PortWish, parse_port
 from vmnet.facts import Fabric
+from vmnet.shell_words import both, command, last, pipe, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from vmnet.facts import Domain, Facts, Interface, Link, PortVlans
     from vmnet.names import Mac
     from vmnet.plan.steps import HostGoal
+    from vmnet.shell_words import Command
 
 _DIRECT = "direct"
 
@@ -37,17 +39,17 @@ def vlan_on_bond_port(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule="nic.vlan-on-port", layer="NIC", subject=link.ifname, wanted=f"on {parent}",
             seen=f"on {port.ifname}, a port of {bond.ifname}", source=NETLINK, ok=False,
-            shown_by=f"ip -d link show {shlex.quote(link.ifname)}",
+            shown_by=show_link(link.ifname),
             fix=(*stored, *(_up_again(link.ifname, facts) if stored else ())),
             hint="" if stored else f"make it anew on {parent}: whoever made it knows its addresses",
         )  # fmt: skip
 
 
-def _up_again(ifname: str, facts: Facts) -> Iterator[str]:
+def _up_again(ifname: str, facts: Facts) -> Iterator[Command]:
     """NetworkManager makes a VLAN on another parent only once the old one is gone."""
     profile = facts.active_profile(ifname)
     if profile is not None:
-        yield f"sudo nmcli connection down {profile.uuid} && sudo nmcli connection up {profile.uuid}"
+        yield both(*(root("nmcli", "connection", verb, "uuid", profile.uuid) for verb in ("down", "up")))
 
 
 def tap_vlans(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -64,8 +66,8 @@ def tap_vlans(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 rule="bridge.tap-vlans", layer="bridge", subject=subject_of(domain, interface),
                 wanted=f"a VLAN of the uplink's on {tap.ifname}: {_list(outside)}", seen=_say(seen), source=BRIDGE_TOOL,
-                ok=False, shown_by=f"bridge vlan show dev {shlex.quote(tap.ifname)}",
-                hint=f"sudo bridge vlan add dev {shlex.quote(tap.ifname)} vid NUMBER pvid untagged, for this start",
+                ok=False, shown_by=_show_vlans(tap.ifname),
+                hint=f"for this start: {_set_vlan('add', tap.ifname, 'NUMBER', 'pvid', 'untagged')}",
             )  # fmt: skip
 
 
@@ -88,16 +90,22 @@ def _say(vlans: PortVlans | PortWish) -> str:
     return f"VLANs {_list(vlans.vlans)}, untagged {vlans.untagged or 'none'}"
 
 
-def _wrong_vlans(domain: Domain, interface: Interface, tap: Link, seen: PortVlans, wish: PortWish) -> Finding:
-    def command(verb: str, number: int, *flags: str) -> str:
-        return shlex.join(("sudo", "bridge", "vlan", verb, "dev", tap.ifname, "vid", str(number), *flags))
+def _show_vlans(port: str) -> Command:
+    return command("bridge", "vlan", "show", "dev", port)
 
-    gone = [command("del", number) for number in seen.vlans if number not in wish.vlans]
-    new = [command("add", n, *(("pvid", "untagged") if n == wish.untagged else ())) for n in wish.vlans]
+
+def _set_vlan(verb: str, port: str, number: int | str, *flags: str) -> Command:
+    return root("bridge", "vlan", verb, "dev", port, "vid", str(number), *flags)
+
+
+def _wrong_vlans(domain: Domain, interface: Interface, tap: Link, seen: PortVlans, wish: PortWish) -> Finding:
+    port = tap.ifname
+    gone = [_set_vlan("del", port, number) for number in seen.vlans if number not in wish.vlans]
+    new = [_set_vlan("add", port, n, *(("pvid", "untagged") if n == wish.untagged else ())) for n in wish.vlans]
     return Finding(
         rule="bridge.tap-vlans", layer="bridge", subject=subject_of(domain, interface), wanted=_say(wish),
         seen=_say(seen), source=BRIDGE_TOOL, ok=False, fix=(*gone, *new),
-        shown_by=f"bridge vlan show dev {shlex.quote(tap.ifname)}",
+        shown_by=_show_vlans(port),
         hint="libvirt gives a tap the VLANs of its document at each start from version 11 on; one that has left its "
         "bridge and come back has lost them",
     )  # fmt: skip
@@ -123,9 +131,12 @@ def _isolation(subject: str, port: str, *, wanted: bool) -> Finding:
         rule="bridge.port-isolation", layer="bridge", subject=subject,
         wanted=f"{port} {'isolated' if wanted else 'not isolated'}",
         seen=f"{port} {'not isolated' if wanted else 'isolated'}", source=SYSFS, ok=False,
-        shown_by=f"bridge -d link show dev {shlex.quote(port)}",
-        fix=(shlex.join(("sudo", "bridge", "link", "set", "dev", port, "isolated", state)),),
+        shown_by=_show_port(port), fix=(root("bridge", "link", "set", "dev", port, "isolated", state),),
     )  # fmt: skip
+
+
+def _show_port(port: str) -> Command:
+    return command("bridge", "-d", "link", "show", "dev", port)
 
 
 def hairpin_uplink(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -136,8 +147,8 @@ def hairpin_uplink(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
                 yield Finding(
                     rule="bridge.hairpin-uplink", layer="bridge", subject=port.ifname, wanted="hairpin off",
                     seen="hairpin on", source=SYSFS, ok=False,
-                    shown_by=f"bridge -d link show dev {shlex.quote(port.ifname)}",
-                    fix=(shlex.join(("sudo", "bridge", "link", "set", "dev", port.ifname, "hairpin", "off")),),
+                    shown_by=_show_port(port.ifname),
+                    fix=(root("bridge", "link", "set", "dev", port.ifname, "hairpin", "off"),),
                 )  # fmt: skip
 
 
@@ -152,7 +163,9 @@ def mac_on_lan(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
                 rule="domain.mac-on-lan", layer="domain", subject=subject_of(domain, interface),
                 wanted=f"{interface.mac} behind {tap.ifname} only", seen=f"{interface.mac} came in over {port}",
                 source=BRIDGE_TOOL, ok=False,
-                shown_by=f"bridge fdb show br {shlex.quote(tap.controller or '')} | grep {interface.mac}",
+                shown_by=pipe(
+                    command("bridge", "fdb", "show", "br", tap.controller or ""), command("grep", interface.mac or "")
+                ),
                 hint="another machine has this MAC (a clone, or the same domain on another host), or a loop brings its "
                 "frames back; the switch's address table names the port. Give one of the two a new MAC",
             )  # fmt: skip
@@ -173,7 +186,7 @@ def mac_twice(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule="domain.mac-twice", layer="domain", subject=str(mac), wanted="one domain with this MAC",
             seen=f"{', '.join(domains)} have it{f', and run on {clash}' if clash else ''}", source=LIBVIRT,
-            ok=clash is None, shown_by=f"virsh domiflist {shlex.quote(next(iter(domains)))}",
+            ok=clash is None, shown_by=command("virsh", "domiflist", *last(next(iter(domains)))),
             hint="power one of them off and give it another MAC: virsh edit, and take the <mac> element out",
         )  # fmt: skip
 
@@ -199,7 +212,7 @@ def virtual_host(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule="nic.one-mac", layer="NIC", subject=", ".join(bridge.ifname for bridge in bridges),
             wanted="every guest's MAC gets through", seen=f"this host is a virtual machine ({kind})",
-            source="systemd-detect-virt", ok=True, shown_by="systemd-detect-virt",
+            source="systemd-detect-virt", ok=True, shown_by=command("systemd-detect-virt"),
             hint="if guests get no answer, allow other MACs above: promiscuous mode and forged transmits on ESXi, MAC "
             "spoofing on Hyper-V, trustGuestRxFilters or no filterref on libvirt; clouds often allow none",
         )  # fmt: skip
@@ -225,8 +238,8 @@ def _unknown_to_nic(nic: str, bridge: str, users: list[str], missing: list[Mac])
     return Finding(
         rule="nic.sriov-uplink", layer="NIC", subject=nic, wanted=f"its own switch knows the MACs behind {bridge}",
         seen=f"virtual functions in use by {', '.join(users)}; not known: {', '.join(missing)}",
-        source=BRIDGE_TOOL, ok=False, shown_by=f"bridge fdb show dev {shlex.quote(nic)}",
-        fix=tuple(shlex.join(("sudo", "bridge", "fdb", "add", mac, "dev", nic, "self")) for mac in missing),
+        source=BRIDGE_TOOL, ok=False, shown_by=command("bridge", "fdb", "show", "dev", nic),
+        fix=tuple(root("bridge", "fdb", "add", mac, "dev", nic, "self") for mac in missing),
         hint="it lasts until the NIC is reset or the host boots; switchdev mode does without",
     )  # fmt: skip
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from vmnet.checks.findings import NMCLI, Finding
+from vmnet.checks.ways import activate_profile, modify_profile, show_profile
 from vmnet.facts import CONNECTED
 from vmnet.plan.profiles import competes, is_default
+from vmnet.shell_words import command, root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from vmnet.facts import Device, Facts, Profile
     from vmnet.plan.steps import HostGoal
+    from vmnet.shell_words import Command
 
+LIST_PROFILES = command("nmcli", "-f", "NAME,UUID,AUTOCONNECT,AUTOCONNECT-PRIORITY,DEVICE", "connection", "show")
 _STATES = {
     10: "unmanaged", 20: "unavailable", 30: "disconnected", 40: "preparing", 50: "configuring",
     60: "needs authentication", 70: "getting an address", 80: "checking the address", 90: "waiting for a port",
@@ -42,7 +45,7 @@ def profile_active(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule="profile.active", layer=_layer(ifname, goal), subject=ifname, wanted=f"connected, profile {name}",
             seen=_seen(device, facts), source=NMCLI, ok=ok, hint="" if ok else _wake(ifname, uuid, profile, goal),
-            shown_by=f"nmcli device show {shlex.quote(ifname)}",
+            shown_by=command("nmcli", "device", "show", ifname),
             fix=() if ok or profile is None or ifname not in goal.nics else _take_back(ifname, uuid, device),
         )  # fmt: skip
 
@@ -51,13 +54,13 @@ def _wake(ifname: str, uuid: str, profile: Profile | None, goal: HostGoal) -> st
     if profile is None or ifname == goal.bridge:
         # To activate a bridge again throws all taps out.
         return "sudo vmnet host-setup"
-    return f"sudo nmcli connection up uuid {uuid}"
+    return activate_profile(uuid)
 
 
-def _take_back(ifname: str, uuid: str, device: Device | None) -> tuple[str, ...]:
-    up = f"sudo nmcli connection up uuid {uuid}"
+def _take_back(ifname: str, uuid: str, device: Device | None) -> tuple[Command, ...]:
+    up = activate_profile(uuid)
     managed = device is None or device.managed
-    return (up,) if managed else (f"sudo nmcli device set {shlex.quote(ifname)} managed yes", up)
+    return (up,) if managed else (root("nmcli", "device", "set", ifname, "managed", "yes"), up)
 
 
 def _seen(device: Device | None, facts: Facts) -> str:
@@ -81,12 +84,12 @@ def profile_saved(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             continue
         ok = not profile.volatile and profile.autoconnect
         where = "in memory only" if profile.volatile else "on disk"
-        hint = f"a reboot forgets it: sudo nmcli connection modify uuid {uuid} connection.autoconnect yes"
+        start = modify_profile(uuid, "connection.autoconnect", "yes")
         yield Finding(
             rule="profile.saved", layer=_layer(ifname, goal), subject=ifname, wanted="on disk, starts by itself",
             seen=f"{where}, {'starts' if profile.autoconnect else 'does not start'} by itself", source=NMCLI, ok=ok,
-            hint="" if ok else hint, shown_by="nmcli -f NAME,UUID,AUTOCONNECT,FILENAME connection show",
-            fix=() if ok else (f"sudo nmcli connection modify uuid {uuid} connection.autoconnect yes",),
+            hint="" if ok else f"a reboot forgets it: {start}", fix=() if ok else (start,),
+            shown_by=command("nmcli", "-f", "NAME,UUID,AUTOCONNECT,FILENAME", "connection", "show"),
         )  # fmt: skip
 
 
@@ -106,9 +109,13 @@ def profile_alone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             seen=f"{seen} {'start' if len(rivals) > 1 else 'starts'} by itself" if rivals else "no other",
             source=NMCLI, ok=not rivals,
             hint="sudo vmnet host-setup sets the others aside and keeps them" if rivals else "",
-            shown_by="nmcli -f NAME,UUID,AUTOCONNECT,AUTOCONNECT-PRIORITY,DEVICE connection show",
-            fix=tuple(f"sudo nmcli connection modify uuid {rival.uuid} connection.autoconnect no" for rival in rivals),
+            shown_by=LIST_PROFILES, fix=keep_down(rivals),
         )  # fmt: skip
+
+
+def keep_down(profiles: Iterable[Profile]) -> tuple[Command, ...]:
+    """Return the commands after which the profiles do not start by themselves any more."""
+    return tuple(modify_profile(profile.uuid, "connection.autoconnect", "no") for profile in profiles)
 
 
 def _rival(profile: Profile, goal: HostGoal, facts: Facts) -> bool:
@@ -136,16 +143,16 @@ def profile_controller(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             rule="profile.controller", layer=_layer(ifname, goal), subject=ifname, wanted=f"port of {above[ifname]}",
             seen=f"port of {seen or 'nothing'}", source=NMCLI, ok=ok,
             hint="" if ok else "sudo vmnet host-setup makes it a port again",
-            shown_by=f"nmcli -f connection.master connection show uuid {uuid}",
+            shown_by=show_profile(uuid, "connection.master"),
             fix=() if ok else (_put_under(uuid, above[ifname], goal),),
         )  # fmt: skip
 
 
-def _put_under(uuid: str, controller: str, goal: HostGoal) -> str:
+def _put_under(uuid: str, controller: str, goal: HostGoal) -> Command:
     """The controller is named by UUID, as host-setup does, where that is known."""
-    above = dict(goal.profiles).get(controller, shlex.quote(controller))
+    above = dict(goal.profiles).get(controller, controller)
     kind = "bridge" if controller == goal.bridge else "bond"
-    return f"sudo nmcli connection modify uuid {uuid} connection.master {above} connection.slave-type {kind}"
+    return modify_profile(uuid, "connection.master", above, "connection.slave-type", kind)
 
 
 def profile_settings(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -158,25 +165,24 @@ def profile_settings(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         wanted_stp = f"STP {'on' if goal.stp else 'off'}"
         yield _setting(
             "profile.stp", bridge, "bridge", goal.bridge, wanted_stp, f"bridge.stp {seen}", ok,
-            f"bridge.stp {'yes' if goal.stp else 'no'}",
+            ("bridge.stp", "yes" if goal.stp else "no"),
         )  # fmt: skip
     bond = facts.profile(wanted.get(goal.bond)) if goal.bond else None
     if bond is not None and goal.bond and goal.bond_mode:
         seen = dict(pair.split("=", 1) for pair in bond.get("bond.options").split(",") if "=" in pair).get("mode", "")
         yield _setting(
             "profile.mode", bond, "bond", goal.bond, f"mode {goal.bond_mode}", f"mode {seen}", seen == goal.bond_mode,
-            f"+bond.options mode={goal.bond_mode}",
+            ("+bond.options", f"mode={goal.bond_mode}"),
         )  # fmt: skip
 
 
 def _setting(
-    rule: str, profile: Profile, layer: str, subject: str, wanted: str, seen: str, ok: bool, change: str
+    rule: str, profile: Profile, layer: str, subject: str, wanted: str, seen: str, ok: bool, change: tuple[str, str]
 ) -> Finding:
     return Finding(
         rule=rule, layer=layer, subject=subject, wanted=wanted, seen=seen, source=NMCLI, ok=ok,
         hint="" if ok else "it changes at the next boot: sudo vmnet host-setup mends the profile",
-        shown_by=f"nmcli connection show uuid {profile.uuid}",
-        fix=() if ok else (f"sudo nmcli connection modify uuid {profile.uuid} {change}",),
+        shown_by=show_profile(profile.uuid), fix=() if ok else (modify_profile(profile.uuid, *change),),
     )  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shlex
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,12 +17,14 @@ from vmnet.report.json_forms import Json, json_text, plan_form, run_form
 from vmnet.report.plan import render_nothing_to_do, render_plan, render_plan_short
 from vmnet.report.run import render_run
 from vmnet.report.screen import Screen
+from vmnet.shell_words import root
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vmnet import Facts, Finding, Plan, Progress, RunResult
     from vmnet.cli.session import Session
+    from vmnet.shell_words import Command
 
     Apply = Callable[[Callable[[Progress], None]], RunResult]
     Verify = Callable[[], tuple[Finding, ...]]
@@ -79,7 +80,8 @@ def carry_out(session: Session, mode: Mode, plan: Plan, facts: Facts, apply: App
     try:
         report(session, mode, result, settled(session, verify))
     except KeyboardInterrupt as interrupt:
-        interrupt.add_note(f"run {result.run} was done by then and stands: sudo vmnet undo {result.run} takes it back")
+        back = root("vmnet", "undo", result.run)
+        interrupt.add_note(f"run {result.run} was done by then and stands: {back} takes it back")
         raise
 
 
@@ -97,9 +99,9 @@ def check_root(session: Session, facts: Facts) -> None:
         raise Refused("changing the host needs root", f"{with_sudo(session)}\nor add --plan to see what would be done")
 
 
-def with_sudo(session: Session) -> str:
+def with_sudo(session: Session) -> Command:
     """Return this very call with sudo, ready to paste."""
-    return shlex.join(("sudo", "vmnet", *session.argv))
+    return root("vmnet", *session.argv)
 
 
 def confirm(session: Session, plan: Plan, mode: Mode) -> None:
@@ -138,7 +140,7 @@ def report(session: Session, mode: Mode, result: RunResult, findings: tuple[Find
     if wrong:
         raise VerifyError(
             f"the run is done, and {len(wrong)} of {len(findings)} checks differ from what is wanted",
-            f"vmnet verify looks again; sudo vmnet undo {result.run} takes the run back",
+            f"vmnet verify looks again; {root('vmnet', 'undo', result.run)} takes the run back",
         )
 
 

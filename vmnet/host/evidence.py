@@ -6,7 +6,6 @@ Secrets are in what is returned; `vmnet.redact` removes them.
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from vmnet.host import process, sysfs
 from vmnet.host.hypervisor import Hypervisor
 from vmnet.host.mentions import LEGACY_TABLES
 from vmnet.lines import lines_of
+from vmnet.shell_words import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def read_commands() -> Iterator[Found]:
     """Yield what each command prints."""
     legacy = LEGACY_COMMANDS if sysfs.read_text(LEGACY_TABLES) else {}
     for name, argv in {**COMMANDS, **legacy}.items():
-        file, how = f"commands/{name}.txt", shlex.join(argv)
+        file, how = f"commands/{name}.txt", command(*argv)
         try:
             yield Evidence(name=file, how=how, text=process.run(argv, timeout_s=TIMEOUT_S).stdout)
         except ToolError as error:

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from vmnet.errors import SpecError
+from vmnet.shell_words import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ def check_new(path: Path) -> None:
     if path.exists() or path.is_symlink():
         raise SpecError(f"{path} is there already, and nothing is written over it", "give another name, or remove it")
     if not path.parent.is_dir():
-        raise SpecError(f"there is no directory {path.parent}", f"mkdir -p {path.parent}")
+        raise SpecError(f"there is no directory {path.parent}", command("mkdir", "-p", "--", str(path.parent)))
     if not os.access(path.parent, os.W_OK):
         raise SpecError(f"no file may be made in {path.parent}", "give a file in a directory of your own")
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vmnet.errors import Refused
+from vmnet.shell_words import root
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +42,7 @@ def check_own(path: Path) -> None:
             raise Refused(
                 f"{path} is not safe to use: others than root can write there (it belongs to {_name(status.st_uid)}, "
                 f"mode {stat.filemode(status.st_mode)})",
-                f"look at what is in it; then sudo mv {path} {path}.not-ours, and run the command again",
+                f"look at what is in it; then {root('mv', str(path), f'{path}.not-ours')}, and run the command again",
             )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import select
-import shlex
 import shutil
 import signal
 import subprocess
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmnet.errors import ToolError
+from vmnet.shell_words import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ def run(argv: tuple[str, ...], *, timeout_s: float = DEFAULT_TIMEOUT_S, accept: 
             stdout, stderr = _collect(process, argv, end_s)
             process.wait(max(0.0, end_s - time.monotonic()))
     except (TimeoutError, subprocess.TimeoutExpired):
-        raise ToolError(f"no answer within {timeout_s:g} s: {shlex.join(argv)}", argv=argv) from None
+        raise ToolError(f"no answer within {timeout_s:g} s: {command(*argv)}", argv=argv) from None
     out = Output(
         exit_status=process.returncode,
         stdout=stdout.decode("utf-8", "replace"),
@@ -65,7 +65,7 @@ def run(argv: tuple[str, ...], *, timeout_s: float = DEFAULT_TIMEOUT_S, accept: 
     )
     if out.exit_status not in accept:
         raise ToolError(
-            f"{shlex.join(argv)} failed with exit status {out.exit_status}: {out.stderr or 'no message'}",
+            f"{command(*argv)} failed with exit status {out.exit_status}: {out.stderr or 'no message'}",
             argv=argv,
             exit_status=out.exit_status,
             stderr=out.stderr,
@@ -126,7 +126,7 @@ def _collect(process: subprocess.Popen[bytes], argv: tuple[str, ...], end_s: flo
                 unfinished.remove(descriptor)
                 poll.unregister(descriptor)
         if sum(map(len, printed.values())) > OUTPUT_LIMIT:
-            raise ToolError(f"more than {OUTPUT_LIMIT >> 20} MiB of output: {shlex.join(argv)}", argv=argv)
+            raise ToolError(f"more than {OUTPUT_LIMIT >> 20} MiB of output: {command(*argv)}", argv=argv)
     stdout, stderr = map(bytes, printed.values())
     return stdout, stderr
 

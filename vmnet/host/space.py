@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from vmnet.errors import Refused
 from vmnet.host import process
+from vmnet.shell_words import command, in_turn, pipe, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from vmnet.shell_words import Command
 
 MEBIBYTE = 1 << 20
 _FULL = 64 * 1024
@@ -21,13 +24,20 @@ def check_room(path: Path, size: int) -> None:
     """Raise Refused unless `size` bytes can be written below the directory."""
     free = _free(path)
     if free < 0:
-        raise Refused(f"{path} is on a read-only filesystem", f"findmnt --target {path} and dmesg say why")
+        raise Refused(
+            f"{path} is on a read-only filesystem", f"{command('findmnt', '--target', str(path))} and dmesg say why"
+        )
     if free < size:
         raise Refused(
             f"{path} has {free / MEBIBYTE:.1f} MiB free, and the journal and copies of this run may need "
             f"{size / MEBIBYTE:.1f} MiB",
-            f"make room: df -h {path}; sudo du -xh {path} | sort -h | tail",
+            f"make room: {_usage(path)}",
         )
+
+
+def _usage(path: Path) -> Command:
+    largest = pipe(root("du", "-xh", str(path)), command("sort", "-h"), command("tail"))
+    return in_turn(command("df", "-h", str(path)), largest)
 
 
 def reserve(path: Path, size: int) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.documents.claims import parse_network_claims
 from vmnet.plan.risks import Risk
+from vmnet.shell_words import command, last, virsh_domain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,10 +29,12 @@ def _of_domains(nic: Link, facts: Facts) -> Iterator[tuple[str, str]]:
         who = f"domain {domain.name} ({domain.state.value})"
         if nic.pci is not None and nic.pci in domain.host_devices:
             message = f"{who} has {nic.ifname} ({nic.pci}) passed through: its start takes the NIC out of the host"
-            yield message, f"take the device out of it (virsh edit {domain.name}), or name other NICs"
+            edit = command("virsh", "edit", virsh_domain(domain.name, domain.uuid))
+            yield message, f"take the device out of it ({edit}), or name other NICs"
         if _on_macvtap(domain, nic.ifname):
             why = "it cannot start any more, for the kernel puts no macvtap on a port"
-            way = f"move it to the bridge's network afterwards (vmnet attach-domain {domain.name}), or name other NICs"
+            attach = command("vmnet", "attach-domain", *last(domain.name))
+            way = f"move it to the bridge's network afterwards ({attach}), or name other NICs"
             yield f"{who} has an interface directly on {nic.ifname}: {why}", way
 
 
@@ -45,7 +48,7 @@ def _of_networks(nic: Link, facts: Facts) -> Iterator[tuple[str, str]]:
         if {nic.ifname, nic.pci} & set(parse_network_claims(network.document)):
             yield (
                 f"libvirt network {network.name} ({network.forward_mode}) uses {nic.ifname} itself: {_effect(network)}",
-                f"change or remove it (virsh net-edit {network.name}), or name other NICs",
+                f"change or remove it ({command('virsh', 'net-edit', *last(network.name))}), or name other NICs",
             )
 
 

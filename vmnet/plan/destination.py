@@ -10,6 +10,7 @@ from uuid import UUID
 from vmnet.errors import Refused, SpecError
 from vmnet.facts import Source
 from vmnet.plan.libvirt_network import require_libvirt
+from vmnet.shell_words import both, command, last
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,10 +60,8 @@ def find_destination(name: str, facts: Facts) -> Destination:
         known = (network.name for network in facts.networks)
         raise Refused(f"there is no libvirt network {name!r}", closest(name, known) or "make it: vmnet host-setup")
     if not network.active:
-        raise Refused(
-            f"network {name} is not active; domains on it could not start",
-            f"start it: virsh net-start {name} && virsh net-autostart {name}",
-        )
+        start = both(*(command("virsh", verb, *last(name)) for verb in ("net-start", "net-autostart")))
+        raise Refused(f"network {name} is not active; domains on it could not start", f"start it: {start}")
     if network.bridge is None:
         raise Refused(
             f"network {name} has no bridge ({network.forward_mode}); running domains cannot move there",
@@ -102,7 +101,8 @@ def _check_bridge(bridge: str, subject: str, facts: Facts) -> None:
         problem = "does not exist" if link is None else "is no bridge"
         raise Refused(f"{subject} {problem}", "make it: vmnet host-setup")
     if not link.admin_up:
-        raise Refused(f"the bridge {bridge} is down", f"nmcli connection up {bridge}, or vmnet host-setup")
+        up = command("nmcli", "connection", "up", "id", bridge)
+        raise Refused(f"the bridge {bridge} is down", f"{up}, or vmnet host-setup")
     uplinks = [port for port in facts.ports(bridge) if port.kind != "tun"]
     if not uplinks:
         raise Refused(
@@ -124,10 +124,10 @@ def refuse_silent_bridge(destination: Destination, facts: Facts) -> None:
         return
     silence_cs = 2 * link.bridge.forward_delay_cs
     if silence_cs > _SILENCE_CS_ALLOWED:
+        off = command("nmcli", "connection", "modify", "id", link.ifname, "bridge.stp", "no")
         raise Refused(
             f"STP on {link.ifname} would leave each moved domain without network for {silence_cs / 100:g} s",
-            f"turn it off: nmcli connection modify {link.ifname} bridge.stp no, then nmcli device reapply "
-            f"{link.ifname}; or vmnet host-setup",
+            f"turn it off: {both(off, command('nmcli', 'device', 'reapply', link.ifname))}; or vmnet host-setup",
         )
 
 

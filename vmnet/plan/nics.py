@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.errors import Refused, SpecError
 from vmnet.names import check_ifname
+from vmnet.shell_words import command
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts, Link
@@ -90,7 +91,7 @@ def _named(name: str, facts: Facts, management: str | None) -> Link:
         raise Refused(
             f"{name} is the management link ({_addresses(link, facts)}); vmnet never touches it",
             "name other NICs; if another link is the management one, say so with --management LINK, "
-            f"or --management {NO_MANAGEMENT} if there is none",
+            f"or {command('--management', NO_MANAGEMENT)} if there is none",
         )
     problem = _unfit(link)
     if problem:

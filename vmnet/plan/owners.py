@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from vmnet.errors import Refused
 from vmnet.facts import Tool
 from vmnet.plan.risks import listed
+from vmnet.shell_words import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,8 +20,7 @@ _HAND_OVER = {
     Tool.NETWORKD: "take {nic} out of {file}, or put Unmanaged=yes under its [Link], then: networkctl reload",
     Tool.IFCFG: "take NM_CONTROLLED out of {file}, then: nmcli connection reload",
     Tool.UNMANAGED: "take {nic} out of unmanaged-devices in {file}, then: nmcli general reload",
-    Tool.UDEV: "find the rule (grep -r NM_UNMANAGED /etc/udev /usr/lib/udev), change it, then: udevadm trigger "
-    "/sys/class/net/{nic}",
+    Tool.UDEV: "find the rule (grep -r NM_UNMANAGED /etc/udev /usr/lib/udev), change it, then: {trigger}",
 }
 _NETPLAN_PROFILE = "/netplan-"
 """What netplan calls the profiles that it writes for NetworkManager, in /run."""
@@ -55,7 +55,8 @@ def _not_managed(nic: Link, owners: list[Owner], reason: str) -> Refused:
 
 
 def _hand_over(owner: Owner) -> str:
-    return _HAND_OVER[owner.tool].format(nic=owner.ifname, file=owner.file)
+    trigger = command("udevadm", "trigger", f"/sys/class/net/{owner.ifname}")
+    return _HAND_OVER[owner.tool].format(nic=owner.ifname, file=owner.file, trigger=trigger)
 
 
 def owner_warnings(nics: tuple[Link, ...], facts: Facts) -> Iterator[str]:

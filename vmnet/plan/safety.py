@@ -17,10 +17,11 @@ from vmnet.plan.storage import storage_risks, storage_warnings
 from vmnet.plan.switches import switch_risks
 from vmnet.plan.taken_names import check_contents, content_warnings
 from vmnet.plan.vlans import check_children
+from vmnet.shell_words import command, last
 from vmnet.spec import BondMode
 
 if TYPE_CHECKING:
-    from vmnet.facts import Facts, Link
+    from vmnet.facts import Facts, Link, Profile
     from vmnet.plan.build import Build
     from vmnet.spec import HostSpec
 
@@ -125,9 +126,10 @@ def _left_last(nic: Link, nics: tuple[Link, ...], spec: HostSpec, facts: Facts) 
 
 def _busy(nic: Link, controller: str) -> Refused:
     if controller == OVS_DATAPATH:
+        out = command("ovs-vsctl", "del-port", *last(nic.ifname))
         return Refused(
             f"{nic.ifname} is a port of Open vSwitch",
-            f"take it out: ovs-vsctl del-port {nic.ifname} (ovs-vsctl show names the bridge), or name other NICs",
+            f"take it out: {out} (ovs-vsctl show names the bridge), or name other NICs",
         )
     return Refused(
         f"{nic.ifname} is a port of {controller}",
@@ -148,7 +150,7 @@ def _check_name(ifname: str, kind: str, facts: Facts) -> None:
     if device is None or not device.managed or device.external:
         raise Refused(
             f"{kind} {ifname} is there already and was not made by NetworkManager",
-            f"remove it (ip link delete {ifname}), or choose another name with --{kind}",
+            f"remove it ({command('ip', 'link', 'delete', 'dev', ifname)}), or choose another name with --{kind}",
         )
 
 
@@ -192,10 +194,13 @@ def _management_warnings(management: str, fix: bool, facts: Facts) -> list[str]:
     profile = facts.active_profile(management)
     if profile is None:
         return [f"management link {management} has no active profile"]
-    end = "" if fix else f": nmcli connection modify uuid {profile.uuid}"
     found = []
     if profile.get("ipv4.never-default") == "no":
-        found.append(f"management profile {profile.name!r} may take the default route (ipv4.never-default no)")
+        found.append((f"management profile {profile.name!r} may take the default route", "ipv4.never-default"))
     if profile.get("ipv4.may-fail") == "no":
-        found.append(f"management profile {profile.name!r} holds the boot up when it fails (ipv4.may-fail no)")
-    return [f"{text}{end and end + ' …, or --fix-management'}" for text in found]
+        found.append((f"management profile {profile.name!r} holds the boot up when it fails", "ipv4.may-fail"))
+    return [f"{text} ({key} no){'' if fix else _mend(profile, key)}" for text, key in found]
+
+
+def _mend(profile: Profile, key: str) -> str:
+    return f": {command('nmcli', 'connection', 'modify', 'uuid', profile.uuid, key, 'yes')}, or --fix-management"

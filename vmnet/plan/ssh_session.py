@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmnet.plan.risks import Risk
+from vmnet.shell_words import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,8 @@ def ssh_risks(build: Build) -> Iterator[Risk]:
     yield Risk(
         message=f"this SSH session from {ssh.peer} came in by {ssh.server}, which goes away: "
         f"{build.bridge.ifname} is to have {wanted}",
-        hint=f"keep the address as well (--address {ssh.server}/PREFIX), or come in by another link or the console",
+        hint=f"keep the address as well ({command('--address', f'{ssh.server}/PREFIX')}), or come in by another link "
+        "or the console",
         flag=FLAG,
         accepted=build.spec.allow_new_address,
     )

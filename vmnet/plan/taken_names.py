@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from vmnet.errors import Refused
 from vmnet.plan.adopt import controllers_of
 from vmnet.plan.risks import listed
+from vmnet.shell_words import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ def _check_addresses(wanted: WantedProfile, build: Build) -> None:
     if profile is None or {profile.uuid, profile.name} & set(build.spec.displace):
         return
     there = f"{wanted.type} {wanted.ifname} is there already and would be made anew"
-    displace = f"--displace {shlex.quote(profile.name)}"
+    displace = command("--displace", profile.name)
     if _carries_address(wanted, build):
         raise Refused(
             f"{there}, and the host's address, which is reached over it, would be cut off meanwhile",

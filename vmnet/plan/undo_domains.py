@@ -36,6 +36,7 @@ from vmnet.plan.steps import (
     RewriteSavedState,
     StartNetwork,
 )
+from vmnet.shell_words import command, remark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -125,10 +126,9 @@ class _Back:
             self._keep(f"{domain.name} {step.mac} is on {describe(step.was)} ({scope})")
             return
         if interface.source != step.wanted:
-            self.by_hand.append(
-                f"virsh edit {domain.uuid}  # {domain.name} {step.mac} ({scope}) is on {describe(interface.source)}, "
-                f"was on {describe(step.was)}"
-            )
+            where = f"is on {describe(interface.source)}, was on {describe(step.was)}"
+            edit = command("virsh", "edit", domain.uuid)
+            self.by_hand.append(remark(edit, f"{domain.name} {step.mac} ({scope}) {where}"))
             return
         if scope == RUNNING and step.was.type not in LIVE_TYPES and not step.replug:
             self._keep(f"{domain.name} {step.mac} is on {describe(step.wanted)} until it is powered off and on")

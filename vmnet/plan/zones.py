@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from vmnet.shell_words import command
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts
@@ -30,7 +31,7 @@ def zone_warnings(holder: str | None, bridge: str, facts: Facts) -> tuple[str, .
     if not zone or profile is None or facts.firewalld is None:
         return ()
     back = profile.get(_ZONE) or facts.firewalld.default_zone
-    keep = shlex.join(("nmcli", "connection", "modify", "uuid", profile.uuid, _ZONE, zone))
+    keep = command("nmcli", "connection", "modify", "uuid", profile.uuid, _ZONE, zone)
     until = f"{holder} is in firewalld's zone {zone} until its profile starts again, which says {back}"
     return (f"{until}: the bridge gets {zone} for good, and after a way back {holder} is in {back}, unless: {keep}",)
 

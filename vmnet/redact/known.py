@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from xml.sax.saxutils import escape
 from vmnet.lines import lines_of
 from vmnet.names import printable
 from vmnet.redact.words import REMOVED, is_secret_name
+from vmnet.shell_words import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -69,7 +69,7 @@ def _forms(secret: str) -> Iterator[str]:
     yield escape(secret, {'"': "&quot;"})
     yield escape(secret, {"'": "&apos;"})
     yield escape(secret, {"'": "&apos;", '"': "&quot;"})
-    yield shlex.quote(secret)
+    yield command(secret)
     yield secret.replace("\\", "\\\\").replace(":", "\\:")
     yield secret.encode("unicode_escape").decode()
     yield from (json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))

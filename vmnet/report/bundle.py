@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from vmnet.report.blocks import Line, Style
+from vmnet.shell_words import command, pipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ def render_bundle(bundle: Bundle) -> Iterator[Line]:
     size = f"{bundle.size_bytes / 1000:.0f} kB" if bundle.size_bytes >= 1000 else f"{bundle.size_bytes} bytes"
     yield Line(f"{bundle.file}: {len(bundle.files)} files, {size}, for your eyes only (mode 0600)", Style.GOOD)
     yield Line("passwords and keys are removed; names, IP addresses and MACs are in it: look it through first")
-    yield Line(f"  tar -xzOf {shlex.quote(_as_file(bundle.file))} | less", Style.COMMAND)
+    yield Line(f"  {pipe(command('tar', '-xzOf', _as_file(bundle.file)), command('less'))}", Style.COMMAND)
 
 
 def _as_file(name: str) -> str:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmnet.plan import steps
 from vmnet.plan.commands import commands_of
+from vmnet.shell_words import Variable, capture, command, last, pipe, virsh_domain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from vmnet.shell_words import Command
 
+_CHECKPOINT = Variable("CHECKPOINT")
 _FLAGS = {"running": "VIR_DOMAIN_AFFECT_LIVE", "persistent": "VIR_DOMAIN_AFFECT_CONFIG"}
 _OPTIONS = {"running": "--live", "persistent": "--config"}
 
@@ -22,20 +23,25 @@ class Call:
     """A libvirt call as text, and how the same is done with virsh."""
 
     call: str
-    virsh: str
+    virsh: Command
 
 
-def shell_lines(step: steps.Step) -> tuple[str, ...]:
-    """Return the step's commands quoted for a POSIX shell, one a line; empty when no command carries it out."""
-    lines = tuple(_quoted(argv) for argv in commands_of(step))
+def shell_lines(step: steps.Step) -> tuple[Command, ...]:
+    """Return the step's commands, one a line; empty when no command carries it out."""
     if isinstance(step, steps.OpenCheckpoint):
         # The later commands name the checkpoint; busctl prints its path as `o "/org/..."`.
-        return tuple(f"CHECKPOINT=$({line} | cut -d'\"' -f2)" for line in lines)
-    return lines
+        path = command("cut", '-d"', "-f2")
+        return tuple(capture(_CHECKPOINT, pipe(command(*argv), path)) for argv in commands_of(step))
+    if isinstance(step, steps.CheckpointStep):
+        return tuple(
+            command(*(_CHECKPOINT if word == "$CHECKPOINT" else word for word in argv)) for argv in commands_of(step)
+        )
+    return tuple(command(*argv) for argv in commands_of(step))
 
 
-def _quoted(argv: Iterable[str]) -> str:
-    return " ".join('"$CHECKPOINT"' if word == "$CHECKPOINT" else shlex.quote(word) for word in argv)
+def by_hand(step: steps.Step) -> tuple[Command, ...]:
+    """Return what a person types to carry the step out; empty when no command does it."""
+    return (*shell_lines(step), *(call.virsh for call in libvirt_calls(step)))
 
 
 def libvirt_calls(step: steps.Step) -> tuple[Call, ...]:
@@ -80,8 +86,8 @@ def _network_calls(
     | steps.SetNetworkAutostart,
 ) -> tuple[Call, ...]:
     name = step.name
-    destroy = Call(call=f"virNetworkDestroy({name})", virsh=_virsh("net-destroy", name))
-    create = Call(call=f"virNetworkCreate({name})", virsh=_virsh("net-start", name))
+    destroy = Call(call=f"virNetworkDestroy({name})", virsh=_virsh("net-destroy", *last(name)))
+    create = Call(call=f"virNetworkCreate({name})", virsh=_virsh("net-start", *last(name)))
     match step:
         case steps.DefineNetwork():
             call = f"virNetworkDefineXMLFlags(<network> {name}, VIR_NETWORK_DEFINE_VALIDATE)"
@@ -91,17 +97,17 @@ def _network_calls(
         case steps.StopNetwork():
             return (destroy,)
         case steps.UndefineNetwork():
-            return (Call(call=f"virNetworkUndefine({name})", virsh=_virsh("net-undefine", name)),)
+            return (Call(call=f"virNetworkUndefine({name})", virsh=_virsh("net-undefine", *last(name))),)
         case steps.SetNetworkAutostart(autostart=autostart):
             off = () if autostart else ("--disable",)
-            virsh = _virsh("net-autostart", name, *off)
+            virsh = _virsh("net-autostart", *off, *last(name))
             return (Call(call=f"virNetworkSetAutostart({name}, {int(autostart)})", virsh=virsh),)
 
 
 def _saved_state_call(step: steps.RewriteSavedState) -> Call:
     if step.snapshot is None:
         call = f"virDomainManagedSaveDefineXML({step.domain}, <domain>)"
-        return Call(call=call, virsh=_virsh("managed-save-edit", _domain(step)))
+        return Call(call=call, virsh=_virsh("managedsave-edit", _domain(step)))
     snapshot = f"<domainsnapshot> {step.snapshot}"
     call = f"virDomainSnapshotCreateXML({step.domain}, {snapshot}, VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE)"
     return Call(call=call, virsh=_virsh("snapshot-create", _domain(step), "snapshot.xml", "--redefine"))
@@ -157,7 +163,7 @@ def _bounce_calls(step: steps.BounceLinks) -> tuple[Call, ...]:
     links = tuple(link for link in step.links if not link.agent)
     if not links:
         return ()
-    pause = Call(call=f"wait {step.seconds} s", virsh=f"sleep {step.seconds}")
+    pause = Call(call=f"wait {step.seconds} s", virsh=command("sleep", str(step.seconds)))
     return (*_link_calls(links, "down"), pause, *_link_calls(links, "up"))
 
 
@@ -186,13 +192,11 @@ def _domain(
     | steps.RemoveInterface
     | steps.BouncedLink,
 ) -> str:
-    # virsh takes a number for an id first, and a dash for an option.
-    unclear = step.domain.isdigit() or step.domain.startswith("-")
-    return step.domain_uuid if unclear else step.domain
+    return virsh_domain(step.domain, step.domain_uuid)
 
 
-def _virsh(*words: str) -> str:
-    return shlex.join(("virsh", *words))
+def _virsh(*words: str) -> Command:
+    return command("virsh", *words)
 
 
 def document_diff(step: steps.Step) -> tuple[str, ...]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from vmnet.errors import HypervisorError, ToolError, UndoIncomplete, VmnetError
 from vmnet.report.blocks import Line, Style
+from vmnet.shell_words import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,9 +52,9 @@ def _why(error: VmnetError) -> Iterator[Line]:
 
 def _failed_tool(error: ToolError) -> Iterator[Line]:
     """The command, its exit status and stderr, but for what the message says already."""
-    command = shlex.join(error.argv)
-    if command not in error.message:
-        yield Line(f"  command: {command}", Style.COMMAND)
+    run = command(*error.argv)
+    if run not in error.message:
+        yield Line(f"  command: {run}", Style.COMMAND)
     if error.exit_status is not None and f"exit status {error.exit_status}" not in error.message:
         yield Line(f"  exit status: {error.exit_status}")
     said = (text.strip() for text in error.stderr.splitlines())

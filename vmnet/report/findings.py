@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmnet.report.blocks import Block, Grid, Line, Style
+from vmnet.shell_words import in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -48,7 +49,7 @@ def _table(findings: Iterable[Finding]) -> Grid:
 def _hints(findings: Iterable[Finding]) -> Iterator[Line]:
     hints = {}
     for finding in findings:
-        if said := finding.hint or "; ".join(finding.fix):
+        if said := finding.hint or in_turn(*finding.fix):
             hints[f"{finding.subject} ({finding.rule}): {said}"] = _style(finding)
     yield from (Line(f"  - {text}", style) for text, style in hints.items())
     if hints:

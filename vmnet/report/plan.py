@@ -12,6 +12,7 @@ from vmnet.report.blocks import Block, Line, Style
 from vmnet.report.calls import document_diff, libvirt_calls, shell_lines
 from vmnet.report.rows import render_rows
 from vmnet.report.words import describe
+from vmnet.shell_words import root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from vmnet.plan.steps import Plan, Planned
 
 _INDENT = " " * 5
+_UNDO = root("sh", str(RUNS.parent / UNDO_SCRIPT))
 
 
 MANY = 100
@@ -46,7 +48,7 @@ def render_plan_short(plan: Plan) -> tuple[Block, ...]:
             Style.QUIET,
         ),
         Line("  undone by itself when a step fails, later by: sudo vmnet undo", Style.QUIET),
-        Line(f"  without vmnet, from a console: sudo sh {RUNS.parent / UNDO_SCRIPT}", Style.QUIET),
+        Line(f"  without vmnet, from a console: {_UNDO}", Style.QUIET),
         Line(),
     )
 
@@ -133,7 +135,7 @@ def _undo(plan: Plan) -> Iterator[Line]:
     again = plan.command == "undo"
     yield Line(f"Undone by itself when a step fails{'' if again else ', later by: sudo vmnet undo'}", Style.HEADING)
     if not again:
-        yield Line(f"  without vmnet, from a console: sudo sh {RUNS.parent / UNDO_SCRIPT}", Style.QUIET)
+        yield Line(f"  without vmnet, from a console: {_UNDO}", Style.QUIET)
     yield from (Line(f"  - {describe(step)}") for step in undo)
     yield Line()
 

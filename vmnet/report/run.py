@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from vmnet.report.blocks import Block, Line, Style
 from vmnet.report.findings import render_differences
 from vmnet.report.rows import render_rows_after
+from vmnet.shell_words import root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,4 +43,4 @@ def _end(result: RunResult) -> Iterator[Block]:
     yield Line(f"{result.plan.command}: done, {steps}, run {result.run}", Style.GOOD)
     yield Line(f"journal: {result.directory}", Style.QUIET)
     if result.plan.command != "undo":
-        yield Line(f"to take it back: sudo vmnet undo {result.run}", Style.QUIET)
+        yield Line(f"to take it back: {root('vmnet', 'undo', result.run)}", Style.QUIET)

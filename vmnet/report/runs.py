@@ -9,6 +9,7 @@ from vmnet.apply.journal import RunState
 from vmnet.names import printable
 from vmnet.report.blocks import Block, Grid, Line, Style
 from vmnet.report.words import describe
+from vmnet.shell_words import root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,4 +59,4 @@ def _run_lines(record: RunRecord) -> Iterator[Block]:
         yield Line(words, _STEP_STYLES.get(step.state, Style.PLAIN))
     if record.undoes is None and record.state in (RunState.STANDS, RunState.OPEN, RunState.INCOMPLETE):
         yield Line()
-        yield Line(f"to take it back: sudo vmnet undo {record.run}", Style.QUIET)
+        yield Line(f"to take it back: {root('vmnet', 'undo', record.run)}", Style.QUIET)

@@ -426,7 +426,7 @@ keep 20000000-0000-4000-8000-000000000002 /etc/NetworkManager/system-connections
 
 # NetworkManager goes back to this state by itself if vmnet or the connection to it dies
 step 1 'open a checkpoint of 60 s'
-checkpoint=$(busctl call org.freedesktop.NetworkManager /org/freedesktop/NetworkManager org.freedesktop.NetworkManager CheckpointCreate aouu 0 60 6 | cut -d'"' -f2)
+checkpoint=$(busctl call org.freedesktop.NetworkManager /org/freedesktop/NetworkManager org.freedesktop.NetworkManager CheckpointCreate aouu 0 60 6 | cut '-d"' -f2)
 [ -n "$checkpoint" ] || go_back "no checkpoint"
 
 # profile for br0, in memory: a reboot forgets it
