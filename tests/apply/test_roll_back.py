@@ -10,8 +10,10 @@ import pytest
 from tests.apply.test_run import FACTS, PLAN, RecordingExecutor
 from vmnet.apply.carry_out import carry_out
 from vmnet.apply.journal import Journal, RunState
+from vmnet.apply.roll_back import prove_answers
 from vmnet.apply.take_up import take_up
 from vmnet.errors import LinkError, UndoIncomplete
+from vmnet.facts import Answer, Probe, ProbeKind
 from vmnet.plan import steps
 
 if TYPE_CHECKING:
@@ -52,3 +54,22 @@ def test_an_undo_that_was_cut_off_is_done_again_from_where_its_checkpoint_was(
     take_up(plan, executor, journal, lambda _: None)
     assert executor.undone == [ended, "OpenCheckpoint", "a", "b", "c", "CommitCheckpoint"]
     assert journal.state() is RunState.STANDS
+
+
+def test_a_gateway_that_was_silent_before_the_undo_is_asked_all_the_same(tmp_path: Path) -> None:
+    gateway, peer = Probe(kind=ProbeKind.GATEWAY, target="192.0.2.1"), Probe(kind=ProbeKind.SSH_PEER, target="10.0.0.2")
+    server = Probe(kind=ProbeKind.DNS, target="192.0.2.53")
+    before = replace(FACTS, answers=tuple(Answer(probe=probe) for probe in (gateway, server, peer)))
+
+    class Silent(RecordingExecutor):
+        def execute(self, step: steps.Step, *, undoing: bool = False) -> None:
+            assert isinstance(step, steps.WaitAnswer)
+            if step.probe in (gateway, server):
+                raise LinkError("silent")
+
+    with pytest.raises(UndoIncomplete, match=r"gateway 192.0.2.1$"):
+        # The SSH peer behind the management link has answered.
+        prove_answers(PLAN, before, Silent(), asked={peer})
+    with pytest.raises(UndoIncomplete, match=r"gateway 192.0.2.1, DNS server 192.0.2.53$"):
+        prove_answers(PLAN, before, Silent())
+    assert prove_answers(PLAN, before, Silent(), asked={gateway, peer}) == ""

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from vmnet.errors import UndoIncomplete, VmnetError, attempt
+from vmnet.facts import ProbeKind
 from vmnet.plan import steps
 from vmnet.plan.old_addresses import AT_THE_SWITCH, old_answers
 from vmnet.report.calls import by_hand
@@ -15,9 +16,9 @@ from vmnet.report.words import describe
 from vmnet.shell_words import in_turn, remark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
-    from vmnet.facts import Facts
+    from vmnet.facts import Facts, Probe
     from vmnet.plan.steps import Plan, Planned
 
     WayBack = tuple[int, int, steps.Step]
@@ -147,13 +148,21 @@ def _end_checkpoint(step: steps.CheckpointStep, executor: StepExecutor) -> None:
         attempt(lambda: executor.execute(step, undoing=True))
 
 
-def prove_answers(plan: Plan, before: Facts, executor: StepExecutor) -> str:
+def prove_answers(plan: Plan, before: Facts, executor: StepExecutor, *, asked: Collection[Probe] = ()) -> str:
     """Prove that what answered before a run answers now that it is undone; return what does, "" where nothing did.
+
+    Args:
+        asked: what has answered already. Besides these only gateways count: an SSH peer behind the management link says
+            nothing about the LAN, and a DNS server may have gone for good since.
 
     Raises:
         UndoIncomplete: some of it does not, with the patience that a switch needs.
     """
-    waits = old_answers(plan, before)
+    waits = [
+        wait
+        for wait in old_answers(plan, before)
+        if wait.probe not in asked and (not asked or wait.probe.kind is ProbeKind.GATEWAY)
+    ]
     silent: list[str] = []
     for wait in waits:
         # Where the switch has not come round for one of them, it has had its time.

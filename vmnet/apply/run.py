@@ -74,9 +74,10 @@ def conclude(journal: Journal, report: Report) -> RunResult:
         _note_undone(undone, journal)
         # Without it an undo just cannot tell who changed what since; the run itself is done.
         attempt(lambda: journal.keep_after(_touched(plan)))
-        if undone is not None and not any(isinstance(p.step, steps.WaitAnswer) for p in plan.planned):
-            # Nothing of it answered when the undo was planned: the state before is kept, and that is said.
-            prove_answers(undone.outline(), undone.facts(), executor)
+        if undone is not None:
+            # What was silent already when the undo was planned keeps nothing from being undone, but is said.
+            asked = {planned.step.probe for planned in plan.planned if isinstance(planned.step, steps.WaitAnswer)}
+            prove_answers(undone.outline(), undone.facts(), executor, asked=asked)
     finally:
         attempt(executor.close)
         _tidy(plan, journal)
