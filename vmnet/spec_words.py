@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.errors import SpecError
 from vmnet.fields import decode
+from vmnet.lines import number_of
 from vmnet.names import check_ifname
 from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, HostSpec
 
@@ -201,8 +202,9 @@ def _one_of(word: str | None, choices: tuple[str, ...], key: str, place: Place) 
 
 def _mode(text: str, place: Place) -> BondMode:
     word = text.strip().lower()
-    if word.isdecimal() and int(word) < len(_MODES_BY_NUMBER):
-        return _MODES_BY_NUMBER[int(word)]
+    number = number_of(word)
+    if number is not None and number < len(_MODES_BY_NUMBER):
+        return _MODES_BY_NUMBER[number]
     try:
         return BondMode({"lacp": "802.3ad"}.get(word, word))
     except ValueError:

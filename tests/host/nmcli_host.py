@@ -42,9 +42,6 @@ class NmcliHost:
                 return out("\n".join(self._pairs(self.profiles[uuid]) for uuid in which[1::2]))
             case ("nmcli", "-t", "-m", "tabular", "-f", "profile", "connection", "show", *which):
                 return out("\n".join(self._sections(uuid) for uuid in which[1::2]))
-            case ("nmcli", "-m", "tabular", "-f", section, "connection", "show", "uuid", uuid):
-                names = self._names(uuid, section)
-                return out(f"name  {'  '.join(names)}  \n{section}  {self.profiles[uuid]['connection.id']}  \n")
             case ("nmcli", "-t", "-f", fields, "device", "show", *links):
                 chosen = [self.devices[link] for link in links or self.devices if link in self.devices]
                 return out("\n".join(self._pairs(_chosen(device, fields.split(","))) for device in chosen))
@@ -53,22 +50,17 @@ class NmcliHost:
     def _row(self, uuid: str) -> str:
         settings = self.profiles[uuid]
         name = settings["connection.id"].replace("/", "*")
-        return f"{uuid}:{escaped(f'{FILES}/{name}.nmconnection')}::{settings['connection.type']}"
+        active = ",".join(link for link, device in self.devices.items() if device.get("GENERAL.CON-UUID") == uuid)
+        return f"{uuid}:{escaped(f'{FILES}/{name}.nmconnection')}:{active}:{settings['connection.type']}"
 
     @staticmethod
     def _pairs(values: dict[str, str]) -> str:
         return "".join(f"{key}:{value}\n" for key, value in values.items())
 
-    def _names(self, uuid: str, section: str) -> list[str]:
-        names = [key.partition(".")[2] for key in self.profiles[uuid] if key.startswith(f"{section}.")]
-        if not names:
-            raise ToolError(f"invalid or not allowed setting {section!r}")
-        return names
-
     def _sections(self, uuid: str) -> str:
         settings = self.profiles[uuid]
         sections = dict.fromkeys(key.partition(".")[0] for key in settings)
-        rows = {s: [escaped(settings[f"{s}.{name}"]) for name in self._names(uuid, s)] for s in sections}
+        rows = {s: [escaped(v) for key, v in settings.items() if key.startswith(f"{s}.")] for s in sections}
         return "".join(f"{section}:{':'.join(values)}\n" for section, values in rows.items())
 
 

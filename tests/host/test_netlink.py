@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 
 from vmnet.errors import LinkError
-from vmnet.host.netlink import read_links, read_rules
+from vmnet.host.netlink import _text, read_links, read_rules
 from vmnet.host.rtnetlink import IPRoute, dump
 
 
@@ -20,6 +22,12 @@ def test_the_rules_that_every_kernel_starts_with() -> None:
 def test_the_loopback_is_a_link() -> None:
     (loopback,) = [link for link in read_links() if link.ifname == "lo"]
     assert (loopback.ifindex, loopback.kind, loopback.controller) == (1, "", None)
+
+
+def test_a_name_that_is_not_utf_8_is_that_of_files_and_sockets() -> None:
+    # pyroute2 0.7 hands out such a name as bytes.
+    assert _text(b"x\xff\xe2\x80\xa8") == os.fsdecode(b"x\xff\xe2\x80\xa8")
+    assert (_text("br0"), _text(""), _text(None), _text(7)) == ("br0", None, None, None)
 
 
 def test_a_torn_list_is_asked_for_again() -> None:

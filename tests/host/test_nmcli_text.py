@@ -10,7 +10,6 @@ from vmnet.host.nmcli_text import (
     parse_listing,
     parse_options,
     parse_profiles,
-    parse_setting_names,
     parse_version,
     worth_showing,
 )
@@ -75,14 +74,6 @@ def test_profiles_that_were_not_asked_for_are_not_believed() -> None:
     for listing, details in ((LISTING, twice), ("", DETAILS)):
         with pytest.raises(Unclear, match="other profiles"):
             parse_profiles(parse_listing(listing), details)
-
-
-def test_names_of_settings() -> None:
-    text = "name    method  pac-script \nproxy   none    name\nconnection x \n"
-    assert parse_setting_names("proxy", text) == ("method", "pac-script")
-    for wrong in ("", "proxy  none\n", "name  a.b\n"):
-        with pytest.raises(Unclear):
-            parse_setting_names("proxy", wrong)
 
 
 DEVICES = """\

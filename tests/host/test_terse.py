@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.host.nmcli_host import escaped
-from vmnet.host.terse import Unclear, read_pairs, split_rows, split_sections
+from tests.host.nmcli_host import NmcliHost, escaped
+from vmnet.host.terse import Unclear, join_forms, read_pairs, split_rows
 
 WORDS = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\n"), min_size=1)
 VALUES = st.text(alphabet=st.sampled_from("a:\\\n\u2028\x0b\x85 .")) | st.text()
@@ -25,29 +25,62 @@ def test_what_is_no_table_is_said(text: str) -> None:
         split_rows(text, 3)
 
 
-NAMES = {"connection": ("id", "uuid", "zone"), "ipv4": ("method",), "proxy": ("method", "pac-script")}
-SECTION = st.dictionaries(st.sampled_from(list(NAMES)), st.lists(VALUES, min_size=3, max_size=3))
+SETTINGS = st.dictionaries(st.sampled_from(["connection.id", "connection.x", "ipv4.a", "ipv4.b", "p-r.c"]), VALUES)
+FORGED = (
+    "x\nipv4",
+    "x\n\nconnection",
+    "x\nconnection.id:y\n",
+    "\nipv4.a:z",
+    "connection.x:",
+    "\n",
+    "\n\n",
+    "",
+    "a\\:b",
+)
 
 
-@given(st.lists(SECTION, min_size=1, max_size=3))
-def test_sections_come_back_as_they_were(profiles: list[dict[str, list[str]]]) -> None:
-    wanted, text = [], ""
-    for chosen in profiles:
-        sections = {
-            s: dict(zip(NAMES[s], v, strict=False)) for s, v in ({"connection": ["a", "b", "c"]} | chosen).items()
-        }
-        text += "".join(f"{s}:{':'.join(map(escaped, v.values()))}\n" for s, v in sections.items()) + "\n"
-        wanted.append({f"{s}.{key}": value for s, values in sections.items() for key, value in values.items()})
-    lasts = [f"{section}.{names[-1]}" for section, names in NAMES.items()]
-    wanted = [{key: value.rstrip("\n") if key in lasts else value for key, value in p.items()} for p in wanted]
-    assert split_sections(text.removesuffix("\n"), lambda section, _: NAMES.get(section, ())) == wanted
+def forms(profiles: list[dict[str, str]]) -> tuple[str, str]:
+    """Profiles as nmcli prints them, in pairs and in rows."""
+    host = NmcliHost(profiles={str(number): profile for number, profile in enumerate(profiles)})
+    which = tuple(word for uuid in host.profiles for word in ("uuid", uuid))
+    texts = (host.run(("nmcli", "-t", *form, "-f", "profile", "connection", "show", *which)).stdout for form in FORMS)
+    pairs, rows = texts
+    return pairs, rows
+
+
+FORMS: tuple[tuple[str, ...], ...] = ((), ("-m", "tabular"))
+
+
+@given(st.lists(SETTINGS, max_size=4))
+def test_profiles_come_back_as_they_were(profiles: list[dict[str, str]]) -> None:
+    profiles = [{"connection.zone": ""} | dict(sorted(profile.items())) for profile in profiles]
+    assert join_forms(*forms(profiles)) == profiles
+
+
+@given(st.lists(st.sampled_from(FORGED), min_size=12, max_size=12))
+def test_no_value_can_be_taken_for_another(values: list[str]) -> None:
+    names = ("connection.id", "connection.x", "ipv4.a", "p-r.c")
+    profiles = [dict(zip(names, values[start : start + 4], strict=True)) for start in (0, 4, 8)]
+    assert join_forms(*forms(profiles)) == profiles
+
+
+def test_other_profiles_in_rows_than_in_pairs_are_unclear() -> None:
+    pairs, rows = forms([{"connection.id": "a\nb", "ipv4.a": "c"}, {"connection.id": "d", "ipv4.a": "e"}])
+    assert join_forms("", "") == []
+    more = f"{pairs}\nconnection.id:z\n"
+    for wrong in (
+        (pairs, ""), ("", rows), (pairs.replace("c", "x"), rows), (pairs, rows.replace("e", "")), (more, rows),
+        (pairs, f"{rows}\nconnection:z\n"), (pairs[:-1], rows),
+    ):  # fmt: skip
+        with pytest.raises(Unclear, match="other profiles"):
+            join_forms(*wrong)
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(["b.b", "c-c.c[1]", "d.d-D_d"]), VALUES), max_size=3))
 def test_pairs_come_back_as_they_were_or_are_said_to_be_unclear(things: list[dict[str, str]]) -> None:
     things = [{"a.first": "x", "a.second": "y"} | thing for thing in things]
     text = "\n".join("".join(f"{key}:{value}\n" for key, value in thing.items()) for thing in things)
-    # As with sections, newlines at the end of the last value are not told from those between things.
+    # Newlines at the end of the last value are not told from those between things.
     ends = [next(reversed(thing)) for thing in things]
     wanted = [thing | {end: thing[end].rstrip("\n")} for thing, end in zip(things, ends, strict=True)]
     if any("\n" in value for thing in wanted for value in thing.values()):

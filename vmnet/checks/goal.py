@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.checks.layer3 import profile_addresses
 from vmnet.checks.links import uplinks
+from vmnet.lines import number_of
 from vmnet.names import Mac
 from vmnet.plan.adopt import Layer3, wanted_layer3
 from vmnet.plan.build import goal_of
@@ -47,7 +48,7 @@ def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None 
         nics=nics,
         bond=bond.ifname if bond else None,
         bond_mode=options.get("mode") or (state.mode if state else None),
-        miimon_ms=int(options.get("miimon", "")) if options.get("miimon", "").isdecimal() else None,
+        miimon_ms=number_of(options.get("miimon", "")),
         dhcp=profile is not None and profile.get("ipv4.method") == "auto",
         addresses=profile_addresses(profile) if profile else facts.addresses_of(name),
         gateways=_addresses(profile, "gateway") or tuple(r.gateway for r in facts.default_routes(name) if r.gateway),

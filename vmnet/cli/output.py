@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
 from vmnet.apply.progress import Pace
+from vmnet.lines import number_of
 from vmnet.report.json_forms import json_line, progress_form
 from vmnet.report.progress import progress_text
 from vmnet.report.screen import FILE_WIDTH, Screen
@@ -29,7 +30,7 @@ def show(session: Session, blocks: Iterable[Block], *, error: bool = False) -> N
     stream = session.stderr if error else session.stdout
     columns = session.environ.get("COLUMNS", "")
     width = shutil.get_terminal_size().columns if stream.isatty() else FILE_WIDTH
-    if columns.isdecimal() and int(columns) > 0:
+    if number_of(columns):
         width = int(columns)
     Screen(stream, colour=wants_colour(stream, session.environ), width=width).show(blocks)
 

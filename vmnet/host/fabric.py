@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from vmnet.errors import ToolError
 from vmnet.facts import Fabric, Heard, Multicast, PortFlags, PortVlans
 from vmnet.host import process, sysfs
 from vmnet.host.kernel_log import read_log
-from vmnet.host.outside import understood
+from vmnet.host.outside import parse_json, understood
 from vmnet.names import mac_of
 
 if TYPE_CHECKING:
@@ -38,13 +36,13 @@ def read_fabric(facts: Facts, sources: Sources) -> Fabric:
     return Fabric(
         heard=printed("forwarding databases", ("bridge", "-j", "fdb", "show"), parse_heard) if bridges else (),
         vlans=printed("VLANs of ports", ("bridge", "-j", "vlan", "show"), parse_vlans) if filtering else (),
-        flags=tuple(_flags(facts.links)),
+        flags=sources.read("flags of ports", lambda: tuple(_flags(facts.links)), ()),
         multicast=printed("multicast groups", ("bridge", "-d", "-s", "-j", "mdb", "show"), parse_multicast)
         if any(link.bridge and link.bridge.multicast_snooping for link in bridges)
         else (),
         unpinned=tuple(b.ifname for b in bridges if _assigned(b) not in (None, _SET_BY_HAND)),
-        virtual_functions=tuple(_virtual_functions(facts.links)),
-        virtualisation=_virtualisation(),
+        virtual_functions=sources.read("virtual functions", lambda: tuple(_virtual_functions(facts.links)), ()),
+        virtualisation=sources.read("what this host runs on", _virtualisation, ""),
         log=sources.read("the kernel's log", read_log, (), allowed=facts.root),
     )
 
@@ -55,8 +53,8 @@ def parse_heard(text: str) -> tuple[Heard, ...]:
     Raises:
         ToolError: it is no such document.
     """
-    with understood("the answer of bridge fdb"):
-        return tuple(_heard(json.loads(text)))
+    with understood(what := "the answer of bridge fdb"):
+        return tuple(_heard(parse_json(text, what)))
 
 
 def _heard(entries: Iterable[dict[str, Any]]) -> Iterator[Heard]:
@@ -75,8 +73,8 @@ def parse_vlans(text: str) -> tuple[PortVlans, ...]:
     Raises:
         ToolError: it is no such document.
     """
-    with understood("the answer of bridge vlan"):
-        return tuple(_port_vlans(entry) for entry in json.loads(text))
+    with understood(what := "the answer of bridge vlan"):
+        return tuple(_port_vlans(entry) for entry in parse_json(text, what))
 
 
 def _port_vlans(entry: dict[str, Any]) -> PortVlans:
@@ -98,8 +96,8 @@ def parse_multicast(text: str) -> tuple[Multicast, ...]:
     Raises:
         ToolError: it is no such document.
     """
-    with understood("the answer of bridge mdb"):
-        return tuple(_queriers(json.loads(text)))
+    with understood(what := "the answer of bridge mdb"):
+        return tuple(_queriers(parse_json(text, what)))
 
 
 def _queriers(databases: Iterable[dict[str, Any]]) -> Iterator[Multicast]:
@@ -139,8 +137,7 @@ def parse_virtual_functions(device: Path) -> tuple[str, ...]:
 
 def _virtualisation() -> str:
     """Ask systemd what the host runs on; exit status 1 is its "none"."""
-    try:
-        said = process.run(("systemd-detect-virt", "--vm"), timeout_s=10, accept=(0, 1)).stdout.strip()
-    except ToolError:
+    if not process.has_tool("systemd-detect-virt"):
         return ""
+    said = process.run(("systemd-detect-virt", "--vm"), timeout_s=10, accept=(0, 1)).stdout.strip()
     return "" if said == "none" else said

@@ -221,7 +221,7 @@ def _run_events() -> None:
 
 @contextmanager
 def calling(what: str) -> Iterator[None]:
-    """Turn libvirt's errors inside the block into HypervisorError.
+    """Turn libvirt's errors inside the block into HypervisorError, and those of its Python module, too.
 
     Args:
         what: what was tried, as "move 52:54:00:00:53:01 of web01", for the message.
@@ -235,6 +235,8 @@ def calling(what: str) -> Iterator[None]:
         broken = code in _BROKEN and error.get_error_domain() == libvirt.VIR_FROM_RPC
         hint = _HINTS.get(Code.RPC if broken else code, _LOG)
         raise HypervisorError(f"cannot {what}: {error}", hint, code=code) from error
+    except UnicodeDecodeError as error:
+        raise HypervisorError(f"cannot {what}: libvirt names something that is not UTF-8", _LOG) from error
 
 
 def ask(read: Callable[[], T], otherwise: U, *codes: int) -> T | U:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -41,7 +42,9 @@ _NEIGHBOUR_FAILED = 0x20 | 0x01
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    # pyroute2 leaves a name that is not UTF-8 as bytes; Python's files and sockets have it with surrogates (PEP 383).
+    text = os.fsdecode(value) if isinstance(value, bytes) else value
+    return text if isinstance(text, str) and text else None
 
 
 def _number(value: object) -> int | None:
@@ -190,7 +193,7 @@ def _rule(message: Message) -> str:
     words = [f"{_number(message.get_attr('FRA_PRIORITY')) or 0}:", *(f"{name} {end}" for name, end in ends.items())]
     for name, attribute in (("iif", "FRA_IIFNAME"), ("oif", "FRA_OIFNAME"), ("fwmark", "FRA_FWMARK")):
         value = message.get_attr(attribute)
-        words += [f"{name} {value}"] if value else []
+        words += [f"{name} {_text(value) or value}"] if value else []
     return " ".join([*words, f"lookup {_number(message.get_attr('FRA_TABLE')) or message['table']}"])
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from vmnet.facts import FilterChain, FilterRule, LinkNames, Narrow, Verdict
-from vmnet.host.outside import understood
+from vmnet.host.outside import parse_json, understood
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +29,8 @@ def parse_ruleset(text: str) -> tuple[FilterChain, ...]:
     Raises:
         ToolError: it is no such document.
     """
-    with understood("the answer of nft"):
-        return _parse(json.loads(text))
+    with understood(what := "the answer of nft"):
+        return _parse(parse_json(text, what))
 
 
 def _parse(document: dict[str, Any]) -> tuple[FilterChain, ...]:

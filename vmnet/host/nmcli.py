@@ -12,7 +12,7 @@ from vmnet.host.process import Output, run
 from vmnet.host.terse import Unclear
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from vmnet.spec import IpAddress
 
@@ -75,19 +75,12 @@ def read_profiles() -> tuple[Profile, ...]:
     uuids = nmcli_text.worth_showing(listing)
     if not uuids:
         return ()
+    details = _show_profiles(uuids)
     try:
-        return nmcli_text.parse_profiles(listing, _show_profiles(uuids))
+        return nmcli_text.parse_profiles(listing, details)
     except Unclear:
-        # A value holds a newline, a profile's name perhaps. Rows can be told apart all the same, but do not name their
-        # fields, so that each kind of section costs a call of its own.
-        known: dict[str, tuple[str, ...]] = {}
-
-        def names_of(section: str, shown: Mapping[str, str]) -> tuple[str, ...]:
-            if section not in known:
-                known[section] = _setting_names(section, shown.get("connection.uuid", uuids[0]))
-            return known[section]
-
-        return nmcli_text.parse_profile_rows(listing, _show_profiles(uuids, "-m", "tabular"), names_of)
+        # A value holds a newline, a profile's name perhaps.
+        return nmcli_text.parse_both_forms(listing, details, _show_profiles(uuids, "-m", "tabular"))
 
 
 def read_listing() -> tuple[nmcli_text.Listed, ...]:
@@ -104,13 +97,6 @@ def _show_profiles(uuids: Iterable[str], *form: str) -> str:
     which = (word for uuid in dict.fromkeys(uuids) for word in ("uuid", uuid))
     # A profile that went away since the listing makes nmcli return NOT_FOUND after showing the others.
     return call(("nmcli", "-t", *form, "-f", "profile", "connection", "show", *which), accept=(0, NOT_FOUND)).stdout
-
-
-def _setting_names(section: str, uuid: str) -> tuple[str, ...]:
-    if not nmcli_text.is_section(section):
-        raise Unclear(f"nmcli printed a section {section[:80]!r}")
-    text = call(("nmcli", "-m", "tabular", "-f", section, "connection", "show", "uuid", uuid)).stdout
-    return nmcli_text.parse_setting_names(section, text)
 
 
 def read_devices(ifname: str | None = None) -> tuple[Device, ...]:

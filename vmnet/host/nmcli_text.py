@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vmnet.facts import Device, Profile
-from vmnet.host.terse import Unclear, read_pairs, split_rows, split_sections
+from vmnet.host.terse import Unclear, join_forms, read_pairs, split_rows
 from vmnet.lines import lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
     from vmnet.spec import IpAddress
 
@@ -23,7 +23,6 @@ _FORMER = {
     "connection.autoconnect-ports": "connection.autoconnect-slaves",
 }
 _ID, _UUID = "connection.id", "connection.uuid"
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,39 +62,16 @@ def parse_profiles(listing: Iterable[Listed], details: str) -> tuple[Profile, ..
     return _profiles(listing, read_pairs(details, _ID, _UUID))
 
 
-def parse_profile_rows(
-    listing: Iterable[Listed], rows: str, names_of: Callable[[str, Mapping[str, str]], tuple[str, ...]]
-) -> tuple[Profile, ...]:
+def parse_both_forms(listing: Iterable[Listed], details: str, rows: str) -> tuple[Profile, ...]:
     """As `parse_profiles`, whatever the values hold.
 
     Args:
-        rows: `nmcli -t -m tabular -f profile connection show uuid U ...`.
-        names_of: as `split_sections` takes it (`parse_setting_names`).
+        rows: `nmcli -t -m tabular -f profile connection show uuid U ...` for the same profiles.
 
     Raises:
-        Unclear: the text is no such table.
+        Unclear: the two are not the same profiles.
     """
-    return _profiles(listing, split_sections(rows, names_of))
-
-
-def parse_setting_names(section: str, text: str) -> tuple[str, ...]:
-    """Return the names of a section's settings.
-
-    Args:
-        text: `nmcli -m tabular -f SECTION connection show uuid U`, whose first line holds them.
-
-    Raises:
-        Unclear: they are not there.
-    """
-    names = text.partition("\n")[0].split()
-    if names[:1] != ["name"] or not all(map(is_section, names)):
-        raise Unclear(f"nmcli's names of the settings in {section!r} are not understood: {text[:80]!r}")
-    return tuple(names[1:])
-
-
-def is_section(word: str) -> bool:
-    """Return whether the word can be the name of a section of settings, or of a setting."""
-    return _NAME.fullmatch(word) is not None
+    return _profiles(listing, join_forms(details, rows))
 
 
 def _profiles(listing: Iterable[Listed], shown: Collection[dict[str, str]]) -> tuple[Profile, ...]:

@@ -69,8 +69,15 @@ class _Files:
         self._root = root
 
     def _read(self, *patterns: str) -> list[tuple[str, str]]:
-        paths = (path for pattern in patterns for path in sorted(self._root.glob(pattern)))
+        paths = (path for pattern in patterns for path in self._found(pattern))
         return [(f"/{path.relative_to(self._root)}", text) for path in paths if (text := read_text(path))]
+
+    def _found(self, pattern: str) -> list[Path]:
+        try:
+            return sorted(self._root.glob(pattern))
+        except (OSError, ValueError):
+            # Too long a name, a null byte, a pattern that is none: such a file is not there.
+            return []
 
     def interfaces(self) -> list[tuple[str, str]]:
         """/etc/network/interfaces and what it includes (interfaces(5)), in breadth."""

@@ -10,16 +10,13 @@ With `-t`, nmcli prints a table in one of two forms, and neither escapes a newli
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from vmnet.errors import ToolError
 from vmnet.lines import lines_of
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
 _FIELD = re.compile(r"[^:\\]*(?:\\.?[^:\\]*)*", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_NAME = re.compile(r"([A-Za-z0-9-]+)\.[A-Za-z0-9_-]+:")
 _PAIR = re.compile(r"([A-Za-z0-9-]+\.[A-Za-z0-9_-]+(?:\[\d+\])?):(.*)", re.DOTALL)
 
 
@@ -54,36 +51,60 @@ def split_rows(text: str, columns: int) -> list[tuple[str, ...]]:
     return found
 
 
-def split_sections(text: str, names_of: Callable[[str, Mapping[str, str]], tuple[str, ...]]) -> list[dict[str, str]]:
-    """Return the profiles of `nmcli -t -m tabular -f profile connection show`, each as its properties and their values.
+def join_forms(pairs: str, rows: str) -> list[dict[str, str]]:
+    """Return the profiles that nmcli has printed in both forms, each as its properties and their values.
 
-    A row of the text is a section of a profile. Newlines at the end of a row's last value are left out: they are not
-    told from those between rows.
+    In rows the values can be told apart, and have no names; in pairs they have names. So the next value of the rows
+    says where in the pairs the next name begins.
 
     Args:
-        names_of: returns the names of a section's settings in nmcli's order. It is given the section's name, and what
-            the sections before it say of the same profile.
+        pairs: `nmcli -t -f profile connection show uuid U ...`.
+        rows: the same with `-m tabular`: a row for each section, beginning with its name.
 
     Raises:
-        Unclear: the text is no such table.
+        Unclear: the two are not the same profiles.
     """
-    fields = _fields(text)
-    profiles: list[dict[str, str]] = []
-    section, place = fields[0], 0
-    while section:
-        if section == fields[0]:
+    section, *values = _fields(rows)
+    first, at = section, 0
+    profiles: list[dict[str, str]] = [{}] if values else []
+    for raw in values:
+        name = _NAME.match(pairs, at)
+        if name is None or name[1] != section:
+            raise _differ(pairs, at)
+        value, following = _split_last(_unescape(raw), pairs, name.end(), first)
+        profiles[-1][name[0][:-1]] = value
+        at = name.end() + len(value) + 1
+        section = section if following is None else following
+        if following == first:
+            # A blank line stands between profiles.
+            at += 1
             profiles.append({})
-        names = names_of(section, profiles[-1])
-        first, place = place + 1, place + len(names)
-        if not names or place >= len(fields):
-            raise Unclear(f"nmcli's section {section!r} is not understood")
-        end, _, following = fields[place].rpartition("\n")
-        values = map(_unescape, (*fields[first:place], end.rstrip("\n")))
-        profiles[-1].update((f"{section}.{name}", value) for name, value in zip(names, values, strict=True))
-        section = following
-    if place != len(fields) - 1:
-        raise Unclear(f"nmcli printed sections that are not understood: {text[:80]!r}")
+    if at != len(pairs) or (values and section):
+        raise _differ(pairs, at)
     return profiles
+
+
+def _split_last(value: str, pairs: str, at: int, first: str) -> tuple[str, str | None]:
+    """Return a value, and the section that follows it: None where its row goes on, "" at the end.
+
+    The last value of a row is joined by a newline with the name of the next section.
+
+    Args:
+        value: a field of the rows, unescaped.
+        at: where in the pairs the value begins.
+        first: the section with which each profile begins.
+    """
+    if pairs.startswith(f"{value}\n", at):
+        return value, None
+    value, _, following = value.rpartition("\n")
+    value = value.removesuffix("\n") if following == first else value
+    if not pairs.startswith(f"{value}\n", at):
+        raise _differ(pairs, at)
+    return value, following
+
+
+def _differ(pairs: str, at: int) -> Unclear:
+    return Unclear(f"nmcli printed other profiles in rows than in pairs, which begin: {pairs[at : at + 80]!r}")
 
 
 def _fields(text: str) -> list[str]:
@@ -104,7 +125,7 @@ def _unescape(text: str) -> str:
 def read_pairs(text: str, *opening: str) -> list[dict[str, str]]:
     """Return the things that are shown as pairs, each as its names and values; a blank line stands between two.
 
-    As with sections, newlines at the end of a thing are left out.
+    Newlines at the end of a thing are left out: they are not told from those between things.
 
     Args:
         opening: the first names of each thing, in their order.

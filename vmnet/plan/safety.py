@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from vmnet.errors import Conflict, Refused, SpecError
+from vmnet.lines import number_of
 from vmnet.names import check_ifname
 from vmnet.plan.adopt import controllers_of, find_holder
 from vmnet.plan.claims import claim_risks
@@ -113,7 +114,7 @@ def check_host(spec: HostSpec, nics: tuple[Link, ...], facts: Facts) -> None:
 
 
 def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", text)[:2])
+    return tuple(number_of(number) or 0 for number in re.findall(r"\d+", text)[:2])
 
 
 def _left_last(nic: Link, nics: tuple[Link, ...], spec: HostSpec, facts: Facts) -> list[str]:
@@ -187,6 +188,7 @@ def warnings(spec: HostSpec, nics: tuple[Link, ...], management: str | None, fac
     found += owner_warnings(nics, facts)
     if management is not None:
         found += _management_warnings(management, spec.fix_management, facts)
+    found += [f"{one.what} could not be read ({one.why}); the plan was made without" for one in facts.unread]
     return tuple(found)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmnet.checks.topology import Node, Remark, Role, State, Topology, worst
+from vmnet.lines import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -128,7 +129,7 @@ class View:
 def natural(name: str) -> list[tuple[bool, int, str]]:
     """Return a key that sorts web9 before web10."""
     parts = re.findall(r"[0-9]+|[^0-9]+", name)
-    return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
+    return [((number := number_of(part)) is None, number or 0, part) for part in parts]
 
 
 def counted(topology: Topology) -> str:
