@@ -268,3 +268,9 @@ def test_a_lock_that_cannot_be_made_does_not_keep_anything_from_being_taken_back
     assert ended.returncode == 0
     assert b"the lock of vmnet cannot be taken" in ended.stderr
     assert sandbox.calls()
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_a_terminal_that_is_gone_is_no_failure(tmp_path: Path, shell: str) -> None:
+    sandbox, script = script_that_undoes(tmp_path)
+    assert sandbox.run(shell, script.replace("failed=0\n", "failed=0\nexec >&-\n", 1)).returncode == 0

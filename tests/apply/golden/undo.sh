@@ -10,10 +10,15 @@ umask 077
 failed=0
 # One line; a question mark stands for each character that could steer the terminal.
 say() {
-    printf '%s' "$*" | tr '\001-\037\177' '[?*]' | LC_ALL=C sed \
-        -e 's/\xc2[\x80-\x9f]/?/g; s/\xd8\x9c/?/g' \
-        -e 's/\xe2\x80[\x8e\x8f\xa8-\xae]/?/g; s/\xe2\x81[\xa6-\xa9]/?/g'
-    printf '\n'
+    case $* in
+    *[!\ -~]*)
+        printf '%s' "$*" | tr '\001-\037\177' '[?*]' | LC_ALL=C sed \
+            -e 's/\xc2[\x80-\x9f]/?/g; s/\xd8\x9c/?/g' \
+            -e 's/\xe2\x80[\x8e\x8f\xa8-\xae]/?/g; s/\xe2\x81[\xa6-\xa9]/?/g'
+        printf '\n'
+        ;;
+    *) printf '%s\n' "$*" ;;
+    esac || :
 }
 missed() {
     say "FAILED: $*" >&2
