@@ -18,3 +18,8 @@ def test_the_tests_that_the_page_names_are_there() -> None:
 def test_every_row_names_one() -> None:
     rows = [line for line in PAGE.splitlines() if line.startswith("| ") and "| tests |" not in line]
     assert [row for row in rows if not re.search(r"`tests/[\w/]+\.py` \|$", row)] == []
+
+
+def test_what_is_hostile_is_on_the_page() -> None:
+    files = [f"tests/hostile/{path.name}" for path in Path(__file__).parent.glob("test_*.py") if path != Path(__file__)]
+    assert [name for name in files if name not in PAGE] == []
