@@ -22,7 +22,6 @@ NO_COMMAND = Command("")
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _SAFE_IN_PRINTF = frozenset((string.ascii_letters + string.digits + " ._/:").encode())
-_REFUSED = "# cannot be typed: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +37,10 @@ def command(*words: str | Variable) -> Command:
     A word with a character that is not printable (a control character, a newline, U+2028) is spelt in octal. One that
     no shell can be given so (NUL, a newline at the end) makes the whole command a comment.
     """
-    texts = [word for word in words if isinstance(word, str)]
-    if not all(map(_can_be_typed, texts)):
-        return Command(_REFUSED + _spelt(" ".join(texts)))
-    return Command(" ".join(_quoted(word) for word in words))
+    try:
+        return Command(" ".join(map(_quoted, words)))
+    except ValueError:
+        return _refused(*(word for word in words if isinstance(word, str)))
 
 
 def root(*words: str) -> Command:
@@ -67,7 +66,7 @@ def in_turn(*commands: Command) -> Command:
 def write(file: str, *lines: str, append: bool = False) -> Command:
     """Return the command that writes the lines into a file of root's; a line that is more than one is refused."""
     if not all(line.isprintable() for line in lines):
-        return Command(_REFUSED + _spelt(" ".join((file, *lines))))
+        return _refused(file, *lines)
     return pipe(command("printf", r"%s\n", *lines), root("tee", *(("-a",) if append else ()), file))
 
 
@@ -104,19 +103,18 @@ def _joined(between: str, commands: tuple[Command, ...]) -> Command:
     return next((one for one in commands if one.startswith("#")), Command(between.join(commands)))
 
 
-def _can_be_typed(word: str) -> bool:
-    try:
-        word.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in word and not word.endswith("\n")
+def _refused(*words: str) -> Command:
+    return Command(f"# cannot be typed: {_spelt(' '.join(words))}")
 
 
 def _quoted(word: str | Variable) -> str:
+    """Return a word as a shell reads it; ValueError if it can read none so."""
     if isinstance(word, Variable):
         return f'"${word.name}"'
     if word.isprintable():
         return shlex.quote(word)
+    if "\0" in word or word.endswith("\n"):
+        raise ValueError(word)
     # $'...' is not known to dash. Bytes that are no UTF-8 come out as they were.
     octal = (chr(b) if b in _SAFE_IN_PRINTF else f"\\{b:03o}" for b in word.encode("utf-8", "surrogateescape"))
     return f"\"$(printf '{''.join(octal)}')\""

@@ -12,11 +12,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import tests.checks
+import tests.plan
 from vmnet.facts import Facts
+from vmnet.plan.attach_domain import plan_attach_domain
+from vmnet.plan.host_setup import plan_host_setup
+from vmnet.plan.migrate_from_virbr0 import plan_migration
+from vmnet.plan.undo_domains import plan_domain_undo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
+
+    from vmnet.plan.steps import Plan
+
+    Planner = Callable[..., Plan]
+
+PLANNERS: tuple[Planner, ...] = (plan_host_setup, plan_attach_domain, plan_migration, plan_domain_undo)
 
 
 @cache
@@ -61,3 +72,26 @@ def _values(mark: pytest.Mark) -> list[dict[str, Any]]:
     names = mark.args[0].replace(",", " ").split() if isinstance(mark.args[0], str) else list(mark.args[0])
     rows = [row.values if hasattr(row, "marks") else row for row in mark.args[1]]
     return [dict(zip(names, row if len(names) > 1 else (row,), strict=True)) for row in rows]
+
+
+@cache
+def plans() -> tuple[tuple[Planner, tuple[Any, ...]], ...]:
+    """Run the planners' tests, and return what these have asked for: each planner's calls."""
+    asked: list[tuple[Planner, tuple[Any, ...]]] = []
+
+    def noting(planner: Planner) -> Planner:
+        def noted(*values: Any) -> Plan:
+            asked.append((planner, values))
+            return planner(*values)
+
+        return noted
+
+    with pytest.MonkeyPatch.context() as patch:
+        modules = [importlib.import_module(i.name) for i in pkgutil.iter_modules(tests.plan.__path__, "tests.plan.")]
+        for module in modules:
+            for name, value in [*vars(module).items()]:
+                if value in PLANNERS:
+                    patch.setattr(module, name, noting(value))
+        for test, values in itertools.chain.from_iterable(map(cases, modules)):
+            test(**values)
+    return tuple(asked)

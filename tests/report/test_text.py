@@ -13,8 +13,10 @@ import pytest
 from tests import facts_samples
 from tests.report import samples
 from vmnet.apply.progress import Event, Progress
+from vmnet.checks.doctor import diagnose
 from vmnet.checks.verify import check_host
 from vmnet.errors import HypervisorError, SpecError, ToolError, UndoIncomplete, VmnetError
+from vmnet.facts import Reservation
 from vmnet.plan import steps
 from vmnet.plan.steps import Plan
 from vmnet.report.blocks import Block, Grid, Line, Style
@@ -28,7 +30,9 @@ from vmnet.report.rows import render_rows, render_rows_after
 from vmnet.report.run import render_run
 from vmnet.report.runs import render_run_record, render_runs
 from vmnet.report.screen import Screen
+from vmnet.report.troubles import render_trouble
 from vmnet.report.words import describe
+from vmnet.shell_words import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -116,6 +120,26 @@ def test_commands_can_be_pasted() -> None:
     ]  # fmt: skip
     (modify,) = shell_lines(samples.HOST_STEPS[5])
     assert shlex.split(modify)[-1] == ""
+
+
+def test_a_command_within_a_text_stays_in_one_line() -> None:
+    (trouble, *_) = diagnose(facts_samples.goal(), DEGRADED)
+    words = " ".join(["word"] * 30)
+    hint = f"{words}: {command('nmcli', 'device', 'show', 'br0 touch x')}"
+    odd = replace(trouble, finding=replace(trouble.finding, hint=hint))
+    assert [line.text for line in render_trouble(odd) if "'br0" in line.text] == [f"  helps     {hint}"]
+
+
+def test_no_name_adds_a_line_to_an_error() -> None:
+    error = SpecError("no br0\u2028sudo x", "did you mean br0\u2028sudo x?")
+    assert text_of(render_error(error)) == "error: no br0\\u2028sudo x\nhint: did you mean br0\\u2028sudo x?\n"
+
+
+def test_no_name_of_a_reservation_adds_to_a_servers_file() -> None:
+    kept = Reservation(mac=facts_samples.WEB_MAC, name="a { } include", address="192.0.2.7")
+    text = text_of(render_plan(replace(samples.plan(), reservations=(kept,))))
+    assert "include" not in text
+    assert f"dhcp-host={facts_samples.WEB_MAC},192.0.2.7" in text
 
 
 def test_elements_cut_out_of_a_document_lose_its_depth() -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def render_error(error: VmnetError) -> tuple[Line, ...]:
     """Return the message, the command and its stderr where a tool failed, what became of the run, and the hint."""
-    first, *rest = error.message.splitlines() or [""]
+    first, *rest = error.message.split("\n")
     more = (Line(f"  {text}") for text in rest if text.strip())
     head = Line(f"error: {first}", Style.BAD)
     return (head, *more, *_cause(error), *_why(error), *_notes(error), *_hint(error))
@@ -34,7 +34,7 @@ def _cause(error: VmnetError) -> Iterator[Line]:
 
 
 def _notes(error: VmnetError) -> Iterator[Line]:
-    yield from (Line(f"  {text}") for note in notes_of(error) for text in note.splitlines())
+    yield from (Line(f"  {text}") for note in notes_of(error) for text in note.split("\n"))
 
 
 def _why(error: VmnetError) -> Iterator[Line]:
@@ -57,12 +57,12 @@ def _failed_tool(error: ToolError) -> Iterator[Line]:
         yield Line(f"  command: {run}", Style.COMMAND)
     if error.exit_status is not None and f"exit status {error.exit_status}" not in error.message:
         yield Line(f"  exit status: {error.exit_status}")
-    said = (text.strip() for text in error.stderr.splitlines())
+    said = (text.strip() for text in error.stderr.split("\n"))
     yield from (Line(f"  stderr: {text}") for text in said if text and text not in error.message)
 
 
 def _hint(error: VmnetError) -> Iterator[Line]:
-    first, *rest = error.hint.splitlines() or [""]
+    first, *rest = error.hint.split("\n")
     if first:
         yield Line(f"hint: {first}", Style.WARNING)
         yield from (Line(f"      {text}", Style.WARNING) for text in rest)

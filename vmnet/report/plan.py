@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmnet.apply.journal import UNDO_SCRIPT
@@ -12,7 +13,7 @@ from vmnet.report.blocks import Block, Line, Style
 from vmnet.report.calls import document_diff, libvirt_calls, shell_lines
 from vmnet.report.rows import render_rows
 from vmnet.report.words import describe
-from vmnet.shell_words import root
+from vmnet.shell_words import is_plain, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -73,11 +74,13 @@ def _reservations(kept: tuple[Reservation, ...]) -> Iterator[Line]:
     """The old network's reservations in the words of three DHCP servers, each line ready to be pasted."""
     if not kept:
         return
+    # Another name would not be one in those servers' files.
+    named = tuple(one if is_plain(one.name) else replace(one, name="") for one in kept)
     yield Line("Reservations of the old network that end; the LAN's DHCP server may take them over", Style.HEADING)
     yield Line("  with addresses of the LAN, for these are the old network's:", Style.QUIET)
     for title, form in (("dnsmasq", _dnsmasq), ("ISC dhcpd", _dhcpd), ("Kea", _kea)):
         yield Line(f"  {title}:")
-        yield from (Line(f"{_INDENT}{form(one)}", Style.COMMAND) for one in kept)
+        yield from (Line(f"{_INDENT}{form(one)}", Style.COMMAND) for one in named)
     yield Line()
 
 

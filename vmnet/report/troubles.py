@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _STYLES = {Severity.ERROR: Style.BAD, Severity.WARNING: Style.WARNING, Severity.INFO: Style.HEADING}
 _WIDTH = 100
+_QUOTED = re.compile(r"""\s(?:'|"\$\()""")
 
 
 def render_troubles(troubles: tuple[Trouble, ...], unread: tuple[Unread, ...]) -> tuple[Block, ...]:
@@ -41,7 +43,9 @@ def render_trouble(trouble: Trouble) -> Iterator[Line]:
 
 
 def _text(name: str, text: str) -> Iterator[Line]:
-    for number, line in enumerate(textwrap.wrap(text, _WIDTH - 12, break_long_words=False, break_on_hyphens=False)):
+    """Yield a text in lines. What helps stays one line if a word in it is quoted: half a command is another command."""
+    wrapped = textwrap.wrap(text, _WIDTH - 12, break_long_words=False, break_on_hyphens=False)
+    for number, line in enumerate([text] if name == "helps" and _QUOTED.search(text) else wrapped):
         yield Line(f"  {name if number == 0 else '':<10}{line}")
 
 
