@@ -9,7 +9,7 @@ import pytest
 
 from tests.host.machine import lay_out
 from tests.plan.hosts import nic
-from vmnet.host.owners import interfaces_name, netplan_names, read_owners, unmanages
+from vmnet.host.owners import included, interfaces_name, netplan_names, read_owners, unmanages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,6 +60,11 @@ def owners(root: Path, files: dict[str, str]) -> list[tuple[str, str]]:
 )  # fmt: skip
 def test_who_configures_a_nic(tmp_path: Path, files: dict[str, str], tool: str, file: str) -> None:
     assert owners(tmp_path, files) == [(tool, file)]
+
+
+def test_a_pattern_that_leads_everywhere_is_not_followed() -> None:
+    sources = (f"source {'*/../' * 9}*", "source-directory /*/*/*", "source /etc/network/../*", "source /etc/*.d/*.cfg")
+    assert included("\n".join(sources)) == ("etc/*.d/*.cfg",)
 
 
 @pytest.mark.parametrize(

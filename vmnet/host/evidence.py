@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vmnet.errors import HypervisorError, ToolError
+from vmnet.errors import VmnetError, attempt
 from vmnet.facts.boot import Unread
 from vmnet.facts.evidence import Evidence, Form
 from vmnet.host import process, sysfs
@@ -65,10 +66,11 @@ def read_commands() -> Iterator[Found]:
     legacy = LEGACY_COMMANDS if sysfs.read_text(LEGACY_TABLES) else {}
     for name, argv in {**COMMANDS, **legacy}.items():
         file, how = f"commands/{name}.txt", command(*argv)
-        try:
-            yield Evidence(name=file, how=how, text=process.run(argv, timeout_s=TIMEOUT_S).stdout)
-        except ToolError as error:
-            yield Unread(what=file, why=error.message)
+        printed = attempt(partial(process.run, argv, timeout_s=TIMEOUT_S))
+        if isinstance(printed, VmnetError):
+            yield Unread(what=file, why=printed.message)
+        else:
+            yield Evidence(name=file, how=how, text=printed.stdout)
 
 
 def read_system_files() -> Iterator[Found]:
@@ -83,10 +85,11 @@ def read_system_files() -> Iterator[Found]:
 
 def read_file(path: Path, name: str, form: Form = Form.TEXT) -> Iterator[Found]:
     """Yield a file's text."""
-    try:
-        yield Evidence(name=name, how=f"copy of {path}", text=path.read_text("utf-8", "replace"), form=form)
-    except OSError as error:
-        yield Unread(what=name, why=f"{path}: {error.strerror}")
+    text = attempt(partial(path.read_text, "utf-8", "replace"))
+    if isinstance(text, VmnetError):
+        yield Unread(what=name, why=text.message)
+    else:
+        yield Evidence(name=name, how=f"copy of {path}", text=text, form=form)
 
 
 def read_versions(vmnet: str, network_manager: str | None, libvirt: str | None) -> Evidence:
@@ -109,16 +112,22 @@ def read_versions(vmnet: str, network_manager: str | None, libvirt: str | None) 
 
 def read_documents(uri: str, uuids: frozenset[str]) -> Iterator[Found]:
     """Yield libvirt's documents of these domains and of all networks, with their secrets; that takes root."""
-    try:
-        with Hypervisor(uri, read_only=not sysfs.is_root()) as libvirt:
-            if libvirt.read_only:
-                yield Unread(what="libvirt", why="domains' documents need root")
-                return
-            for name, document in libvirt.read_documents(uuids):
-                how = "virsh dumpxml or net-dumpxml, with what is known to be harmless only"
-                yield Evidence(name=f"libvirt/{name}", how=how, text=document, form=Form.XML)
-    except HypervisorError as error:
-        yield Unread(what="libvirt", why=error.message)
+    found = attempt(partial(_documents, uri, uuids))
+    if isinstance(found, VmnetError):
+        yield Unread(what="libvirt", why=found.message)
+    else:
+        yield from found
+
+
+def _documents(uri: str, uuids: frozenset[str]) -> tuple[Found, ...]:
+    with Hypervisor(uri, read_only=not sysfs.is_root()) as libvirt:
+        if libvirt.read_only:
+            return (Unread(what="libvirt", why="domains' documents need root"),)
+        how = "virsh dumpxml or net-dumpxml, with what is known to be harmless only"
+        return tuple(
+            Evidence(name=f"libvirt/{name}", how=how, text=document, form=Form.XML)
+            for name, document in libvirt.read_documents(uuids)
+        )
 
 
 def read_keyfiles(*more: Path) -> Iterator[str]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from vmnet.facts import Link
 
 _SOURCES = 32
+_WILD = frozenset("*?[")
+_MOST_WILD = 2
 _STANZAS = ("auto", "iface", "bridge_ports", "bridge-ports", "bond-slaves", "slaves", "vlan-raw-device")
 _NETPLAN_NAME = re.compile(r"""^\s+(?:name:\s*)?["']?([^\s"':]+)["']?\s*(?::|$)""")
 _NETWORK_DISABLED = re.compile(r"^[ \t]*network:\s*\{?\s*config:\s*[\"']?disabled", re.MULTILINE)
@@ -136,7 +138,14 @@ def included(text: str) -> tuple[str, ...]:
             pattern = words[1].lstrip("/") if words[1].startswith("/") else f"etc/network/{words[1]}"
             pattern = re.sub(r"\*+", "*", pattern)
             found.append(f"{pattern}/*" if words[0] == "source-directory" else pattern)
-    return tuple(pattern for pattern in found if pattern)
+    return tuple(pattern for pattern in found if pattern and not _is_endless(pattern))
+
+
+def _is_endless(pattern: str) -> bool:
+    """Return whether looking for the pattern may take for ever, as */../*/../*/../* does: nobody means that."""
+    parts = pattern.split("/")
+    wild = [part for part in parts if not _WILD.isdisjoint(part)]
+    return len(wild) > _MOST_WILD or (".." in parts and len(wild) > 0)
 
 
 def interfaces_name(text: str, ifname: str) -> bool:
