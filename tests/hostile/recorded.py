@@ -88,10 +88,9 @@ def plans() -> tuple[tuple[Planner, tuple[Any, ...]], ...]:
 
     with pytest.MonkeyPatch.context() as patch:
         modules = [importlib.import_module(i.name) for i in pkgutil.iter_modules(tests.plan.__path__, "tests.plan.")]
-        for module in modules:
-            for name, value in [*vars(module).items()]:
-                if value in PLANNERS:
-                    patch.setattr(module, name, noting(value))
+        for module, planner in itertools.product(modules, PLANNERS):
+            if vars(module).get(planner.__name__) is planner:
+                patch.setattr(module, planner.__name__, noting(planner))
         for test, values in itertools.chain.from_iterable(map(cases, modules)):
             test(**values)
     return tuple(asked)
