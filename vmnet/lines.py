@@ -1,8 +1,9 @@
-"""Text from outside: its lines, its numbers."""
+"""Text from outside: its lines, its numbers, its patterns."""
 
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
@@ -22,3 +23,15 @@ def lines_of(text: str) -> list[str]:
 def number_of(text: str) -> int | None:
     """Return a decimal number; None for other text, and for more than 18 digits, which nothing here counts to."""
     return int(text) if _NUMBER.fullmatch(text) else None
+
+
+LONGEST_PATTERN = 255
+"""No part of a path may be longer (NAME_MAX), and no name of a link or a key of sysctl is."""
+
+
+def fits_pattern(name: str, pattern: str) -> bool:
+    """Return whether a shell pattern fits a name, upper and lower case told apart; one that is too long fits none.
+
+    The standard library takes quadratic time for a pattern of many "[": for 64 KiB of them, hours.
+    """
+    return len(pattern) <= LONGEST_PATTERN and fnmatchcase(name, pattern)

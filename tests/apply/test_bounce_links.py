@@ -11,11 +11,11 @@ import libvirt_qemu
 import pytest
 
 from tests.apply.libvirt_runs import WANTED, execute, migration, running, sources, steps_of, undo_of
+from tests.documents.canonical import canonical
 from tests.fake_domain import FakeError
 from tests.fake_libvirt import FakeConnection
 from vmnet.apply.execute_libvirt import execute_libvirt
 from vmnet.documents.domains import parse_domain_interfaces
-from vmnet.documents.text import canonical
 from vmnet.errors import HypervisorError
 from vmnet.host.hypervisor import Hypervisor
 from vmnet.host.libvirt_calls import Code

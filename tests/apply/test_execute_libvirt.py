@@ -22,6 +22,7 @@ from tests.apply.libvirt_runs import (
     steps_of,
     undo_of,
 )
+from tests.documents.canonical import canonical
 from tests.documents.strategies import domains
 from tests.fake_domain import FakeDomain, FakeError
 from tests.fake_libvirt import FakeConnection, FakeKernel, FakeNetwork
@@ -29,7 +30,6 @@ from tests.plan.guests import host
 from vmnet.apply.execute_libvirt import execute_libvirt
 from vmnet.documents.domains import parse_domain_interfaces
 from vmnet.documents.interfaces import new_interface, with_source
-from vmnet.documents.text import canonical
 from vmnet.errors import Conflict, HypervisorError, LinkError
 from vmnet.host.hypervisor import Hypervisor
 from vmnet.host.libvirt_calls import Code

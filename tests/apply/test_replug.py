@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from tests.apply.libvirt_runs import UUID, WANTED, document, execute, facts_of, nic, sources, steps_of, undo_of
+from tests.documents.canonical import canonical
 from tests.fake_domain import FakeDomain, FakeError
 from tests.fake_libvirt import FakeConnection
 from vmnet.apply.execute_libvirt import execute_libvirt
 from vmnet.documents.domains import parse_domain_interfaces
-from vmnet.documents.text import canonical
 from vmnet.errors import HypervisorError, LinkError
 from vmnet.facts import Source
 from vmnet.host.hypervisor import Hypervisor

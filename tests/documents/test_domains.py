@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from lxml import etree
 
+from tests.documents.canonical import canonical
 from tests.documents.strategies import GROUP, OLD, OLD_BRIDGE, WANTED, documents
 from vmnet.documents.domains import agent_connected, find_interface, parse_domain_interfaces, rewrite_sources
-from vmnet.documents.text import canonical
 from vmnet.errors import Conflict, HypervisorError
 from vmnet.facts import Source
 from vmnet.names import Mac

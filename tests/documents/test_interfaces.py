@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from lxml import etree
 
+from tests.documents.canonical import canonical
 from tests.documents.strategies import DIRECT, OLD, OLD_BRIDGE, USER, WANTED, interfaces, sources
 from vmnet.documents.interfaces import (
     new_interface,
@@ -15,7 +16,7 @@ from vmnet.documents.interfaces import (
     with_link_state,
     with_source,
 )
-from vmnet.documents.text import canonical, parse_document
+from vmnet.documents.text import parse_document
 from vmnet.facts import Interface, Source
 from vmnet.names import Mac
 

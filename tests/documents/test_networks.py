@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from lxml import etree
 
+from tests.documents.canonical import canonical
 from vmnet.documents.networks import network_document, parse_network, same_network
-from vmnet.documents.text import canonical
 
 UUID = "00000000-0000-4000-8000-000000000001"
 WANTED = network_document("host-bridge", "br0", UUID)

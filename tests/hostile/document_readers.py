@@ -12,7 +12,6 @@ from tests.host import test_lan_probe, test_listen
 from tests.hostile.reader import Reader, text
 from tests.redact.test_redact import DOMAIN
 from vmnet.documents import claims, domains, interfaces, networks, nwfilters, ports
-from vmnet.documents.text import canonical
 from vmnet.facts import Source
 from vmnet.facts.evidence import Evidence, Form
 from vmnet.host import arp_probe, lan_probe, listen
@@ -63,7 +62,6 @@ def document_readers() -> list[Reader]:
         text("an interface, moved", lambda t: interfaces.with_source(t, wanted), INTERFACE),
         text("an interface, unplugged", lambda t: interfaces.with_link_state(t, "down"), INTERFACE),
         text("an interface, tagged", interfaces.tags_vlan, INTERFACE),
-        text("a document, canonical", canonical, *cases),
     ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from vmnet.documents.text import canonical
+from tests.documents.canonical import canonical
 
 from .observe import observe
 

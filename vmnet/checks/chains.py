@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from vmnet.facts import FilterChain, Narrow, Verdict
+from vmnet.lines import fits_pattern
 
 if TYPE_CHECKING:
     from vmnet.facts import FilterRule, LinkNames
@@ -62,7 +62,7 @@ class _Walk:
 
 
 def _fits(names: LinkNames, bridge: str) -> bool:
-    return not names.patterns or any(fnmatchcase(bridge, name) for name in names.patterns) != names.but
+    return not names.patterns or any(fits_pattern(bridge, name) for name in names.patterns) != names.but
 
 
 def find_stop(base: FilterChain, chains: tuple[FilterChain, ...], bridge: str) -> Stop | None:

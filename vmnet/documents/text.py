@@ -76,17 +76,6 @@ def print_document(element: _Element) -> str:
     return etree.tostring(alone, encoding="unicode", with_tail=False)
 
 
-def canonical(xml: str) -> str:
-    """Return `xml` in canonical form (W3C C14N) without white space between elements and without comments.
-
-    Two documents that mean the same to libvirt and keep their order give the same text.
-    """
-    from lxml import etree
-
-    root = parse_document(xml, blanks=False)
-    return etree.tostring(root, method="c14n", with_comments=False).decode()
-
-
 def read_template(name: str) -> str:
     """Return the text of the document `name` in xml/."""
     return files("vmnet").joinpath("xml", name).read_text("utf-8")

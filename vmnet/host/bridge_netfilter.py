@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmnet.facts import BridgeNetfilter, StoredSwitch
 from vmnet.host.sysfs import read_int, read_text
-from vmnet.lines import lines_of
+from vmnet.lines import fits_pattern, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,7 +58,7 @@ def _stored(root: Path) -> Iterator[StoredSwitch]:
     for name in SWITCHES:
         wanted = f"net.bridge.bridge-nf-call-{name}"
         exact = [(path, value) for path, key, value in set_to if key == wanted]
-        fits = exact or [(path, value) for path, key, value in set_to if fnmatchcase(wanted, key)]
+        fits = exact or [(path, value) for path, key, value in set_to if fits_pattern(wanted, key)]
         if fits:
             yield StoredSwitch(name=name, on=fits[-1][1] != "0", file=fits[-1][0])
 

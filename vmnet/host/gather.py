@@ -170,9 +170,8 @@ def _with_host(facts: Facts, sources: Sources) -> Facts:
 
 def parse_resolvers(text: str) -> tuple[IpAddress, ...]:
     """Return the name servers of a resolv.conf(5)."""
-    words = [line.split() for line in lines_of(text)]
     found = []
-    for line in words:
+    for line in map(str.split, lines_of(text)):
         if len(line) >= 2 and line[0] == "nameserver":
             try:
                 found.append(ipaddress.ip_address(line[1].split("%")[0]))

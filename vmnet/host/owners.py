@@ -6,13 +6,12 @@ All by small files, each read once; one that is not there means that nobody said
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmnet.facts import Owner, Tool
 from vmnet.host.sysfs import read_text
-from vmnet.lines import lines_of
+from vmnet.lines import LONGEST_PATTERN, fits_pattern, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -144,6 +143,8 @@ def included(text: str) -> tuple[str, ...]:
 def _is_endless(pattern: str) -> bool:
     """Return whether looking for the pattern may take for ever, as */../*/../*/../* does: nobody means that."""
     parts = pattern.split("/")
+    if max(map(len, parts)) > LONGEST_PATTERN:
+        return True
     wild = [part for part in parts if not _WILD.isdisjoint(part)]
     return len(wild) > _MOST_WILD or (".." in parts and len(wild) > 0)
 
@@ -155,7 +156,7 @@ def interfaces_name(text: str, ifname: str) -> bool:
         if not words or not (words[0] in _STANZAS or words[0].startswith("allow-")):
             continue
         named = words[1:2] if words[0] == "iface" else words[1:]
-        if any(fnmatchcase(ifname, word.removeprefix("/")) for word in named):
+        if any(fits_pattern(ifname, word.removeprefix("/")) for word in named):
             return True
     return False
 
@@ -167,7 +168,7 @@ def netplan_names(text: str, ifname: str, mac: str) -> bool:
     """
     lines = [line.partition("#")[0] for line in lines_of(text)]
     names = (found[1] for line in lines if (found := _NETPLAN_NAME.match(line)))
-    return any(fnmatchcase(ifname, name) for name in names) or any(mac in line.lower() for line in lines)
+    return any(fits_pattern(ifname, name) for name in names) or any(mac in line.lower() for line in lines)
 
 
 def unmanages(text: str, ifname: str, mac: str, kind: str = "ethernet") -> str:
@@ -184,7 +185,7 @@ def unmanages(text: str, ifname: str, mac: str, kind: str = "ethernet") -> str:
 def _fits(item: str, ifname: str, mac: str, type_: str) -> bool:
     kind, _, value = item.partition(":")
     if kind == "interface-name":
-        return fnmatchcase(ifname, value.removeprefix("="))
+        return fits_pattern(ifname, value.removeprefix("="))
     if kind == "mac":
         return value.lower() == mac
     return item in ("*", f"type:{type_}", ifname)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from vmnet.errors import Refused, SpecError
+from vmnet.lines import fits_pattern
 from vmnet.plan.batches import plan_batches
 from vmnet.plan.destination import closest, describe, find_destination, refuse_silent_bridge
 from vmnet.plan.lan import lan_kept, lan_warnings
@@ -83,7 +83,7 @@ def _wanted_domains(spec: MigrationSpec, facts: Facts) -> list[Domain]:
 
 def _matching(pattern: str, names: list[str]) -> list[str]:
     """Return the domains that are meant: the one of that very name, or else those that fit the shell pattern."""
-    found = [pattern] if pattern in names else [name for name in names if fnmatchcase(name, pattern)]
+    found = [pattern] if pattern in names else [name for name in names if fits_pattern(name, pattern)]
     if not found:
         hint = closest(pattern, names) or "list them with: virsh list --all"
         raise SpecError(f"there is no domain called {pattern!r}", hint)
