@@ -180,7 +180,7 @@ def apply(
     Raises:
         KeyboardInterrupt: by SIGINT, as usual; the run is taken back by then.
         Refused: not root.
-        Conflict: another change is in progress.
+        Conflict: another change is in progress, or a run has changed the host since `facts` were read.
         ToolError, LinkError, HypervisorError: a step failed; the state before is back.
         UndoIncomplete: a step failed, and `left` holds the commands to finish by hand.
     """
@@ -216,14 +216,14 @@ def follow(run: str | None = None, *, progress: Callable[[Progress], None] | Non
 
 
 def confirm(run: str | None = None) -> str:
-    """Confirm a run that waits for it (host-setup with `confirm_s`), from a connection made anew; return its id.
+    """Confirm a run that waits for it (host-setup with `confirm_s`), from a new connection; return its id.
 
     Args:
         run: its id; None: the one that goes on now.
 
     Raises:
         SpecError: there is no such run, or none waits.
-        Refused: this is the connection that the run was started from: that it lives proves nothing.
+        Refused: this is the connection that the run was started from, which does not show that new ones get in.
         PermissionError: only root may.
     """
     confirmed: str = import_module("vmnet.apply.confirm").confirm(run)

@@ -28,10 +28,11 @@ _AGAIN = (steps.ActivateProfile, steps.WaitNeighbour, steps.WaitAnswer)
 
 
 class Teller:
-    """Writes to the journal and tells whoever listens.
+    """Writes lines to the journal and passes them to the report.
 
-    A line that cannot be written is an error, so that no step is taken without one; once `anyway` is set, as it is when
-    steps are undone, it is none: the line goes to memory, or is told only. Whatever telling raises never counts.
+    A line that cannot be written is an error, so that no step is taken without one. Once `anyway` is set, as it is when
+    steps are undone, it is not an error: the line is kept in memory, or only reported. An exception of the report is
+    ignored.
     """
 
     def __init__(self, plan: Plan, journal: Journal, report: Report, *, anyway: bool = False) -> None:

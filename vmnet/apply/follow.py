@@ -62,7 +62,7 @@ def apply(
 
     Raises:
         Refused: not root.
-        Conflict: another vmnet, or another checkpoint, is at work.
+        Conflict: another vmnet or checkpoint is at work, or a run has changed the host since `facts` were read.
         ToolError, LinkError, HypervisorError: a step failed, and all before it was taken back.
         UndoIncomplete: a step failed and not everything could be taken back.
         KeyboardInterrupt: it was interrupted and taken back, or (TerminalGone) nobody watches it any more.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOCK = Path("/run/vmnet/lock")
-"""In a directory of root's: whoever can open a file can hold its lock, and keep a cut-off run from its end."""
+"""In a directory of root: a user who can open the file could hold its lock and block the end of a run."""
 
 _POLL_S = 0.1
 

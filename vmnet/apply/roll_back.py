@@ -153,7 +153,7 @@ def prove_answers(plan: Plan, before: Facts, executor: StepExecutor, *, asked: C
 
     Args:
         asked: what has answered already. Besides these only gateways count: an SSH peer behind the management link says
-            nothing about the LAN, and a DNS server may have gone for good since.
+            nothing about the LAN, and a DNS server may have been removed since.
 
     Raises:
         UndoIncomplete: some of it does not, with the patience that a switch needs.

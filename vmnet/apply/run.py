@@ -65,19 +65,16 @@ def conclude(journal: Journal, report: Report) -> RunResult:
         rtnetlink.load()
     executor = _executor(plan, journal, undone, report)
     try:
-        if state is RunState.UNUSED:
-            check_mark(journal.facts().runs_mark, journal.directory.parent, without=journal.run)
         if state is RunState.OPEN:
             result = _take_up_whole(plan, executor, journal, report)
         else:
+            check_mark(journal.facts().runs_mark, journal.directory.parent, without=journal.run)
             result = _carry_out_whole(plan, executor, journal, report)
         _note_undone(undone, journal)
         # Without it an undo just cannot tell who changed what since; the run itself is done.
         attempt(lambda: journal.keep_after(_touched(plan)))
         if undone is not None:
-            # What was silent already when the undo was planned keeps nothing from being undone, but is said.
-            asked = {planned.step.probe for planned in plan.planned if isinstance(planned.step, steps.WaitAnswer)}
-            prove_answers(undone.outline(), undone.facts(), executor, asked=asked)
+            _prove_undone(plan, undone, executor)
     finally:
         attempt(executor.close)
         _tidy(plan, journal)
@@ -114,6 +111,16 @@ def _executor(plan: Plan, journal: Journal, undone: Journal | None, report: Repo
         is_confirmed=lambda: is_confirmed(journal),
         note_waiting=lambda left_s: attempt(lambda: _tell_waiting(plan, journal, left_s, report)),
     )
+
+
+def _prove_undone(plan: Plan, undone: Journal, executor: Executor) -> None:
+    """Ask what answered before the run that was undone.
+
+    What the plan's own steps waited for is not asked again. What was silent when the undo was planned has no such step:
+    it does not stop the undo, but is reported.
+    """
+    asked = {planned.step.probe for planned in plan.planned if isinstance(planned.step, steps.WaitAnswer)}
+    prove_answers(undone.outline(), undone.facts(), executor, asked=asked)
 
 
 def _note_undone(undone: Journal | None, journal: Journal) -> None:

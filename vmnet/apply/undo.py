@@ -111,7 +111,7 @@ def ask_again(facts: Facts, run: str | None = None, *, runs: Path = RUNS) -> Fac
     before = attempt(journal.facts) if journal is not None else facts
     # One that cannot be read is refused by `plan_undo`.
     answers = () if isinstance(before, VmnetError) else before.answers
-    return replace(facts, answers=try_probes([answer.probe for answer in answers if answer.ok], anew=True))
+    return replace(facts, answers=try_probes([answer.probe for answer in answers if answer.ok], fresh=True))
 
 
 def _journal(run: str | None, runs: Path) -> Journal | None:

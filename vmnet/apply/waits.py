@@ -120,7 +120,7 @@ def _missing(step: steps.WaitStep, is_confirmed: Callable[[], bool], waited_s: f
                 arp_probe.send_once(address, ifname)
             return "" if netlink.read_neighbour(address, ifname) else f"{address} does not answer on {ifname}"
         case steps.WaitAnswer(probe=probe):
-            return try_probe(probe, anew=True)
+            return try_probe(probe, fresh=True)
         case steps.WaitConfirmation():
             return "" if is_confirmed() else "nobody has confirmed the change"
     assert_never(step)

@@ -84,7 +84,7 @@ def work(journal: Journal, *, lock: Path = LOCK, patience_s: float = LOCK_S) -> 
         if attempt(lambda: _is_ended(journal)) is not True:
             _work(journal, lock, patience_s)
         else:
-            # A loss of power may have come between the two, and whoever follows waits for this line.
+            # A loss of power may have come between the two, and `vmnet follow` waits for this line.
             note_ended(journal)
     finally:
         attempt(journal.leave_memory)

@@ -18,7 +18,7 @@ _ATTRIBUTE = re.compile(r"=[ \t\r\n]*[\"']")
 _LOOK = "look at it with virsh dumpxml"
 
 
-def parse_document(xml: str, *, blanks: bool = True) -> _Element:
+def parse_document(xml: str) -> _Element:
     """Return the root element of `xml`.
 
     Entities are not resolved, nothing is fetched, and lxml's limits against huge trees stay on: a document may hold
@@ -27,7 +27,6 @@ def parse_document(xml: str, *, blanks: bool = True) -> _Element:
 
     Args:
         xml: the document, as libvirt gives it.
-        blanks: whether to keep white space between elements, so that the text comes out as it went in.
 
     Raises:
         HypervisorError: it is not well-formed, or is refused.
@@ -38,7 +37,7 @@ def parse_document(xml: str, *, blanks: bool = True) -> _Element:
     if strange:
         raise HypervisorError(f"libvirt's document cannot be read: {strange}, which libvirt never writes", _LOOK)
     parser = etree.XMLParser(
-        # The encoding that a document declares does not count, lest a DTD is written in one in which it is not seen.
+        # The encoding that a document declares does not count, or a DTD could be hidden in another one.
         encoding="utf-8",
         resolve_entities=False,
         no_network=True,
@@ -46,7 +45,6 @@ def parse_document(xml: str, *, blanks: bool = True) -> _Element:
         # Each xml:id would be looked for in all of the document.
         collect_ids=False,
         load_dtd=False,
-        remove_blank_text=not blanks,
     )
     try:
         return etree.fromstring(xml.encode(), parser)

@@ -33,8 +33,10 @@ def make_own_directory(path: Path, mode: int) -> None:
 
 
 def check_own(path: Path) -> None:
-    """Raise Refused if others than root and the caller own the directory, or can write to it: whoever can put files
-    there can have root follow them. A directory that does not exist is none of theirs."""
+    """Raise Refused if others than root and the caller own the directory, or can write to it.
+
+    Their files there could make root run commands of theirs. A directory that does not exist is safe.
+    """
     with suppress(FileNotFoundError):
         status = path.lstat()
         owned = stat.S_ISDIR(status.st_mode) and status.st_uid in (0, os.geteuid())

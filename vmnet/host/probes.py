@@ -28,11 +28,11 @@ _HEADERS = 28
 """Bytes of the IPv4 header (RFC 791, without options) and of an echo's (RFC 792)."""
 
 
-def try_probes(probes: Sequence[Probe], *, anew: bool = False) -> tuple[Answer, ...]:
+def try_probes(probes: Sequence[Probe], *, fresh: bool = False) -> tuple[Answer, ...]:
     """Ask all at once and return what came of each, in the same order.
 
     Args:
-        anew: what the kernel knows of a neighbour is no answer; for that, root.
+        fresh: whether the kernel's entry of a neighbour is removed first, so that it has to answer now; needs root.
 
     Raises:
         SpecError: a command cannot be split into words.
@@ -40,12 +40,12 @@ def try_probes(probes: Sequence[Probe], *, anew: bool = False) -> tuple[Answer, 
     if not probes:
         return ()
     with ThreadPoolExecutor(max_workers=len(probes)) as pool:
-        problems = list(pool.map(lambda probe: try_probe(probe, anew=anew), probes))
+        problems = list(pool.map(lambda probe: try_probe(probe, fresh=fresh), probes))
     return tuple(Answer(probe=probe, problem=problem) for probe, problem in zip(probes, problems, strict=True))
 
 
-def try_probe(probe: Probe, *, anew: bool = False) -> str:
-    """Ask once; return "" where it answered, else what is wrong. `anew` as in `try_probes`.
+def try_probe(probe: Probe, *, fresh: bool = False) -> str:
+    """Ask once; return "" where it answered, else what is wrong. `fresh` as in `try_probes`.
 
     Raises:
         SpecError: a command cannot be split into words.
@@ -53,7 +53,7 @@ def try_probe(probe: Probe, *, anew: bool = False) -> str:
     match probe.kind:
         case ProbeKind.GATEWAY:
             address = ipaddress.ip_address(probe.target)
-            if anew:
+            if fresh:
                 link_changes.forget_neighbour(address)
             return _neighbour(address)
         case ProbeKind.DNS:

@@ -80,7 +80,7 @@ def restore_profile(uuid: str, copies: Path) -> None:
     """Put the profile's file back as it was and have NetworkManager read it; nothing happens when it is the same.
 
     Of the profile's other files, those that were not there when it was copied go: NetworkManager writes a profile of
-    /run to /etc when it is modified, and after a reboot netplan has rendered the one in /run anew, which hides it.
+    /run to /etc when it is modified, and after a reboot netplan renders the one in /run again, which hides it.
 
     Args:
         copies: the directory that `copy_profiles` filled.

@@ -1,4 +1,4 @@
-"""What a way back waits for: the addresses that the NICs had, and the answers of what had answered."""
+"""What an undo waits for: the addresses that the NICs had, and the probes that were answered before."""
 
 from __future__ import annotations
 
