@@ -1,8 +1,10 @@
-"""Plain English in README.md, CHANGELOG.md and docs/: short sentences, and no word that readers stumble over."""
+"""Plain English in pages, rule texts and all that vmnet prints: short sentences, no word that readers stumble over."""
 
 from __future__ import annotations
 
+import ast
 import re
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,12 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 GENERATED = {"rules.md", "pains.md"}  # written from the texts that vmnet prints
 PAGES = ["README.md", "CHANGELOG.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))]
+CODE = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "vmnet").rglob("*.py"))
+RULES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "vmnet").rglob("texts/*.toml"))
+LEFT = ("vmnet/apply", "vmnet/checks", "vmnet/cli", "vmnet/plan", "vmnet/redact", "vmnet/report")
+"""Folders whose texts are not brought to it yet."""
+FEWEST_WORDS = 4
+"""A string of fewer words is a name or a part of a command."""
 MOST_WORDS = 30
 BANNED = {
     "anew": "again",
@@ -52,20 +60,72 @@ def sentences(paragraph: str) -> list[str]:
 
 def troubles(text: str) -> Iterator[str]:
     """Yield what is wrong with a page, each with its line."""
-    numbered = ((line, sentence) for line, paragraph in paragraphs(text) for sentence in sentences(paragraph))
-    for line, sentence in numbered:
+    for line, paragraph in paragraphs(text):
+        yield from (f"{line}: {trouble}" for trouble in troubles_of(paragraph))
+
+
+def troubles_of(paragraph: str) -> Iterator[str]:
+    for sentence in sentences(paragraph):
         words = len(re.findall(r"\w\S*", sentence))
         if words > MOST_WORDS:
-            yield f"{line}: {words} words: {sentence}"
+            yield f"{words} words: {sentence}"
         for banned, better in BANNED.items():
             if found := re.search(rf"(?<!\w){banned}\b", sentence, re.IGNORECASE):
-                yield f"{line}: “{found[0]}” (better: {better}): {sentence}"
+                yield f"“{found[0]}” (better: {better}): {sentence}"
+
+
+def strings(source: str) -> Iterator[tuple[int, str]]:
+    """Yield a module's strings with their lines, without docstrings. What an f-string puts in counts as a word."""
+    tree = ast.parse(source)
+    passed = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            passed |= {id(part) for part in node.values}
+            words = (part.value if isinstance(part, ast.Constant) else "CODE" for part in node.values)
+            yield node.lineno, "".join(map(str, words))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in passed:
+            yield node.lineno, node.value
+
+
+def values(document: object) -> Iterator[str]:
+    """Yield the strings of a TOML document."""
+    if isinstance(document, dict):
+        document = list(document.values())
+    if isinstance(document, list):
+        for value in document:
+            yield from values(value)
+    elif isinstance(document, str):
+        yield document
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if Path(page).name not in GENERATED])
 def test_plain_english(page: str) -> None:
     found = [f"{page}:{trouble}" for trouble in troubles((ROOT / page).read_text("utf-8"))]
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("file", [file for file in CODE if not file.startswith(LEFT)])
+def test_plain_messages(file: str) -> None:
+    texts = (
+        (line, text) for line, text in strings((ROOT / file).read_text("utf-8")) if len(text.split()) >= FEWEST_WORDS
+    )
+    found = [f"{file}:{line}: {trouble}" for line, text in texts for trouble in troubles_of(text)]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("file", [file for file in RULES if not file.startswith(LEFT)])
+def test_plain_rules(file: str) -> None:
+    found = [
+        trouble for text in values(tomllib.loads((ROOT / file).read_text("utf-8"))) for trouble in troubles_of(text)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_the_check_reads_code() -> None:
+    source = f'"""{"a " * 40}"""\nx = f"it {{y}} stands anew there" + "two words"\n'
+    assert [text for _, text in strings(source)] == ["it CODE stands anew there", "two words"]
+    assert len(list(troubles_of("it CODE stands anew there"))) == 2
 
 
 def test_the_check_finds_what_it_is_for() -> None:
