@@ -151,7 +151,7 @@ def test_a_picture_that_does_not_fit_shows_what_differs(monkeypatch: pytest.Monk
     broken = samples.without_link(GOOD, "bond0")
     drawn = watch(broken, stdout=Terminal(), environ={"TERM": "xterm"}).out
     assert drawn.count("\n") == 11
-    assert "lines more" in drawn
+    assert "more lines: vmnet verify --quiet" in drawn
 
 
 def test_a_dumb_terminal_gets_lines() -> None:
@@ -166,9 +166,9 @@ def test_watch_without_a_number_takes_its_own() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("--watch --output junit", "--watch and --output junit do not go together"),
-        ("--watch=1 --output prometheus", "--watch and --output prometheus do not go together"),
-        ("--quiet --output prometheus", "--quiet and --output prometheus do not go together"),
+        ("--watch --output junit", "--watch cannot be combined with --output junit"),
+        ("--watch=1 --output prometheus", "--watch cannot be combined with --output prometheus"),
+        ("--quiet --output prometheus", "--quiet cannot be combined with --output prometheus"),
         ("--watch 0", "0"),
         ("--spec /nonexistent.toml", "/nonexistent.toml cannot be read: No such file"),
     ],

@@ -27,27 +27,27 @@ TERMINAL_GONE = 129
 
 HELP = """Move a libvirt host and its VMs from NAT to a bonded bridge on the LAN, and back.
 
-Every command reads what the host is, plans, shows the plan, asks, applies it with a journal, and verifies.
-With --plan it stops before asking: nothing is changed, and root is not needed to look.
+Each command that changes the host reads its state, plans, shows the plan, and asks. Then it applies the plan with a
+journal, and verifies. With --plan it stops after showing the plan: it changes nothing and needs no root.
 
 \b
-Examples, in the order in which they are used:
-  vmnet host-setup em1 p4p1 --plan          what would be done, as nmcli commands
-  sudo vmnet host-setup em1 p4p1            bond0 of two NICs, br0 on it with the host's address
-  sudo vmnet attach-domain web01            one VM onto the bridge
-  sudo vmnet migrate-from-virbr0            all VMs that are left on libvirt's NAT network
-  vmnet verify                              wanted and seen, from nmcli, the kernel and libvirt
-  vmnet status                              the host as a tree, or with --picture as a drawing
-  sudo vmnet undo                           the last run backwards
+Examples, in the order of use:
+  vmnet host-setup em1 p4p1 --plan          show the plan as nmcli commands, change nothing
+  sudo vmnet host-setup em1 p4p1            build bond0 on two NICs, and br0 on it with the host's address
+  sudo vmnet attach-domain web01            move one VM onto the bridge
+  sudo vmnet migrate-from-virbr0            move all other VMs from libvirt's NAT network onto the bridge
+  vmnet verify                              compare what is wanted with nmcli, the kernel and libvirt
+  vmnet status                              show the host as a tree, or with --picture as a drawing
+  sudo vmnet undo                           undo the last run
 """
 
 EPILOG = """\b
 Exit codes:
   0 done, or nothing to do    4 a tool, libvirt or the kernel failed
-  1 a bug in vmnet            5 somebody else is changing the same thing
-  2 the request is wrong      6 what is seen is not what is wanted
+  1 a bug in vmnet            5 another process is changing the same thing
+  2 the request is wrong      6 the host differs from what is wanted
   3 refused, nothing changed  7 the undo is incomplete
-  130 interrupted; what was begun was rolled back
+  130 interrupted; a run that had begun was rolled back
 """
 
 
@@ -56,7 +56,7 @@ Exit codes:
 )
 @click.version_option(vmnet.__version__, prog_name="vmnet", message="%(prog)s %(version)s")
 def group() -> None:
-    """All commands; each reads its own words."""
+    """Hold all commands; each reads its own options."""
 
 
 def main(argv: Sequence[str] | None = None, *, session: Session | None = None) -> int:

@@ -12,11 +12,11 @@ from vmnet.errors import SpecError
 from vmnet.names import parse_mac
 from vmnet.spec import AttachSpec
 
-HELP = """Move one VM's interface onto the bridge, in the running VM and in its stored definition.
+HELP = """Move one VM's interface onto the bridge, in its running and its persistent document.
 
-DOMAIN is a name or a UUID; a name that begins with a dash goes after --. The guest keeps its interface: it sees no
-unplug, only its link going down and up when --bounce is not switched off. Of a VM with several interfaces, --mac,
---index, --tap and --source say which; each may be repeated.
+DOMAIN is a name or a UUID. Put -- before a name that begins with a dash. The guest keeps its interface: vmnet unplugs
+nothing unless you give --replug. The guest's link goes down and up, unless you give --no-bounce. If the VM has several
+interfaces, choose with --mac, --index, --tap or --source. Each of these may be repeated.
 
 \b
 Examples:
@@ -32,26 +32,28 @@ Examples:
 @click.command("attach-domain", help=HELP, short_help="Move one VM's interface onto the bridge.")
 @click.argument("domain", metavar="DOMAIN", shell_complete=complete.domains)
 @options.network_option
-@click.option("--bridge", metavar="IFNAME", help="Go to this bridge itself, past any network.")
-@click.option("--mac", "macs", metavar="MAC", multiple=True, help="Which interface, by its MAC address.")
-@click.option("--index", "indexes", metavar="N", type=click.IntRange(1), multiple=True, help="Which, counted from 1.")
+@click.option("--bridge", metavar="IFNAME", help="Move to this bridge itself instead of a network.")
 @click.option(
-    "--tap", "taps", metavar="IFNAME", multiple=True, help="Which, by the name of its tap on the host: vnet3."
+    "--mac", "macs", metavar="MAC", multiple=True, help="The interface with this MAC. With --add: its new MAC."
 )
 @click.option(
-    "--source", "sources", metavar="NAME", multiple=True, help="Which, by the network or bridge it is on now."
+    "--index", "indexes", metavar="N", type=click.IntRange(1), multiple=True, help="The Nth interface, from 1."
+)
+@click.option("--tap", "taps", metavar="IFNAME", multiple=True, help="The interface with this tap, such as vnet3.")
+@click.option(
+    "--source", "sources", metavar="NAME", multiple=True, help="The interface that is on this network or bridge now."
 )
 @click.option(
     "--replug",
     is_flag=True,
-    help="Unplug an interface that libvirt cannot move while the VM runs (direct, user, ...), and plug it in there: "
-    "the guest sees it go and come. Without this, and where a device is passed through, it moves when the VM is next "
-    "powered off and on.",
+    help="If libvirt cannot move the interface while the VM runs (direct, user, ...), unplug it and plug it in on the "
+    "bridge. The guest sees it disappear and come back. Without --replug, and for a passed-through device (hostdev), "
+    "the interface moves when the VM is next powered off and on.",
 )
 @click.option("--add", is_flag=True, help="Add a new interface instead of moving one.")
-@click.option("--model", metavar="MODEL", help="With --add: what the guest sees. Default: virtio.")
-@click.option("--queues", metavar="N", type=click.IntRange(1, 256), help="With --add: queues of a virtio interface.")
-@click.option("--filter", "filter_name", metavar="FILTER", help="With --add: a network filter of libvirt's.")
+@click.option("--model", metavar="MODEL", help="With --add: the device model. Default: virtio.")
+@click.option("--queues", metavar="N", type=click.IntRange(1, 256), help="With --add: number of virtio queues.")
+@click.option("--filter", "filter_name", metavar="FILTER", help="With --add: libvirt network filter (nwfilter).")
 @options.bounce_options
 @options.connect_option
 @options.run_options
@@ -79,11 +81,14 @@ def _wanted(words: dict[str, Any]) -> AttachSpec:
     macs = tuple(parse_mac(text) for text in words["macs"])
     others = words["indexes"] or words["taps"] or words["sources"]
     if words["add"] and (others or len(macs) > 1 or words["replug"]):
-        raise SpecError("--add makes a new interface, with --mac or a MAC of its own", "leave out what chooses another")
+        raise SpecError(
+            "--add creates a new interface: --index, --tap, --source, --replug and a second --mac are not allowed",
+            "leave them out; one --mac sets the MAC of the new interface",
+        )
     for_new = [name for name in ("model", "queues", "filter_name") if words[name] is not None]
     if for_new and not words["add"]:
         option = for_new[0].removesuffix("_name")
-        raise SpecError(f"--{option} goes with --add", "an interface that moves keeps all that it has")
+        raise SpecError(f"--{option} needs --add", "an interface that moves keeps its model, queues and filter")
     return AttachSpec(
         domain=options.check_name(words["domain"], "domain"),
         network=options.check_name(words["network"], "network"),

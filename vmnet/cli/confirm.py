@@ -11,10 +11,10 @@ from vmnet.errors import Refused
 from vmnet.report.blocks import Line
 from vmnet.report.json_forms import confirm_form
 
-HELP = """Confirm a change that waits for it: host-setup --confirm SECONDS.
+HELP = """Confirm a run that waits for confirmation: host-setup --confirm SECONDS.
 
-Say it from a connection made anew, after the address has moved: that the old one lives proves little. Without it, all
-goes back when the time is over.
+Run it from a new connection, after the address has moved: an existing connection does not prove that new ones work.
+Without a confirmation, vmnet rolls back the run when the time is over.
 
 \b
 Examples:
@@ -22,7 +22,7 @@ Examples:
 """
 
 
-@click.command("confirm", help=HELP, short_help="Confirm a change that waits for it.")
+@click.command("confirm", help=HELP, short_help="Confirm a run that waits for confirmation.")
 @click.argument("run", metavar="[RUN]", required=False, shell_complete=complete.runs)
 @options.output_option
 @click.pass_obj
@@ -31,7 +31,7 @@ def command(session: Session, *, run: str | None, output: str) -> None:
     try:
         confirmed = session.api.confirm(run)
     except PermissionError:
-        raise Refused("runs can be confirmed by root only", flow.with_sudo(session)) from None
+        raise Refused("only root can confirm a run", flow.with_sudo(session)) from None
     if output == "json":
         flow.write_json(session, confirm_form(confirmed))
     else:

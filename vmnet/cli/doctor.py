@@ -18,21 +18,23 @@ from vmnet.report.troubles import render_troubles
 if TYPE_CHECKING:
     from vmnet import Facts, Finding, HostGoal, Trouble
 
-HELP = """Say what is wrong on this host, and what to type: the worst first, each with what was seen, the command that
-shows it, and why it matters.
+HELP = """Find what is wrong on this host, and say how to fix it: the worst first, each with what was seen, the command
+that shows it, and why it matters.
 
-It looks at all that verify compares, and at what lets VMs lose their network although everything looks right: filters
-below the bridge, the next boot, other tools that own a NIC, snapshots that lead back, and more. On a host without a
-bridge it looks at what is there. Nothing is changed, nothing is sent, and root is not needed; what could not be read
-without it is listed. Exit code 6 where something is worse than a note.
+It checks all that verify compares, and also what cuts VMs off although everything looks right. Examples are filters
+below the bridge, the next boot, other tools that own a NIC, and snapshots with the old network. It works on a host
+without a bridge, too. It changes nothing, sends nothing, and needs no root. It lists what it cannot read without root.
+The exit code is 6 if something is worse than a note.
 
-With --fix RULE what this rule finds is put right as the other commands do it: the plan is shown, you are asked, it is
-applied with a journal, doctor looks again, and vmnet undo takes it back. Where no plan is safe, it says what to type.
+With --fix RULE, vmnet repairs what this rule finds. It shows the plan, asks, applies the plan with a journal, and
+checks again. If no plan is safe, it says what to type. To undo a repair: vmnet undo
 
-With --domain it walks the way of one VM's frames, hop by hop, from its interface to the switch, and says which hop is
-the first in trouble. With --probe it sends traffic and needs root: from the bridge it asks for an address by DHCP and
-for the gateway by ARP, both with a MAC that nobody has seen before, as a new VM would; then the gateway with large
-packets, and the guests for addresses that they had behind NAT. No address is taken.
+With --domain, vmnet follows the frames of one VM hop by hop, from its interface to the switch. It names the first hop
+in trouble.
+
+With --probe, vmnet sends traffic, and needs root. From the bridge, with a new MAC, as a new VM would, it asks for an
+address by DHCP and for the gateway by ARP. It pings the gateway with large packets, and asks by ARP for the addresses
+that guests had behind NAT. It takes no address.
 
 \b
 Examples:
@@ -45,16 +47,16 @@ Examples:
 """
 
 
-@click.command("doctor", help=HELP, short_help="Say what is wrong, and what to type.")
-@click.option("--bridge", metavar="NAME", help="The bridge to look at. Default: that of the last host-setup, or br0.")
-@click.option("--network", metavar="NAME", help="The libvirt network to look at. Default: as recorded, or host-bridge.")
+@click.command("doctor", help=HELP, short_help="Find what is wrong, and say how to fix it.")
+@click.option("--bridge", metavar="NAME", help="Bridge to check. Default: that of the last host-setup, or br0.")
+@click.option("--network", metavar="NAME", help="Libvirt network to check. Default: as recorded, or host-bridge.")
 @click.option(
-    "--fix", metavar="RULE", shell_complete=complete.rules, help="Put right what this rule finds, by a plan, with undo."
+    "--fix", metavar="RULE", shell_complete=complete.rules, help="Repair what this rule finds; can be undone."
 )
 @click.option(
-    "--domain", metavar="DOMAIN", shell_complete=complete.domains, help="Walk this VM's way to the switch, hop by hop."
+    "--domain", metavar="DOMAIN", shell_complete=complete.domains, help="Follow this VM's path to the switch."
 )
-@click.option("--probe", is_flag=True, help="Ask the LAN, too: sends traffic, needs root, takes some seconds.")
+@click.option("--probe", is_flag=True, help="Send probes to the LAN, too. Needs root and takes some seconds.")
 @options.connect_option
 @options.run_options
 @click.pass_obj
@@ -65,9 +67,9 @@ def command(session: Session, *, bridge: str | None, network: str | None, uri: s
     fix, domain, probe = words["fix"], words["domain"], words["probe"]
     options.parse_ifname(bridge, "bridge name")
     if fix is None and (mode.plan_only or mode.yes):
-        raise SpecError("doctor alone changes nothing", "--plan and --yes go with --fix RULE")
+        raise SpecError("--plan and --yes need --fix RULE", "doctor without --fix changes nothing")
     if fix is not None and (domain is not None or probe):
-        raise SpecError("--fix goes without --domain and --probe", "it puts right what a rule finds, wherever that is")
+        raise SpecError("--fix cannot be combined with --domain or --probe", "--fix repairs all that the rule finds")
     facts = api.read_facts(uri=uri, closely=True)
     goal = None if bridge or network else api.last_goal()
     if bridge or network:

@@ -11,8 +11,9 @@ from vmnet.cli.session import Session
 from vmnet.report.json_forms import rules_form
 from vmnet.report.troubles import render_rule, render_rules
 
-HELP = """Explain a rule of verify and doctor: what holds where all is well, why it matters, and what helps. Without a
-rule, all are listed.
+HELP = """Explain a rule of verify and doctor: what it expects, why that matters, and what helps.
+
+Without a rule, all rules are listed.
 
 \b
 Examples:

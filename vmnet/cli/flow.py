@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 REPORT = "report.txt"
-WORKER_NOTE = "a worker carries it out; should this terminal go, sudo vmnet follow shows the rest\n"
+WORKER_NOTE = "a worker process carries out the run; if this terminal closes, run: sudo vmnet follow\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ def carry_out(session: Session, mode: Mode, plan: Plan, facts: Facts, apply: App
         report(session, mode, result, settled(session, verify))
     except KeyboardInterrupt as interrupt:
         back = root("vmnet", "undo", result.run)
-        interrupt.add_note(f"run {result.run} was done by then and stands: {back} takes it back")
+        interrupt.add_note(f"run {result.run} was completed before, and is kept; to undo it: {back}")
         raise
 
 
@@ -96,7 +96,7 @@ def show_plan(session: Session, mode: Mode, plan: Plan) -> None:
 def check_root(session: Session, facts: Facts) -> None:
     """Raise Refused unless we may change things."""
     if not facts.root:
-        raise Refused("changing the host needs root", f"{with_sudo(session)}\nor add --plan to see what would be done")
+        raise Refused("changing the host needs root", f"{with_sudo(session)}\nor add --plan to see the plan only")
 
 
 def with_sudo(session: Session) -> Command:
@@ -108,7 +108,7 @@ def confirm(session: Session, plan: Plan, mode: Mode) -> None:
     """Ask whether to go on; anything but yes raises Refused."""
     if mode.json or not session.stdin.isatty():
         raise Refused(
-            "nothing was changed: there is nobody to ask whether to go on", "add --yes to go on without asking"
+            "nothing was changed: vmnet cannot ask for confirmation here", "add --yes to go on without asking"
         )
     session.stdout.flush()
     session.stderr.write(f"{plan.command}: go on with these {len(plan.planned)} steps? [y/N] ")
@@ -140,7 +140,7 @@ def report(session: Session, mode: Mode, result: RunResult, findings: tuple[Find
     if wrong:
         raise VerifyError(
             f"the run is done, and {len(wrong)} of {len(findings)} checks differ from what is wanted",
-            f"vmnet verify looks again; {root('vmnet', 'undo', result.run)} takes the run back",
+            f"to check again: vmnet verify; to undo the run: {root('vmnet', 'undo', result.run)}",
         )
 
 

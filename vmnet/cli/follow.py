@@ -11,11 +11,11 @@ from vmnet.errors import Refused
 from vmnet.report.json_forms import result_form
 from vmnet.report.run import render_run
 
-HELP = """Watch the run that goes on now, from its first step to its end.
+HELP = """Watch the run that is in progress, from its first step to its end.
 
-A run is carried out by a worker process of its own, so that a closed terminal or a lost connection changes nothing;
-this takes it up again. RUN shows one that has ended as it went. Ctrl-C takes the run back, as in the terminal it came
-from; the exit code is the run's own.
+A worker process carries out each run, so a closed terminal or a lost connection does not stop it. follow shows the run
+again, from any terminal. With RUN, it also shows a run that has ended. Ctrl-C rolls back a run that is in progress.
+The exit code is that of the run.
 
 \b
 Examples:
@@ -24,7 +24,7 @@ Examples:
 """
 
 
-@click.command("follow", help=HELP, short_help="Watch the run that goes on.")
+@click.command("follow", help=HELP, short_help="Watch the run that is in progress.")
 @click.argument("run", metavar="[RUN]", required=False, shell_complete=complete.runs)
 @options.output_option
 @click.pass_obj
@@ -34,7 +34,7 @@ def command(session: Session, *, run: str | None, output: str) -> None:
     try:
         result = session.api.follow(run, progress=progress)
     except PermissionError:
-        raise Refused("the journal of runs can be read by root only", flow.with_sudo(session)) from None
+        raise Refused("only root can read the journal of runs", flow.with_sudo(session)) from None
     finally:
         progress.close()
     if output == "json":

@@ -20,68 +20,83 @@ if TYPE_CHECKING:
 
 HELP = """Build the bridge (and the bond below it) and give it the host's address.
 
-NICs are the ports of the bond; without any, all wired NICs with carrier are proposed, and the plan says why each was
-taken or left. Without --address the bridge adopts what the NIC has now: addresses, routes, DNS and DHCP identity; in
-any case its MTU and firewalld zone. The management link is left alone.
+NICs are the ports of the bond. Without NICs, vmnet proposes all wired NICs with carrier, and the plan says why it took
+or left each one. Without --address, the bridge adopts the NIC's addresses, routes, DNS and DHCP identity. It always
+adopts the firewalld zone, and the MTU unless --mtu sets it. vmnet does not change the management link.
 
-NetworkManager goes back to the state before by itself unless the last step is reached, even when this connection
-or this process is lost.
+The run changes the network under a checkpoint of NetworkManager. If the run does not reach its last step,
+NetworkManager restores the state before by itself, even if this connection or this process is lost.
 
 \b
 Examples:
   vmnet host-setup --plan
   sudo vmnet host-setup em1 p4p1
   sudo vmnet host-setup em1 p4p1 --address 172.16.4.3/24 --gateway 172.16.4.1 --dns 172.16.4.2 --management p2p1
-  sudo vmnet host-setup em1 p4p1 --mode active-backup      the switch does not speak LACP
+  sudo vmnet host-setup em1 p4p1 --mode active-backup      for a switch without LACP
   sudo vmnet host-setup em1 --no-bond
   sudo vmnet host-setup em1 p4p1 --probe 'curl -sf https://intra.example.org' --confirm 120
-  sudo vmnet host-setup --spec host.toml                   what is wanted stands in a file; verify takes the same one
-  vmnet host-setup em1 p4p1 --script > setup.sh            to be read, and run where vmnet may not be installed
+  sudo vmnet host-setup --spec host.toml                   read what is wanted from a file, as verify --spec does
+  vmnet host-setup em1 p4p1 --script > setup.sh            print a script for a host without vmnet
 """
 
 
 @click.command("host-setup", help=HELP, short_help="Build the bridge and the bond.")
 @click.argument("nics", metavar="[NIC]...", nargs=-1, shell_complete=complete.nics)
-@click.option("--bridge", metavar="NAME", default="br0", show_default=True, help="The bridge's name.")
-@click.option("--bond", metavar="NAME", default="bond0", show_default=True, help="The bond's name.")
+@click.option("--bridge", metavar="NAME", default="br0", show_default=True, help="Name of the bridge.")
+@click.option("--bond", metavar="NAME", default="bond0", show_default=True, help="Name of the bond.")
 @click.option("--no-bond", is_flag=True, help="Put the bridge on one NIC, without a bond.")
 @click.option("--mode", default="802.3ad", show_default=True, help="802.3ad (LACP), active-backup or balance-xor.")
-@click.option("--miimon", metavar="MS", type=int, default=100, show_default=True, help="Interval of the link check.")
-@click.option("--arp-interval", metavar="MS", type=int, help="ARP monitoring: refused, a bridge's bond cannot use it.")
-@click.option("--lacp-rate", type=click.Choice(LACP_RATES), help="How often the switch sends LACP frames.")
+@click.option("--miimon", metavar="MS", type=int, default=100, show_default=True, help="Bond link check interval.")
+@click.option("--arp-interval", metavar="MS", type=int, help="Refused: the bond of a bridge cannot use ARP monitoring.")
+@click.option(
+    "--lacp-rate", type=click.Choice(LACP_RATES), help="How often the switch sends LACP frames. Default: slow."
+)
 @click.option(
     "--xmit-hash-policy",
     type=click.Choice(HASH_POLICIES),
-    help="What spreads the traffic over the ports.",
+    help="How the bond distributes traffic over its ports. Default: layer2.",
 )
-@click.option("--stp/--no-stp", default=False, show_default=True, help="Spanning tree on the bridge.")
+@click.option("--stp/--no-stp", default=False, show_default=True, help="Spanning tree (STP) on the bridge.")
 @click.option("--multicast-snooping/--no-multicast-snooping", default=None, help="IGMP and MLD snooping on the bridge.")
 @click.option(
-    "--address", metavar="CIDR|dhcp", multiple=True, help="The bridge's address; may be repeated. Default: adopt."
+    "--address", metavar="CIDR|dhcp", multiple=True, help="Address of the bridge; repeatable. Default: the NIC's."
 )
-@click.option("--gateway", metavar="ADDRESS", multiple=True, help="The router; one for IPv4 and one for IPv6.")
-@click.option("--dns", metavar="ADDRESS", multiple=True, help="A DNS server; may be repeated.")
-@click.option("--dns-search", metavar="DOMAIN", multiple=True, help="A DNS search domain; may be repeated.")
-@click.option("--mtu", metavar="BYTES", type=int, help="The MTU of bridge, bond and NICs. Default: adopt.")
+@click.option("--gateway", metavar="ADDRESS", multiple=True, help="Default gateway; one for IPv4 and one for IPv6.")
+@click.option("--dns", metavar="ADDRESS", multiple=True, help="DNS server; repeatable.")
+@click.option("--dns-search", metavar="DOMAIN", multiple=True, help="DNS search domain; repeatable.")
+@click.option("--mtu", metavar="BYTES", type=int, help="MTU of bridge, bond and NICs. Default: the NIC's.")
 @click.option(
-    "--management", metavar="LINK", help="The link to leave alone; none if there is none. Default: found out."
+    "--management",
+    metavar="LINK",
+    help="Management link, never changed. `none` if the host has no management link. Default: detected.",
 )
-@click.option("--move-vlans", is_flag=True, help="Put the VLANs of the NICs onto the bridge.")
-@click.option("--fix-management", is_flag=True, help="Give the management profile never-default and may-fail.")
+@click.option("--move-vlans", is_flag=True, help="Move the VLANs of the NICs onto the bridge.")
+@click.option("--fix-management", is_flag=True, help="Set never-default and may-fail in the management profile.")
 @click.option(
-    "--network", metavar="NAME", default="host-bridge", show_default=True, help="The libvirt network on the bridge."
+    "--network", metavar="NAME", default="host-bridge", show_default=True, help="Libvirt network on the bridge."
 )
-@click.option("--no-network", is_flag=True, help="Leave libvirt alone.")
+@click.option("--no-network", is_flag=True, help="Define no libvirt network.")
 @click.option(
-    "--displace", metavar="PROFILE", multiple=True, help="Another profile to set aside, by name or UUID; repeatable."
+    "--displace",
+    metavar="PROFILE",
+    multiple=True,
+    help="Disable the autoconnect of this profile, given by name or UUID; repeatable.",
 )
-@click.option("--timeout", metavar="SECONDS", type=int, help="When NetworkManager goes back by itself. Default: fits.")
 @click.option(
-    "--probe", metavar="COMMAND", multiple=True, help="A command that succeeds now and must succeed after; repeatable."
+    "--timeout",
+    metavar="SECONDS",
+    type=int,
+    help="Timeout of NetworkManager's checkpoint. Default: 60, plus 60 for DHCP and 30 for --stp.",
 )
-@click.option("--confirm", metavar="SECONDS", type=int, help="All goes back unless vmnet confirm comes in this time.")
+@click.option(
+    "--probe",
+    metavar="COMMAND",
+    multiple=True,
+    help="Command that succeeds before the run and must succeed after it; repeatable.",
+)
+@click.option("--confirm", metavar="SECONDS", type=int, help="Roll back unless you run vmnet confirm within this time.")
 @click.option("--script", is_flag=True, help="Print the plan as a shell script for this host, and change nothing.")
-@options.spec_option("Read what is wanted from a TOML file; options that are given win over it.")
+@options.spec_option("Read what is wanted from a TOML file. Options on the command line override it.")
 @options.risk_options
 @options.connect_option
 @options.run_options
@@ -90,7 +105,7 @@ def command(session: Session, *, uri: str, script: bool, spec_file: str | None, 
     """Want, is, plan, show, ask, apply, verify, report."""
     api = session.api
     if script and words["output"] == "json":
-        raise SpecError("--script prints a shell script, which is no JSON", "leave --output json out")
+        raise SpecError("--script cannot be combined with --output json", "leave --output json out")
     spec = _wanted(session, spec_file, words)
     facts = api.read_facts(uri=uri, hypervisor=spec.network is not None, probes=words["probe"])
     plan = api.plan_host_setup(spec, facts)

@@ -11,15 +11,15 @@ from vmnet.cli.session import Session
 from vmnet.errors import SpecError
 from vmnet.spec import MigrationSpec, Retire
 
-HELP = """Move all VMs from libvirt's NAT network onto the bridge: running, paused and shut off ones, with their managed
+HELP = """Move all VMs from libvirt's NAT network onto the bridge: running, paused and shut off VMs, with their managed
 saves and snapshots.
 
-Every interface on the network --network, or directly on that network's bridge, moves to --to. A table before says what
-will become of each; a table after says which address each guest has now and what is left to do by hand.
+vmnet moves every interface on the network --network, or directly on that network's bridge, to --to. The plan says what
+changes for each VM. The report says which address each guest has now, and what is left to do by hand.
 
-One VM that runs goes first, the canary: no other moves before it answers on the bridge. The links of running VMs are
-held down together for --bounce seconds, so that DHCP clients ask for an address on the LAN. Where a step fails, the run
-stops: what belongs to that VM is taken back, the others stay where they are, and the same command again goes on.
+One running VM, the canary, moves first. No other VM moves until the canary answers on the bridge. The links of running
+VMs are down together for --bounce seconds, so that DHCP clients ask for an address on the LAN. If a step fails, the run
+stops. vmnet rolls back the VM that failed; the others stay where they are. Run the same command again to continue.
 
 \b
 Examples:
@@ -40,7 +40,7 @@ Examples:
     default="default",
     show_default=True,
     shell_complete=complete.networks,
-    help="The network to leave.",
+    help="Libvirt network that the VMs leave.",
 )
 @click.option(
     "--to",
@@ -49,51 +49,53 @@ Examples:
     default="host-bridge",
     show_default=True,
     shell_complete=complete.networks,
-    help="The network to go to.",
+    help="Libvirt network that the VMs move to.",
 )
 @click.option(
     "--only",
     metavar="DOMAIN",
     multiple=True,
     shell_complete=complete.domains,
-    help="Move this VM only, or those that fit a pattern: 'web*'; may be repeated.",
+    help="Move only this VM, or the VMs that match a pattern such as 'web*'; repeatable.",
 )
 @click.option(
     "--exclude",
     metavar="DOMAIN",
     multiple=True,
     shell_complete=complete.domains,
-    help="Leave this VM where it is, or those that fit a pattern; may be repeated.",
+    help="Do not move this VM, or the VMs that match a pattern; repeatable.",
 )
 @click.option(
     "--static",
     type=click.Choice(["move", "skip"]),
     default="move",
     show_default=True,
-    help="What to do with guests whose address seems to be static: it is of no use on the LAN.",
+    help="Move or skip guests whose address seems static. Such an address does not work on the LAN.",
 )
 @click.option(
     "--canary",
     metavar="DOMAIN",
     shell_complete=complete.domains,
-    help="The VM that goes first. Default: the first that runs.",
+    help="VM that moves first. Default: the first running VM.",
 )
-@click.option("--no-canary", is_flag=True, help="Move all without waiting for proof that one has arrived.")
-@click.option("--batch", metavar="N", type=click.IntRange(min=1), help="Move so many VMs at a time. Default: all.")
+@click.option(
+    "--no-canary", is_flag=True, help="Move all VMs without waiting until the first one answers on the bridge."
+)
+@click.option("--batch", metavar="N", type=click.IntRange(min=1), help="VMs to move at a time. Default: all.")
 @click.option("--pause", "pause_s", metavar="SECONDS", type=click.IntRange(1, 3600), help="Wait between two batches.")
 @options.bounce_options
 @click.option(
     "--undo-on-failure/--stop-on-failure",
     default=False,
     show_default=True,
-    help="Where a step fails, take all back, or stop there and leave what has moved.",
+    help="If a step fails: roll back all VMs, or stop and keep the VMs that have moved.",
 )
 @click.option(
     "--retire",
     type=click.Choice([Retire.AUTOSTART.value, Retire.STOP.value]),
     is_flag=False,
     flag_value=Retire.AUTOSTART.value,
-    help="When nothing refers to the old network any more, do not start it at boot; with --retire=stop, stop it too.",
+    help="If nothing refers to the old network any more, disable its autostart; with --retire=stop, stop it, too.",
 )
 @options.connect_option
 @options.run_options
@@ -120,7 +122,7 @@ def command(session: Session, *, uri: str, **words: Any) -> None:
 def _wanted(words: dict[str, Any]) -> MigrationSpec:
     canary = words["canary"]
     if canary is not None and words["no_canary"]:
-        raise SpecError("--canary and --no-canary do not go together", "give one of the two")
+        raise SpecError("--canary cannot be combined with --no-canary", "give one of the two")
     return MigrationSpec(
         source=options.check_name(words["source"], "network"),
         network=options.check_name(words["network"], "network"),

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
 RISKS = {
-    "allow_storage": "Go on where this host reaches storage or its cluster through the NICs.",
-    "allow_new_address": "Go on where the address that this SSH session came in by goes away.",
-    "allow_claimed": "Go on where a VM or a libvirt network is to use one of the NICs itself.",
-    "different_switches": "Build an LACP bond over two switches, which are one to LACP (MLAG).",
-    "allow_duplicate_address": "Go on where another host answers for the address.",
+    "allow_storage": "Go on although this host reaches storage or its cluster through the NICs.",
+    "allow_new_address": "Go on although the address that this SSH session uses goes away.",
+    "allow_claimed": "Go on although a VM or a libvirt network is configured to use one of the NICs.",
+    "different_switches": "Build an LACP bond over two switches that act as one for LACP (MLAG).",
+    "allow_duplicate_address": "Go on although another host answers for the address.",
 }
 """HostSpec's fields that accept a risk, and the help of their options."""
 
@@ -37,14 +37,14 @@ def output_options(*choices: str) -> Callable[[Command], Command]:
         type=click.Choice(choices),
         default=choices[0],
         show_default=True,
-        help="How to print the plan, the findings and the result.",
+        help="Format of the plan, the findings and the result.",
     )
 
 
 def run_options(command: Command) -> Command:
     """Add --plan, --yes and --output."""
-    plan = click.option("--plan", "plan_only", is_flag=True, help="Print what would be done and change nothing.")
-    yes = click.option("--yes", "-y", is_flag=True, help="Do not ask before changing anything.")
+    plan = click.option("--plan", "plan_only", is_flag=True, help="Show the plan and change nothing.")
+    yes = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
     return plan(yes(output_option(command)))
 
 
@@ -62,7 +62,7 @@ def connect_option(command: Command) -> Command:
         metavar="URI",
         default="qemu:///system",
         show_default=True,
-        help="The hypervisor, as virsh takes it.",
+        help="Hypervisor URI, as virsh -c takes it.",
     )(command)
 
 
@@ -74,7 +74,7 @@ def network_option(command: Command) -> Command:
         default="host-bridge",
         show_default=True,
         shell_complete=complete.networks,
-        help="The libvirt network on the bridge.",
+        help="Libvirt network on the bridge.",
     )(command)
 
 
@@ -87,16 +87,16 @@ def bounce_options(command: Command) -> Command:
         type=click.IntRange(1, 60),
         default=8,
         show_default=True,
-        help="Hold the links of running VMs down so long, so that DHCP clients ask for a new address.",
+        help="How long the links of running VMs are down, so that DHCP clients ask for a new address.",
     )
-    off = click.option("--no-bounce", is_flag=True, help="Leave the links of running VMs alone.")
+    off = click.option("--no-bounce", is_flag=True, help="Do not take the links of running VMs down.")
     renew = click.option(
         "--renew",
         type=click.Choice(["bounce", "agent"]),
         default="bounce",
         show_default=True,
-        help="How guests are made to ask for a new address: by their links going down, or by a command to their DHCP "
-        "client through the guest agent, where there is one that takes commands.",
+        help="How guests get a new address. With bounce, their links go down and up. With agent, the QEMU guest agent "
+        "runs a command in the guest. If it cannot, the link goes down and up.",
     )
     return bounce(off(renew(command)))
 
@@ -129,5 +129,6 @@ def check_name(text: str, what: str) -> str:
         SpecError: it is empty.
     """
     if not text.strip():
-        raise SpecError(f"the {what}'s name is empty", f"vmnet verify and virsh list --all name what there is: {what}s")
+        listing = "list" if what == "domain" else "net-list"
+        raise SpecError(f"the {what}'s name is empty", f"virsh {listing} --all lists the {what}s")
     return text

@@ -42,7 +42,7 @@ def fail(session: Session, error: VmnetError) -> int:
 
 
 def interrupted(session: Session, interrupt: BaseException) -> int:
-    """Report an interrupt; a run that was going on has been taken back by now, and its notes say so."""
+    """Report an interrupt. A run that was in progress is rolled back by now, and its notes say so."""
     notes = notes_of(interrupt)
     error = VmnetError("interrupted", "vmnet verify shows the state" if notes else "nothing was changed")
     error.exit_code = INTERRUPTED
@@ -53,7 +53,7 @@ def interrupted(session: Session, interrupt: BaseException) -> int:
 
 def refused_by_system(session: Session, error: OSError) -> int:
     """Report what the operating system refused: a full disk, a missing permission."""
-    failed = ToolError(f"the system refused: {error}", "df -h and ls -l may tell more")
+    failed = ToolError(f"the system refused: {error}", "check for a full disk (df -h) and for permissions (ls -l)")
     for note in notes_of(error):
         failed.add_note(note)
     return fail(session, failed)
@@ -65,7 +65,7 @@ def bug(session: Session, error: Exception) -> int:
         session.stderr.write(printable_lines("".join(traceback.format_exception(error))))
     failed = VmnetError(
         f"a bug in vmnet: {type(error).__name__}: {error}",
-        "please report it with the lines above and the output of the same command with --plan\n"
-        "vmnet verify shows the state; vmnet undo takes a run back that stands or was cut off",
+        "please report it with the lines above and the output of the same command with --plan.\n"
+        "vmnet verify shows the state. vmnet undo undoes the last run, also an interrupted one.",
     )
     return fail(session, failed)

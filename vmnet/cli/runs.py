@@ -13,8 +13,8 @@ from vmnet.report.runs import render_run_record, render_runs
 
 HELP = """List the runs on this host, or show one of them.
 
-All are listed oldest first, one is shown step by step. A run that stands can be taken back with `vmnet undo RUN`; so
-can one that is open, which means that it was cut off.
+The list begins with the oldest run. With RUN, the run is shown step by step. `vmnet undo RUN` undoes a completed run.
+An open run is in progress or was interrupted; `vmnet undo` finishes the rollback of an interrupted one.
 
 \b
 Examples:
@@ -33,7 +33,7 @@ def command(session: Session, *, run: str | None, output: str) -> None:
     try:
         records = session.api.read_runs(run)
     except PermissionError:
-        raise Refused("the journal of runs can be read by root only", flow.with_sudo(session)) from None
+        raise Refused("only root can read the journal of runs", flow.with_sudo(session)) from None
     if output == "json":
         flow.write_json(session, run_record_form(records[0]) if run else runs_form(records))
     else:

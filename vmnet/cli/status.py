@@ -17,13 +17,12 @@ from vmnet.report.status_dot import render_dot
 from vmnet.report.status_mermaid import render_mermaid
 from vmnet.report.status_text import render_status
 
-HELP = """Show the host as a tree, or draw it: switch, NICs, bond, bridge, libvirt's networks, VMs with their taps and
-addresses, the management link, and who is still behind NAT.
+HELP = """Show the host as a tree, or draw it: switch, NICs, bond, bridge, networks, VMs with taps and addresses, the
+management link, and the VMs that are still behind NAT.
 
-What verify finds wrong is marked where it is, and where something is wrong, vmnet doctor says what to type. Of many
-VMs only those in trouble are shown one by one. --picture needs Graphviz; an SVG follows the reader's light or dark
-screen, and an HTML file, which fetches nothing, has a search box besides. Nothing is changed, and root is not needed;
-what could not be read without it is listed.
+A mark shows where verify finds a difference; vmnet doctor says what to type. Of many VMs, only those in trouble are
+listed. --picture needs Graphviz. An SVG file follows the reader's light or dark screen. An HTML file also has a search
+box; it loads nothing. status changes nothing and needs no root. It lists what it cannot read without root.
 
 \b
 Examples:
@@ -38,12 +37,12 @@ _BRANCH = "├"
 
 
 @click.command("status", help=HELP, short_help="Show the host as a tree, or draw it.")
-@click.option("--all", "every", is_flag=True, help="Show every VM, however many they are.")
+@click.option("--all", "every", is_flag=True, help="List every VM, even if there are many.")
 @click.option(
     "--picture",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Draw the host instead, into FILE.svg, FILE.png or FILE.html. A file of that name is replaced.",
+    help="Draw the host into FILE.svg, FILE.png or FILE.html. An existing file is replaced.",
 )
 @options.connect_option
 @click.option(
@@ -51,7 +50,7 @@ _BRANCH = "├"
     type=click.Choice(["text", "json", "dot", "mermaid"]),
     default="text",
     show_default=True,
-    help="How to print it: as a tree, as JSON, or as a graph for Graphviz or Mermaid.",
+    help="Format: a tree, JSON, or a graph for Graphviz (dot) or Mermaid.",
 )
 @click.pass_obj
 def command(session: Session, *, every: bool, picture: Path | None, uri: str, output: str) -> None:
@@ -78,7 +77,7 @@ def _form(picture: Path) -> str:
     form = picture.suffix.removeprefix(".").lower()
     if form not in FORMS:
         raise SpecError(
-            f"{picture} does not say what kind of picture it is to be", "its name must end in .svg, .png or .html"
+            f"the name of the picture does not say its format: {picture}", "use a name that ends in .svg, .png or .html"
         )
     return form
 

@@ -1,4 +1,4 @@
-"""vmnet support-bundle: what a helper elsewhere needs to know of this host."""
+"""vmnet support-bundle: what others need to analyse this host."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from vmnet.report.json_forms import bundle_form
 if TYPE_CHECKING:
     from vmnet.cli.session import Session
 
-HELP = """Write what a helper elsewhere needs to know of this host, without its secrets, to a new FILE (.tar.gz).
+HELP = """Write what others need to analyse this host, without its secrets, to a new FILE (.tar.gz).
 
-In it are what vmnet reads of the kernel, NetworkManager and libvirt, what verify finds, the last runs, what ip, bridge,
-nft, nmcli and the journal say, and versions. Of profiles and of VMs' documents only what is known to be harmless is
-kept; in all else passwords, keys and tokens are replaced. Each file says how it was made. Names, IP addresses and MACs
-stay: look it through before you hand it on.
+It holds what vmnet reads from the kernel, NetworkManager and libvirt, what verify and doctor find, and the last runs.
+It holds the output of ip, bridge, nft, nmcli and the journal, and versions. Of profiles and of VMs' documents, vmnet
+keeps only what is known to be harmless. In all other text it replaces passwords, keys and tokens. Each file says how it
+was made. Names, IP addresses and MACs stay: read it before you hand it on.
 
-Only you can read FILE, and no file is written over. Without root some of it cannot be read; that is listed, and changes
-no exit code. Nothing on the host is changed.
+Only you can read FILE. vmnet overwrites no file, and changes nothing on the host. Without root it cannot read
+everything. It lists what is missing, and the exit code stays 0.
 
 \b
 Examples:
@@ -31,7 +31,7 @@ Examples:
 """
 
 
-@click.command("support-bundle", help=HELP, short_help="Gather what a helper needs to know.")
+@click.command("support-bundle", help=HELP, short_help="Gather what others need to analyse this host.")
 @click.argument("file", metavar="FILE", type=click.Path(dir_okay=False))
 @options.connect_option
 @options.output_option

@@ -10,10 +10,10 @@ from vmnet.cli import complete, flow, options
 from vmnet.cli.session import Session
 from vmnet.errors import Refused
 
-HELP = """Take the last run back, newest step first: profiles, addresses, networks and VMs as they were before.
+HELP = """Undo the last run, newest step first. Profiles, addresses, networks and VMs are then as before the run.
 
-RUN is the id that the run printed; without it, the last run that was not undone. It also finishes the way back of a
-run that was killed or cut off by a reboot.
+RUN is the id that the run printed. Default: the last run that was not undone. undo also finishes the rollback of a run
+that was interrupted by a kill or a reboot.
 
 \b
 Examples:
@@ -22,7 +22,7 @@ Examples:
 """
 
 
-@click.command("undo", help=HELP, short_help="Take the last run back.")
+@click.command("undo", help=HELP, short_help="Undo the last run.")
 @click.argument("run", metavar="[RUN]", required=False, shell_complete=complete.runs)
 @options.connect_option
 @options.run_options
@@ -35,7 +35,7 @@ def command(session: Session, *, run: str | None, uri: str, **words: Any) -> Non
         facts = api.ask_again(facts, run)
         plan = api.plan_undo(facts, run)
     except PermissionError:
-        raise Refused("the journal of runs can be read by root only", flow.with_sudo(session)) from None
+        raise Refused("only root can read the journal of runs", flow.with_sudo(session)) from None
     flow.carry_out(
         session,
         flow.Mode.of(words),

@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from vmnet.spec import HostSpec
 
 EVERY_S = 5.0
-HELP = """Compare what is wanted with what nmcli, the kernel and libvirt say, layer by layer: NICs, bond, LACP, bridge,
+HELP = """Compare what is wanted with what nmcli, the kernel and libvirt show, layer by layer: NICs, bond, LACP, bridge,
 addresses, routes, DNS, profiles, management link, libvirt network, VMs.
 
-Wanted is what the last host-setup planned for. Where none is recorded, or with --bridge, it is worked out from the
-bridge's own profile. With --spec it is what a file says, which host-setup takes, too. Nothing is changed, and root is
-not needed. Exit code 6 on any difference; with --watch, in the last look.
+What is wanted comes from the last host-setup. If none is recorded, or with --bridge or --network, vmnet derives it from
+the bridge's own profile. With --spec it comes from a file, the same that host-setup takes. vmnet changes nothing and
+needs no root. The exit code is 6 if anything differs; with --watch, if anything differs in the last check.
 
 \b
 Examples:
   vmnet verify
   vmnet verify --bridge br1 --network lan1
   vmnet verify --spec host.toml
-  vmnet verify --watch 2                        until Ctrl-C; in a pipe only what changes, with the time
+  vmnet verify --watch 2                        until Ctrl-C; in a pipe, one line for each change
   vmnet verify --quiet || logger "vmnet: the network differs from what is wanted"
   vmnet verify --output junit > vmnet.xml
 """
@@ -52,9 +52,9 @@ class Wanted:
 
 
 @click.command("verify", help=HELP, short_help="Compare wanted and seen.")
-@click.option("--bridge", metavar="NAME", help="The bridge to look at. Default: that of the last host-setup, or br0.")
-@click.option("--network", metavar="NAME", help="The libvirt network to look at. Default: as recorded, or host-bridge.")
-@options.spec_option("Take what is wanted from a TOML file, as host-setup does.")
+@click.option("--bridge", metavar="NAME", help="Bridge to check. Default: that of the last host-setup, or br0.")
+@click.option("--network", metavar="NAME", help="Libvirt network to check. Default: as recorded, or host-bridge.")
+@options.spec_option("Read what is wanted from a TOML file, as host-setup does.")
 @click.option(
     "--watch",
     "every_s",
@@ -62,9 +62,9 @@ class Wanted:
     type=click.FloatRange(min=0, min_open=True),
     is_flag=False,
     flag_value=EVERY_S,
-    help="Look again and again until Ctrl-C, every 5 seconds or so many.",
+    help="Repeat the check until Ctrl-C. Without a value: every 5 seconds.",
 )
-@click.option("--quiet", "-q", is_flag=True, help="Print what differs only, and nothing when all is as wanted.")
+@click.option("--quiet", "-q", is_flag=True, help="Print only what differs, and nothing if all is as wanted.")
 @options.connect_option
 @options.output_options("text", "json", "junit", "prometheus")
 @click.pass_obj
@@ -87,17 +87,17 @@ def _check(every_s: float | None, output: str, *, quiet: bool) -> None:
         return
     if every_s is not None:
         raise SpecError(
-            f"--watch and --output {output} do not go together", "use text or json, or a timer: docs/monitoring.md"
+            f"--watch cannot be combined with --output {output}", "use text or json, or a timer: docs/monitoring.md"
         )
     if quiet:
-        raise SpecError(f"--quiet and --output {output} do not go together", f"who reads {output} wants all of it")
+        raise SpecError(f"--quiet cannot be combined with --output {output}", "leave --quiet out")
 
 
 def _wanted(session: Session, uri: str, words: dict[str, Any]) -> Wanted:
     file, bridge, network = words["spec_file"], words["bridge"], words["network"]
     options.parse_ifname(bridge, "bridge name")
     if file is not None and (bridge or network):
-        raise SpecError("--spec and --bridge or --network do not go together", f"write them into {file}")
+        raise SpecError("--spec cannot be combined with --bridge or --network", f"set both in {file}")
     spec = None if file is None else parse_host(session.api.read_host_words(file))
     return Wanted(uri=uri, spec=spec, bridge=bridge, network=network)
 

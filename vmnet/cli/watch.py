@@ -1,4 +1,4 @@
-"""Look again and again: on a terminal the picture is drawn anew, elsewhere what changed is a line."""
+"""Repeat the check: a terminal shows the picture again, elsewhere each change is a line."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def drawing(session: Session, every_s: float) -> Say:
                 break
         else:
             more = len(lines) - size.lines + 2
-            lines = [*lines[: size.lines - 2], f"... and {more} lines more: vmnet verify --quiet"]
+            lines = [*lines[: size.lines - 2], f"... and {more} more lines: vmnet verify --quiet"]
         drawn = "".join(f"{line}{LINE_END}\n" for line in lines)
         session.stdout.write(f"{HOME}{NO_WRAP}{drawn}{WRAP}{REST}")
 
