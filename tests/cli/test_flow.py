@@ -16,7 +16,7 @@ from tests import facts_samples
 from tests.cli.calls import CHANGING, DEGRADED, MadeUpHost, Terminal, call, some_plan
 from tests.report import samples
 from vmnet.apply.signals import one_interrupt
-from vmnet.cli.flow import WORKER_NOTE
+from vmnet.cli.flow import MANY, WORKER_NOTE
 from vmnet.errors import (
     Conflict,
     HypervisorError,
@@ -30,7 +30,7 @@ from vmnet.errors import (
 )
 from vmnet.facts import Duplicate
 from vmnet.names import Mac
-from vmnet.plan.steps import Plan
+from vmnet.plan.steps import MoveInterface, Plan, Planned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ def test_with_yes_it_is_done(words: str) -> None:
     assert ended.code == 0
     assert len(ended.host.applied) == 1
     assert ended.err == f"{WORKER_NOTE}[1/2] activate br0 ... 1.2 s\n[2/2] set bond0 up ... 1.2 s\n"
-    assert "ip link set dev bond0 up" in ended.out
+    assert "set bond0 up" in ended.out
     assert f"{words.split(maxsplit=1)[0]}: done, 2 steps, run run1\n" in ended.out
 
 
@@ -61,7 +61,27 @@ def test_with_yes_it_is_done(words: str) -> None:
 def test_a_plan_changes_nothing(words: str) -> None:
     ended = call(*words.split(), "--plan", "--yes")
     assert (ended.code, ended.host.applied, ended.err) == (0, [], "")
-    assert "nmcli --wait" in ended.out
+    assert "activate br0" in ended.out
+
+
+@pytest.mark.parametrize("way", ["--plan", "--yes", ""])
+def test_a_migration_is_shown_in_brief_and_says_how_to_see_the_steps(way: str) -> None:
+    short = call("migrate-from-virbr0", "--only", "web 1", *way.split(), stdin=Terminal("n\n"))
+    assert "nmcli --wait" not in short.out
+    assert "vmnet migrate-from-virbr0 --only 'web 1' --plan --verbose\n" in short.out
+    whole = call("migrate-from-virbr0", "--verbose", *way.split(), stdin=Terminal("n\n"))
+    assert "nmcli --wait" in whole.out
+
+
+def test_an_undo_of_many_domains_is_shown_in_brief_before_it_is_confirmed() -> None:
+    move = next(step for step in samples.LIBVIRT_STEPS if isinstance(step, MoveInterface))
+    planned = tuple(Planned(step=replace(move, domain=f"web{n}"), why="") for n in range(MANY + 1))
+    plan = Plan(command="undo", planned=planned)
+    short = call("undo", stdin=Terminal("n\n"), host=MadeUpHost(plan=plan))
+    assert "vmnet undo --plan\n" in short.out
+    assert f"  web{MANY} " in short.out
+    assert len(short.out.splitlines()) < 2 * MANY
+    assert "by hand: virsh" in call("undo", "--plan", host=MadeUpHost(plan=plan)).out
 
 
 @pytest.mark.parametrize("words", CHANGING)

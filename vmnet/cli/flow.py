@@ -13,17 +13,19 @@ from vmnet.cli.outcome import Reported
 from vmnet.cli.output import ProgressLines, show
 from vmnet.errors import Refused, VerifyError
 from vmnet.host.new_file import write_over
+from vmnet.plan.steps import DomainStep
 from vmnet.report.json_forms import Json, json_text, plan_form, run_form
 from vmnet.report.plan import render_nothing_to_do, render_plan, render_plan_short
 from vmnet.report.run import render_run
 from vmnet.report.screen import Screen
-from vmnet.shell_words import root
+from vmnet.shell_words import command, root
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vmnet import Facts, Finding, Plan, Progress, RunResult
     from vmnet.cli.session import Session
+    from vmnet.report.blocks import Block
     from vmnet.shell_words import Command
 
     Apply = Callable[[Callable[[Progress], None]], RunResult]
@@ -31,21 +33,26 @@ if TYPE_CHECKING:
 
 
 REPORT = "report.txt"
+MANY = 100
+"""With more steps, the plan of a domain command is shown in brief before it is carried out."""
 WORKER_NOTE = "a worker process carries out the run; if this terminal closes, run: sudo vmnet follow\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mode:
-    """How far to go, and how to say it: the --plan, --yes and --output of a command."""
+    """How far to go, and how to say it: the --plan, --yes, --output and --verbose of a command."""
 
     plan_only: bool
     yes: bool
     output: str
+    verbose: bool | None = None
+    """Of a command that shows its plan in brief: whether to show each step. None: the command does not."""
 
     @classmethod
     def of(cls, words: dict[str, Any]) -> Mode:
         """Return the mode from a command's options."""
-        return cls(plan_only=words["plan_only"], yes=words["yes"], output=words["output"])
+        names = ("plan_only", "yes", "output")
+        return cls(**{name: words[name] for name in names}, verbose=words.get("verbose"))
 
     @property
     def json(self) -> bool:
@@ -65,7 +72,7 @@ def carry_out(session: Session, mode: Mode, plan: Plan, facts: Facts, apply: App
         return
     check_root(session, facts)
     if not mode.json:
-        show(session, render_plan_short(plan))
+        show(session, _blocks(session, mode, plan))
         # In a log, too, the plan is to stand before the progress that goes to the other stream.
         session.stdout.flush()
     if not mode.yes:
@@ -90,7 +97,17 @@ def show_plan(session: Session, mode: Mode, plan: Plan) -> None:
     if mode.json:
         write_json(session, plan_form(plan))
     else:
-        show(session, render_nothing_to_do(plan) if plan.empty else render_plan(plan))
+        show(session, render_nothing_to_do(plan) if plan.empty else _blocks(session, mode, plan))
+
+
+def _blocks(session: Session, mode: Mode, plan: Plan) -> tuple[Block, ...]:
+    """Return the plan in brief where that is asked for, or where nobody could read it whole before saying yes."""
+    many = not mode.plan_only and len(plan.planned) > MANY and any(isinstance(p.step, DomainStep) for p in plan.planned)
+    if mode.verbose or (mode.verbose is None and not many):
+        return render_plan(plan)
+    words = [word for word in session.argv if word not in ("--plan", "--yes", "-y")]
+    details = ("--plan",) if mode.verbose is None else ("--plan", "--verbose")
+    return render_plan_short(plan, command("vmnet", *words, *details))
 
 
 def check_root(session: Session, facts: Facts) -> None:

@@ -97,6 +97,7 @@ Examples:
     flag_value=Retire.AUTOSTART.value,
     help="If nothing refers to the old network any more, disable its autostart; with --retire=stop, stop it, too.",
 )
+@click.option("--verbose", "-v", is_flag=True, help="Show each step of the plan, not only a line for each VM.")
 @options.connect_option
 @options.run_options
 @click.pass_obj

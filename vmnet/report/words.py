@@ -162,7 +162,7 @@ def _domain(step: steps.DomainStep) -> str:
 def _guest(step: steps.GuestStep) -> str:
     match step:
         case steps.BounceLinks():
-            return _bounce(step)
+            return describe_bounce(step)
         case steps.RaiseLinks(links=links):
             return f"put the links of {_domains(links)} up again"
         case steps.WaitGuests(guests=guests, bridge=bridge, timeout_s=seconds):
@@ -175,15 +175,17 @@ def _guest(step: steps.GuestStep) -> str:
             assert_never(step)
 
 
-def _bounce(step: steps.BounceLinks) -> str:
+def describe_bounce(step: steps.BounceLinks, *, most: int | None = None) -> str:
+    """Return what the step does. With more than `most` domains, say how many they are instead of their names."""
     agents = tuple(link for link in step.links if link.agent)
     others = tuple(link for link in step.links if not link.agent)
-    asked = f"have the agents of {_domains(agents)} ask for new addresses" if agents else ""
+    asked = f"have the agents of {_domains(agents, most)} ask for new addresses" if agents else ""
     if agents and step.seconds > 0:
         asked += f" (where one does not, the link goes down for {step.seconds} s)"
-    bounced = f"take the links of {_domains(others)} down for {step.seconds} s" if others else ""
+    bounced = f"take the links of {_domains(others, most)} down for {step.seconds} s" if others else ""
     return ", and ".join(filter(None, (asked, bounced)))
 
 
-def _domains(links: tuple[steps.BouncedLink, ...]) -> str:
-    return listed(dict.fromkeys(link.domain for link in links))
+def _domains(links: tuple[steps.BouncedLink, ...], most: int | None = None) -> str:
+    names = dict.fromkeys(link.domain for link in links)
+    return listed(names) if most is None or len(names) <= most else f"{len(names)} domains"
