@@ -54,7 +54,7 @@ def made_of(facts: Facts) -> str:
 def test_the_pictures_of_the_docs_are_of_this_vmnet(name: str) -> None:
     path = PICTURES / f"{name}.svg"
     assert f"<!-- {made_of(SHOWN[name])} -->" in path.read_text("utf-8"), (
-        "draw them anew: pytest tests/apply/test_draw.py --regenerate -m process"
+        "draw them again: pytest tests/apply/test_draw.py --regenerate -m process"
     )
     assert path.stat().st_size < 200_000
 

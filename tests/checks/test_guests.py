@@ -66,7 +66,7 @@ def filtered(name: str, *passed: str, filters: tuple[str, ...] | None = None, **
 
 def test_a_filter_that_learnt_the_old_address() -> None:
     found = trouble(filtered("clean-traffic", "203.0.113.7"), "filter.old-address", WEB)
-    assert found.seen == "vnet0: filter clean-traffic lets only 203.0.113.7 pass"
+    assert found.seen == "vnet0: filter clean-traffic allows only 203.0.113.7"
     assert found.fix[1:] == (
         "sudo virsh nwfilter-binding-delete vnet0",
         "sudo virsh nwfilter-binding-create /run/vnet0.xml",

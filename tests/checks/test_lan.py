@@ -42,8 +42,8 @@ def test_no_dhcp_matters_where_the_host_itself_lives_by_it() -> None:
 
 
 def test_large_packets_get_lost() -> None:
-    assert trouble(asked(mtu=1400), "lan.mtu", "br0").seen == "of 1400 bytes at most"
-    assert trouble(asked(mtu=None), "lan.mtu", "br0").seen == "only small ones"
+    assert trouble(asked(mtu=1400), "lan.mtu", "br0").seen == "at most 1400 bytes do"
+    assert trouble(asked(mtu=None), "lan.mtu", "br0").seen == "only small ones do"
     assert ("lan.mtu", "br0") in notes(asked(mtus_tried=(9000, 1500), mtu=1500))
     assert fired(asked(mtus_tried=(9000, 1500), mtu=1500)) == set()
     assert fired(asked(mtus_tried=(), mtu=None)) == set(), "a gateway that answers no ping says nothing"

@@ -35,7 +35,7 @@ def test_stp_where_nobody_said_otherwise() -> None:
     facts = samples.with_link(GOOD, "br0", bridge=STP)
     asked = replace(samples.goal(), stp=True)
     (found,) = findings(facts, asked)
-    assert (found.rule, found.seen) == ("bridge.stp-delays-guests", "STP on, a new port is silent for 30 s")
+    assert (found.rule, found.seen) == ("bridge.stp-delays-guests", "STP on, a new port is blocked for 30 s")
     assert found.fix == (
         f"sudo nmcli connection modify uuid {UUID} bridge.stp no",
         "sudo ip link set dev br0 type bridge stp_state 0",

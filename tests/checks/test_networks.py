@@ -33,8 +33,8 @@ def test_a_network_on_a_bridge_that_is_well_is_well() -> None:
     ("facts", "seen", "fix"),
     [
         (replace(WITH_LAB, links=GOOD.links), "br7: not there", ""),
-        (samples.with_network(WITH_LAB, "lab", bridge="p2p1"), "p2p1: no bridge but a NIC", ""),
-        (samples.with_network(WITH_LAB, "lab", bridge="em1.5"), "no bridge but a link of kind vlan", ""),
+        (samples.with_network(WITH_LAB, "lab", bridge="p2p1"), "p2p1: a NIC, not a bridge", ""),
+        (samples.with_network(WITH_LAB, "lab", bridge="em1.5"), "a link of kind vlan, not a bridge", ""),
         (samples.with_link(WITH_LAB, "br7", admin_up=False), "br7: down", "sudo ip link set dev br7 up"),
         (
             replace(WITH_LAB, links=(*WITH_LAB.links, samples.link("em9", 71, controller="br7", carrier=False))),

@@ -78,7 +78,7 @@ def test_a_tap_with_other_vlans_than_its_documents() -> None:
 def test_a_tap_without_a_vlan_that_leads_out() -> None:
     tap = PortVlans(port="vnet0", vlans=(1,), untagged=1)
     (found,) = findings(filtering(tap, PortVlans(port="bond0", vlans=(10, 20))))
-    assert (found.wanted, found.fix) == ("a VLAN of the uplink's on vnet0: 10, 20", ())
+    assert (found.wanted, found.fix) == ("a VLAN of the uplink on vnet0: 10, 20", ())
     assert findings(filtering(tap, PortVlans(port="bond0", vlans=(1, 20)))) == []
     (bare,) = findings(filtering(PortVlans(port="bond0", vlans=(1,))))
     assert bare.seen == "VLANs none, untagged none"
@@ -155,12 +155,12 @@ def test_a_mac_of_two_domains() -> None:
     defined = samples.with_domain(GOOD, "db01", persistent=(twin,))
     assert findings(defined) == []
     (note,) = findings(defined, notes=True)
-    assert (note.rule, note.seen) == ("domain.mac-twice", "db01, web01 have it")
+    assert (note.rule, note.seen) == ("domain.mac-twice", "db01, web01 have this MAC")
     tap = samples.link("vnet1", 31, kind="tun", controller="br0")
     both = samples.with_domain(
         replace(defined, links=(*GOOD.links, tap)), "db01", running=(twin,), state=DomainState.RUNNING
     )
-    assert [found.seen for found in findings(both)] == ["db01, web01 have it, and run on br0"]
+    assert [found.seen for found in findings(both)] == ["db01, web01 have this MAC, and run on br0"]
     apart = samples.with_link(both, "vnet1", controller="virbr0")
     assert findings(apart) == []
 

@@ -228,7 +228,7 @@ def test_ports_of_different_speed_are_named() -> None:
     assert "p4p1 100 Mbit/s" in hint
 
 
-@pytest.mark.parametrize(("churned", "hint"), [(False, "not agreed yet"), (True, "does not take this port")])
+@pytest.mark.parametrize(("churned", "hint"), [(False, "still negotiating"), (True, "does not accept this port")])
 def test_a_port_that_negotiates_is_told_from_one_that_is_left_out(churned: bool, hint: str) -> None:
     spoilt = samples.with_bond_port(samples.with_link(GOOD, "em1", lacp=ONE_SIDED), "em1", churned=churned)
     assert hint in differing(samples.goal(), spoilt)["lacp.port", "em1"].hint

@@ -1,4 +1,4 @@
-"""docs/commands.md, rules.md and pains.md against the code; `pytest --regenerate` writes their tables anew."""
+"""docs/commands.md, rules.md and pains.md against the code; `pytest --regenerate` writes their tables again."""
 
 from __future__ import annotations
 
@@ -64,15 +64,15 @@ def rule_list() -> str:
 
 
 def _without_rule() -> Iterator[str]:
-    """What no rule finds: prevented by a command, or the reason why it cannot be."""
+    """Yield the pains that no rule finds: prevented by a command, or the reason why not."""
     found = {pain for rule in read_rules().values() for pain in rule.pains}
     yield "## Pains that no rule finds"
     yield ""
     for pain in read_pains().values():
         if pain.number not in found:
-            reason = f"neither prevented nor found. {pain.reason}"
-            why = f"prevented by {pain.prevented_by} (`{pain.test}`)." if pain.prevented_by else reason
-            yield f"- {pain.number}, {pain.title}: {why}"
+            reason = f"Neither prevented nor found: {pain.reason}"
+            why = f"Prevented by {pain.prevented_by} (`{pain.test}`)." if pain.prevented_by else reason
+            yield f"- {pain.number}: {pain.title}. {why}"
     yield ""
 
 

@@ -213,13 +213,13 @@ def test_filters_that_hold_to_the_old_address(chamber: Chamber) -> None:
             rule="filter.old-address",
             subject=on(1, "learns"),
             inject=update("learns", to_lan, "--live", "--config"),
-            seen="lets only 192.168.122.",
+            seen="allows only 192.168.122.",
         ),
         Fault(
             rule="filter.old-address",
             subject=on(2, "told"),
             inject=update("told", to_lan, "--live", "--config"),
-            seen="lets only 192.168.122.77 pass",
+            seen="allows only 192.168.122.77",
         ),
     )
     run_chain(chamber, faults, given=(NO_NETWORK_MANAGER,))

@@ -82,7 +82,7 @@ BOOT = (
         inject="nmcli connection modify bond0 802-3-ethernet.cloned-mac-address ''",
     ),
     Fault(
-        rule="profile.saved", subject="p4p1", seen="does not start",
+        rule="profile.saved", subject="p4p1", seen="no autoconnect",
         inject="nmcli connection modify p4p1 connection.autoconnect no",
     ),
     Fault(
@@ -114,7 +114,7 @@ LINKS = (
     ADDRESS,
     # Not before LACP has the port again.
     Fault(rule="bond.address", subject="bond0", inject="ip address add 198.51.100.8/24 dev bond0"),
-    Fault(rule="bond.min-links", subject="bond0", seen="needs 2, has 2", inject=f"echo 2 > {BONDING}/min_links"),
+    Fault(rule="bond.min-links", subject="bond0", seen="min_links 2", inject=f"echo 2 > {BONDING}/min_links"),
     Fault(rule="bond.miimon", subject="bond0", seen="never", inject=f"echo 0 > {BONDING}/miimon"),
     Fault(
         rule="lacp.same-speed", subject="bond0", seen="p4p1 100 Mbit/s", also=OUT_OF_GROUP,
@@ -131,7 +131,7 @@ LINKS = (
     ),
     ADDRESS,
     Fault(
-        rule="nic.direct", subject="p4p1", seen="held by mv0", also=OUT_OF_BOND,
+        rule="nic.direct", subject="p4p1", seen="in use by mv0", also=OUT_OF_BOND,
         inject="nmcli device disconnect p4p1; ip link add link p4p1 name mv0 type macvtap",
     ),
 )  # fmt: skip
@@ -217,14 +217,14 @@ ON_THE_HOST = (
 )
 NOTES = (
     Fault(
-        rule="profile.names", subject="em1", seen="2 of them",
+        rule="profile.names", subject="em1", seen="2 profiles",
         inject="nmcli connection add type ethernet con-name em1 ifname em9 autoconnect no connection.uuid "
         "0d2b1c5e-7a55-4a65-9c1e-6a0e1c8f0a11",
         heal="nmcli connection modify uuid 0d2b1c5e-7a55-4a65-9c1e-6a0e1c8f0a11 connection.id other",
     ),
 )  # fmt: skip
 CUT_OFF = Fault(
-    rule="run.unfinished", seen="there", also=frozenset({"nm.checkpoint", "nic.mtu", "bond.mtu", "bridge.mtu"}),
+    rule="run.unfinished", seen="exists", also=frozenset({"nm.checkpoint", "nic.mtu", "bond.mtu", "bridge.mtu"}),
     inject="setsid vmnet host-setup --mtu 1400 --confirm 600 --yes >/root/cut-off 2>&1 </dev/null & "
     "until grep -qs '\"wait\"' /var/lib/vmnet/runs/*/journal.jsonl; do sleep 0.2; done; sleep 2; "
     "systemctl kill -s KILL 'vmnet-*'; systemctl stop 'vmnet-*'",

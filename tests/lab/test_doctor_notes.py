@@ -40,7 +40,7 @@ NOTES = (
         heal=f"virsh -q destroy own; vmnet attach-domain own --mac {mac(4)} --yes",
     ),
     Fault(
-        rule="domain.mac-twice", subject=mac(3), seen="off, own have it",
+        rule="domain.mac-twice", subject=mac(3), seen="off, own have this MAC",
         inject=f"virsh -q attach-interface own network host-bridge --mac {mac(3)} --model virtio --config",
         heal=f"virsh -q detach-interface own network --mac {mac(3)} --config",
         also=frozenset({"domain.one-lan"}),

@@ -104,7 +104,7 @@ DEAF = "nft add table inet deaf; nft add chain inet deaf in '{ type filter hook 
 NO_DHCP = Fault(
     rule="lan.dhcp",
     subject="br0",
-    seen="nobody does",
+    seen="no server does",
     inject=lambda chamber: chamber.lan(DEAF + "nft add rule inet deaf in udp dport 67 drop"),
     heal=lambda chamber: chamber.lan("nft delete table inet deaf"),
 )
@@ -129,7 +129,7 @@ ONE_MAC = Fault(
 )
 SMALL = Fault(
     rule="lan.mtu",
-    seen="of 1400 bytes at most",
+    seen="at most 1400 bytes do",
     inject=lambda chamber: chamber.lan("ip link set gate0 mtu 1400"),
     heal=lambda chamber: chamber.lan("ip link set gate0 mtu 1500"),
 )

@@ -33,7 +33,7 @@ def not_started(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
                 rule="boot.guest-not-started", layer="boot", subject=domain.name, wanted="started at boot",
                 seen=failed[domain.name], source=JOURNAL, ok=False,
                 shown_by=command("journalctl", "-b", "-u", "libvirtd", "-u", "virtqemud", "-g", "autostart"),
-                hint="if it starts now, the bridge came up later than libvirt: let libvirt wait for the network",
+                hint="if the domain starts now, the bridge came up after libvirt: let libvirt wait for the network",
                 fix=(*_wait_for_network(facts), root("virsh", "start", *ways.named(domain))),
             )  # fmt: skip
 
@@ -67,8 +67,8 @@ def before_network(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             rule="boot.guests-before-network", layer="boot", subject=", ".join(units), source=SYSTEMD, ok=True,
             wanted="starts domains after network-online.target",
             shown_by=command("systemctl", "show", "-p", "After", "--", *units),
-            seen=f"does not wait; to be started: {named(starting)}",
-            hint="NetworkManager makes the bridge early, so it mostly goes well; to be sure, let it wait",
+            seen=f"does not wait; autostarted domains: {named(starting)}",
+            hint="NetworkManager makes the bridge early, so this usually works; to be sure, let libvirt wait",
             fix=tuple(_wait_for_network(facts)),
         )  # fmt: skip
 
@@ -84,9 +84,9 @@ def session_bridges(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             if problem:
                 yield Finding(
                     rule="domain.session-bridge", layer="domain", subject=f"{domain.user}: {domain.name}",
-                    wanted=f"QEMU's helper lets users onto {bridge}", seen=problem, source=domain.file, ok=False,
+                    wanted=f"QEMU's helper allows users to use {bridge}", seen=problem, source=domain.file, ok=False,
                     shown_by=_show_helper(around.helper), fix=fix,
-                    hint="better, define it in the system's libvirt: vmnet moves the domains of qemu:///system only",
+                    hint="or define the domain in the system's libvirt: vmnet moves only domains of qemu:///system",
                 )  # fmt: skip
 
 

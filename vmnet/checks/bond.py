@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from vmnet.shell_words import Command
 
 UNFIT = {
-    BondMode.BALANCE_RR: "sends one connection's frames over all ports, out of order",
-    BondMode.BROADCAST: "sends every frame over every port, and guests get duplicates",
+    BondMode.BALANCE_RR: "sends one connection's frames over all ports, so they arrive out of order",
+    BondMode.BROADCAST: "sends every frame over every port, so guests get duplicates",
     BondMode.BALANCE_TLB: "changes source MACs, so the switch learns guests' MACs on the wrong port",
     BondMode.BALANCE_ALB: "rewrites ARP answers, so guests behind the bridge lose their neighbours",
 }
@@ -51,9 +51,9 @@ def min_links(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     # With as many as there are, the first pulled cable takes the bond down.
     ok = state.min_links <= carry and (state.min_links < len(ports) or len(ports) == 1)
     yield Finding(
-        rule="bond.min-links", layer="bond", subject=link.ifname, wanted="needs fewer ports than it has",
-        seen=f"needs {state.min_links}, has {len(ports)}, of which {carry} carry frames", source=NETLINK, ok=ok,
-        hint="" if ok else "the bond is down as soon as fewer ports are up: min_links=1 is enough",
+        rule="bond.min-links", layer="bond", subject=link.ifname, wanted="min_links below the number of ports",
+        seen=f"min_links {state.min_links}; {carry} of {len(ports)} ports carry frames", source=NETLINK, ok=ok,
+        hint="" if ok else "the bond loses its carrier as soon as fewer ports are up: min_links=1 is enough",
         shown_by=show_option(link.ifname, "min_links"),
         fix=() if ok else _option(link, facts, "min_links", "1"),
     )  # fmt: skip
@@ -91,8 +91,8 @@ def fit_mode(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 rule="bond.unfit-mode", layer="bond", subject=bond.ifname,
                 wanted="802.3ad, active-backup or balance-xor",
-                seen=f"mode {bond.bond.mode if bond.bond else ''}: it {reason}", source=NETLINK, ok=False,
-                hint="host-setup makes the bond anew; --mode active-backup where the switch speaks no LACP",
+                seen=f"mode {bond.bond.mode if bond.bond else ''}, which {reason}", source=NETLINK, ok=False,
+                hint="sudo vmnet host-setup creates the bond again; use --mode active-backup if the switch has no LACP",
                 shown_by=show_option(bond.ifname, "mode"),
             )  # fmt: skip
 
@@ -106,7 +106,7 @@ def arp_monitor(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             gone = ("-bond.options", "arp_interval", "-bond.options", "arp_ip_target")
             now, *stored = set_option(bond.ifname, uuid, "miimon", "100")
             yield Finding(
-                rule="bond.arp-monitor", layer="bond", subject=bond.ifname, wanted="links watched by miimon",
+                rule="bond.arp-monitor", layer="bond", subject=bond.ifname, wanted="links monitored by miimon",
                 seen=f"ARP every {interval} ms", source=NETLINK, ok=False,
                 shown_by=show_option(bond.ifname, "arp_interval"),
                 fix=(
@@ -122,9 +122,9 @@ def quiet_failover(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     for bond in _bonds(goal, facts):
         if bond.bond and bond.bond.mode == BondMode.ACTIVE_BACKUP.value:
             yield Finding(
-                rule="bond.quiet-failover", layer="bond", subject=bond.ifname, wanted="the switch hears of a failover",
+                rule="bond.quiet-failover", layer="bond", subject=bond.ifname, wanted="the switch learns of a failover",
                 seen=f"active-backup over {bond.bond.active_port or 'no port'}", source=NETLINK, ok=True,
-                hint="after a failover a silent guest is out of reach until it sends: LACP has no such gap",
+                hint="after a failover a guest is unreachable until it sends something; with LACP it is not",
                 shown_by=show_option(bond.ifname, "active_slave"),
             )  # fmt: skip
 
@@ -141,8 +141,8 @@ def skewed(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
                 seen=f"{most} has sent {round(100 * sent[most] / total)} % of {total >> 30} GiB; hash policy {policy}",
                 source=SYSFS, ok=True,
                 shown_by=command("ip", "-s", "link", "show", "master", bond.ifname),
-                hint="layer2 puts all that one guest sends to one peer, or to the gateway, on one port; "
-                "layer2+3 spreads by address, layer3+4 by port as well",
+                hint="layer2 sends all traffic from one guest to one peer or the gateway over one port; "
+                "layer2+3 also uses IP addresses, layer3+4 also TCP and UDP ports",
             )  # fmt: skip
 
 

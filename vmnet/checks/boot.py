@@ -50,7 +50,7 @@ def kernel_address(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             rule="boot.kernel-address", layer="boot", subject="host", wanted="no ip=, bond= or bridge=",
             seen=" ".join(ours), source=COMMAND_LINE, ok=False,
             shown_by=command("cat", COMMAND_LINE),
-            hint="take it out of the boot loader's configuration (GRUB_CMDLINE_LINUX in /etc/default/grub)",
+            hint="remove it from the boot loader's configuration (GRUB_CMDLINE_LINUX in /etc/default/grub)",
             fix=(root("editor", "/etc/default/grub"), root("update-grub")),
         )  # fmt: skip
 
@@ -62,8 +62,8 @@ def manager_starts(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         return
     yield Finding(
         rule="boot.manager", layer="boot", subject="host", wanted="NetworkManager starts",
-        seen="it starts" if starts else "it runs, and does not start at boot", source=FILES, ok=starts,
-        hint="" if starts else "after a reboot nothing would make bond and bridge",
+        seen="it starts" if starts else "it runs, but does not start at boot", source=FILES, ok=starts,
+        hint="" if starts else "after a reboot nothing configures bond and bridge",
         shown_by=command("systemctl", "is-enabled", "NetworkManager"),
         fix=() if starts else tuple(root("systemctl", verb, "NetworkManager") for verb in ("unmask", "enable")),
     )  # fmt: skip
@@ -73,13 +73,13 @@ def profile_files(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     """boot.profile-file: each wanted profile's file is one that NetworkManager will read."""
     files = {file.path: file for file in facts.boot.profile_files} if facts.boot else {}
     stored = [(ifname, p, files[p.filename]) for ifname, p in _profiles(goal, facts) if p.filename in files]
-    wanted = "root's, for root alone"
+    wanted = "owned by root, mode 600"
     bad = [(ifname, profile, file) for ifname, profile, file in stored if _unreadable(file)]
     for ifname, profile, file in bad:
         yield Finding(
-            rule="boot.profile-file", layer="boot", subject=ifname, wanted=f"a profile's file, {wanted}",
+            rule="boot.profile-file", layer="boot", subject=ifname, wanted=f"file {wanted}",
             seen=_unreadable(file), source=FILES, ok=False,
-            hint="NetworkManager runs with what it has read before; at its next start it passes this file over",
+            hint="NetworkManager uses what it read before; at its next start it ignores this file",
             shown_by=command("ls", "-l", profile.filename), fix=_write_again(file, profile),
         )  # fmt: skip
     if stored and not bad:
@@ -115,9 +115,9 @@ def pulls_ports(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             continue
         ok = plain(profile.get(PULLS_PORTS)) in ("1", "yes", "true")
         yield Finding(
-            rule="profile.pulls-ports", layer="boot", subject=ifname, wanted="brings its ports up",
-            seen="brings its ports up" if ok else f"{PULLS_PORTS} {profile.get(PULLS_PORTS) or 'unset'}", source=NMCLI,
-            ok=ok, hint="" if ok else f"where another profile gets a port first, {ifname} comes up without it",
+            rule="profile.pulls-ports", layer="boot", subject=ifname, wanted="activates its ports",
+            seen="activates its ports" if ok else f"{PULLS_PORTS} {profile.get(PULLS_PORTS) or 'unset'}", source=NMCLI,
+            ok=ok, hint="" if ok else f"if another profile takes a port first, {ifname} comes up without it",
             shown_by=show_profile(profile.uuid, PULLS_PORTS),
             fix=() if ok else (modify_profile(profile.uuid, PULLS_PORTS, "1"),),
         )  # fmt: skip
@@ -134,7 +134,7 @@ def pinned_mac(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule="profile.mac", layer="boot", subject=ifname, wanted=f"MAC {goal.mac}",
             seen=f"MAC {stored}" if stored else "no MAC in its profile", source=NMCLI, ok=ok,
-            hint="" if ok else "at the next boot udev makes one up, or the first port gives its own",
+            hint="" if ok else "at the next boot udev computes a MAC, or the link takes its first port's",
             shown_by=show_profile(profile.uuid, _CLONED_MAC),
             fix=() if ok else (modify_profile(profile.uuid, _CLONED_MAC, goal.mac),),
         )  # fmt: skip

@@ -73,9 +73,9 @@ def links_down(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             meant = pair.persistent is not None and not pair.persistent.link_up
             yield Finding(
                 rule="domain.link-down", layer="domain", subject=subject_of(domain, live), wanted="link up",
-                seen=f"link down in the running document{', and in the stored one' if meant else ''}", source=LIBVIRT,
+                seen=f"link down in the running document{' and the persistent one' if meant else ''}", source=LIBVIRT,
                 ok=meant, shown_by=command("virsh", "domif-getlink", *ways.named(domain), live.mac or ""),
-                hint="to the guest its cable is pulled" + ("; that seems to be meant so" if meant else ""),
+                hint="for the guest its cable is pulled" + ("; this seems to be intended" if meant else ""),
                 fix=(ways.set_link(domain, live, "up"),),
             )  # fmt: skip
 
@@ -89,7 +89,7 @@ def networks_missing(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         hint, fix = _instead(name, domain, interface, goal, facts)
         yield Finding(
             rule="domain.network-missing", layer="domain", subject=subject_of(domain, interface), ok=False,
-            wanted=f"network {name} is there", seen=f"no network {name}", source=LIBVIRT, hint=hint, fix=fix,
+            wanted=f"network {name}", seen=f"no network {name}", source=LIBVIRT, hint=hint, fix=fix,
             shown_by=LIST_NETWORKS,
         )  # fmt: skip
 
@@ -99,13 +99,13 @@ def _instead(
 ) -> tuple[str, tuple[Command, ...]]:
     if name == "default":
         define = root("virsh", "net-define", DEFAULT)
-        hint = "bring libvirt's own network back, or move the domain: vmnet attach-domain"
+        hint = "define libvirt's own network again, or move the domain: vmnet attach-domain"
         return hint, (define, root("virsh", "net-start", name), root("virsh", "net-autostart", name))
     same = next((n for n in facts.networks if n.bridge == name and n.forward_mode == "bridge" and n.active), None)
     target = same or next((n for n in facts.networks if n.name == goal.network and n.active), None)
     if target is None:
-        return "define the network, or give the interface one that is there: virsh net-list --all", ()
-    why = f"{name} is the bridge behind network {target.name}" if same else f"give it network {target.name}"
+        return "define the network, or give the interface an existing one: virsh net-list --all", ()
+    why = f"{name} is the bridge of network {target.name}" if same else f"move the interface to network {target.name}"
     return why, ways.attach(domain, interface, Source(type="network", network=target.name))
 
 
@@ -125,7 +125,7 @@ def no_bridges(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             rule="domain.source-bridge", layer="domain", subject=subject_of(domain, interface),
             wanted=f"{name} is a bridge", seen=f"{name}: {'no bridge' if link else 'not there'}", source=NETLINK,
             ok=False, shown_by=ways.show_link(name),
-            hint=f"its bridge is {bridge}" if bridge else "name a bridge that is there, or better a network",
+            hint=f"its bridge is {bridge}" if bridge else "name an existing bridge, or better a network",
             fix=ways.attach(domain, interface, Source(type="bridge", bridge=bridge)) if bridge else (),
         )  # fmt: skip
 
@@ -174,7 +174,7 @@ def _snapshots(domain: Domain, interface: Interface, facts: Facts) -> Iterator[F
             seen="; ".join(f"snapshot {name}: {describe(source)}" for name, source in back),
             shown_by=command("virsh", "snapshot-dumpxml", *ways.named(domain), "--snapshotname", back[0][0]),
             fix=ways.rewrite_saved("domain.snapshot", domain, back[0][1], interface.source, facts),
-            hint="virsh snapshot-edit changes one; migrate-from-virbr0 changes all of a domain's",
+            hint="virsh snapshot-edit changes one snapshot; vmnet migrate-from-virbr0 changes all of a domain",
         )  # fmt: skip
 
 
@@ -185,9 +185,9 @@ def states(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             paused = domain.state is DomainState.PAUSED
             yield Finding(
                 rule="domain.state", layer="domain", subject=domain.name, wanted="running or shut off",
-                seen="paused" if paused else "neither running, paused nor off", source=LIBVIRT, ok=True,
+                seen="paused" if paused else "neither running, paused nor shut off", source=LIBVIRT, ok=True,
                 shown_by=command("virsh", "domstate", *ways.named(domain), "--reason"),
-                hint="a guest that does not run answers nobody",
+                hint="a guest that is not running does not answer",
                 fix=(root("virsh", "resume", *ways.named(domain)),) if paused else (),
             )  # fmt: skip
 
@@ -203,7 +203,7 @@ def in_one_lan(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
                     rule="domain.one-lan", layer="domain", subject=domain.name, wanted="one interface a LAN",
                     seen=f"{count} interfaces on {bridge}", source=LIBVIRT, ok=True,
                     shown_by=ways.list_interfaces(domain),
-                    hint="fine if the guest bonds them; else each answers for the other's address",
+                    hint="this works if the guest bonds them; otherwise each interface answers for the other's address",
                 )  # fmt: skip
 
 
@@ -221,7 +221,7 @@ def unknown_addresses(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             rule="domain.address", layer="domain", subject="all", wanted="guests' addresses known here", ok=True,
             seen=f"not known: {named(lost)}", source=LIBVIRT,
             shown_by=command("virsh", "domifaddr", "--source", "agent", "DOMAIN"),
-            hint="no lease of libvirt's tells it on the LAN: ask its DHCP server, or install qemu-guest-agent in them",
+            hint="libvirt has no leases of the LAN: ask its DHCP server, or install qemu-guest-agent in the guests",
         )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def needs(filters: Filters) -> tuple[str, ...]:
     found += [f"{name} runs" for name in filters.daemons if name in (*_CLUSTER, _DOCKER)]
     found += [f"{switch.file} turns it on" for switch in filters.netfilter.stored if switch.on]
     if not any(_DOCKER in word for word in found) and any(chain.name == _DOCKER_USER for chain in filters.chains):
-        found.append("Docker's chains are there")
+        found.append("Docker's chains exist")
     return tuple(dict.fromkeys(found))
 
 
@@ -71,16 +71,16 @@ def fix_of(bridge: str, stop: Stop, facts: Facts, filters: Filters) -> tuple[tup
     needed = needs(filters)
     if not needed:
         own = tuple(entry for entry in filters.netfilter.bridges if entry[0] == bridge)
-        return turn_off(own, filters), "nothing here needs bridged packets filtered, so that it is turned off for good"
-    because = f"br_netfilter stays on, for {', '.join(needed)}"
+        return turn_off(own, filters), "nothing here needs br_netfilter: this turns it off, now and at boot"
+    because = f"br_netfilter stays on because {', '.join(needed)}"
     base = stop.base
     if base.tool == "nft" and base.table == _FIREWALLD and facts.firewalld:
         return _forward_in_zone(bridge, facts, facts.firewalld.zone_of(bridge)), because
     if any(_same_table(chain, base) and chain.name == _DOCKER_USER for chain in filters.chains):
         return _docker_user(bridge, base), because
     if stop.rule is not None and filters.layer3:
-        return (), f"{because}; let {bridge} through before that rule, but after libvirt's own chains"
-    lasts = f"{because}; the rule is gone after a reboot unless it stands where table {base.table} comes from, too"
+        return (), f"{because}; accept traffic of {bridge} before that rule, but after libvirt's own chains"
+    lasts = f"{because}; to keep the rule after a reboot, also add it to the file that creates table {base.table}"
     return _accept(bridge, stop), lasts
 
 

@@ -43,25 +43,25 @@ def _is_on(filters: Filters, bridge: str, name: str) -> bool:
 def _dropped(bridge: str, stop: Stop, called: list[str], facts: Facts, filters: Filters) -> Finding:
     protocols = " and ".join(_PROTOCOL[name] for name in called)
     stored = next((switch for switch in filters.netfilter.stored if switch.name in called and not switch.on), None)
-    although = f"; {stored.file} turns br_netfilter off, but the module came after it" if stored else ""
+    although = f"; {stored.file} turns br_netfilter off, but the module was loaded later" if stored else ""
     fix, hint = fix_of(bridge, stop, facts, filters)
-    spared = f"; but for {'; '.join(rule.text for rule in stop.spared)}" if stop.spared else ""
+    spared = f"; except {'; '.join(rule.text for rule in stop.spared)}" if stop.spared else ""
     return Finding(
         rule="filter.br-netfilter-drops", layer="filter", subject=bridge,
-        wanted=f"{place(stop.base)} lets {protocols} from {bridge} to {bridge} through",
+        wanted=f"{place(stop.base)} accepts {protocols} from {bridge} to {bridge}",
         seen=f"{protocols}: {_how(stop)}{spared}{although}", source=stop.base.tool,
         # Where some addresses are let through by name, somebody has thought of them.
         ok=bool(stop.spared), shown_by=show(stop.base), fix=() if stop.spared else fix,
-        hint="the guests' addresses must be among those let through" if stop.spared else hint,
+        hint="check that the guests' addresses are among the accepted ones" if stop.spared else hint,
     )  # fmt: skip
 
 
 def _how(stop: Stop) -> str:
     where = place(stop.chain)
     if stop.rule is None:
-        return f"{where} has policy drop, and no rule before accepts"
+        return f"{where} has policy drop, and no rule accepts the packet"
     verb = "rejects" if stop.rule.verdict is Verdict.REJECT else "drops"
-    return f"{where} {verb} it: {stop.rule.text}"
+    return f"{where} {verb} the packet: {stop.rule.text}"
 
 
 def place(chain: FilterChain) -> str:
@@ -87,9 +87,9 @@ def bridge_table_drops(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             if stop and not _accepts_some(chain, chains):
                 yield Finding(
                     rule="filter.bridge-table-drops", layer="filter", subject=bridge.ifname,
-                    wanted=f"{place(chain)} lets guests' frames through", seen=_how(stop), source="nft", ok=False,
+                    wanted=f"{place(chain)} accepts guests' frames", seen=_how(stop), source="nft", ok=False,
                     shown_by=show(chain), fix=_accept_frames(bridge.ifname, chain),
-                    hint=f"it is gone after a reboot unless it stands where table bridge {chain.table} comes from",
+                    hint=f"to keep it after a reboot, also add it to the file that creates table bridge {chain.table}",
                 )  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def netfilter_at_boot(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             if stored and not stored.on and not _stops(name, bridges, filters):
                 yield _at_boot(name, f"{protocol}: off in {stored.file}, on in the kernel", stored.file, filters)
         elif _on_after_boot(filters.netfilter, name) and (where := _stops(name, bridges, filters)):
-            seen = f"{protocol}: off now, on again once the module is loaded at boot; {place(where)} then drops"
+            seen = f"{protocol}: off now, on again when a boot loads the module; {place(where)} then drops packets"
             yield _at_boot(name, seen, "/etc/sysctl.d", filters)
 
 
@@ -142,7 +142,7 @@ def _stops(name: str, bridges: list[str], filters: Filters) -> FilterChain | Non
 
 def _at_boot(name: str, seen: str, source: str, filters: Filters) -> Finding:
     needed = needs(filters)
-    hint = "sysctl.d is applied before the module is there, unless modules-load.d names it"
+    hint = "sysctl.d is applied before the module is loaded, unless modules-load.d names the module"
     return Finding(
         rule="filter.br-netfilter-at-boot", layer="filter", subject=f"bridge-nf-call-{name}",
         wanted="off, now and after a boot", seen=seen, source=source, ok=False,
@@ -151,7 +151,7 @@ def _at_boot(name: str, seen: str, source: str, filters: Filters) -> Finding:
             command("grep", "-r", "bridge-nf", "/etc/sysctl.d", "/etc/modules-load.d"),
         ),
         fix=() if needed else turn_off((), filters),
-        hint=f"leave it on, for {', '.join(needed)}, and accept the guests' packets there" if needed else hint,
+        hint=f"leave it on because {', '.join(needed)}, and accept the guests' packets there" if needed else hint,
     )  # fmt: skip
 
 
@@ -167,7 +167,7 @@ def firewalld_zone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     wanted = stored or before or firewalld.default_zone
     if seen == wanted:
         return
-    why = f"the zone of {goal.nics[0]} before it became a port" if before else "the zone that its profile stores"
+    why = f"the zone of {goal.nics[0]} before it became a port" if before else "the zone in its profile"
     yield Finding(
         rule="filter.firewalld-zone", layer="filter", subject=goal.bridge, wanted=f"zone {wanted}, {why}",
         seen=f"zone {seen}", source="firewalld", ok=False,

@@ -51,7 +51,7 @@ def plan_fix(rule: str, goal: HostGoal | None, facts: Facts) -> Plan:
         return Plan(command=COMMAND, kept=(f"{rule}: nothing is wrong",))
     way = _WAYS.get(rule)
     if way is None:
-        raise Refused(f"what {rule} finds is put right by hand", _by_hand(found, rule))
+        raise Refused(f"vmnet cannot repair {rule}", _by_hand(found, rule))
     return replace(way(found, goal or deduce_goal(facts), facts), command=COMMAND)
 
 
@@ -60,7 +60,7 @@ def known_rule(rule: str) -> None:
     if rule not in read_rules():
         near = get_close_matches(rule, read_rules(), n=3, cutoff=0.5)
         hint = f"did you mean {', '.join(near)}?" if near else "vmnet explain lists all rules"
-        raise SpecError(f"there is no rule {rule}", hint)
+        raise SpecError(f"unknown rule {rule}", hint)
 
 
 def fixable(rule: str) -> bool:
@@ -103,12 +103,12 @@ def _by_taps(found: tuple[Finding, ...], _goal: HostGoal, facts: Facts) -> Plan:
         wanted = _bridge_of(interface, facts)
         if f"{domain.name} {interface.mac}" in subjects and link and wanted and link.controller != wanted:
             if facts.link(wanted) is None:
-                raise Refused(f"the bridge {wanted} is gone, too", _by_hand(found, "domain.tap"))
+                raise Refused(f"the bridge {wanted} does not exist either", _by_hand(found, "domain.tap"))
             step = PutPort(ifname=link.ifname, controller=wanted)
             undo = (PutPort(ifname=link.ifname, controller=link.controller),)
             planned.append(Planned(step=step, why=f"{domain.name} is on {wanted}", undo=undo))
     if not planned:
-        raise Refused("the taps are gone, not only out of their bridge", "power the domains off and on")
+        raise Refused("the taps do not exist any more", "power the domains off and on")
     return Plan(command=COMMAND, planned=tuple(planned))
 
 
@@ -122,7 +122,7 @@ def _by_starting(found: tuple[Finding, ...], _goal: HostGoal, _facts: Facts) -> 
 def _by_autostart(found: tuple[Finding, ...], _goal: HostGoal, facts: Facts) -> Plan:
     stored = [finding for finding in found if (n := facts.network(finding.subject)) is not None and n.persistent]
     if not stored:
-        raise Refused("a network that is not stored cannot be autostarted", _by_hand(found, found[0].rule))
+        raise Refused("a transient network cannot be autostarted", _by_hand(found, found[0].rule))
     return Plan(
         command=COMMAND,
         planned=tuple(

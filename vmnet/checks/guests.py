@@ -55,12 +55,12 @@ def old_addresses(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         leased = set(old) & {a.interface.ip for a in own if a.origin == "lease"}
         seen = ", ".join(f"{address} of network {name}" for address, name in old.items())
         agent = command("virsh", "domifaddr", *ways.named(domain), "--source", "agent")
-        hint = "its link goes down and up, and its DHCP client asks again; else reboot it"
+        hint = "take its link down and up: its DHCP client then asks again. Otherwise reboot it"
         yield Finding(
             rule="domain.old-lease" if leased else "domain.old-address", layer="domain", wanted=_ON_THE_LAN, seen=seen,
             subject=subject_of(domain, interface), source="ARP" if heard else "guest agent", ok=False,
             shown_by=_SHOWN_BY_ARP if heard else agent,
-            hint=hint if leased else "no DHCP server gave it that: change it inside the guest",
+            hint=hint if leased else "the address did not come from a DHCP server: change it inside the guest",
             fix=ways.bounce(domain, interface) if leased else (),
         )  # fmt: skip
 
@@ -73,9 +73,9 @@ def filters_missing(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             if interface.filter and interface.filter not in (known or ()):
                 yield Finding(
                     rule="filter.missing", layer="filter", subject=subject_of(domain, interface), source=LIBVIRT,
-                    wanted=f"filter {interface.filter} is defined", seen="no such filter", ok=False,
+                    wanted=f"filter {interface.filter}", seen="no such filter", ok=False,
                     shown_by=command("virsh", "nwfilter-list"),
-                    hint="define it (virsh nwfilter-define FILE); or take it from the interface, which then is open",
+                    hint="define it (virsh nwfilter-define FILE), or remove it: then nothing is filtered",
                     fix=(ways.change_stored(domain, interface, _WITHOUT_FILTER),),
                 )  # fmt: skip
 
@@ -93,9 +93,9 @@ def filters_of_old(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         fix = _learn_again(tap) if learns(interface) else _without_address(domain, interface)
         yield Finding(
             rule="filter.old-address", layer="filter", subject=subject_of(domain, interface), wanted=_ON_THE_LAN,
-            seen=f"{tap}: filter {interface.filter} lets only {listed} pass", source=EBTABLES, ok=False,
+            seen=f"{tap}: filter {interface.filter} allows only {listed}", source=EBTABLES, ok=False,
             shown_by=root("ebtables", "-t", "nat", "-L", f"I-{tap}-ipv4-ip"),
-            hint="made anew, the filter learns the next address that the guest uses",
+            hint="a new filter learns the next address that the guest uses",
             fix=(*fix, *ways.bounce(domain, interface)),
         )  # fmt: skip
 

@@ -34,7 +34,7 @@ def lacp_aggregator(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     yield Finding(
         rule="lacp.aggregator", layer="LACP", subject=link.ifname,
         wanted=f"one aggregator with {_ports(len(goal.nics))}",
-        seen=f"active one with {_ports(seen)}; ports in {listed}", source=NETLINK, ok=ok,
+        seen=f"active aggregator with {_ports(seen)}; ports in {listed}", source=NETLINK, ok=ok,
         hint="" if ok else _why_apart(goal, facts), shown_by=_show(link.ifname),
     )  # fmt: skip
 
@@ -48,7 +48,7 @@ def _why_apart(goal: HostGoal, facts: Facts) -> str:
     if len({(link.speed_mbit, link.duplex) for link in links}) > 1:
         speeds = ", ".join(f"{link.ifname} {link.speed_mbit} Mbit/s {link.duplex}" for link in links)
         return f"ports of different speed or duplex do not aggregate: {speeds}"
-    return "the switch ports must be in one and the same LACP group, on one switch (or an MLAG pair)"
+    return "put the switch ports into one LACP channel group, on one switch (or an MLAG pair)"
 
 
 def lacp_partner(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -61,7 +61,7 @@ def lacp_partner(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     yield Finding(
         rule="lacp.partner", layer="LACP", subject=link.ifname, wanted="the switch's MAC",
         seen=f"partner {partner}" if ok else "no partner", source=NETLINK, ok=ok,
-        hint="" if ok else "set LACP up on the switch ports, or use --mode active-backup, which needs no switch",
+        hint="" if ok else "configure LACP on the switch ports, or use --mode active-backup, which needs none",
         shown_by=show_link(link.ifname),
     )  # fmt: skip
 
@@ -90,26 +90,26 @@ def _ailing(lacp: LacpPort | None, port: BondPort | None) -> str:
         return ""
     words = []
     if lacp.actor_state & _DEFAULTED:
-        words.append("nobody answers")
+        words.append("no partner answers")
     if lacp.actor_state & _EXPIRED:
-        words.append("the partner has fallen silent")
+        words.append("the partner stopped answering")
     if not lacp.actor_state & _SYNCHRONISED:
-        words.append("out of its group")
+        words.append("not in the group")
     elif lacp.forwarding:
         words.append("the switch's end does not collect and distribute")
     if port is not None and port.churned:
-        words.append("so for a minute and more")
+        words.append("for a minute or longer")
     return "".join(f"{word}; " for word in words)
 
 
 def _port_hint(link: Link, port: BondPort | None) -> str:
     if link.lacp is None:
-        return "it is no port of an LACP bond: see nic.controller"
+        return "it is not a port of an LACP bond: see nic.controller"
     if link.lacp.actor_state & (_DEFAULTED | _EXPIRED):
-        return "its switch port speaks no LACP: put it into the channel group, mode active"
+        return "its switch port does not use LACP: put it into the channel group, mode active"
     if port is not None and port.churned:
-        return "the switch does not take this port into the group: look at its LACP state there"
-    return "not agreed yet; half a minute after its link came up, look at its LACP state on the switch"
+        return "the switch does not accept this port into the group: check its LACP state there"
+    return "LACP is still negotiating; half a minute after the link came up, check its LACP state on the switch"
 
 
 def same_partner(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -124,7 +124,7 @@ def same_partner(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     yield Finding(
         rule="lacp.same-partner", layer="LACP", subject=goal.bond or "", wanted="one group of one switch",
         seen=f"key {ports[0].partner_key} of {ports[0].partner_mac}" if ok else apart, source=PROC, ok=ok,
-        hint="" if ok else "the cables end in two channel groups, or in two switches that are not one to LACP",
+        hint="" if ok else "the cables lead to two channel groups, or to two switches that are not one LACP system",
         shown_by=_show(goal.bond or "", "sudo"),
     )  # fmt: skip
 
@@ -139,7 +139,7 @@ def same_speed(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     yield Finding(
         rule="lacp.same-speed", layer="LACP", subject=goal.bond or "", wanted="one speed, full duplex",
         seen=_speed(links[0]) if ok else ", ".join(f"{link.ifname} {_speed(link)}" for link in links), source=SYSFS,
-        ok=ok, hint="" if ok else "look at cables and at the speed that is set on the switch ports",
+        ok=ok, hint="" if ok else "check the cables and the speed that is set on the switch ports",
         # ethtool would take a name with a dash in front for an option.
         shown_by=in_turn(*(command("ethtool", link.ifname) for link in links if not link.ifname.startswith("-"))),
     )  # fmt: skip

@@ -25,25 +25,23 @@ def gateway(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         return
     ok = lan.gateway_answered
     only_host = "this host, but not a new MAC" if lan.host_answered else "neither this host nor a new MAC"
-    allow = (
-        "let the switch port (port security), or the hypervisor under this host (promiscuous mode, forged transmits), "
-    )
+    allow = "allow more MACs on the switch port (port security) or hypervisor (promiscuous mode, forged transmits)"
     yield Finding(
-        rule="lan.gateway", layer="LAN", subject=lan.bridge, wanted="the gateway answers a MAC that is new to it",
+        rule="lan.gateway", layer="LAN", subject=lan.bridge, wanted="the gateway answers a new MAC",
         seen="it answers" if ok else f"it answers {only_host}", source=ASKED, ok=ok, shown_by=_SHOWN_BY,
-        hint="" if ok else allow + "pass more MACs than one" if lan.host_answered else "look at the hops before it",
+        hint="" if ok else allow if lan.host_answered else "check the hops before it",
     )  # fmt: skip
 
 
 def dhcp(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
-    """lan.dhcp: a DHCP server offers a new MAC an address; where the host has a fixed one, for information."""
+    """lan.dhcp: a DHCP server offers an address to a new MAC; where the host has a fixed one, for information."""
     lan = facts.lan
     if lan is None:
         return
     ok = lan.dhcp_server is not None
     yield Finding(
-        rule="lan.dhcp", layer="LAN", subject=lan.bridge, wanted="a DHCP server offers a new MAC an address",
-        seen=f"{lan.dhcp_server} does" if ok else "nobody does", source=ASKED, ok=ok or not goal.dhcp,
+        rule="lan.dhcp", layer="LAN", subject=lan.bridge, wanted="a DHCP server offers an address to a new MAC",
+        seen=f"{lan.dhcp_server} does" if ok else "no server does", source=ASKED, ok=ok or not goal.dhcp,
         shown_by=_SHOWN_BY, hint="" if ok else "guests need fixed addresses, or reservations for their MACs",
     )  # fmt: skip
 
@@ -57,9 +55,9 @@ def mtu(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     passes = lan.mtu or 0
     yield Finding(
         rule="lan.mtu", layer="LAN", subject=lan.bridge, wanted=f"packets of {wanted} bytes reach the gateway",
-        seen=f"of {passes} bytes at most" if lan.mtu else "only small ones", source=ASKED, shown_by=_SHOWN_BY,
+        seen=f"at most {passes} bytes do" if lan.mtu else "only small ones do", source=ASKED, shown_by=_SHOWN_BY,
         ok=passes >= min(wanted, ETHERNET_MTU),
-        hint="" if passes >= wanted else "each switch and port on the way must let frames of that size through",
+        hint="" if passes >= wanted else "allow frames of that size on each switch and port on the way",
     )  # fmt: skip
 
 

@@ -25,8 +25,8 @@ BRIDGE_TOOL = "bridge(8)"
 _LEAST_DELAY_CS = 200
 """The least that the kernel allows with STP (BR_MIN_FORWARD_DELAY): who has set it knows about the wait."""
 _SECOND_WAY = (
-    "find the second way: a NIC plugged in twice, a guest that bridges two interfaces, a switch without the channel "
-    "group, another machine with this MAC; after sudo dmesg --clear doctor sees new lines only"
+    "look for a NIC plugged in twice, a guest that bridges two interfaces, a switch without the channel group, "
+    "another machine with this MAC. After sudo dmesg --clear doctor sees only new lines"
 )
 _SOLICITED = int(IPv6Address("ff02::1:ff00:0"))
 
@@ -41,7 +41,7 @@ def stp_delays_guests(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             continue
         yield Finding(
             rule="bridge.stp-delays-guests", layer="bridge", subject=link.ifname,
-            wanted="STP off, or a forward delay of 2 s", seen=f"STP on, a new port is silent for {_silence(link)} s",
+            wanted="STP off, or a forward delay of 2 s", seen=f"STP on, a new port is blocked for {_silence(link)} s",
             source=SYSFS, ok=False, shown_by=show_link(link.ifname),
             fix=set_stp(link.ifname, facts, on=False),
         )  # fmt: skip
@@ -61,9 +61,9 @@ def bpdu_guard(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule="bridge.bpdu-guard", layer="bridge", subject=bridge.ifname,
             wanted=f"carrier on {', '.join(dead)}, or STP off",
-            seen=f"STP on, and the carrier that there was is gone from {', '.join(dead)}", source=SYSFS, ok=False,
+            seen=f"STP on, and {', '.join(dead)} lost the carrier", source=SYSFS, ok=False,
             shown_by=show_link(bridge.ifname), fix=set_stp(bridge.ifname, facts, on=False),
-            hint="then turn the ports on again on the switch; its log says whether BPDU guard has turned them off",
+            hint="then turn the ports on again on the switch; its log says whether BPDU guard turned them off",
         )  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def _mtu(link: Link, wanted: int, uplink: Link, facts: Facts) -> Finding:
         rule="bridge.mtu-differs", layer="bridge", subject=link.ifname,
         wanted=f"MTU {wanted}, as on the uplink {uplink.ifname}", seen=f"MTU {link.mtu}", source=NETLINK, ok=False,
         shown_by=show_link(link.ifname), fix=(*stays, now),
-        hint="a guest learns of another MTU at its next start" if link.kind == "tun" else "",
+        hint="a guest uses the new MTU from its next start on" if link.kind == "tun" else "",
     )  # fmt: skip
 
 
@@ -105,11 +105,11 @@ def mac_not_pinned(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             continue
         now = root("ip", "link", "set", "dev", bridge.ifname, "address", bridge.mac)
         yield Finding(
-            rule="bridge.mac-not-pinned", layer="bridge", subject=bridge.ifname, wanted="a MAC of its own, pinned",
+            rule="bridge.mac-not-pinned", layer="bridge", subject=bridge.ifname, wanted="a MAC of its own",
             seen=f"MAC {bridge.mac}, the lowest of its ports", source=SYSFS, ok=False,
             shown_by=command("cat", f"/sys/class/net/{bridge.ifname}/addr_assign_type"),
             fix=(*modify(bridge.ifname, facts, "802-3-ethernet.cloned-mac-address", bridge.mac), now),
-            hint="addr_assign_type 3 means pinned",
+            hint="addr_assign_type 3 means that the MAC is set and stays",
         )  # fmt: skip
 
 
@@ -131,11 +131,11 @@ def snooping_cuts_ipv6(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 rule="bridge.snooping-cuts-ipv6", layer="bridge", subject=f"{domain.name} {interface.mac}",
                 wanted=f"the group {_group(missing[0])} on {tap.ifname}",
-                seen=f"a querier behind {snooped.querier}, and no membership of {missing[0]} on {tap.ifname}",
+                seen=f"a querier behind {snooped.querier}, but no membership of {missing[0]} on {tap.ifname}",
                 source=BRIDGE_TOOL, ok=False,
                 shown_by=command("bridge", "mdb", "show", "dev", snooped.bridge),
                 fix=_no_snooping(snooped.bridge, facts),
-                hint="or let the guest's own firewall take MLD queries (ICMPv6 type 130) in",
+                hint="or allow MLD queries (ICMPv6 type 130) in the guest's own firewall",
             )  # fmt: skip
 
 
@@ -159,7 +159,7 @@ def own_address_comes_back(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             last = about[-1]
             times = f" ({len(about)} times in ten minutes)" if len(about) > 1 else ""
             yield Finding(
-                rule="bridge.loop", layer="bridge", subject=bridge.ifname, wanted="no frame of its own comes back",
+                rule="bridge.loop", layer="bridge", subject=bridge.ifname, wanted="no frame with its own MAC",
                 seen=f"{last.age_s} s ago: {last.text}{times}", source=KERNEL_LOG, ok=False,
                 shown_by=pipe(root("dmesg"), command("grep", "own address as source")), hint=_SECOND_WAY,
             )  # fmt: skip

@@ -47,7 +47,7 @@ def addresses(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 rule="address.profile", layer="address", subject=goal.bridge, wanted=str(address),
                 seen=_listed(stored), source=NMCLI, ok=ok, shown_by=_shows(profile, "addresses"),
-                hint="" if ok else f"the address is not in the profile and is gone after a reboot: {profile.uuid}",
+                hint="" if ok else f"the address is gone after a reboot: it is not in profile {profile.uuid}",
                 fix=() if ok else _store(profile, f"ipv{address.version}.addresses", str(address)),
             )  # fmt: skip
 
@@ -138,7 +138,7 @@ def gateway_in_profile(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule="route.profile", layer="route", subject=goal.bridge, wanted=f"gateway {gateway}",
             seen=f"gateway {stored or 'none'}", source=NMCLI, ok=ok, shown_by=_shows(profile, "gateway"),
-            hint="" if ok else "the default route is gone after a reboot: sudo vmnet host-setup",
+            hint="" if ok else "the default route is gone after a reboot; to save it: sudo vmnet host-setup",
         )  # fmt: skip
 
 
@@ -180,7 +180,7 @@ def management_link(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     link = facts.link(goal.management)
     ok = link is not None and link.admin_up
     seen = "not there" if link is None else f"{'up' if link.admin_up else 'down'}, {_carrier(link.carrier)}"
-    hint = "" if ok and link is not None and link.carrier else "no way in over the management link: check its cable"
+    hint = "" if ok and link is not None and link.carrier else "nobody can log in over this link: check its cable"
     yield Finding(
         rule="management.link", layer="management", subject=goal.management, wanted="up", seen=seen, source=NETLINK,
         ok=ok, hint=hint, shown_by=show_link(goal.management),

@@ -32,7 +32,7 @@ def open_checkpoint(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule="nm.checkpoint", layer="NetworkManager", subject="checkpoint", wanted="none open",
             seen=f"open: {', '.join(facts.checkpoints)}", source=NMCLI, ok=False,
-            hint="where somebody is changing the network right now, leave it to them; else what stands now stays with",
+            hint="if somebody is changing the network now, wait; otherwise this keeps the present state",
             shown_by=command("busctl", "get-property", *_NM, "Checkpoints"),
             fix=tuple(root("busctl", "call", *_NM, "CheckpointDestroy", "o", path) for path in facts.checkpoints),
         )  # fmt: skip
@@ -43,8 +43,8 @@ def unfinished_run(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     for path in facts.boot.worker_units if facts.boot else ():
         unit = PurePath(path).name
         yield Finding(
-            rule="run.unfinished", layer="boot", subject=unit, wanted="gone when its run has ended", seen="there",
-            source=path, ok=False, hint="a run that still works needs nothing; one that was cut off is concluded by",
+            rule="run.unfinished", layer="boot", subject=unit, wanted="no unit of an ended run", seen="the unit exists",
+            source=path, ok=False, hint="wait if the run still works; this finishes or rolls back an interrupted run",
             shown_by=_status(unit), fix=(root("systemctl", "start", *last(unit)),),
         )  # fmt: skip
 
@@ -64,8 +64,8 @@ def left_profiles(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         if _made_by_vmnet(profile, facts.machine_id):
             yield Finding(
                 rule="profile.left-over", layer="boot", subject=profile.ifname or profile.name,
-                wanted="no profile of an earlier run starts by itself", seen=f"{profile.name} starts by itself",
-                source=NMCLI, ok=False, hint="it stays, and no longer starts by itself",
+                wanted="no profile of an earlier run with autoconnect", seen=f"{profile.name} has autoconnect",
+                source=NMCLI, ok=False, hint="this keeps the profile and disables its autoconnect",
                 shown_by=show_profile(profile.uuid), fix=keep_down((profile,)),
             )  # fmt: skip
 
@@ -81,12 +81,12 @@ def failed_wait(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     for unit in facts.boot.failed_waits if facts.boot else ():
         waiting = [d.ifname for d in facts.devices if d.managed and 30 < d.state < 100]
         fix: tuple[Command, ...] = ()
-        hint = "journalctl -b -u NetworkManager tells what it waited for"
+        hint = "journalctl -b -u NetworkManager shows what it waited for"
         if waiting:
             hint = f"NetworkManager waits for {', '.join(waiting)}: set ipv4.may-fail and ipv6.may-fail to yes"
         if unit == _NETWORKD_WAIT and facts.nm_version is not None:
             fix = root("systemctl", "disable", "--now", unit), root("systemctl", "reset-failed", unit)
-            hint = "NetworkManager has a service of its own for that: this one waits for links that networkd never gets"
+            hint = "NetworkManager has its own service for this; systemd-networkd never configures these links"
         yield Finding(
             rule="boot.wait-online", layer="boot", subject=unit, wanted="the network is up in time",
             seen="gave up at this boot", source="systemd", ok=False, hint=hint,
@@ -100,10 +100,10 @@ def same_names(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     for name, number in names.items():
         if number > 1:
             yield Finding(
-                rule="profile.names", layer="NetworkManager", subject=name, wanted="one profile of a name",
-                seen=f"{number} of them", source=NMCLI, ok=True,
+                rule="profile.names", layer="NetworkManager", subject=name, wanted="one profile of this name",
+                seen=f"{number} profiles", source=NMCLI, ok=True,
                 shown_by=command("nmcli", "-f", "NAME,UUID,DEVICE", "connection", "show"),
-                hint="a command that names it changes one of them, which one is chance: name it by its UUID",
+                hint="a command that uses the name changes any one of them: use the profile's UUID",
             )  # fmt: skip
 
 
@@ -121,8 +121,8 @@ def held_taps(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     if held:
         yield Finding(
             rule="nm.holds-tap", layer="NetworkManager", subject="taps", wanted="connected (externally), or unmanaged",
-            seen=f"held by NetworkManager: {', '.join(held)}", source=NMCLI, ok=False,
-            hint="so they are handed back; none leaves its bridge", shown_by=command("nmcli", "device", "status"),
+            seen=f"controlled by NetworkManager: {', '.join(held)}", source=NMCLI, ok=False,
+            hint="this releases the taps; none leaves its bridge", shown_by=command("nmcli", "device", "status"),
             fix=tuple(root("nmcli", "device", "set", name, "managed", "no") for name in held),
         )  # fmt: skip
 
@@ -132,10 +132,10 @@ def versions(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     client, daemon = facts.nmcli_version, facts.nm_version
     if client and daemon and re.match(r"[\d.]*", daemon)[0] != client:  # type: ignore[index]
         yield Finding(
-            rule="nm.versions", layer="NetworkManager", subject="host", wanted="nmcli and daemon of one version",
+            rule="nm.versions", layer="NetworkManager", subject="host", wanted="nmcli and daemon with the same version",
             seen=f"nmcli {client}, daemon {daemon}", source=NMCLI, ok=True,
             shown_by=in_turn(command("nmcli", "--version"), command("nmcli", "general")),
-            hint="an upgrade has not reached the running daemon: a reboot at a time of your choice brings it",
+            hint="the daemon still runs the version before the upgrade: reboot at a time of your choice",
         )  # fmt: skip
 
 
@@ -170,7 +170,7 @@ def wireless(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         if link.wireless and link.ifname in below:
             yield Finding(
                 rule="nic.wireless", layer="NIC", subject=link.ifname, wanted="a wired NIC", seen="Wi-Fi", source=SYSFS,
-                ok=False, hint="an access point drops frames from MACs other than its own: use a wired NIC, or leave "
+                ok=False, hint="the access point drops frames from the guests' MACs: use a wired NIC, or leave "
                 "the guests behind NAT", shown_by=command("ls", "-d", f"/sys/class/net/{link.ifname}/phy80211"),
             )  # fmt: skip
 
@@ -186,9 +186,9 @@ def direct_on_port(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         owners = {i.target: d.name for d in facts.domains for i in d.running if i.target}
         told = ", ".join(f"{a} of domain {owners[a]}" if a in owners else a for a in above)
         yield Finding(
-            rule="nic.direct", layer="NIC", subject=name, wanted="free to be a port", seen=f"held by {told}",
+            rule="nic.direct", layer="NIC", subject=name, wanted="not in use by others", seen=f"in use by {told}",
             source=LIBVIRT if set(above) & set(owners) else NETLINK, ok=False,
-            hint="the kernel gives a NIC to one of both: vmnet attach-domain DOMAIN moves a domain onto the bridge",
+            hint="only one of both can have the NIC: vmnet attach-domain DOMAIN moves a domain to the bridge",
             shown_by=in_turn(command("ip", "-d", "link", "show", "type", "macvtap"), show_link(name)),
             fix=() if set(above) & set(owners) else (
                 *(root("ip", "link", "delete", "dev", a) for a in above),

@@ -67,7 +67,7 @@ def bridge_listed(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     if facts.hypervisor_links is None:
         yield Finding(
             rule="bridge.listed", layer="bridge", subject=goal.bridge, wanted=wanted, seen="listing not available",
-            source=LIBVIRT, ok=True, hint="for libvirt's own view: apt install libvirt-daemon-driver-interface",
+            source=LIBVIRT, ok=True, hint="to see libvirt's own list: apt install libvirt-daemon-driver-interface",
         )  # fmt: skip
         return
     listing = command("virsh", "iface-list", "--all")
@@ -76,7 +76,7 @@ def bridge_listed(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     seen = f"{'active' if line.active else 'inactive'}, MAC {line.mac}" if line else "not listed"
     yield Finding(
         rule="bridge.listed", layer="bridge", subject=goal.bridge, wanted=wanted, seen=seen, source=LIBVIRT, ok=ok,
-        hint="" if ok else f"libvirt sees other than the kernel: {in_turn(listing, ways.show_link(goal.bridge))}",
+        hint="" if ok else f"libvirt and the kernel disagree: {in_turn(listing, ways.show_link(goal.bridge))}",
     )  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def _plugged(domain: Domain, interface: Interface) -> Finding:
     return Finding(
         rule="domain.documents", layer="domain", subject=subject_of(domain, interface),
         wanted="running and persistent agree", seen="only in the running document", source=LIBVIRT, ok=True,
-        hint="it is gone once the domain is powered off; virsh attach-device --config makes it stay",
+        hint="it is gone when the domain is powered off; virsh attach-device --config keeps it",
     )  # fmt: skip
 
 
@@ -182,12 +182,12 @@ def same_sources(
     ok = same or persistent == now
     saved = what != "running"
     fix = () if ok else _agree(domain, interface, stored, facts, saved=saved)
-    by_hand = "look which of the two is meant: virsh edit" if not saved else "virsh managedsave-edit changes it"
+    by_hand = "change the wrong one: virsh edit" if not saved else "virsh managedsave-edit changes it"
     return Finding(
         rule=rule, layer="domain", subject=subject_of(domain, interface), wanted=f"{what} and persistent agree",
         seen=f"both {persistent}" if now == persistent else f"{what} {now}, persistent {persistent}",
         source=LIBVIRT, ok=ok, fix=fix,
-        hint="" if ok else "the command makes both agree" if fix else by_hand,
+        hint="" if ok else "this makes both agree" if fix else by_hand,
         shown_by=command("virsh", "managedsave-dumpxml" if saved else "dumpxml", *ways.named(domain)),
     )  # fmt: skip
 

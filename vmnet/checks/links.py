@@ -21,7 +21,7 @@ NOT_THERE = "not there"
 GUEST_KINDS = ("tun", "veth")
 """Ports of these kinds are the host's ends of domains' and containers' interfaces, not ways out."""
 
-_SET_UP_AGAIN = "sudo vmnet host-setup puts it right"
+_SET_UP_AGAIN = "sudo vmnet host-setup repairs it"
 
 
 def uplinks(bridge: str, facts: Facts) -> tuple[Link, ...]:
@@ -112,7 +112,7 @@ def bridge_vlans(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         seen = NOT_THERE if link is None else f"on {parent}" if parent else "on nothing"
         yield Finding(
             rule="bridge.vlan", layer="bridge", subject=name, wanted=f"on {goal.bridge}", seen=seen, source=NETLINK,
-            ok=ok, hint="" if ok else "its profile names the parent: nmcli -f vlan.parent connection show",
+            ok=ok, hint="" if ok else "set vlan.parent in its profile: sudo vmnet host-setup --move-vlans does this",
         )  # fmt: skip
 
 
@@ -126,7 +126,7 @@ def link_macs(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         layer = layers.get(name, "NIC")
         ok = link.mac == goal.mac
         # Another MAC costs the DHCP lease and trips port security; a bond with a foreign one gets no LACP.
-        hint = "" if ok else "its profile must pin the MAC (cloned-mac-address): " + _SET_UP_AGAIN
+        hint = "" if ok else "its profile must set the MAC (cloned-mac-address): " + _SET_UP_AGAIN
         yield Finding(
             rule=f"{layer.lower()}.mac", layer=layer, subject=name, wanted=f"MAC {goal.mac}", seen=f"MAC {link.mac}",
             source=NETLINK, ok=ok, hint=hint,
@@ -160,7 +160,7 @@ def link_mtus(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         layer = layers.get(name, "NIC")
         ok = link.mtu == goal.mtu
         # A tap with a smaller MTU pulls an unpinned bridge down with it.
-        hint = "" if ok else "a port with another MTU changes the bridge's; check the domains' <mtu size=…/>"
+        hint = "" if ok else "a port with another MTU changes the bridge's MTU: check the domains' <mtu size=…/>"
         yield Finding(
             rule=f"{layer.lower()}.mtu", layer=layer, subject=name, wanted=f"MTU {goal.mtu}", seen=f"MTU {link.mtu}",
             source=NETLINK, ok=ok, hint=hint,
@@ -187,7 +187,7 @@ def bond_miimon(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         return
     seen = link.bond.miimon_ms
     ok = seen == goal.miimon_ms if goal.miimon_ms else seen > 0
-    wanted = f"links checked every {goal.miimon_ms} ms" if goal.miimon_ms else "links checked"
+    wanted = f"links monitored every {goal.miimon_ms} ms" if goal.miimon_ms else "links monitored"
     yield Finding(
         rule="bond.miimon", layer="bond", subject=link.ifname, wanted=wanted,
         seen=f"every {seen} ms" if seen else "never", source=NETLINK, ok=ok, hint="" if ok else _SET_UP_AGAIN,

@@ -30,12 +30,12 @@ def unchanged(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     changed = _changed(goal, facts)
     seen = "; ".join(changed) or "as it was"
     if not goal.management_was:
-        seen = "not compared: the record of the run is for root alone"
+        seen = "not compared: only root may read the record of the run"
     yield Finding(
         rule="management.unchanged", layer="management", subject=goal.management, wanted="as before the recorded run",
         seen=seen, source=NETLINK, ok=not changed,
-        hint="journalctl -u NetworkManager may say who changed it; what is right, change back by hand: "
-        "vmnet never touches this link" if changed else "",
+        hint="journalctl -u NetworkManager may show who changed it. Undo unwanted changes by hand: "
+        "vmnet never changes this link" if changed else "",
         shown_by=command("nmcli", "device", "show", goal.management),
     )  # fmt: skip
 
@@ -76,9 +76,9 @@ def alone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     ]  # fmt: skip
     if rivals:
         yield Finding(
-            rule="management.alone", layer="management", subject=link.ifname, wanted=f"{active.name} alone",
+            rule="management.alone", layer="management", subject=link.ifname, wanted=f"only {active.name}",
             seen=", ".join([active.name, *(rival.name for rival in rivals)]), source=NMCLI, ok=False,
-            hint="nothing is deleted: the others stay, and no longer start by themselves",
+            hint="this keeps the other profiles and disables their autoconnect",
             shown_by=LIST_PROFILES, fix=keep_down(rivals),
         )  # fmt: skip
 

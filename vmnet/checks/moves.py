@@ -69,7 +69,7 @@ def _finding(
         seen=f"{where}: {seen}",
         source=LIBVIRT,
         ok=ok,
-        hint="" if ok else "another program changed the domain meanwhile: run the command again",
+        hint="" if ok else "another program changed the domain in the meantime: run the command again",
     )
 
 

@@ -69,12 +69,12 @@ def _bridge_problem(bridge: str, facts: Facts) -> tuple[str, tuple[Command, ...]
         return NOT_THERE, up, f"bring {bridge} up, or give the network another bridge with virsh net-edit"
     if link.kind not in BRIDGES:
         what = f"a link of kind {link.kind}" if link.kind else "a NIC"
-        return f"no bridge but {what}", (), "give the network a bridge's name: virsh net-edit"
+        return f"{what}, not a bridge", (), "give the network a bridge's name: virsh net-edit"
     if not link.admin_up:
         return "down", (root("ip", "link", "set", "dev", bridge, "up"),), "bring the bridge up"
     ports = uplinks(bridge, facts)
     if ports and not any(port.carrier for port in ports):
-        return f"no uplink has carrier ({', '.join(p.ifname for p in ports)})", (), "look at its cable and switch port"
+        return f"no uplink has carrier ({', '.join(p.ifname for p in ports)})", (), "check its cable and switch port"
     return "", (), ""
 
 
@@ -91,7 +91,7 @@ def inactive(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 rule="network.inactive", layer="network", subject=network.name, wanted="active", source=LIBVIRT,
                 seen=f"not active; on it: {named(needed_by)}", ok=False, shown_by=LIST_NETWORKS,
-                hint="start it, or move its domains elsewhere: vmnet attach-domain",
+                hint="start it, or move its domains to another network: vmnet attach-domain",
                 fix=ways.start_network(network),
             )  # fmt: skip
 
@@ -109,10 +109,10 @@ def _bridge_taken(network: Network, bridge: str) -> Finding:
     rename = pipe(dump, command("sed", "/<bridge name=/d"), root("virsh", "net-define", "/dev/stdin"))
     return Finding(
         rule="network.bridge-taken", layer="network", subject=name, wanted="a bridge of its own", source=NETLINK,
-        seen=f"forward {network.forward_mode or 'none'} on {bridge}, which is the host's", ok=False,
+        seen=f"forward {network.forward_mode or 'none'} on {bridge}, which the host already has", ok=False,
         shown_by=ways.show_link(bridge),
-        hint="without its <bridge> libvirt chooses a free name; a network on the host's own bridge is another one "
-        "(vmnet host-setup makes it)",
+        hint="without <bridge> libvirt chooses a free name; vmnet host-setup makes another network for the host's "
+        "own bridge",
         fix=(rename, *ways.start_network(network)),
     )  # fmt: skip
 
@@ -144,7 +144,7 @@ def shared_bridge(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 rule="network.shared-bridge", layer="network", subject=bridge, wanted="one network",
                 seen=f"networks {', '.join(names)}", source=LIBVIRT, ok=True, shown_by=LIST_NETWORKS,
-                hint="it works; move the domains to one of them (vmnet attach-domain), then undefine the others",
+                hint="this works; to have one, move all domains to it (vmnet attach-domain) and undefine the others",
             )  # fmt: skip
 
 
@@ -157,11 +157,11 @@ def still_named(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         files = dict.fromkeys(m.place.partition(",")[0] for m in mentions if m.place.startswith("/"))
         yield Finding(
             rule="network.still-named", layer="network", subject=name or "libvirt's names",
-            wanted="named nowhere, for no domain is on it", source=mentions[0].place.partition(",")[0], ok=not name,
+            wanted="no mention, because no domain uses it", source=mentions[0].place.partition(",")[0], ok=not name,
             seen="; ".join(f"{mention.place}: {mention.text}" for mention in mentions[:_MANY])
             + (f"; and {len(mentions) - _MANY} more" if len(mentions) > _MANY else ""),
             shown_by=_shown_by(mentions[0]),
-            hint="give it the guests' new addresses, or take it out",
+            hint="enter the guests' new addresses, or remove the entry",
             fix=tuple(root("editor", file) for file in files),
         )  # fmt: skip
 

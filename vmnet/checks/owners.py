@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 _NETPLAN_PROFILE = "/netplan-"
 _HINTS = {
-    Tool.NETPLAN: "netplan writes its own profiles at boot: take the link out of the file; the bridge stands without",
-    Tool.IFUPDOWN: "NetworkManager leaves a link alone that is named there: take its stanza out",
-    Tool.NETWORKD: "take it out of the file, or put Unmanaged=yes under its [Link], then: networkctl reload",
-    Tool.IFCFG: "take NM_CONTROLLED out of the file",
+    Tool.NETPLAN: "netplan writes its own profiles at boot: remove the link from the file; the bridge does not need it",
+    Tool.IFUPDOWN: "NetworkManager does not manage a link that this file names: remove its stanza",
+    Tool.NETWORKD: "remove the link from the file, or add Unmanaged=yes under its [Link]. Then: networkctl reload",
+    Tool.IFCFG: "remove NM_CONTROLLED from the file",
     Tool.UDEV: "find the rule (grep -r NM_UNMANAGED /etc/udev /usr/lib/udev) and change it",
 }
 _WANTED = "no other tool"
@@ -55,8 +55,8 @@ def _is_source(owner: Owner, facts: Facts) -> bool:
 def _hint(owner: Owner) -> str:
     if owner.tool is Tool.UNMANAGED:
         others = len(owner.line.replace(",", ";").strip(";").split(";")) > 1
-        more = "; what else stands in that line needs a line of its own" if others else ""
-        return f"at its next start NetworkManager leaves {owner.ifname} alone{more}"
+        more = "; the line also names others: keep them in a line of their own" if others else ""
+        return f"from its next start on, NetworkManager does not manage {owner.ifname}{more}"
     return _HINTS[owner.tool]
 
 
@@ -84,15 +84,15 @@ def _comment_out(owner: Owner) -> Command:
 
 
 def cloud_init(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
-    """boot.cloud-init: cloud-init does not write the old configuration anew."""
+    """boot.cloud-init: cloud-init does not write the old configuration again."""
     for owner in facts.owners:
         if owner.tool is Tool.CLOUD_INIT:
             keep = "/etc/cloud/cloud.cfg.d/99-disable-network.cfg"
             yield Finding(
-                rule="boot.cloud-init", layer="boot", subject="host", wanted="leaves the network alone",
+                rule="boot.cloud-init", layer="boot", subject="host", wanted="does not configure the network",
                 seen=f"wrote {owner.file}", source=FILES, ok=False,
                 shown_by=command("cloud-init", "status", "--long"),
-                hint="it stays as it is for all else",
+                hint="cloud-init's other settings stay as they are",
                 fix=(write(keep, "network: {config: disabled}"),),
             )  # fmt: skip
 

@@ -81,7 +81,7 @@ def _hops(domain: Domain, interface: Interface, ground: Ground) -> Iterator[Hop]
         yield from below_direct(name, interface.target, parent, ground)
     else:
         how = f"a switch of type {interface.virtualport}" if interface.virtualport else describe(interface.source)
-        yield ground.hop("host", how, "vmnet does not know this way", ok=None)
+        yield ground.hop("host", how, "vmnet cannot follow this path", ok=None)
 
 
 def _state(domain: Domain, ground: Ground) -> Hop:
@@ -106,7 +106,7 @@ def _through_bridge(name: str, interface: Interface, ground: Ground) -> Iterator
     bridge = bridge_behind(interface.source, facts)
     link = facts.link(interface.target)
     if not ground.runs:
-        yield ground.hop("tap", "none", "libvirt makes it when the domain starts", ok=None)
+        yield ground.hop("tap", "none", "libvirt makes the tap when the domain starts", ok=None)
     else:
         yield from _tap(name, interface.target, link, bridge, ground)
     if bridge is None:
@@ -116,7 +116,7 @@ def _through_bridge(name: str, interface: Interface, ground: Ground) -> Iterator
     yield _bridge(bridge, ground)
     routed = next((n for n in facts.networks if n.bridge == bridge and n.forward_mode in ROUTED), None)
     if routed is not None:
-        way = f"the host routes it ({routed.forward_mode}): not on the LAN" if routed.forward_mode else "no way out"
+        way = f"the host routes it ({routed.forward_mode}): not on the LAN" if routed.forward_mode else "isolated"
         yield ground.hop("host", routed.name, way, ok=True if routed.forward_mode else None)
         return
     yield from below_bridge(bridge, ground)
@@ -155,11 +155,11 @@ def _tap(name: str, target: str | None, link: Link | None, bridge: str | None, g
 def _vlan(name: str, tap: str, bridge: BridgeState, ground: Ground) -> Hop:
     scope = Scope(about=(name,), rules=_vlan_rules(ground))
     if not bridge.vlan_filtering:
-        return ground.hop("VLAN", tap, "the bridge does not sort by VLAN", ok=True, scope=scope)
+        return ground.hop("VLAN", tap, "no VLAN filtering on the bridge", ok=True, scope=scope)
     vlans = ground.facts.fabric.vlans_of(tap) if ground.facts.fabric else None
     if vlans is None:
         show = command("bridge", "vlan", "show", "dev", tap)
-        return ground.hop("VLAN", tap, f"the bridge sorts: {show}", ok=None, scope=scope)
+        return ground.hop("VLAN", tap, f"VLAN filtering is on: {show}", ok=None, scope=scope)
     listed = ", ".join(map(str, vlans.vlans)) or "none"
     return ground.hop("VLAN", tap, f"{listed}; untagged {vlans.untagged or 'none'}", ok=bool(vlans.vlans), scope=scope)
 
@@ -177,7 +177,7 @@ def _filters(name: str, interface: Interface, bridge: str, ground: Ground) -> Ho
     seen = f"libvirt's {interface.filter}" if interface.filter else "none of libvirt's"
     # Without root the firewall's rules are not read.
     known = True if ground.facts.root else None
-    rest = "; nothing else found" if known else "; the rest is not read without root"
+    rest = "; nothing else found" if known else "; only root can read the rest"
     return ground.hop("filters", bridge, seen + rest, ok=known, scope=Scope(layers=("filter",), about=about))
 
 

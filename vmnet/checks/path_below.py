@@ -25,10 +25,10 @@ def below_bridge(bridge: str, ground: Ground) -> Iterator[Hop]:
         veths = [port for port in ground.facts.ports(bridge) if port.kind == "veth"]
         names = ", ".join(veth.ifname for veth in veths)
         up = any(veth.carrier for veth in veths)
-        other_end = "the other end is elsewhere" if up else "no carrier"
+        other_end = "vmnet does not know the other end" if up else "no carrier"
         seen = f"{names}: {other_end}" if veths else "none: nothing leads to the LAN"
         about = (bridge,)
-        hint = "bridge link show; vmnet host-setup gives the bridge its NICs"
+        hint = "bridge link show lists the ports; vmnet host-setup adds the NICs"
         yield ground.hop(
             "uplink",
             bridge,
@@ -112,7 +112,7 @@ def _nic(nic: Link, ground: Ground, *, stands: bool) -> Hop:
     seen = up if nic.carrier or not stands else f"{up}; another port carries"
     ok = stands or (nic.admin_up and nic.carrier)
     up_again = root("ip", "link", "set", "dev", nic.ifname, "up")
-    hint = "look at the cable and the switch port" if nic.admin_up else up_again
+    hint = "check the cable and the switch port" if nic.admin_up else up_again
     return ground.hop("NIC", nic.ifname, seen, ok=ok, scope=Scope(layers=("NIC",), stands=stands), hint=hint)
 
 
@@ -125,9 +125,9 @@ def _gateway(link: str, ground: Ground) -> Hop:
         return ground.hop(
             "gateway",
             name,
-            "not asked: vmnet doctor --probe asks it",
+            "not asked; to ask it: vmnet doctor --probe",
             ok=None,
             scope=Scope(layers=("LAN",), about=(link,)),
         )
-    seen = "answers a MAC that it has not seen before" if asked.gateway_answered else "does not answer a new MAC"
+    seen = "answers a new MAC" if asked.gateway_answered else "does not answer a new MAC"
     return ground.hop("gateway", name, seen, ok=asked.gateway_answered, scope=Scope(layers=("LAN",), about=(link,)))

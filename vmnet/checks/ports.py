@@ -41,7 +41,7 @@ def vlan_on_bond_port(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             seen=f"on {port.ifname}, a port of {bond.ifname}", source=NETLINK, ok=False,
             shown_by=show_link(link.ifname),
             fix=(*stored, *(_up_again(link.ifname, facts) if stored else ())),
-            hint="" if stored else f"make it anew on {parent}: whoever made it knows its addresses",
+            hint="" if stored else f"create it again on {parent}, with the tool that made it",
         )  # fmt: skip
 
 
@@ -65,9 +65,9 @@ def tap_vlans(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         elif not wish.vlans and (outside := _out(tap.controller, facts)) and outside.isdisjoint(seen.vlans):
             yield Finding(
                 rule="bridge.tap-vlans", layer="bridge", subject=subject_of(domain, interface),
-                wanted=f"a VLAN of the uplink's on {tap.ifname}: {_list(outside)}", seen=_say(seen), source=BRIDGE_TOOL,
+                wanted=f"a VLAN of the uplink on {tap.ifname}: {_list(outside)}", seen=_say(seen), source=BRIDGE_TOOL,
                 ok=False, shown_by=_show_vlans(tap.ifname),
-                hint=f"for this start: {_set_vlan('add', tap.ifname, 'NUMBER', 'pvid', 'untagged')}",
+                hint=f"until the next start: {_set_vlan('add', tap.ifname, 'NUMBER', 'pvid', 'untagged')}",
             )  # fmt: skip
 
 
@@ -106,8 +106,8 @@ def _wrong_vlans(domain: Domain, interface: Interface, tap: Link, seen: PortVlan
         rule="bridge.tap-vlans", layer="bridge", subject=subject_of(domain, interface), wanted=_say(wish),
         seen=_say(seen), source=BRIDGE_TOOL, ok=False, fix=(*gone, *new),
         shown_by=_show_vlans(port),
-        hint="libvirt gives a tap the VLANs of its document at each start from version 11 on; one that has left its "
-        "bridge and come back has lost them",
+        hint="from version 11 on, libvirt sets the document's VLANs at each start; a tap that left its bridge and came "
+        "back has lost them",
     )  # fmt: skip
 
 
@@ -167,7 +167,7 @@ def mac_on_lan(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
                     command("bridge", "fdb", "show", "br", tap.controller or ""), command("grep", interface.mac or "")
                 ),
                 hint="another machine has this MAC (a clone, or the same domain on another host), or a loop brings its "
-                "frames back; the switch's address table names the port. Give one of the two a new MAC",
+                "frames back. The switch's address table shows the port. Give one of the two a new MAC",
             )  # fmt: skip
 
 
@@ -185,9 +185,9 @@ def mac_twice(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         clash = next((bridge for bridge in bridges if bridges.count(bridge) > 1), None)
         yield Finding(
             rule="domain.mac-twice", layer="domain", subject=str(mac), wanted="one domain with this MAC",
-            seen=f"{', '.join(domains)} have it{f', and run on {clash}' if clash else ''}", source=LIBVIRT,
+            seen=f"{', '.join(domains)} have this MAC{f', and run on {clash}' if clash else ''}", source=LIBVIRT,
             ok=clash is None, shown_by=command("virsh", "domiflist", *last(next(iter(domains)))),
-            hint="power one of them off and give it another MAC: virsh edit, and take the <mac> element out",
+            hint="power one of them off and remove its <mac> element with virsh edit: libvirt makes a new MAC",
         )  # fmt: skip
 
 
@@ -198,9 +198,9 @@ def direct_domains(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     )
     if names:
         yield Finding(
-            rule="domain.direct", layer="domain", subject="all", wanted="a way between host and domain",
+            rule="domain.direct", layer="domain", subject="all", wanted="host and domain reach each other",
             seen=f"on a NIC directly (macvtap): {', '.join(names)}", source=LIBVIRT, ok=True,
-            hint="host and domain do not reach each other; vmnet attach-domain --mac brings a domain onto the bridge",
+            hint="host and domain cannot reach each other; vmnet attach-domain --mac moves a domain to the bridge",
         )  # fmt: skip
 
 
@@ -211,10 +211,10 @@ def virtual_host(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     if kind and bridges:
         yield Finding(
             rule="nic.one-mac", layer="NIC", subject=", ".join(bridge.ifname for bridge in bridges),
-            wanted="every guest's MAC gets through", seen=f"this host is a virtual machine ({kind})",
+            wanted="every guest's MAC is allowed", seen=f"this host is a virtual machine ({kind})",
             source="systemd-detect-virt", ok=True, shown_by=command("systemd-detect-virt"),
-            hint="if guests get no answer, allow other MACs above: promiscuous mode and forged transmits on ESXi, MAC "
-            "spoofing on Hyper-V, trustGuestRxFilters or no filterref on libvirt; clouds often allow none",
+            hint="if guests get no answer, allow other MACs above this host. ESXi: promiscuous mode, forged transmits. "
+            "Hyper-V: MAC spoofing. libvirt: trustGuestRxFilters, or no filterref. Clouds often allow none",
         )  # fmt: skip
 
 
@@ -240,7 +240,7 @@ def _unknown_to_nic(nic: str, bridge: str, users: list[str], missing: list[Mac])
         seen=f"virtual functions in use by {', '.join(users)}; not known: {', '.join(missing)}",
         source=BRIDGE_TOOL, ok=False, shown_by=command("bridge", "fdb", "show", "dev", nic),
         fix=tuple(root("bridge", "fdb", "add", mac, "dev", nic, "self") for mac in missing),
-        hint="it lasts until the NIC is reset or the host boots; switchdev mode does without",
+        hint="the entries last until the NIC is reset or the host reboots; switchdev mode does not need them",
     )  # fmt: skip
 
 

@@ -72,7 +72,7 @@ def _seen(device: Device | None, facts: Facts) -> str:
         # NMDeviceStateReason: 0 and 3 say no more than the state does.
         told = device.reason and device.reason.split(" ", maxsplit=1)[0] not in ("0", "3")
         return f"{state} (reason {device.reason})" if told else state
-    made_up = ", which NetworkManager made up" if is_default(profile) else ""
+    made_up = ", which NetworkManager created itself" if is_default(profile) else ""
     return f"{state}, profile {profile.name}{made_up}"
 
 
@@ -86,9 +86,9 @@ def profile_saved(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         where = "in memory only" if profile.volatile else "on disk"
         start = modify_profile(uuid, "connection.autoconnect", "yes")
         yield Finding(
-            rule="profile.saved", layer=_layer(ifname, goal), subject=ifname, wanted="on disk, starts by itself",
-            seen=f"{where}, {'starts' if profile.autoconnect else 'does not start'} by itself", source=NMCLI, ok=ok,
-            hint="" if ok else f"a reboot forgets it: {start}", fix=() if ok else (start,),
+            rule="profile.saved", layer=_layer(ifname, goal), subject=ifname, wanted="on disk, autoconnect",
+            seen=f"{where}, {'' if profile.autoconnect else 'no '}autoconnect", source=NMCLI, ok=ok,
+            hint="" if ok else f"a reboot loses it; to save it: {start}", fix=() if ok else (start,),
             shown_by=command("nmcli", "-f", "NAME,UUID,AUTOCONNECT,FILENAME", "connection", "show"),
         )  # fmt: skip
 
@@ -105,10 +105,10 @@ def profile_alone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         ]
         seen = ", ".join(rival.name for rival in rivals)
         yield Finding(
-            rule="profile.alone", layer="NIC", subject=nic, wanted="no other profile starts by itself",
-            seen=f"{seen} {'start' if len(rivals) > 1 else 'starts'} by itself" if rivals else "no other",
+            rule="profile.alone", layer="NIC", subject=nic, wanted="no other profile with autoconnect",
+            seen=f"autoconnect on {seen}" if rivals else "no other",
             source=NMCLI, ok=not rivals,
-            hint="sudo vmnet host-setup sets the others aside and keeps them" if rivals else "",
+            hint="sudo vmnet host-setup disables autoconnect on the others and keeps them" if rivals else "",
             shown_by=LIST_PROFILES, fix=keep_down(rivals),
         )  # fmt: skip
 
@@ -181,7 +181,7 @@ def _setting(
 ) -> Finding:
     return Finding(
         rule=rule, layer=layer, subject=subject, wanted=wanted, seen=seen, source=NMCLI, ok=ok,
-        hint="" if ok else "it changes at the next boot: sudo vmnet host-setup mends the profile",
+        hint="" if ok else "it changes at the next boot; to correct the profile: sudo vmnet host-setup",
         shown_by=show_profile(profile.uuid), fix=() if ok else (modify_profile(profile.uuid, *change),),
     )  # fmt: skip
 

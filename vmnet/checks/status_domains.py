@@ -61,7 +61,7 @@ class Domains:
         words = [_FORWARD.get(network.forward_mode or "", network.forward_mode or "isolated")]
         words += [] if network.active else ["not active"]
         words += [] if network.autostart or not network.persistent else ["not autostarted"]
-        words += [] if network.persistent else ["gone when it stops"]
+        words += [] if network.persistent else ["transient"]
         node = Node(
             key=network_key(network.name), role=Role.NETWORK, name=network.name, state=state, words=tuple(words),
             details=(("UUID", network.uuid), ("bridge", network.bridge or "none")), remarks=remarks,
@@ -108,7 +108,7 @@ class Domains:
         device = dict(source.attributes).get("dev")
         if source.type == "direct" and device in self._links.roles:
             return link_key(device or "")
-        return self._elsewhere(source.type, source.type, ("past the bridges",))
+        return self._elsewhere(source.type, source.type, ("not through a bridge",))
 
     def _elsewhere(self, what: str, name: str, words: tuple[str, ...]) -> str:
         key = f"elsewhere:{what}"
@@ -121,7 +121,7 @@ class Domains:
             return key
         elsewhere = self._facts.hypervisor_elsewhere and role is Role.BRIDGE
         bad = State.ERROR if domain.active else State.WARNING
-        remarks = () if elsewhere else (Remark(state=bad, text="domains name it, and it is not there"),)
+        remarks = () if elsewhere else (Remark(state=bad, text="domains name it, but it does not exist"),)
         known = self.nodes.get(key)
         state = worst([bad, *([known.state] if known else [])]) if remarks else State.OK
         self.nodes[key] = Node(key=key, role=role, name=name, state=state, remarks=remarks)

@@ -101,7 +101,7 @@ def set_link(domain: Domain, interface: Interface, state: str) -> Command:
 
 
 def bounce(domain: Domain, interface: Interface) -> tuple[Command, ...]:
-    """Return the commands after which a DHCP client asks for an address anew."""
+    """Return the commands after which a DHCP client asks for an address again."""
     return (set_link(domain, interface, "down"), command("sleep", str(BOUNCE_S)), set_link(domain, interface, "up"))
 
 
