@@ -74,7 +74,7 @@ def test_a_fix_is_applied_and_looked_at_again() -> None:
     ended = call("doctor", "--fix", "domain.tap", "--yes", host=MadeUpHost(facts=ORPHAN))
     assert len(ended.host.applied) == 1
     assert ended.code == 6, "the made-up host stays as it is, and the second look says so"
-    assert "to take it back: sudo vmnet undo run1" in ended.out
+    assert "to undo it: sudo vmnet undo run1" in ended.out
 
 
 def test_plan_and_yes_go_with_fix() -> None:

@@ -19,7 +19,7 @@ def test_it_says_what_it_wrote(tmp_path: Path) -> None:
     file = tmp_path / "a b.tar.gz"
     ended = call("support-bundle", str(file))
     assert ended.code == 0
-    assert ended.out.startswith(f"{file}: 1 files, 6 bytes, for your eyes only (mode 0600)\n")
+    assert ended.out.startswith(f"{file}: 1 files, 6 bytes, only you can read it (mode 0600)\n")
     assert f"tar -xzOf '{file}' | less" in ended.out
     assert file.read_bytes() == b"bundle"
 

@@ -37,8 +37,8 @@ def commands() -> list[list[str]]:
 def test_the_commands_of_the_readme(lab: Lab) -> None:
     written = commands()
     assert [words[0] for words in written] == [
-        "host-setup", "host-setup", "host-setup", "attach-domain", "migrate-from-virbr0", "status", "verify", "doctor",
-        "runs", "undo",
+        "host-setup", "host-setup", "host-setup", "attach-domain", "migrate-from-virbr0", "migrate-from-virbr0",
+        "status", "verify", "doctor", "runs", "undo",
     ]  # fmt: skip
     for words in written:
         yes = [] if words[0] in ("status", "verify", "doctor", "runs") or "--plan" in words else ["--yes"]

@@ -83,7 +83,7 @@ def test_what_others_change_meanwhile_is_seen(chamber: Chamber) -> None:
     )
     run = "vmnet migrate-from-virbr0 --yes --canary a --pause 8 >/tmp/out 2>&1 & p=$!"
     done = chamber.run(["sh", "-c", f"{run}; {meanwhile}; wait $p; cat /tmp/out"], timeout=200)
-    assert "passed over" in done.stdout
+    assert "skipped" in done.stdout
     assert sources(chamber, "elsewhere")["persistent"] == ["other", "other"]
     assert sources(chamber, "started") == {"persistent": [BRIDGED], "running": [BRIDGED]}
     assert taps(chamber, "started") == ["br0"]
@@ -175,7 +175,7 @@ def test_a_worker_that_is_killed_is_taken_up_and_goes_on(chamber: Chamber) -> No
     assert '"begin", "step": 2' in chamber.run(f"cat {journal}").stdout
     chamber.run('sed -i \'s/"seconds": 30/"seconds": 1/\' /var/lib/vmnet/runs/*/plan.jsonl')
     chamber.run("python3 -m vmnet.apply.worker /var/lib/vmnet/runs/*-migrate-from-virbr0", timeout=200)
-    assert "stands" in chamber.vmnet("runs").stdout
+    assert "completed" in chamber.vmnet("runs").stdout
     for name in ("b", "c"):
         assert_on_lan(chamber, name)
         assert sources(chamber, name) == {"persistent": [BRIDGED], "running": [BRIDGED]}

@@ -109,4 +109,4 @@ def test_the_command_prints_it_and_nothing_else() -> None:
     assert ended.out.startswith("#!/bin/sh\n")
     assert call("host-setup", "--script", "--output", "json").code == 2
     empty = call("host-setup", "--script", host=MadeUpHost(plan=EMPTY))
-    assert "nothing is to be done" in empty.out
+    assert "nothing to do" in empty.out

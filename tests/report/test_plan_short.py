@@ -92,7 +92,7 @@ def test_batches_and_the_network_are_other_steps() -> None:
     text = "\n".join(short(plan))
     assert "wait 60 s (6 times)" in text
     assert "take the links of 196 domains down for 8 s" in text
-    assert "is proven on br0" in text
+    assert "until guest-001 is seen on br0" in text
 
 
 def test_reservations_are_there_once() -> None:

@@ -29,7 +29,7 @@ def _cause(error: VmnetError) -> Iterator[Line]:
     """What an incomplete undo was called for."""
     cause = error.__cause__ or error.__context__
     if isinstance(error, UndoIncomplete) and isinstance(cause, VmnetError):
-        yield Line(f"  it began with: {cause.message}")
+        yield Line(f"  first error: {cause.message}")
         yield from _why(cause)
 
 

@@ -1,7 +1,8 @@
-"""A host-setup plan as a shell script that carries it out, and takes it back, on a host without vmnet.
+"""A host-setup plan as a shell script that makes the change, and undoes it, on a host without vmnet.
 
 It does what `vmnet.apply` does, in the same order: under a checkpoint of NetworkManager, profiles in memory until all
-is proven, everything taken back at the first failure. It has no journal: after a power cut, the start is booted.
+is proven, everything rolled back at the first failure. It has no journal: after a power cut, the host boots the state
+before.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ if TYPE_CHECKING:
 _HEAD = """\
 #!/bin/sh
 {made_for}; needs root, nmcli, busctl, ip, virsh, ping.
-#   sh THIS         carry it out; at the first failure, or Ctrl-C, all of it is taken back
-#   sh THIS undo    take it back later
+#   sh THIS         makes the change; rolls back everything at the first failure or Ctrl-C
+#   sh THIS undo    undoes the change later
 set -u
 export LC_ALL=C.UTF-8
 [ "$(id -u)" = 0 ] || {{ echo 'this needs root' >&2; exit 3; }}
-[ "$(cat /etc/machine-id)" = {machine_id} ] || {{ echo 'this was made for another host' >&2; exit 3; }}
+[ "$(cat /etc/machine-id)" = {machine_id} ] || {{ echo 'this script was made for another host' >&2; exit 3; }}
 umask 077
 kept=/var/lib/vmnet/by-script/{digest}
 failed=0
@@ -47,7 +48,7 @@ checkpoint=
 begun=
 """
 _FUNCTIONS = """\
-# The profile's file, before it is changed.
+# Copies the keyfile of a profile before it is changed.
 keep() {
     [ ! -e "profiles/$1.nmconnection" ] && [ -f "$2" ] || return 0
     cp -p -- "$2" "profiles/$1.nmconnection"
@@ -71,7 +72,7 @@ run() {
 }
 go_back() {
     trap '' INT TERM HUP
-    say "FAILED: $1; taking all of it back" >&2
+    say "FAILED: $1; rolling back" >&2
     [ -z "$checkpoint" ] || try nm "$back" o "$checkpoint"
     undo_all
     exit 4
@@ -81,15 +82,15 @@ undo_all() {
     old_state
     [ "$failed" = 0 ] || { say "$failed of the commands failed" >&2; exit 7; }
     rm -rf "$kept"
-    say 'all of it is taken back'
+    say 'everything is rolled back'
 }
 absent() {
     ! nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1 || {
-        say "profile $1 is there already: this host is not as it was; nothing was changed" >&2
+        say "profile $1 exists already: the host has changed since this script was made; nothing was changed" >&2
         exit 3
     }
 }
-# seconds, what is missing, and what must succeed
+# Arguments: seconds, what is missing, the command that must succeed.
 wait_for() {
     seconds=$1 what=$2
     shift 2
@@ -102,7 +103,7 @@ wait_for() {
 carrier() {
     [ "$(cat "/sys/class/net/$1/carrier" 2>/dev/null)" = 1 ]
 }
-# Collecting and distributing (48) at both ends, and the partner's values not defaulted (64).
+# Both ends collect and distribute (48), and the values of the partner are no defaults (64).
 lacp() {
     for port; do
         state=$(cat "/sys/class/net/$port/bonding_slave/ad_actor_oper_port_state" 2>/dev/null) || return 1
@@ -119,11 +120,11 @@ ports() {
         [ ! -e "/sys/class/net/$port/brport" ] || [ "$(cat "/sys/class/net/$port/brport/state")" = 3 ] || return 1
     done
 }
-# link, and what is asked of its lease
+# Arguments: link, the value of its lease to print.
 lease() {
     nmcli -t -f DHCP4 device show "$1" | sed -n "s/.*:$2 = //p"
 }
-# link, leased or nothing, and the addresses
+# Arguments: link, "leased" or nothing, addresses.
 address() {
     link=$1 leased=$2
     shift 2
@@ -138,7 +139,7 @@ address() {
     done
     return 1
 }
-# link, seconds: what changed takes effect, and the lease is renewed, or stands for so long
+# Arguments: link, seconds. Applies its profile, and watches its lease until it is renewed or the time is over.
 reapply_leased() {
     leased=$(lease "$1" ip_address) before=$(lease "$1" expiry)
     nmcli device reapply "$1" || return 1
@@ -159,7 +160,7 @@ look() {
     ! firewall-cmd --state >/dev/null 2>&1 || firewall-cmd --get-zone-of-interface="$1" 2>&1
 }
 confirmed() {
-    [ -e confirmed ] || { say "from a new connection: touch $kept/confirmed"; sleep 3; false; }
+    [ -e confirmed ] || { say "to confirm, from a new connection: touch $kept/confirmed"; sleep 3; false; }
 }
 untouched() {
     look "$1" | cmp -s - "before-$1"
@@ -170,45 +171,45 @@ neighbour() {
 }
 """
 _MIDDLE = """\
-# A closed terminal is no reason to stop half-way.
+# A closed terminal must not stop the script half-way.
 trap '' PIPE
 lock 0
 for directory in /var/lib/vmnet "${kept%/*}" "$kept" "$kept/profiles"; do
     mkdir -p "$directory"
     if [ "$(stat -c %u "$directory")" != 0 ] || ! chmod go-w "$directory"; then
-        say "$directory must be a directory that belongs to root" >&2
+        say "$directory must be a directory of root" >&2
         exit 4
     fi
 done
 cd "$kept" || exit 4
 if [ "${1-}" = undo ]; then
-    [ -e finished ] || { say 'it is not carried out: there is nothing to take back'; exit 0; }
+    [ -e finished ] || { say 'nothing to undo: the change was not made'; exit 0; }
     hear_all
     begun=$(seq "$total" -1 1)
     undo_all
     exit 0
 fi
-[ ! -e finished ] || { say "it is carried out already; sh $0 undo takes it back"; exit 0; }
+[ ! -e finished ] || { say "the change is made already; to undo it: sh $0 undo"; exit 0; }
 """
 _TAIL = """
 : >finished
-say "done; to take it back: sh $0 undo"
+say "done; to undo it: sh $0 undo"
 """
 
 
 def host_script(plan: Plan, facts: Facts) -> str:
-    """Return the script that carries out `plan`, made from `facts`; an empty plan makes one that says so."""
+    """Return the script that carries out `plan`, made from `facts`. For an empty plan, the script says so."""
     digest = hashlib.sha256(json.dumps(encode(plan)).encode()).hexdigest()[:12]
     machine = shlex.quote(facts.machine_id)
-    made_for = comment(f"{plan.command}: made by vmnet for the host {facts.hostname} as it was then")
+    made_for = comment(f"{plan.command}: made by vmnet for the host {facts.hostname} in its state of then")
     lines = [_HEAD.format(made_for=made_for, machine_id=machine, digest=digest)]
     opened = [p.step for p in plan.planned if isinstance(p.step, steps.OpenCheckpoint)]
     lines += [f"total={len(plan.planned)}", f"timeout={max((step.timeout_s for step in opened), default=0)}"]
-    # Going back to it makes a bridge anew, and takes the guests' taps off one that stands: there undo_all does it all.
+    # Its rollback makes a bridge again, and removes the guests' taps from an existing one: there undo_all does it all.
     lines.append(f"back={'CheckpointDestroy' if any(step.last_resort for step in opened) else 'CheckpointRollback'}")
     lines += [UNDO_FUNCTIONS + _FUNCTIONS + "\n".join(_undo_functions(plan, facts)), _MIDDLE]
     if plan.empty:
-        lines.append("say 'nothing is to be done: all was as wanted'\nexit 0")
+        lines.append("say 'nothing to do: all was as wanted'\nexit 0")
     lines += [shlex.join(("absent", uuid)) for uuid in _to_add(plan)]
     lines.append("trap 'go_back interrupted' INT TERM HUP")
     proven = [planned.step.ifname for planned in plan.planned if isinstance(planned.step, steps.ProveUntouched)]
@@ -257,7 +258,10 @@ def _step_lines(planned: Planned) -> Iterable[str]:
     match step:
         case steps.OpenCheckpoint():
             (line,) = shell_lines(step)
-            return (f"checkpoint{line.removeprefix('CHECKPOINT')}", '[ -n "$checkpoint" ] || go_back "no checkpoint"')
+            return (
+                f"checkpoint{line.removeprefix('CHECKPOINT')}",
+                '[ -n "$checkpoint" ] || go_back "NetworkManager opened no checkpoint"',
+            )
         case steps.ProveUntouched(ifname=ifname):
             return (shlex.join(("run", "untouched", ifname)),)
         case steps.CommitCheckpoint():

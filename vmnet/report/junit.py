@@ -22,7 +22,7 @@ def junit_text(findings: tuple[Finding, ...], *, hostname: str, time: str) -> st
 
     Args:
         hostname: whose findings they are.
-        time: when it was looked: UTC, as "2026-01-02T03:04:05".
+        time: of the check: UTC, as "2026-01-02T03:04:05".
     """
     from lxml import etree
 

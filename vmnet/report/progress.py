@@ -34,7 +34,7 @@ def progress_text(progress: Progress, left_s: float | None = None) -> str:
             left = "" if left_s is None else f", about {left_s:.0f} s left"
             return f"{begun * together}{seconds}{left}\n"
         case Event.PASSED:
-            return f"{begun * together} passed over: others have changed it meanwhile\n"
+            return f"{begun * together} skipped: others changed it during the run\n"
         case Event.WAIT:
             return f" {progress.seconds:.0f} s left ..."
         case Event.FAILED:

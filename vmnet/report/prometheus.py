@@ -23,17 +23,17 @@ def prometheus_text(findings: tuple[Finding, ...], *, time_s: float) -> str:
     as wanted, and what they come to.
 
     Args:
-        time_s: when it was looked, in seconds since 1970.
+        time_s: time of the check, in seconds since 1970 (UTC).
     """
     bad = sum(not finding.ok for finding in findings)
     blocks = (
-        _gauge(
-            "vmnet_verify_rule_ok", "Whether what a rule looks at is as wanted (1) or differs (0).", _rules(findings)
-        ),
+        _gauge("vmnet_verify_rule_ok", "Whether what a rule checks is as wanted (1) or differs (0).", _rules(findings)),
         _gauge("vmnet_verify_ok", "Whether all is as wanted (1) or something differs (0).", [({}, int(not bad))]),
-        _gauge("vmnet_verify_checks", "How many checks were made.", [({}, len(findings))]),
-        _gauge("vmnet_verify_differences", "How many of them differ from what is wanted.", [({}, bad)]),
-        _gauge("vmnet_verify_time_seconds", "When it was looked, in seconds since 1970.", [({}, round(time_s, 3))]),
+        _gauge("vmnet_verify_checks", "Number of checks.", [({}, len(findings))]),
+        _gauge("vmnet_verify_differences", "Number of checks that differ from what is wanted.", [({}, bad)]),
+        _gauge(
+            "vmnet_verify_time_seconds", "Time of the check, in seconds since 1970 (UTC).", [({}, round(time_s, 3))]
+        ),
     )
     return "".join(f"{line}\n" for block in blocks for line in block)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def render_run(result: RunResult, findings: tuple[Finding, ...]) -> tuple[Block, ...]:
-    """Return where the moved interfaces are now, what verify found, and how to take the run back."""
+    """Return where the moved interfaces are now, what verify found, and how to undo the run."""
     return (*_rows(result), *_passed_over(result), *(render_differences(findings) if findings else ()), *_end(result))
 
 
@@ -30,17 +30,17 @@ def _rows(result: RunResult) -> Iterator[Block]:
 
 def _passed_over(result: RunResult) -> Iterator[Block]:
     if result.passed_over:
-        yield Line("Others have changed this meanwhile, and it was left to them", Style.HEADING)
+        yield Line("Skipped, because others changed it during the run", Style.HEADING)
         yield from (Line(f"  - {text}", Style.WARNING) for text in result.passed_over)
         yield Line()
 
 
 def _end(result: RunResult) -> Iterator[Block]:
     if result.undone:
-        yield Line(f"{result.plan.command}: rolled back, the state is the one before", Style.WARNING)
+        yield Line(f"{result.plan.command}: rolled back to the state before", Style.WARNING)
         return
     steps = f"{result.done} step{'' if result.done == 1 else 's'}"
     yield Line(f"{result.plan.command}: done, {steps}, run {result.run}", Style.GOOD)
     yield Line(f"journal: {result.directory}", Style.QUIET)
     if result.plan.command != "undo":
-        yield Line(f"to take it back: {root('vmnet', 'undo', result.run)}", Style.QUIET)
+        yield Line(f"to undo it: {root('vmnet', 'undo', result.run)}", Style.QUIET)

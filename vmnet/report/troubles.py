@@ -69,7 +69,7 @@ def render_rule(rule: Rule) -> tuple[Block, ...]:
     pains = ", ".join(map(str, rule.pains))
     return (
         Line(f"{rule.id} ({rule.severity.value})", Style.HEADING),
-        *_text("holds", rule.title),
+        *_text("expects", rule.title),
         *_text("why", rule.why),
         *_text("helps", rule.fix),
         *(_text("pains", f"{pains} of docs/pains.md") if pains else ()),
@@ -79,5 +79,5 @@ def render_rule(rule: Rule) -> tuple[Block, ...]:
 def render_rules(rules: tuple[Rule, ...]) -> tuple[Block, ...]:
     """Return all rules, a row each."""
     rows = tuple((rule.id, rule.severity.value, rule.title) for rule in rules)
-    columns = ("rule", "severity", "holds where all is well")
+    columns = ("rule", "severity", "expects")
     return (Grid(columns=columns, rows=rows, styles=(Style.PLAIN,) * len(rows)),)

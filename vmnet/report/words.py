@@ -1,4 +1,4 @@
-"""Each step in a few words, for progress lines and lists: imperatives, as the steps are called."""
+"""Each step in a few words, in the imperative, for progress lines and lists."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ def _profile(step: steps.ProfileStep) -> str:
         case steps.DeleteProfile(name=name):
             return f"delete profile {name}"
         case steps.RestoreProfile(name=name):
-            return f"put profile {name} back"
+            return f"restore profile {name}"
         case steps.ActivateProfile(name=name, ifname=ifname):
             return f"activate {ifname}" + (f" (profile {name})" if name != ifname else "")
         case steps.DeactivateProfile(name=name):
-            return f"take profile {name} down"
+            return f"deactivate profile {name}"
         case _:
             assert_never(step)
 
@@ -74,7 +74,7 @@ def _link(step: steps.LinkStep) -> str:
         case steps.SetLink(ifname=ifname, up=up):
             return f"set {ifname} {'up' if up else 'down'}"
         case steps.PutPort(ifname=ifname, controller=controller):
-            return f"put {ifname} into {controller}" if controller else f"take {ifname} out of its controller"
+            return f"add {ifname} to {controller}" if controller else f"remove {ifname} from its controller"
         case steps.SetMtu(ifname=ifname, mtu=mtu):
             return f"set the MTU of {ifname} to {mtu}"
         case steps.AddRoutes(routes=routes) | steps.RemoveRoutes(routes=routes):
@@ -91,10 +91,10 @@ def _link(step: steps.LinkStep) -> str:
 
 def _settle(step: steps.LetSettle | steps.LeaveLast) -> str:
     if isinstance(step, steps.LetSettle):
-        return f"let the switch settle for {step.seconds} s"
+        return f"wait {step.seconds} s for the switch"
     first = listed(ifname for ifname, _ in step.others)
-    order = ", in the other order than last time" if step.turned else ""
-    return f"take {first} out of {step.bond} first, if a strict switch would else go on without {step.ifname}{order}"
+    order = ", in reverse order because the last undo failed" if step.turned else ""
+    return f"remove {first} from {step.bond} first, if the LACP switch needs {step.ifname} to leave last{order}"
 
 
 def _wait(step: steps.WaitStep) -> str:
@@ -134,7 +134,7 @@ def _network(step: steps.NetworkStep) -> str:
         case steps.UndefineNetwork(name=name):
             return f"undefine network {name}"
         case steps.SetNetworkAutostart(name=name, autostart=autostart):
-            return f"set network {name} to {'start by itself' if autostart else 'not start by itself'}"
+            return f"{'enable' if autostart else 'disable'} the autostart of network {name}"
         case _:
             assert_never(step)
 
@@ -144,7 +144,7 @@ def _domain(step: steps.DomainStep) -> str:
         case steps.MoveInterface(domain=domain, mac=mac, wanted=wanted, scope=scope, replug=replug):
             return f"{'replug' if replug else 'move'} {domain} {mac} to {source_words(wanted)} ({scope})"
         case steps.LearnAgain(domain=domain, mac=mac):
-            return f"have the filter of {domain} {mac} learn its address anew"
+            return f"make the filter of {domain} {mac} learn the guest's address again"
         case steps.RewriteSavedState(domain=domain, snapshot=None, wanted=wanted):
             return f"change the managed save of {domain} to {source_words(wanted)}"
         case steps.RewriteSavedState(domain=domain, snapshot=snapshot, wanted=wanted):
@@ -164,13 +164,13 @@ def _guest(step: steps.GuestStep) -> str:
         case steps.BounceLinks():
             return describe_bounce(step)
         case steps.RaiseLinks(links=links):
-            return f"put the links of {_domains(links)} up again"
+            return f"set the links of {_domains(links)} up again"
         case steps.WaitGuests(guests=guests, bridge=bridge, timeout_s=seconds):
-            return f"wait up to {seconds} s until {guests[0].domain} is proven on {bridge}"
+            return f"wait up to {seconds} s until {guests[0].domain} is seen on {bridge}"
         case steps.Pause(seconds=seconds):
             return f"wait {seconds} s"
         case steps.ProveUnused(network=network):
-            return f"prove that nothing refers to network {network}"
+            return f"check that nothing refers to network {network}"
         case _:
             assert_never(step)
 
@@ -179,9 +179,9 @@ def describe_bounce(step: steps.BounceLinks, *, most: int | None = None) -> str:
     """Return what the step does. With more than `most` domains, say how many they are instead of their names."""
     agents = tuple(link for link in step.links if link.agent)
     others = tuple(link for link in step.links if not link.agent)
-    asked = f"have the agents of {_domains(agents, most)} ask for new addresses" if agents else ""
+    asked = f"ask for new addresses through the guest agents of {_domains(agents, most)}" if agents else ""
     if agents and step.seconds > 0:
-        asked += f" (where one does not, the link goes down for {step.seconds} s)"
+        asked += f" (if an agent cannot, the link goes down for {step.seconds} s)"
     bounced = f"take the links of {_domains(others, most)} down for {step.seconds} s" if others else ""
     return ", and ".join(filter(None, (asked, bounced)))
 

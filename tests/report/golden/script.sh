@@ -1,11 +1,11 @@
 #!/bin/sh
-# host-setup: made by vmnet for the host kvmhost as it was then; needs root, nmcli, busctl, ip, virsh, ping.
-#   sh THIS         carry it out; at the first failure, or Ctrl-C, all of it is taken back
-#   sh THIS undo    take it back later
+# host-setup: made by vmnet for the host kvmhost in its state of then; needs root, nmcli, busctl, ip, virsh, ping.
+#   sh THIS         makes the change; rolls back everything at the first failure or Ctrl-C
+#   sh THIS undo    undoes the change later
 set -u
 export LC_ALL=C.UTF-8
 [ "$(id -u)" = 0 ] || { echo 'this needs root' >&2; exit 3; }
-[ "$(cat /etc/machine-id)" = 6d5ec2f6b0d94dd9a2ab4d1c7a0c5e10 ] || { echo 'this was made for another host' >&2; exit 3; }
+[ "$(cat /etc/machine-id)" = 6d5ec2f6b0d94dd9a2ab4d1c7a0c5e10 ] || { echo 'this script was made for another host' >&2; exit 3; }
 umask 077
 kept=/var/lib/vmnet/by-script/aba3a609cca0
 failed=0
@@ -224,7 +224,7 @@ answers() {
     missed "$what does not answer, and did so before the run"
     say 'ON THE SWITCH: shut the ports of the other NICs and open them again; it may still forward to one of them' >&2
 }
-# The profile's file, before it is changed.
+# Copies the keyfile of a profile before it is changed.
 keep() {
     [ ! -e "profiles/$1.nmconnection" ] && [ -f "$2" ] || return 0
     cp -p -- "$2" "profiles/$1.nmconnection"
@@ -248,7 +248,7 @@ run() {
 }
 go_back() {
     trap '' INT TERM HUP
-    say "FAILED: $1; taking all of it back" >&2
+    say "FAILED: $1; rolling back" >&2
     [ -z "$checkpoint" ] || try nm "$back" o "$checkpoint"
     undo_all
     exit 4
@@ -258,15 +258,15 @@ undo_all() {
     old_state
     [ "$failed" = 0 ] || { say "$failed of the commands failed" >&2; exit 7; }
     rm -rf "$kept"
-    say 'all of it is taken back'
+    say 'everything is rolled back'
 }
 absent() {
     ! nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1 || {
-        say "profile $1 is there already: this host is not as it was; nothing was changed" >&2
+        say "profile $1 exists already: the host has changed since this script was made; nothing was changed" >&2
         exit 3
     }
 }
-# seconds, what is missing, and what must succeed
+# Arguments: seconds, what is missing, the command that must succeed.
 wait_for() {
     seconds=$1 what=$2
     shift 2
@@ -279,7 +279,7 @@ wait_for() {
 carrier() {
     [ "$(cat "/sys/class/net/$1/carrier" 2>/dev/null)" = 1 ]
 }
-# Collecting and distributing (48) at both ends, and the partner's values not defaulted (64).
+# Both ends collect and distribute (48), and the values of the partner are no defaults (64).
 lacp() {
     for port; do
         state=$(cat "/sys/class/net/$port/bonding_slave/ad_actor_oper_port_state" 2>/dev/null) || return 1
@@ -296,11 +296,11 @@ ports() {
         [ ! -e "/sys/class/net/$port/brport" ] || [ "$(cat "/sys/class/net/$port/brport/state")" = 3 ] || return 1
     done
 }
-# link, and what is asked of its lease
+# Arguments: link, the value of its lease to print.
 lease() {
     nmcli -t -f DHCP4 device show "$1" | sed -n "s/.*:$2 = //p"
 }
-# link, leased or nothing, and the addresses
+# Arguments: link, "leased" or nothing, addresses.
 address() {
     link=$1 leased=$2
     shift 2
@@ -315,7 +315,7 @@ address() {
     done
     return 1
 }
-# link, seconds: what changed takes effect, and the lease is renewed, or stands for so long
+# Arguments: link, seconds. Applies its profile, and watches its lease until it is renewed or the time is over.
 reapply_leased() {
     leased=$(lease "$1" ip_address) before=$(lease "$1" expiry)
     nmcli device reapply "$1" || return 1
@@ -336,7 +336,7 @@ look() {
     ! firewall-cmd --state >/dev/null 2>&1 || firewall-cmd --get-zone-of-interface="$1" 2>&1
 }
 confirmed() {
-    [ -e confirmed ] || { say "from a new connection: touch $kept/confirmed"; sleep 3; false; }
+    [ -e confirmed ] || { say "to confirm, from a new connection: touch $kept/confirmed"; sleep 3; false; }
 }
 untouched() {
     look "$1" | cmp -s - "before-$1"
@@ -400,25 +400,25 @@ old_state() {
 hear_all() {
     :
 }
-# A closed terminal is no reason to stop half-way.
+# A closed terminal must not stop the script half-way.
 trap '' PIPE
 lock 0
 for directory in /var/lib/vmnet "${kept%/*}" "$kept" "$kept/profiles"; do
     mkdir -p "$directory"
     if [ "$(stat -c %u "$directory")" != 0 ] || ! chmod go-w "$directory"; then
-        say "$directory must be a directory that belongs to root" >&2
+        say "$directory must be a directory of root" >&2
         exit 4
     fi
 done
 cd "$kept" || exit 4
 if [ "${1-}" = undo ]; then
-    [ -e finished ] || { say 'it is not carried out: there is nothing to take back'; exit 0; }
+    [ -e finished ] || { say 'nothing to undo: the change was not made'; exit 0; }
     hear_all
     begun=$(seq "$total" -1 1)
     undo_all
     exit 0
 fi
-[ ! -e finished ] || { say "it is carried out already; sh $0 undo takes it back"; exit 0; }
+[ ! -e finished ] || { say "the change is made already; to undo it: sh $0 undo"; exit 0; }
 
 absent fce40a8f-ab4f-5958-acde-d372715b546d
 absent dcac265c-cd82-507c-9557-542fff8354f6
@@ -432,7 +432,7 @@ keep 20000000-0000-4000-8000-000000000002 /etc/NetworkManager/system-connections
 # NetworkManager goes back to this state by itself if vmnet or the connection to it dies
 step 1 'open a checkpoint of 60 s'
 checkpoint=$(busctl call org.freedesktop.NetworkManager /org/freedesktop/NetworkManager org.freedesktop.NetworkManager CheckpointCreate aouu 0 60 6 | cut '-d"' -f2)
-[ -n "$checkpoint" ] || go_back "no checkpoint"
+[ -n "$checkpoint" ] || go_back "NetworkManager opened no checkpoint"
 
 # profile for br0, in memory: a reboot forgets it
 step 2 'add profile br0 for br0'
@@ -558,7 +558,7 @@ step 29 'start network host-bridge'
 network host-bridge 'Active: *yes' || run virsh net-start -- host-bridge
 
 # domains on network host-bridge could not start after a reboot
-step 30 'set network host-bridge to start by itself'
+step 30 'enable the autostart of network host-bridge'
 network host-bridge 'Persistent: *yes' && run virsh net-autostart -- host-bridge
 
 # bond0 is saved, and does not start by itself yet
@@ -608,4 +608,4 @@ checkpoint=
 trap - INT TERM HUP
 
 : >finished
-say "done; to take it back: sh $0 undo"
+say "done; to undo it: sh $0 undo"
