@@ -17,8 +17,10 @@ ROOT = Path(__file__).parents[1]
 PAGES = ["README.md", "CHANGELOG.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))]
 CODE = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "vmnet").rglob("*.py"))
 RULES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "vmnet").rglob("texts/*.toml"))
-LEFT = ("vmnet/apply", "vmnet/plan", "vmnet/redact")
+LEFT = ("vmnet/apply", "vmnet/plan")
 """Folders whose texts are not brought to it yet."""
+LISTS = ("vmnet/redact/documents.py", "vmnet/redact/settings.py")
+"""Their strings are lists of names."""
 FEWEST_WORDS = 4
 """A string of fewer words is a name or a part of a command."""
 MOST_WORDS = 30
@@ -113,7 +115,7 @@ def test_plain_english(page: str) -> None:
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("file", [file for file in CODE if not file.startswith(LEFT)])
+@pytest.mark.parametrize("file", [file for file in CODE if not file.startswith((*LEFT, *LISTS))])
 def test_plain_messages(file: str) -> None:
     texts = (
         (line, text) for line, text in strings((ROOT / file).read_text("utf-8")) if len(text.split()) >= FEWEST_WORDS

@@ -171,7 +171,7 @@ def test_nothing_in_it_steers_a_terminal(form: Form, text: str) -> None:
 
 def test_a_line_that_a_crash_cut_short_is_removed() -> None:
     lines = cleansed('{"text": "a"}\n{"text": "psk=HID', Form.JSON_LINES).splitlines()
-    assert [json.loads(line) for line in lines] == [{"text": "a"}, f"{REMOVED}: this is no JSON"]
+    assert [json.loads(line) for line in lines] == [{"text": "a"}, f"{REMOVED}: not JSON"]
 
 
 def test_a_value_that_goes_over_lines_is_no_way_out() -> None:

@@ -1,7 +1,6 @@
-"""Secrets out of what is handed to others. Pure: text in, text out.
+"""Remove secrets from what is given to others. Pure: text in, text out.
 
-Three nets, one behind the other. Where the form of a text is known, only what is known to be harmless stays: settings
-of profiles, elements and attributes of libvirt's documents. Where it is not, what looks like a secret goes: after words
-like `psk` and `password`, in URLs, in the forms that tokens and keys have. And what this host is known to keep secret
-goes wherever it stands.
+There are three filters. Of profiles and libvirt's documents, only settings, elements and attributes stay that are known
+to be harmless. From other text, what looks like a secret is removed: after words like `psk` and `password`, in URLs,
+and in the forms that tokens and keys have. What this host is known to keep secret is removed from all texts.
 """

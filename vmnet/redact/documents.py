@@ -1,4 +1,4 @@
-"""Which elements and attributes of libvirt's documents hold no secret: all others are removed."""
+"""The elements and attributes of libvirt's documents that hold no secret. All others are removed."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ _WITH_TEXT, _ATTRIBUTES = frozenset(_TEXT.split()), frozenset(_HARMLESS.split())
 
 
 def document_without_secrets(xml: str) -> str:
-    """Return a document with what is known to be harmless only; at its end a comment names what was removed.
+    """Return a document with only what is known to be harmless. A comment at its end names what was removed.
 
-    What is no document of a known kind is removed whole.
+    A text that is no document of a known kind is removed whole.
     """
     try:
         root = parse_document(xml)
@@ -105,7 +105,7 @@ def _plain(name: object) -> str:
 
 
 def secrets_of_document(xml: str) -> Iterator[str]:
-    """Yield what a document with its secrets holds under a name that says so."""
+    """Yield the secrets of a document: the values of elements and attributes with a secret's name."""
     try:
         root = parse_document(xml)
     except (HypervisorError, ValueError):

@@ -1,4 +1,4 @@
-"""What this host is known to keep secret: removed wherever it stands."""
+"""Secrets that this host is known to have, removed from all texts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 SHORTEST = 4
-"""Shorter ones are left to the other nets: removed wherever they stand, they would take everything else along."""
+"""Shorter secrets are left to the other filters: they would match parts of other words."""
 
 _SECTION = re.compile(r"\A\s*\[(.*)\]\s*\Z")
 _ESCAPES = {"s": " ", "n": "\n", "t": "\t", "r": "\r", "\\": "\\"}

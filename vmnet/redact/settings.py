@@ -1,4 +1,4 @@
-"""Which settings of NetworkManager's profiles hold no secret: all others are removed, also those of a later version."""
+"""The settings of NetworkManager's profiles that hold no secret. All others are removed."""
 
 from __future__ import annotations
 

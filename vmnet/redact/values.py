@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vmnet.redact.known import KnownSecrets
 
 _NO_VALUES = {"machine_id"}
-"""machine-id(5) asks to keep it from others."""
+"""machine-id(5): it must not be given to others."""
 _HARMLESS_NAMES = {"auth-retries"}
 
 
@@ -53,7 +53,7 @@ def _json(text: str, known: KnownSecrets, *, indent: int | None) -> str:
         value = json.loads(text)
     except (ValueError, RecursionError):
         # A line that a crash cut short may end in the middle of a secret's name.
-        return json.dumps(f"{REMOVED}: this is no JSON")
+        return json.dumps(f"{REMOVED}: not JSON")
     return json_text(value_without_secrets(value, known), indent=indent)
 
 

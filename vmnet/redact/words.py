@@ -1,7 +1,7 @@
-"""What looks like a secret in plain text, and what replaces it.
+"""Patterns for what looks like a secret in plain text, and its replacement.
 
-All patterns take time in proportion to the text, whatever is in it: each begins where a word or a mark begins, and no
-part of one gives back what it has taken. A test holds them to it.
+All patterns take time in proportion to the length of the text, whatever it holds. Each begins at a word or a mark, and
+its quantifiers are possessive. A test checks the times.
 """
 
 from __future__ import annotations
