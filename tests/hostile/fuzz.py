@@ -26,7 +26,7 @@ anything."""
 
 SLOW_S = 2.0
 """Processor time that nothing of at most 64 KiB may take."""
-SIZE = 1 << 16
+SIZE = 1 << 15
 FEW_S = 0.15
 """What takes no longer than this for 4 * SIZE bytes is quick enough, however it grows."""
 FACTOR = 8.0
