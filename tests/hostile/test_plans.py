@@ -34,7 +34,7 @@ COMMENT = "    # "
 # Each refusal that holds a command, up to where the name is.
 TEXTS = (
     "start it: virsh net-start", "nmcli connection up id", "&& nmcli device reapply", "(ip link delete dev",
-    "give that up with --displace", "the cut with --displace", "(virsh edit", "(virsh net-edit",
+    "the loss with --displace", "the interruption with --displace", "(virsh edit", "(virsh net-edit",
     "(vmnet attach-domain", "udevadm trigger /sys/class/net/", "connection.zone",
 )  # fmt: skip
 

@@ -42,7 +42,7 @@ def test_a_canary_that_is_not_heard_stops_the_run_and_goes_back(chamber: Chamber
     finally:
         chamber.lan("pkill -CONT -f 'interface=gate[0]'")
     assert done.returncode == 4
-    assert "nobody answers DHCP on br0" in done.stdout
+    assert "no DHCP server answers on br0" in done.stdout
     assert "--no-canary" in done.stderr
     assert "nothing has moved" in done.stderr
     assert {name: documents(chamber, name) for name in ("a", "b")} == before
@@ -144,7 +144,7 @@ def test_undo_of_domains_that_were_started_and_removed_since(chamber: Chamber) -
     start(chamber, "off", leases=False)
     chamber.run("virsh undefine gone")
     assert taps(chamber, "off") == ["br0"]
-    assert "gone is gone" in chamber.vmnet("undo", "--yes").stdout
+    assert "domain gone no longer exists" in chamber.vmnet("undo", "--yes").stdout
     assert taps(chamber, "off") == ["virbr0"]
     assert sources(chamber, "off") == {"persistent": ["default"], "running": ["default"]}
 
@@ -218,9 +218,11 @@ def test_hooks_and_rules_that_name_the_old_network_are_told_of(chamber: Chamber)
         said = chamber.vmnet("migrate-from-virbr0", "--plan").stdout
     finally:
         chamber.run(f"rm /etc/libvirt/hooks/qemu; nft delete table ip own; iptables-legacy -D {old}")
-    assert "/etc/libvirt/hooks/qemu, line 2, names what the guests leave" in said
-    assert "table own, chain mine, names what the guests leave: ip daddr 192.168.122.7 accept" in said
-    assert f"iptables-legacy, table filter, chain FORWARD, names what the guests leave: -A {old}" in said
+    named = [line for line in said.splitlines() if "the network that the guests leave" in line]
+    for place in ("/etc/libvirt/hooks/qemu, line 2", "table own, chain mine", "table filter, chain FORWARD"):
+        assert sum(place in line for line in named) == 1, place
+    assert "ip daddr 192.168.122.7 accept" in said
+    assert f"-A {old}" in said
     assert "LIBVIRT" not in said
 
 
@@ -259,7 +261,7 @@ def test_a_hypervisor_that_is_another_machine(chamber: Chamber) -> None:
     far = ("--connect", "qemu+tcp://127.0.0.1/system")
     try:
         said = migrate(chamber, *far, "--bounce", "1")
-        assert "cannot be looked at from here" in said
+        assert "libvirt runs on another machine" in said
         assert "proven" not in said
         assert taps(chamber, "a") == taps(chamber, "b") == ["br0"]
         chamber.vmnet("undo", "--yes", *far)

@@ -132,7 +132,7 @@ def test_beside_a_bond_that_has_the_address(lab: Lab) -> None:
     lab.lan("until ping -c 1 -W 1 172.16.4.3; do :; done")
     before, kept = observe(lab), management(lab)
     refused = lab.vmnet(*ADOPT, check=False)
-    assert (refused.returncode, "--bond: then the new one is built beside it" in refused.stderr) == (3, True)
+    assert (refused.returncode, "choose another name with --bond" in refused.stderr) == (3, True)
     assert observe(lab) == before
     with lab.popen(["ping", "-i", "0.2", "-w", "600", "172.16.4.3"], on_lan=True) as pings:
         lab.vmnet(*ADOPT, "--bond", "bond1", timeout=300)
@@ -290,7 +290,7 @@ def test_the_same_by_a_script_without_vmnet(lab: Lab) -> None:
 def test_plan_shows_all_and_changes_nothing(lab: Lab) -> None:
     before = observe(lab)
     shown = lab.vmnet("host-setup", "--plan").stdout
-    for wanted in ("nmcli connection add save no", "CheckpointCreate", "p2p1: left alone", "host-bridge"):
+    for wanted in ("nmcli connection add save no", "CheckpointCreate", "p2p1: not used", "host-bridge"):
         assert wanted in shown
     as_nobody = lab.run(["setpriv", "--reuid=nobody", "--clear-groups", "vmnet", "host-setup", "--plan"])
     assert "nmcli connection add save no" in as_nobody.stdout

@@ -273,7 +273,7 @@ def test_nics_are_proposed_with_reasons() -> None:
     plan = plan_host_setup(replace(ADOPT, nics=()), facts)
     assert plan.goal is not None
     assert plan.goal.nics == ("em1", "em2")
-    assert any(choice.startswith("mgmt: left alone, the management link") for choice in plan.choices)
+    assert any(choice.startswith("mgmt: not used, the management link") for choice in plan.choices)
 
 
 def test_planning_twice_gives_the_same_plan() -> None:

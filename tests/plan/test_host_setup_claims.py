@@ -26,15 +26,16 @@ def with_pci(facts: Facts) -> Facts:
 
 
 @pytest.mark.parametrize(
-    ("claimant", "said", "way_out"),
+    ("claimant", "named", "way_out"),
     [
-        (domain("web01", DIRECT), "domain web01 (shut off) has an interface directly on em1", "attach-domain web01"),
-        (domain("web01", saved=(DIRECT,)), "domain web01 (shut off) has an interface directly on em1", "attach-domain"),
-        (domain("web01", host_devices=(PCI,)), f"domain web01 (shut off) has em2 ({PCI}) passed through", "virsh edit"),
+        (domain("web01", DIRECT), "em1", "attach-domain web01"),
+        (domain("web01", saved=(DIRECT,)), "em1", "attach-domain web01"),
+        (domain("web01", host_devices=(PCI,)), f"em2 ({PCI})", "virsh edit web01"),
     ],
 )
-def test_a_domain_that_asks_for_a_nic(claimant: Domain, said: str, way_out: str) -> None:
-    accepted(replace(with_pci(routed_host()), domains=(claimant,)), "allow_claimed", said, way_out=way_out)
+def test_a_domain_that_asks_for_a_nic(claimant: Domain, named: str, way_out: str) -> None:
+    facts = replace(with_pci(routed_host()), domains=(claimant,))
+    accepted(facts, "allow_claimed", "web01 (shut off)", named, way_out=way_out)
 
 
 def network(mode: str, forward: str) -> Network:
@@ -43,23 +44,17 @@ def network(mode: str, forward: str) -> Network:
 
 
 @pytest.mark.parametrize(
-    ("claimant", "said"),
+    ("claimant", "nic"),
     [
-        (network("nat", " dev='em1'/>"), "libvirt network pool (nat) uses em1 itself: its domains reach nobody"),
-        (
-            network("bridge", "><interface dev='em2'/></forward>"),
-            "pool (bridge) uses em2 itself: its domains cannot start",
-        ),
-        (
-            network("hostdev", "><address type='pci' bus='0x03' slot='0' function='1'/></forward>"),
-            "pool (hostdev) uses em2 itself",
-        ),
+        (network("nat", " dev='em1'/>"), "em1"),
+        (network("bridge", "><interface dev='em2'/></forward>"), "em2"),
+        (network("hostdev", "><address type='pci' bus='0x03' slot='0' function='1'/></forward>"), "em2"),
     ],
 )
-def test_a_network_that_asks_for_a_nic(claimant: Network, said: str) -> None:
-    accepted(
-        replace(with_pci(routed_host()), networks=(claimant,)), "allow_claimed", said, way_out="virsh net-edit pool"
-    )
+def test_a_network_that_asks_for_a_nic(claimant: Network, nic: str) -> None:
+    facts = replace(with_pci(routed_host()), networks=(claimant,))
+    named = f"pool ({claimant.forward_mode})"
+    accepted(facts, "allow_claimed", named, nic, way_out="virsh net-edit pool")
 
 
 def test_other_claims_are_no_matter() -> None:
@@ -81,8 +76,8 @@ def test_a_macvtap_is_named_with_its_domain() -> None:
     facts = routed_host()
     links = (*facts.links, port("macvtap0", None, "macvtap", "em1"))
     error = refused(replace(facts, links=links, domains=(domain("web01", running=(tap,)),)))
-    assert "em1 carries macvtap0 of domain web01" in error.message
-    assert "shut domains down" in error.hint
+    assert "macvtap0 of domain web01" in error.message
+    assert "--move-vlans" not in error.hint
 
 
 def with_vlan(nic: str = "em1", parent: str = "em1", mac: str = "") -> Facts:
@@ -100,7 +95,7 @@ def with_vlan(nic: str = "em1", parent: str = "em1", mac: str = "") -> Facts:
 @pytest.mark.parametrize("nic", ["em1", "em2"])
 def test_a_vlan_goes_onto_the_bridge_when_it_is_to(nic: str) -> None:
     facts = with_vlan(nic)
-    assert "--move-vlans puts that onto br0" in refused(facts).hint
+    assert "--move-vlans" in refused(facts).hint
     plan = plan_host_setup(replace(SPEC, move_vlans=True), facts)
     ours = [planned for planned in plan.planned if getattr(planned.step, "uuid", "") == VLAN]
     down, change, up, save = (planned.step for planned in ours)
@@ -123,7 +118,7 @@ def test_a_vlan_goes_onto_the_bridge_when_it_is_to(nic: str) -> None:
 
 def test_a_moved_vlan_that_gets_another_mac_is_told_of() -> None:
     spec = replace(SPEC, move_vlans=True)
-    assert any("em1.5 changes its MAC" in text for text in plan_host_setup(spec, with_vlan()).warnings)
+    assert any("em1.5" in text and "MAC" in text for text in plan_host_setup(spec, with_vlan()).warnings)
     assert plan_host_setup(spec, with_vlan(mac="00:00:5e:00:53:14")).warnings == ()
 
 
@@ -136,6 +131,6 @@ def test_a_moved_vlan_that_gets_another_mac_is_told_of() -> None:
     ],
 )
 def test_a_vlan_that_cannot_move_is_refused_all_the_same(facts: Facts) -> None:
-    with pytest.raises(Refused, match="go deaf") as caught:
+    with pytest.raises(Refused, match=r"em1\.5") as caught:
         plan_host_setup(replace(SPEC, move_vlans=True), facts)
-    assert "take them down" in caught.value.hint
+    assert "--move-vlans" not in caught.value.hint

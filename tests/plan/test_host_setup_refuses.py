@@ -34,35 +34,35 @@ def address(**values: object) -> HostSpec:
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "named"),
     [
-        (replace(SPEC, nics=("em1", "em3")), "there is no NIC 'em3'"),
-        (replace(SPEC, nics=("em1", "em1")), "named twice"),
-        (replace(SPEC, bridge=BridgeSpec(ifname="a-name-that-is-too-long")), "kernel allows 15"),
-        (replace(SPEC, bond=BondSpec(ifname="br0")), "names of their own"),
-        (replace(SPEC, bridge=BridgeSpec(ifname="em1")), "names of their own"),
-        (replace(SPEC, bond=None), "takes one NIC"),
+        (replace(SPEC, nics=("em1", "em3")), "'em3'"),
+        (replace(SPEC, nics=("em1", "em1")), "em1"),
+        (replace(SPEC, bridge=BridgeSpec(ifname="a-name-that-is-too-long")), "a-name-that-is-too-long"),
+        (replace(SPEC, bond=BondSpec(ifname="br0")), "--bond"),
+        (replace(SPEC, bridge=BridgeSpec(ifname="em1")), "--bridge"),
+        (replace(SPEC, bond=None), "--no-bond"),
         (replace(SPEC, bond=BondSpec(miimon_ms=1)), "miimon"),
-        (replace(SPEC, bond=BondSpec(mode=BondMode.ACTIVE_BACKUP, lacp_rate="fast")), "802.3ad only"),
-        (replace(SPEC, mtu=100), "MTU"),
-        (replace(SPEC, timeout_s=1), "timeout"),
-        (replace(SPEC, management="em9"), "no link 'em9'"),
-        (replace(SPEC, displace=("nothing",)), "no profile 'nothing'"),
-        (address(gateways=(ipaddress.ip_address("198.51.100.1"),)), "outside the subnet"),
-        (address(gateways=(ADDRESS.ip,)), "own address"),
-        (address(gateways=(GATEWAY, ipaddress.ip_address("192.0.2.2"))), "more than one gateway"),
-        (address(addresses=(ipaddress.ip_interface("192.0.2.0/24"),)), "network's own address"),
-        (address(addresses=(ipaddress.ip_interface("192.0.2.255/24"),)), "broadcast"),
-        (address(addresses=(ipaddress.ip_interface("127.0.0.1/8"),)), "no address for a host"),
-        (replace(SPEC, address=AddressSpec(dhcp=True, gateways=(GATEWAY,))), "DHCP brings its own"),
-        (replace(SPEC, address=AddressSpec(dns=(DNS,))), "no address is given"),
-        (replace(SPEC, address=None), "could be adopted"),
+        (replace(SPEC, bond=BondSpec(mode=BondMode.ACTIVE_BACKUP, lacp_rate="fast")), "--lacp-rate"),
+        (replace(SPEC, mtu=100), "MTU of 100"),
+        (replace(SPEC, timeout_s=1), "timeout of 1 s"),
+        (replace(SPEC, management="em9"), "'em9'"),
+        (replace(SPEC, displace=("nothing",)), "'nothing'"),
+        (address(gateways=(ipaddress.ip_address("198.51.100.1"),)), "198.51.100.1"),
+        (address(gateways=(ADDRESS.ip,)), str(ADDRESS.ip)),
+        (address(gateways=(GATEWAY, ipaddress.ip_address("192.0.2.2"))), "gateway"),
+        (address(addresses=(ipaddress.ip_interface("192.0.2.0/24"),)), "192.0.2.0"),
+        (address(addresses=(ipaddress.ip_interface("192.0.2.255/24"),)), "192.0.2.255"),
+        (address(addresses=(ipaddress.ip_interface("127.0.0.1/8"),)), "127.0.0.1/8"),
+        (replace(SPEC, address=AddressSpec(dhcp=True, gateways=(GATEWAY,))), "--gateway"),
+        (replace(SPEC, address=AddressSpec(dns=(DNS,))), "--address dhcp"),
+        (replace(SPEC, address=None), "--address dhcp"),
     ],
 )
-def test_a_wrong_request(spec: HostSpec, said: str) -> None:
+def test_a_wrong_request(spec: HostSpec, named: str) -> None:
     error = refusal(spec, bare_host())
     assert isinstance(error, SpecError)
-    assert said in error.message
+    assert named in f"{error.message}; {error.hint}"
 
 
 def test_arp_monitoring() -> None:
@@ -90,32 +90,32 @@ BRIDGE = Link(
 
 
 @pytest.mark.parametrize(
-    ("facts", "said"),
+    ("facts", "named"),
     [
-        (replace(bare_host(), nm_version=None, nm_problem="not running"), "NetworkManager does not answer"),
-        (replace(bare_host(), nm_version="1.40.16"), "1.40.16 is too old"),
-        (replace(bare_host(), nm_version="1.9.0"), "1.9.0 is too old"),
-        (replace(bare_host(), libvirt_version=None, libvirt_problem="no socket"), "libvirt does not answer"),
+        (replace(bare_host(), nm_version=None, nm_problem="not running"), "not running"),
+        (replace(bare_host(), nm_version="1.40.16"), "1.40.16"),
+        (replace(bare_host(), nm_version="1.9.0"), "1.9.0"),
+        (replace(bare_host(), libvirt_version=None, libvirt_problem="no socket"), "no socket"),
         (changed(bare_host(), "em1", wireless=True), "Wi-Fi"),
-        (changed(bare_host(), "em1", hardware=False, kind="veth"), "not a NIC"),
-        (changed(bare_host(), "em1", controller="team0"), "port of team0"),
-        (changed(bare_host(), "em1", controller="ovs-system"), "port of Open vSwitch"),
-        (replace(bare_host(), devices=bare_host().devices[1:]), "does not manage em1"),
-        (replace(bare_host(), links=(*bare_host().links, replace(BRIDGE, kind="bond"))), "not a bridge"),
-        (replace(bare_host(), links=(*bare_host().links, BRIDGE)), "not made by NetworkManager"),
+        (changed(bare_host(), "em1", hardware=False, kind="veth"), "veth"),
+        (changed(bare_host(), "em1", controller="team0"), "team0"),
+        (changed(bare_host(), "em1", controller="ovs-system"), "ovs-vsctl"),
+        (replace(bare_host(), devices=bare_host().devices[1:]), "NetworkManager does not manage em1"),
+        (replace(bare_host(), links=(*bare_host().links, replace(BRIDGE, kind="bond"))), "br0"),
+        (replace(bare_host(), links=(*bare_host().links, BRIDGE)), "ip link delete dev br0"),
         (
             replace(
                 bare_host(),
                 links=(*bare_host().links, replace(BRIDGE, ifname="em1.5", kind="vlan", parent="em1", bridge=None)),
             ),
-            "carries em1.5",
+            "em1.5",
         ),
     ],
 )
-def test_a_host_that_is_not_ready(facts: Facts, said: str) -> None:
+def test_a_host_that_is_not_ready(facts: Facts, named: str) -> None:
     error = refusal(SPEC, facts)
     assert isinstance(error, Refused)
-    assert said in error.message
+    assert named in f"{error.message}; {error.hint}"
 
 
 def test_the_management_link_is_never_touched() -> None:

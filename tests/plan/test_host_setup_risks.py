@@ -44,17 +44,17 @@ PEER = ipaddress.ip_address("192.0.2.9")
 ELSEWHERE = ipaddress.ip_address("198.51.100.9")
 
 
-def accepted(facts: Facts, flag: str, said: str, *, spec: HostSpec = SPEC, way_out: str = "") -> None:
-    """The plan is refused without `flag`, with reason and way out, and warns with it."""
+def accepted(facts: Facts, flag: str, *named: str, spec: HostSpec = SPEC, way_out: str = "") -> None:
+    """The plan is refused without `flag`, with `named` and `way_out`, and warns of `named` with it."""
     with pytest.raises(Refused) as caught:
         plan_host_setup(spec, facts)
     option = f"--{flag.replace('_', '-')}"
-    assert said in caught.value.message
+    assert all(text in caught.value.message for text in named)
     assert way_out in caught.value.hint
     assert option in caught.value.hint
-    named: dict[str, Any] = {flag: True}
-    warnings = plan_host_setup(replace(spec, **named), facts).warnings
-    assert [said in text and option in text for text in warnings].count(True) == 1
+    given: dict[str, Any] = {flag: True}
+    warnings = plan_host_setup(replace(spec, **given), facts).warnings
+    assert [all(text in warning for text in (*named, option)) for warning in warnings].count(True) == 1
 
 
 def nfs(**ends: Any) -> Dependent:
@@ -74,7 +74,7 @@ def nfs(**ends: Any) -> Dependent:
 )
 def test_storage_that_is_reached_through_the_nics(ends: dict[str, Any]) -> None:
     facts = replace(routed_host(), dependents=(nfs(**ends),))
-    accepted(facts, "allow_storage", "through em1: the NFS filesystem on /srv [/proc/self/mountinfo: files:/srv]")
+    accepted(facts, "allow_storage", "em1", "the NFS filesystem on /srv [/proc/self/mountinfo: files:/srv]")
 
 
 @pytest.mark.parametrize("peer", [ELSEWHERE, ipaddress.ip_address("127.0.0.1")])
@@ -85,12 +85,12 @@ def test_storage_that_is_reached_elsewhere(peer: ipaddress.IPv4Address) -> None:
 
 def test_storage_of_which_nobody_knows_the_way() -> None:
     (warning,) = plan_host_setup(SPEC, replace(routed_host(), dependents=(nfs(),))).warnings
-    assert "cannot tell through which link" in warning
+    assert "the NFS filesystem on /srv" in warning
 
 
 def test_much_storage_is_named_shortly() -> None:
     many = tuple(Dependent(what=f"disk {n}", evidence="e", peer=GATEWAY) for n in range(9))
-    accepted(replace(routed_host(), dependents=many), "allow_storage", "disk 2 [e] and 6 more", way_out="unmount")
+    accepted(replace(routed_host(), dependents=many), "allow_storage", "disk 2 [e] and 6 more")
 
 
 CLIENT = ipaddress.ip_address("192.0.2.7")
@@ -103,15 +103,15 @@ def by_ssh(facts: Facts, server: str, peer: str = "192.0.2.7") -> Facts:
 
 def test_a_session_that_runs_over_what_is_rebuilt() -> None:
     (warning,) = plan_host_setup(SPEC, by_ssh(routed_host(), str(ADDRESS.ip))).warnings
-    assert "runs over em1" in warning
-    assert "goes back by itself" in warning
+    assert "em1" in warning
+    assert "vmnet follow" in warning
 
 
 def test_a_session_by_the_management_link() -> None:
     facts = by_ssh(routed_host(), "198.51.100.3", "198.51.100.7")
     assert plan_host_setup(SPEC, facts).warnings == ()
     (warning,) = plan_host_setup(SPEC, by_ssh(routed_host(), "198.51.100.3")).warnings  # the answers go out of em1
-    assert "runs over em1" in warning
+    assert "em1" in warning
 
 
 @pytest.mark.parametrize("wanted", ["192.0.2.4/24", "dhcp"])
@@ -119,17 +119,15 @@ def test_a_session_by_an_address_that_goes_away(wanted: str) -> None:
     dhcp = AddressSpec(dhcp=True)
     static = AddressSpec(addresses=(ipaddress.ip_interface("192.0.2.4/24"),), gateways=(GATEWAY,))
     spec = replace(SPEC, address=dhcp if wanted == "dhcp" else static)
-    said = "came in by 192.0.2.3, which goes away"
-    accepted(
-        by_ssh(routed_host(), "192.0.2.3"), "allow_new_address", said, spec=spec, way_out="--address 192.0.2.3/PREFIX"
-    )
+    facts = by_ssh(routed_host(), "192.0.2.3")
+    accepted(facts, "allow_new_address", "192.0.2.3", spec=spec, way_out="--address 192.0.2.3/PREFIX")
 
 
 def test_a_session_by_an_address_of_the_nic_that_gives_none_to_the_bridge() -> None:
     second = Address(ifname="em2", interface=ipaddress.ip_interface("192.0.2.77/24"), dynamic=True)
     facts = replace(routed_host(), addresses=(*routed_host().addresses, second))
     spec = replace(SPEC, management="mgmt")
-    accepted(by_ssh(facts, "192.0.2.77"), "allow_new_address", "192.0.2.77, which goes away", spec=spec)
+    accepted(by_ssh(facts, "192.0.2.77"), "allow_new_address", "192.0.2.77", spec=spec)
 
 
 def test_a_lease_comes_again_for_the_same_mac() -> None:
@@ -151,7 +149,7 @@ def test_what_stands_is_at_no_risk() -> None:
 def test_a_session_is_at_risk_where_what_stands_gets_another_address() -> None:
     other = replace(REQUESTED, addresses=(ipaddress.ip_interface("192.0.2.4/24"),))
     facts = by_ssh(as_set_up(SPEC), "192.0.2.3")
-    accepted(facts, "allow_new_address", "which goes away", spec=replace(SPEC, address=other))
+    accepted(facts, "allow_new_address", "192.0.2.3", spec=replace(SPEC, address=other))
 
 
 def test_a_second_way_out_of_what_stands() -> None:
@@ -159,20 +157,21 @@ def test_a_second_way_out_of_what_stands() -> None:
     tap, second = port("vnet0", "br0", "tun"), port("em3", "br0")
     assert plan_host_setup(SPEC, replace(facts, links=(*facts.links, tap))).warnings == ()
     (warning,) = plan_host_setup(SPEC, replace(facts, links=(*facts.links, tap, second))).warnings
-    assert "br0 has ports that nobody asked for: em3;" in warning
+    assert "bridge br0" in warning
+    assert "em3" in warning
 
 
 @pytest.mark.parametrize(
-    ("other", "said"),
+    ("other", "under", "named"),
     [
-        (port("vnet0", "br0", "tun"), "bridge br0 is there already and would be made anew, and vnet0 of domain web01"),
-        (port("em3", "br0"), "and em3 would be cut off"),
-        (port("br0.5", None, "vlan", "br0"), "and br0.5 would be cut off"),
-        (port("em3", "bond0"), "bond bond0 is there already and would be made anew, and em3"),
-        (port("bond0.5", None, "vlan", "bond0"), "and bond0.5 would be cut off"),
+        (port("vnet0", "br0", "tun"), "bridge br0", "vnet0 of domain web01"),
+        (port("em3", "br0"), "bridge br0", "em3"),
+        (port("br0.5", None, "vlan", "br0"), "bridge br0", "br0.5"),
+        (port("em3", "bond0"), "bond bond0", "em3"),
+        (port("bond0.5", None, "vlan", "bond0"), "bond bond0", "bond0.5"),
     ],
 )
-def test_what_is_made_anew_must_be_empty(other: Link, said: str) -> None:
+def test_what_gets_a_new_profile_must_be_empty(other: Link, under: str, named: str) -> None:
     facts = as_set_up(SPEC)
     tap = Interface(mac=None, source=Source(type="bridge"), document="", target="vnet0")
     web = Domain(name="web01", uuid="", state=DomainState.RUNNING, stored=True, running=(tap,))
@@ -182,8 +181,9 @@ def test_what_is_made_anew_must_be_empty(other: Link, said: str) -> None:
     assert plan_host_setup(displacing, broken).planned
     with pytest.raises(Refused) as caught:
         plan_host_setup(displacing, replace(broken, links=(*links, other)))
-    assert said in caught.value.message
-    assert "choose another name with --b" in caught.value.hint
+    assert under in caught.value.message
+    assert named in caught.value.message
+    assert f"--{under.split(maxsplit=1)[0]}" in caught.value.hint
 
 
 def with_old(ifname: str, kind: str, address: str = "192.0.2.77/24") -> Facts:
@@ -200,10 +200,10 @@ def with_old(ifname: str, kind: str, address: str = "192.0.2.77/24") -> Facts:
 
 
 @pytest.mark.parametrize(("ifname", "kind"), [("bond0", "bond"), ("br0", "bridge")])
-def test_an_address_of_what_is_made_anew_is_given_up_only_by_name(ifname: str, kind: str) -> None:
+def test_an_address_of_what_gets_a_new_profile_is_given_up_only_by_name(ifname: str, kind: str) -> None:
     with pytest.raises(Refused) as caught:
         plan_host_setup(SPEC, with_old(ifname, kind))
-    assert "192.0.2.77/24 of its profile 'an old one' would go away" in caught.value.message
+    assert "192.0.2.77/24" in caught.value.message
     assert "--displace 'an old one'" in caught.value.hint
     assert f"--{kind}" in caught.value.hint
     plan = plan_host_setup(replace(SPEC, displace=("an old one",)), with_old(ifname, kind))
@@ -215,13 +215,12 @@ def test_an_address_of_what_is_made_anew_is_given_up_only_by_name(ifname: str, k
     assert undo[1] == back
 
 
-def test_what_carries_the_address_is_made_anew_only_by_name() -> None:
+def test_what_carries_the_address_gets_a_new_profile_only_by_name() -> None:
     facts = addressed_by_a_bond()
     with pytest.raises(Refused) as caught:
         plan_host_setup(ADOPTING, facts)
-    assert "bond bond0 is there already" in caught.value.message
-    assert "the host's address, which is reached over it, would be cut off" in caught.value.message
-    assert "--bond: then the new one is built beside it" in caught.value.hint
+    assert "bond bond0" in caught.value.message
+    assert "--bond" in caught.value.hint
     assert "--displace 'an old one'" in caught.value.hint
     planned = plan_host_setup(replace(ADOPTING, displace=("an old one",)), facts).planned
     assert not [p for p in planned if isinstance(p.step, steps.DeleteProfile)]
@@ -262,7 +261,6 @@ def test_an_address_that_the_bridge_gets_is_not_given_up() -> None:
 def test_an_address_that_another_host_has() -> None:
     mac = Mac("00:00:5e:00:53:99")
     facts = replace(routed_host(), duplicates=(Duplicate(address=ADDRESS.ip, mac=mac, ifname="em2"),))
-    said = "another host has 192.0.2.3: 00:00:5e:00:53:99 answers for it on em2"
-    accepted(facts, "allow_duplicate_address", said, way_out="choose another --address")
+    accepted(facts, "allow_duplicate_address", "192.0.2.3", "00:00:5e:00:53:99", "em2", way_out="--address")
     other = replace(facts, duplicates=(Duplicate(address=GATEWAY, mac=mac, ifname="em2"),))
     assert plan_host_setup(SPEC, other).warnings == ()

@@ -28,21 +28,22 @@ def planned(lan: LanAnswer | None, facts: Facts | None = None) -> Plan:
 
 def test_a_lan_that_answers_is_told_of_and_warns_of_nothing() -> None:
     plan = planned(LanAnswer(bridge="br0", dhcp_server=ip_address("192.0.2.2")))
-    assert any("192.0.2.2 answers DHCP on br0" in line for line in plan.kept)
+    assert any("192.0.2.2" in line and "br0" in line for line in plan.kept)
     assert not [line for line in plan.warnings if "br0" in line]
 
 
 def test_no_dhcp_and_a_port_for_one_mac() -> None:
     plan = planned(LanAnswer(bridge="br0", gateway_answered=False))
-    assert any("nobody answers DHCP on br0" in line for line in plan.warnings)
-    assert any("let other MACs through" in line for line in plan.warnings)
+    about = [line for line in plan.warnings if "br0" in line]
+    assert ["DHCP" in line for line in about] == [True, False]
+    assert "gateway" in about[1]
     plan = planned(LanAnswer(bridge="br0", gateway_answered=True))
-    assert not any("let other MACs through" in line for line in plan.warnings)
+    assert not any("gateway" in line for line in plan.warnings)
 
 
 def test_a_mac_that_was_heard_there_before_is_somebody_elses() -> None:
     lan = LanAnswer(bridge="br0", dhcp_server=ip_address("192.0.2.2"), heard=(ONE,))
-    assert any(f"{ONE} of web was heard on br0" in line for line in planned(lan).warnings)
+    assert any(ONE in line and "br0" in line for line in planned(lan).warnings)
 
 
 def test_reservations_are_printed_for_three_servers() -> None:

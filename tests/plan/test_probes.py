@@ -20,6 +20,8 @@ DNS = Probe(kind=ProbeKind.DNS, target=str(hosts.DNS))
 PEER = Probe(kind=ProbeKind.SSH_PEER, target="192.0.2.77")
 COMMAND = Probe(kind=ProbeKind.COMMAND, target="curl -sf https://intra.example.org")
 
+ALL = (GATEWAY, DNS, PEER, COMMAND)
+
 
 def host(*answers: Answer) -> Facts:
     return replace(hosts.routed_host(), answers=answers)
@@ -38,19 +40,19 @@ def waited_for(plan: Plan) -> list[Probe]:
 
 
 def test_what_answers_is_waited_for_before_anything_is_saved() -> None:
-    plan = plan_host_setup(HostSpec(nics=NICS), host(*answered(GATEWAY, DNS, PEER, COMMAND)))
+    plan = plan_host_setup(HostSpec(nics=NICS), host(*answered(*ALL)))
     assert waited_for(plan) == [DNS, PEER, COMMAND]
     kinds = [planned.step for planned in plan.planned]
     first_save = next(i for i, s in enumerate(kinds) if isinstance(s, steps.ModifyProfile) and s.save)
     assert max(i for i, s in enumerate(kinds) if isinstance(s, steps.WaitAnswer)) < first_save
-    assert f"DNS server {hosts.DNS}: answers now, and must answer after" in plan.choices
+    assert [line.split(": ")[0] for line in plan.choices if "answers now" in line] == [str(p) for p in ALL]
 
 
 def test_what_is_silent_proves_nothing_and_is_said() -> None:
     plan = plan_host_setup(HostSpec(nics=NICS), host(*silent(GATEWAY, DNS, PEER)))
     assert waited_for(plan) == []
     assert not any(isinstance(planned.step, steps.WaitNeighbour) for planned in plan.planned)
-    assert "SSH peer 192.0.2.77: proves nothing, no answer" in plan.choices
+    assert [line for line in plan.choices if str(PEER) in line and "no answer" in line]
 
 
 def test_a_gateway_that_is_asked_for_must_answer() -> None:
@@ -60,7 +62,7 @@ def test_a_gateway_that_is_asked_for_must_answer() -> None:
 
 
 def test_a_probe_of_the_admins_own_that_fails_before_is_refused() -> None:
-    with pytest.raises(Refused, match="fails before anything is changed: no answer"):
+    with pytest.raises(Refused, match="no answer"):
         plan_host_setup(HostSpec(nics=NICS), host(*silent(COMMAND)))
 
 

@@ -58,9 +58,10 @@ def test_guests_are_bounced_if_they_were() -> None:
 
 
 def test_gone_domains_and_interfaces_are_told() -> None:
-    assert plan_domain_undo(migrated(ON).planned, host()).kept == ("web is gone",)
+    (gone,) = plan_domain_undo(migrated(ON).planned, host()).kept
+    assert "web" in gone
     lost = plan_domain_undo(migrated(ON).planned, host(domain("web", interface(2))))
-    assert lost.kept == ("web has no interface 52:54:00:00:53:01 any more",)
+    assert ["52:54:00:00:53:01" in line for line in lost.kept] == [True]
     assert lost.empty
 
 
@@ -81,7 +82,7 @@ def test_the_old_network_is_started_for_running_domains() -> None:
 def test_the_old_network_is_gone() -> None:
     facts = host(ON_MOVED)
     facts = replace(facts, networks=tuple(n for n in facts.networks if n.name != "default"))
-    with pytest.raises(Refused, match="network default is gone"):
+    with pytest.raises(Refused, match="network default"):
         plan_domain_undo(migrated(ON).planned, facts)
 
 
@@ -115,7 +116,8 @@ def test_what_needed_a_power_cycle_goes_back_by_one() -> None:
         (step,) = (item.step for item in plan.planned)
         assert isinstance(step, MoveInterface)
         assert (step.scope, step.wanted) == ("persistent", direct.source)
-    assert plan.kept == ("x 52:54:00:00:53:03 is on network host-bridge until it is powered off and on",)
+    (kept,) = plan.kept
+    assert "52:54:00:00:53:03 is on network host-bridge" in kept
 
 
 def test_what_was_replugged_is_replugged_with_all_that_it_had() -> None:

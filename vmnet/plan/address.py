@@ -29,37 +29,37 @@ _HELD = ("ipv4.addresses", "ipv4.gateway")
 
 
 def prepare(build: Build) -> list[Planned]:
-    """Bring bridge and bond up without ports, and give the bridge its address: out of the way of what comes.
+    """Bring bridge and bond up without ports, and give the bridge its address.
 
-    The routes of now win until the new way is proven. A lease of now is held as a static address until then.
+    The current routes win until the new path is proven. Until then, a current lease is kept as a static address.
     """
     top = build.port(build.spec.bond.ifname) if build.spec.bond else build.bridge
     bridge = build.bridge.ifname
     up = steps.ActivateProfile(uuid=top.uuid, name=top.ifname, ifname=top.ifname)
-    planned = [Planned(step=up, why="what the NICs are to join comes up without them")]
+    planned = [Planned(step=up, why=f"{top.ifname} comes up before its ports")]
     if top is not build.bridge and profile_on(build.bridge, build) is not None:
         # NetworkManager brings a controller up for its port, but takes none from another profile.
         first = steps.ActivateProfile(uuid=build.bridge.uuid, name=bridge, ifname=bridge)
-        planned.insert(0, Planned(step=first, why=f"{bridge} is made anew"))
+        planned.insert(0, Planned(step=first, why=f"{bridge} changes to its new profile"))
     made = (bridge,) if top is build.bridge else (bridge, top.ifname)
     mac = Mac(dict(build.bridge.shape)["802-3-ethernet.cloned-mac-address"])
     keep = steps.KeepMac(ifnames=made, mac=mac)
-    planned.append(Planned(step=keep, why="neighbours know the host by it, and udev may have set another"))
+    planned.append(Planned(step=keep, why="neighbours know the host by this MAC, and udev may have set another"))
     early = _early(build)
     if early is None:
-        return [*planned, _set_layer3(build, _layer3(build), f"{bridge} is to have an address by DHCP")]
+        return [*planned, _set_layer3(build, _layer3(build), f"{bridge} gets its address by DHCP")]
     late = comes_late(build)
     addresses = ", ".join(str(a) for a in build.layer3.addresses if not late or a.version == 4)
     return [
         *planned,
-        _set_layer3(build, early, f"{bridge} is to have {addresses}"),
+        _set_layer3(build, early, f"{bridge} gets {addresses}"),
         _reapply(build),
-        _wait_address(build, "the address is there before a port joins"),
+        _wait_address(build, "the address must exist before a port joins"),
     ]
 
 
 def move_address(build: Build) -> list[Planned]:
-    """Let the bridge's routes win: at once through the kernel, then in NetworkManager's own way.
+    """Let the bridge's routes win: at once through the kernel, then through NetworkManager.
 
     From then on all that the host sends goes the new way, so that a switch without LACP sends the answers there too:
     else those to a DHCP client on the bridge would end at the old NIC.
@@ -71,12 +71,12 @@ def move_address(build: Build) -> list[Planned]:
     routes = first_routes(build)
     bridge = build.bridge.ifname
     wins = tuple((key, value) for key, value in _layer3(build) if not (build.layer3.dhcp and key in _HELD))
-    at_once = Planned(step=steps.AddRoutes(routes=routes), why=f"the way is through {bridge} from now on")
-    no_more = Planned(step=steps.RemoveRoutes(routes=routes), why="NetworkManager has made its own")
+    at_once = Planned(step=steps.AddRoutes(routes=routes), why=f"the host sends through {bridge} from here on")
+    no_more = Planned(step=steps.RemoveRoutes(routes=routes), why="NetworkManager has added its own routes")
     return [
-        *ask_gateways(build, "before anything is moved, the gateway answers on the new way", late=comes_late(build)),
+        *ask_gateways(build, f"the gateway must answer on {bridge} before the routes change", late=comes_late(build)),
         *([at_once] if routes else []),
-        _set_layer3(build, wins, f"the routes of {bridge} win"),
+        _set_layer3(build, wins, f"the host prefers the routes of {bridge}"),
         _reapply(build),
         *([no_more] if routes else []),
         *(_let_go_of_held(build) if build.layer3.dhcp else []),
@@ -101,8 +101,8 @@ def _let_go_of_held(build: Build) -> list[Planned]:
     reapply = steps.ReapplyDevice(ifname=build.bridge.ifname, lease_s=DHCP_S)
     return [
         _wait_lease(build),
-        Planned(step=step, why="the address is held no more: it is leased"),
-        Planned(step=reapply, why="should the DHCP server be gone now, the old NIC has its lease still"),
+        Planned(step=step, why="the address is leased now: the static copy is removed"),
+        Planned(step=reapply, why="if the DHCP server stops answering now, the old NIC still has its lease"),
     ]
 
 
@@ -155,7 +155,7 @@ def _reapply(build: Build) -> Planned:
 
 
 def _wait_lease(build: Build) -> Planned:
-    return _wait_address(build, "the address must be there before the old NIC gives it up", leased=True)
+    return _wait_address(build, "the bridge must have the address before the old NIC gives it up", leased=True)
 
 
 def _wait_address(build: Build, why: str, *, leased: bool = False) -> Planned:

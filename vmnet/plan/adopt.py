@@ -99,8 +99,8 @@ def find_holder(nics: Sequence[Link], bridge: str, facts: Facts) -> str | None:
 
 
 def find_live(holder: str | None, nics: Sequence[Link], wanted: set[str], facts: Facts) -> str | None:
-    """Return the NIC that joins last, because the address is reached over it; None where that cannot be, for the link
-    that has the address is made anew.
+    """Return the NIC that joins last, because the address is reached over it; None where that cannot be, because
+    the link with the address gets a new profile.
 
     Args:
         wanted: the names of what is to be made.
@@ -135,9 +135,8 @@ def wanted_layer3(spec: AddressSpec | None, mtu: int | None, holder: str | None,
         return replace(_requested(spec), holder=holder, mtu=mtu or adopted_mtu)
     if holder is None:
         raise SpecError(
-            "none of the NICs has an address that could be adopted",
-            "say which address the host gets: --address 172.16.4.3/24 --gateway 172.16.4.1 --dns 172.16.4.2, "
-            "or --address dhcp",
+            "none of the NICs has an address to adopt",
+            "give the host's address: --address 172.16.4.3/24 --gateway 172.16.4.1 --dns 172.16.4.2, or --address dhcp",
         )
     profile = facts.active_profile(holder)
     device = facts.device(holder)
@@ -189,26 +188,26 @@ def _listed(key: str, values: list[str]) -> list[tuple[str, str]]:
 
 def _check_request(spec: AddressSpec) -> None:
     if not spec.dhcp and not spec.addresses:
-        raise SpecError("no address is given", "--address 172.16.4.3/24, or --address dhcp")
+        raise SpecError("no address is given", "give one: --address 172.16.4.3/24, or --address dhcp")
     for address in spec.addresses:
         _check_address(address)
     for gateway in spec.gateways:
         same = [a for a in spec.addresses if a.version == gateway.version]
         if spec.dhcp and gateway.version == 4:
-            raise SpecError("a gateway is given, and DHCP brings its own", "leave --gateway out, or give --address")
+            raise SpecError("DHCP sets the gateway, and another one is given", "leave --gateway out")
         if not any(gateway in a.network for a in same) and not gateway.is_link_local:
             nets = ", ".join(str(a.network) for a in same) or "no address of its family"
-            raise SpecError(f"gateway {gateway} is outside the subnet ({nets})", "mend --gateway or the prefix length")
+            raise SpecError(f"gateway {gateway} is outside the subnet ({nets})", "correct --gateway or the prefix")
         if any(gateway == a.ip for a in same):
             raise SpecError(f"gateway {gateway} is the host's own address", "--gateway takes the router's address")
     if len({gateway.version for gateway in spec.gateways}) != len(spec.gateways):
-        raise SpecError("more than one gateway of one family is given", "give one for IPv4 and one for IPv6 at most")
+        raise SpecError("more than one gateway of one family is given", "give at most one for IPv4 and one for IPv6")
 
 
 def _check_address(address: IpInterface) -> None:
     network = address.network
     if address.ip.is_loopback or address.ip.is_multicast or address.ip.is_unspecified:
-        raise SpecError(f"{address} is no address for a host", "give a unicast address: 172.16.4.3/24")
+        raise SpecError(f"{address} cannot be a host's address", "give a unicast address: 172.16.4.3/24")
     if address.version == 4 and network.prefixlen < 31 and address.ip in (network[0], network[-1]):
         what = "network's own" if address.ip == network[0] else "broadcast"
         raise SpecError(f"{address.ip} is the {what} address of {network}", "give the host's address: 172.16.4.3/24")
@@ -229,7 +228,7 @@ def _from_profile(profile: Profile) -> Settings:
 
 
 def _from_kernel(holder: str, facts: Facts) -> Settings:
-    """Return static settings equal to what stands on a link that no profile of NetworkManager describes."""
+    """Return static settings equal to what a link has that no profile of NetworkManager describes."""
     settings: list[tuple[str, str]] = []
     for family, version in (("ipv4", 4), ("ipv6", 6)):
         addresses = [str(a) for a in facts.addresses_of(holder) if a.version == version]

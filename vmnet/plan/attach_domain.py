@@ -15,6 +15,7 @@ from vmnet.plan.lan import lan_kept, lan_warnings
 from vmnet.plan.move_rows import move_rows
 from vmnet.plan.moves import PERSISTENT, RUNNING, Move, choose_move, pair_interfaces, plan_moves
 from vmnet.plan.steps import AddInterface, MovedInterface, Plan, Planned, RemoveInterface
+from vmnet.shell_words import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +74,7 @@ def _choose(
     if spec.replug:
         moves = [_replugged(move) for move in moves]
     waiting = [move for move in moves if _waits(move)]
-    kept = tuple(f"{domain.name} {m.pair.either.mac} goes to {destination.words} with its next start" for m in waiting)
+    kept = tuple(f"{domain.name} {m.pair.either.mac} moves to {destination.words} at its next start" for m in waiting)
     return [move for move in moves if move not in waiting], kept
 
 
@@ -95,10 +96,11 @@ def _refuse_unmovable(move: Move, destination: Destination, facts: Facts) -> Non
     interface = move.pair.either
     if interface.mac is None:
         raise Refused(
-            f"the interface of {move.domain.name} has no MAC address to find it by", "give it one with virsh edit"
+            f"vmnet finds interfaces by MAC address, and an interface of {move.domain.name} has none",
+            f"give it one: {command('virsh', 'edit', move.domain.uuid)}",
         )
     if not (move.persistent or move.running or move.replug):
-        way = "add one instead: --add" + ("" if move.fixed else ", or unplug this one and plug it in there: --replug")
+        way = "add an interface with --add" + ("" if move.fixed else ", or unplug and plug in this one with --replug")
         raise Refused(f"interface {interface.mac} of {move.domain.name} cannot move: {move.hindrance}", way)
     if move.running or move.replug:
         refuse_silent_bridge(destination, facts)
@@ -111,7 +113,7 @@ def _plan_add(spec: AttachSpec, domain: Domain, destination: Destination, facts:
             return Plan(command="attach-domain", kept=(f"{domain.name} has {mac} on {destination.words}",))
     holder = next((d.name for d in facts.domains if mac in {i.mac for i in (*d.running, *d.persistent)}), None)
     if holder is not None:
-        raise SpecError(f"{holder} has an interface {mac} already", "choose another MAC with --mac")
+        raise SpecError(f"{holder} already has an interface with the MAC {mac}", "choose another MAC with --mac")
     if domain.active:
         refuse_silent_bridge(destination, facts)
     scopes = tuple(s for s, wanted in ((PERSISTENT, domain.stored), (RUNNING, domain.active)) if wanted)

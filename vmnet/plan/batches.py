@@ -48,7 +48,7 @@ def plan_batches(
     size = spec.batch or max(len(rest), 1)
     for start in range(0, len(rest), size):
         if spec.pause_s and planned:
-            planned.append(Planned(step=Pause(seconds=spec.pause_s), why="time to look at what has moved"))
+            planned.append(Planned(step=Pause(seconds=spec.pause_s), why="time to check what has moved"))
         batch = [move for group in rest[start : start + size] for move in group]
         planned += plan_moves(batch, destination, facts, renewal=spec, leaves=leaves)
     return tuple(planned)
@@ -62,7 +62,7 @@ def _canary(groups: list[list[Move]], spec: MigrationSpec, facts: Facts) -> list
         if not named:
             known = (group[0].domain.name for group in groups)
             raise SpecError(
-                f"the canary {spec.canary!r} is none of the domains that move",
+                f"the canary {spec.canary!r} is not among the domains that move",
                 closest(spec.canary, known) or "--plan lists them",
             )
         return named[0]
@@ -99,4 +99,4 @@ def _proof(canary: list[Move], destination: Destination, facts: Facts, *, renews
     if not guests:
         return []
     step = WaitGuests(guests=guests, bridge=destination.bridge, timeout_s=PROOF_S, renews=renews)
-    return [Planned(step=step, why=f"{guests[0].domain} goes first: no other moves before it is proven there")]
+    return [Planned(step=step, why=f"{guests[0].domain} moves first: the others wait until it answers on the bridge")]

@@ -28,8 +28,8 @@ class Build:
     """The request, the facts, and what follows from both.
 
     `live`: the NIC over which the address of now is reached, and which joins last; None where there is none, or it is
-    to become a port at once. `missing`: the NICs that are to join a bridge and bond that stand and are mended; None
-    where all is made anew.
+    to become a port at once. `missing`: the NICs that are to join a bridge and bond that exist and are changed in
+    place; None where all is created.
     """
 
     spec: HostSpec
@@ -102,8 +102,8 @@ def first_routes(build: Build) -> tuple[Route, ...]:
 
 
 def routes_back(build: Build) -> tuple[Route, ...]:
-    """Going back, the routes of the link that has the address now must win before the other NICs leave the bridge,
-    which still stands."""
+    """In a rollback, the routes of the link that has the address now must win before the other NICs leave the bridge,
+    which still exists."""
     if build.live is None or build.layer3.holder is None or not build.idle:
         return ()
     return tuple(replace(route, ifname=build.layer3.holder) for route in first_routes(build))

@@ -27,7 +27,7 @@ def choose_pairs(spec: AttachSpec, domain: Domain, destination: Destination, fac
     """
     pairs = pair_interfaces(domain)
     if not pairs:
-        raise Refused(f"{domain.name} has no interface", "give it one: --add")
+        raise Refused(f"{domain.name} has no interface", "add one with --add")
     if spec.chooses:
         return _named(spec, domain, pairs)
     away = [pair for pair in pairs if not all_there(pair, destination)]
@@ -35,7 +35,7 @@ def choose_pairs(spec: AttachSpec, domain: Domain, destination: Destination, fac
     if len(on_nat) == 1:
         return on_nat
     if len(on_nat) > 1:
-        raise SpecError(f"{domain.name} has {len(on_nat)} interfaces that could be meant", _which(pairs))
+        raise SpecError(f"{domain.name} has {len(on_nat)} interfaces on NAT networks", _which(pairs))
     if len(away) < len(pairs):
         return ()
     raise SpecError(f"{domain.name} has no interface on a NAT network", _which(pairs))
@@ -45,9 +45,9 @@ def _named(spec: AttachSpec, domain: Domain, pairs: tuple[Pair, ...]) -> tuple[P
     for mac in spec.macs:
         same = [pair for pair in pairs if pair.either.mac == mac]
         if len(same) > 1:
-            raise SpecError(f"{domain.name} has {len(same)} interfaces {mac}", _which(pairs))
+            raise SpecError(f"{domain.name} has {len(same)} interfaces with the MAC {mac}", _which(pairs))
     chosen: set[int] = set()
-    chosen |= _found(spec.macs, lambda pair, _: (pair.either.mac,), "interface", domain, pairs)
+    chosen |= _found(spec.macs, lambda pair, _: (pair.either.mac,), "interface with the MAC", domain, pairs)
     chosen |= _found(spec.indexes, lambda _, number: (number,), "interface number", domain, pairs)
     chosen |= _found(spec.taps, lambda pair, _: (pair.either.target,), "interface with the tap", domain, pairs)
     chosen |= _found(spec.sources, lambda pair, _: _plugs(pair), "interface on", domain, pairs)
@@ -78,7 +78,7 @@ def _plugs(pair: Pair) -> tuple[str, ...]:
 
 def _which(pairs: tuple[Pair, ...]) -> str:
     known = (f"{n} is {pair.either.mac} on {describe(pair.either.source)}" for n, pair in enumerate(pairs, start=1))
-    return f"say which with --mac or --index: {', '.join(known)}"
+    return f"choose one with --mac or --index: {', '.join(known)}"
 
 
 def all_there(pair: Pair, destination: Destination) -> bool:

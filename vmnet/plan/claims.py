@@ -28,13 +28,13 @@ def _of_domains(nic: Link, facts: Facts) -> Iterator[tuple[str, str]]:
     for domain in facts.domains:
         who = f"domain {domain.name} ({domain.state.value})"
         if nic.pci is not None and nic.pci in domain.host_devices:
-            message = f"{who} has {nic.ifname} ({nic.pci}) passed through: its start takes the NIC out of the host"
+            message = f"{who} has {nic.ifname} ({nic.pci}) by PCI passthrough: the host loses the NIC when it starts"
             edit = command("virsh", "edit", virsh_domain(domain.name, domain.uuid))
-            yield message, f"take the device out of it ({edit}), or name other NICs"
+            yield message, f"remove the device from the domain ({edit}), or name other NICs"
         if _on_macvtap(domain, nic.ifname):
-            why = "it cannot start any more, for the kernel puts no macvtap on a port"
+            why = "it can no longer start, because the kernel allows no macvtap on a port"
             attach = command("vmnet", "attach-domain", *last(domain.name))
-            way = f"move it to the bridge's network afterwards ({attach}), or name other NICs"
+            way = f"after this run, move it to the bridge's network ({attach}), or name other NICs"
             yield f"{who} has an interface directly on {nic.ifname}: {why}", way
 
 
@@ -47,12 +47,12 @@ def _of_networks(nic: Link, facts: Facts) -> Iterator[tuple[str, str]]:
     for network in facts.networks:
         if {nic.ifname, nic.pci} & set(parse_network_claims(network.document)):
             yield (
-                f"libvirt network {network.name} ({network.forward_mode}) uses {nic.ifname} itself: {_effect(network)}",
+                f"network {network.name} ({network.forward_mode}) uses {nic.ifname} directly: {_effect(network)}",
                 f"change or remove it ({command('virsh', 'net-edit', *last(network.name))}), or name other NICs",
             )
 
 
 def _effect(network: Network) -> str:
     if network.forward_mode in ("nat", "route"):
-        return "its domains reach nobody through a NIC that is a port"
-    return "its domains cannot start any more"
+        return "its domains lose their network when the NIC becomes a port"
+    return "its domains can no longer start"

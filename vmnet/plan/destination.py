@@ -24,7 +24,7 @@ _SILENCE_CS_ALLOWED = 400
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
     """The network or bridge that interfaces go to, as a source, and the bridge behind it; `warnings` for the plan.
-    `on_lan`: no NAT stands before what is there."""
+    `on_lan`: no NAT is between the domains and the LAN."""
 
     source: Source
     bridge: str
@@ -58,14 +58,14 @@ def find_destination(name: str, facts: Facts) -> Destination:
     network = facts.network(name)
     if network is None:
         known = (network.name for network in facts.networks)
-        raise Refused(f"there is no libvirt network {name!r}", closest(name, known) or "make it: vmnet host-setup")
+        raise Refused(f"there is no libvirt network {name!r}", closest(name, known) or "create it: vmnet host-setup")
     if not network.active:
         start = both(*(command("virsh", verb, *last(name)) for verb in ("net-start", "net-autostart")))
-        raise Refused(f"network {name} is not active; domains on it could not start", f"start it: {start}")
+        raise Refused(f"network {name} is not active, so domains on it cannot start", f"start it: {start}")
     if network.bridge is None:
         raise Refused(
-            f"network {name} has no bridge ({network.forward_mode}); running domains cannot move there",
-            "choose a network that leads to a bridge; vmnet host-setup makes one",
+            f"network {name} has no bridge ({network.forward_mode}), so running domains cannot move there",
+            "choose a network that leads to a bridge; vmnet host-setup creates one",
         )
     on_lan = network.forward_mode == "bridge"
     if on_lan and not facts.hypervisor_elsewhere:
@@ -92,32 +92,30 @@ def find_bridge(bridge: str, facts: Facts) -> Destination:
 def _unseen(facts: Facts) -> tuple[str, ...]:
     if not facts.hypervisor_elsewhere:
         return ()
-    return ("the hypervisor is another machine: its bridge, its taps and its LAN cannot be looked at from here",)
+    return ("libvirt runs on another machine: vmnet cannot check that machine's bridge, taps and LAN from here",)
 
 
 def _check_bridge(bridge: str, subject: str, facts: Facts) -> None:
     link = facts.link(bridge)
     if link is None or link.kind != "bridge":
-        problem = "does not exist" if link is None else "is no bridge"
-        raise Refused(f"{subject} {problem}", "make it: vmnet host-setup")
+        problem = "does not exist" if link is None else "is not a bridge"
+        raise Refused(f"{subject} {problem}", "create a bridge: vmnet host-setup")
     if not link.admin_up:
         up = command("nmcli", "connection", "up", "id", bridge)
-        raise Refused(f"the bridge {bridge} is down", f"{up}, or vmnet host-setup")
+        raise Refused(f"the bridge {bridge} is down", f"bring it up: {up}; or run vmnet host-setup")
     uplinks = [port for port in facts.ports(bridge) if port.kind != "tun"]
     if not uplinks:
-        raise Refused(
-            f"the bridge {bridge} has no uplink: domains on it would reach nobody", "make it: vmnet host-setup"
-        )
+        raise Refused(f"the bridge {bridge} has no uplink, so domains on it reach nobody", "add one: vmnet host-setup")
     if not any(port.carrier for port in uplinks):
         names = ", ".join(port.ifname for port in uplinks)
-        raise Refused(f"no uplink of the bridge {bridge} has carrier ({names})", "look at the cable and the switch")
+        raise Refused(f"no uplink of the bridge {bridge} has carrier ({names})", "check the cable and the switch")
 
 
 def refuse_silent_bridge(destination: Destination, facts: Facts) -> None:
     """Raise Refused where the bridge's STP would keep a port silent for long after a running domain joins it.
 
-    With STP a new port listens and learns for two forward delays, 30 s by default, and the guest notices nothing but
-    that nobody answers. libvirt's own NAT bridges have STP on with a delay of 2 s, which is let pass.
+    With STP a new port listens and learns for two forward delays, 30 s by default, and the guest only notices
+    that nobody answers. libvirt's own NAT bridges have STP on with a delay of 2 s, which is allowed.
     """
     link = facts.link(destination.bridge)
     if facts.hypervisor_elsewhere or link is None or link.bridge is None or not link.bridge.stp:
@@ -127,15 +125,15 @@ def refuse_silent_bridge(destination: Destination, facts: Facts) -> None:
         off = command("nmcli", "connection", "modify", "id", link.ifname, "bridge.stp", "no")
         raise Refused(
             f"STP on {link.ifname} would leave each moved domain without network for {silence_cs / 100:g} s",
-            f"turn it off: {both(off, command('nmcli', 'device', 'reapply', link.ifname))}; or vmnet host-setup",
+            f"turn STP off: {both(off, command('nmcli', 'device', 'reapply', link.ifname))}; or run vmnet host-setup",
         )
 
 
 def _warnings(network: Network) -> tuple[str, ...]:
     if not network.persistent:
-        return (f"network {network.name} is not stored: it is gone after a reboot, and domains on it do not start",)
+        return (f"network {network.name} is transient: a reboot removes it, and domains on it then do not start",)
     if not network.autostart:
-        return (f"network {network.name} is not started at boot, and domains on it then do not start",)
+        return (f"network {network.name} has no autostart: after a reboot, domains on it do not start",)
     return ()
 
 

@@ -1,4 +1,4 @@
-"""Profiles that would fight for the NICs or the names: set aside, kept, and given back by undo."""
+"""Profiles that compete for the NICs or the names: their autoconnect is disabled, and undo restores it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def find_displaced(build: Build) -> list[tuple[Profile, str]]:
-    """Return the profiles to set aside, each with the reason."""
+    """Return the profiles whose autoconnect is to be disabled, each with the reason."""
     wanted = {profile.uuid for profile in build.wanted}
     ours = {profile.ifname for profile in build.wanted}
     named = _named_profiles(build.spec.displace, build.facts)
@@ -24,7 +24,7 @@ def find_displaced(build: Build) -> list[tuple[Profile, str]]:
     for profile in build.facts.profiles:
         if profile.uuid in wanted:
             continue
-        reason = "it was named" if profile.uuid in named else competes(profile, build.nics, tuple(ours))
+        reason = "named with --displace" if profile.uuid in named else competes(profile, build.nics, tuple(ours))
         reason = reason or _left(profile, build)
         if not reason or (build.management and build.management in (profile.device, profile.ifname)):
             continue
@@ -54,15 +54,15 @@ def _named_profiles(names: tuple[str, ...], facts: Facts) -> set[str]:
     for name in names:
         matches = [profile for profile in facts.profiles if name in (profile.uuid, profile.name)]
         if not matches:
-            raise SpecError(f"there is no profile {name!r} to displace", "nmcli connection show lists them")
+            raise SpecError(f"there is no profile {name!r} for --displace", "list the profiles: nmcli connection show")
         if len(matches) > 1:
             uuids = ", ".join(profile.uuid for profile in matches)
-            raise SpecError(f"{len(matches)} profiles are called {name!r}", f"name one by its UUID: {uuids}")
+            raise SpecError(f"{len(matches)} profiles are called {name!r}", f"give the UUID of one: {uuids}")
         found.add(matches[0].uuid)
     return found
 
 
-def set_aside(build: Build, displaced: list[tuple[Profile, str]]) -> list[Planned]:
+def disable_autoconnect(build: Build, displaced: list[tuple[Profile, str]]) -> list[Planned]:
     """Return the steps that keep each of them from starting by itself, and take down those that are up elsewhere."""
     planned = []
     ours = {profile.ifname for profile in build.wanted}
@@ -71,14 +71,14 @@ def set_aside(build: Build, displaced: list[tuple[Profile, str]]) -> list[Planne
         if profile.autoconnect:
             off = (("connection.autoconnect", "no"),)
             step = steps.ModifyProfile(uuid=profile.uuid, name=profile.name, settings=off, save=True)
-            why = f"{profile.name!r} is set aside ({reason}); it is kept, and undo gives it back"
+            why = f"autoconnect of {profile.name!r} is disabled ({reason}); the profile is kept, and undo restores it"
             planned.append(Planned(step=step, why=why, undo=(restore,)))
         if profile.device is not None and profile.device not in ours:
             back = steps.ActivateProfile(uuid=profile.uuid, name=profile.name, ifname=profile.device)
             down = steps.DeactivateProfile(uuid=profile.uuid, name=profile.name)
             # A NIC that comes back to it brings it up.
             undo = () if profile.device in _over_nics(build) else (back,)
-            planned.append(Planned(step=down, why=f"{profile.name!r} ({reason}) goes down", undo=undo))
+            planned.append(Planned(step=down, why=f"profile {profile.name!r} goes down ({reason})", undo=undo))
             _refuse_ports(profile, build)
     return planned
 
@@ -89,8 +89,8 @@ def _refuse_ports(profile: Profile, build: Build) -> None:
     above = [link.ifname for link in build.facts.links if link.parent and link.parent == profile.device]
     if ports or above:
         raise Refused(
-            f"{profile.device} ({profile.name!r}) would go down, and {', '.join((*ports, *above))} with it",
-            "move them away first",
+            f"{profile.device} ({profile.name!r}) would go down, and cut off {', '.join((*ports, *above))}",
+            f"move them off {profile.device} first",
         )
 
 

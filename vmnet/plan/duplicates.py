@@ -21,7 +21,7 @@ def duplicate_risks(build: Build) -> Iterator[Risk]:
         if duplicate.address in wanted:
             yield Risk(
                 message=f"another host has {duplicate.address}: {duplicate.mac} answers for it on {duplicate.ifname}",
-                hint="choose another --address, or take it from that host; a router with proxy ARP answers for all",
+                hint="choose another --address, or remove it from that host; a router with proxy ARP answers for all",
                 flag=FLAG,
                 accepted=build.spec.allow_duplicate_address,
             )

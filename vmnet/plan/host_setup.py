@@ -16,7 +16,7 @@ from vmnet.plan import steps
 from vmnet.plan.address import DHCP_S, ask_gateways, asks_before_move, move_address, prepare
 from vmnet.plan.adopt import controllers_of, find_holder, find_live, plain, wanted_layer3
 from vmnet.plan.build import Build, bridge_mac, goal_of, routes_back, winning_metric
-from vmnet.plan.displace import find_displaced, fix_management, set_aside
+from vmnet.plan.displace import disable_autoconnect, find_displaced, fix_management
 from vmnet.plan.late_ipv6 import ipv6_warnings, let_ipv6_in
 from vmnet.plan.libvirt_network import plan_network
 from vmnet.plan.mend import mend_stack, missing_of
@@ -76,12 +76,12 @@ def _layout(spec: HostSpec, chosen: Chosen, facts: Facts) -> tuple[Build, Mac]:
     layer3 = wanted_layer3(spec.address, spec.mtu, holder, facts)
     layer3 = in_zone(winning_metric(layer3, spec, facts), spec.bridge.ifname, facts)
     mac = bridge_mac(spec, chosen.nics, holder, facts)
-    wanted = wanted_profiles(spec, chosen.nics, mac, layer3, facts, anew=())
+    wanted = wanted_profiles(spec, chosen.nics, mac, layer3, facts, created=())
     missing = missing_of(wanted, holder, facts)
     if missing != ():
-        # What is there now stays as it is until the new one is proven.
-        anew = [profile.ifname for profile in wanted] if missing is None else missing
-        wanted = wanted_profiles(spec, chosen.nics, mac, layer3, facts, anew=anew)
+        # What exists now is kept until the new one is proven.
+        created = [profile.ifname for profile in wanted] if missing is None else missing
+        wanted = wanted_profiles(spec, chosen.nics, mac, layer3, facts, created=created)
     live = find_live(holder, chosen.nics, {profile.ifname for profile in wanted}, facts)
     build = Build(
         spec=spec,
@@ -106,7 +106,7 @@ def _goal(build: Build, mac: Mac) -> HostGoal:
         vlans=tuple(child.ifname for child, _ in wanted_vlans(build)),
         profiles=tuple((profile.ifname, profile.uuid) for profile in build.wanted),
     )
-    # What --fix-management changes by itself is not to be told as somebody's doing.
+    # verify must not report what --fix-management changes as a change by somebody else.
     compared = build.management is not None and not build.spec.fix_management
     return replace(goal, management_was=record_of(build.management or "", build.facts) if compared else ())
 
@@ -120,10 +120,11 @@ def _warnings(build: Build) -> tuple[str, ...]:
 def _host_part(build: Build) -> tuple[list[Planned], list[str]]:
     displaced = find_displaced(build)
     if build.missing is not None:
-        standing = [profile for profile in build.wanted if profile.ifname not in build.missing]
-        changes, kept = mend_stack(standing, build.layer3, build.facts)
-        changes += _join_standing(build, build.missing)
-        changes += [*move_vlans(build), *save_vlans(build), *set_aside(build, displaced), *fix_management(build)]
+        existing = [profile for profile in build.wanted if profile.ifname not in build.missing]
+        changes, kept = mend_stack(existing, build.layer3, build.facts)
+        changes += _join_existing(build, build.missing)
+        changes += [*move_vlans(build), *save_vlans(build)]
+        changes += [*disable_autoconnect(build, displaced), *fix_management(build)]
         return [*changes, *(prove_answers(build) if changes else [])], kept
     return [
         *clear_stale(build.wanted, build),
@@ -136,7 +137,7 @@ def _host_part(build: Build) -> tuple[list[Planned], list[str]]:
         *_prove(build),
         *save_profiles(build),
         *save_vlans(build),
-        *set_aside(build, displaced),
+        *disable_autoconnect(build, displaced),
         *fix_management(build),
     ], []
 
@@ -148,9 +149,9 @@ def _in_order(build: Build, host: list[Planned], network: list[Planned]) -> tupl
     saves = next((i for i, p in enumerate(host) if isinstance(p.step, steps.ModifyProfile) and p.step.save), len(host))
     opening = Planned(
         step=steps.OpenCheckpoint(timeout_s=_timeout(build), last_resort=build.missing is not None),
-        why="NetworkManager goes back to this state by itself if vmnet or the connection to it dies",
+        why="NetworkManager rolls back to this state by itself if this run dies",
     )
-    closing = Planned(step=steps.CommitCheckpoint(), why="all of it holds: keep it")
+    closing = Planned(step=steps.CommitCheckpoint(), why="all checks passed: the change is kept")
     return (opening, *host[:saves], *network, *host[saves:], *_prove_management(build), closing)
 
 
@@ -163,7 +164,7 @@ def _prove_management(build: Build) -> list[Planned]:
         proof=proof_of(build.management, build.facts),
         profile=None if profile is None or build.spec.fix_management else profile.uuid,
     )
-    return [Planned(step=step, why="the management link must be as it was, or all of this goes back")]
+    return [Planned(step=step, why="the management link must be unchanged, or the whole change is rolled back")]
 
 
 def _timeout(build: Build) -> int:
@@ -179,7 +180,7 @@ def _activate_port(build: Build, nic: str, why: str, *, wait: bool = True) -> Pl
     device = build.facts.device(nic)
     undo: tuple[steps.Step, ...] = ()
     if before is not None and device is not None and not device.external:
-        # As long as the bridge stands, a DHCP server's answers may go there.
+        # While the bridge exists, a DHCP server's answers may go there.
         at_once = not any(_leased(name, build.facts) for name in (nic, *_over(nic, build.facts)))
         undo = (steps.ActivateProfile(uuid=before.uuid, name=before.name, ifname=nic, wait=at_once),)
     elif device is not None and device.disconnected and _would_start(nic, build):
@@ -216,27 +217,25 @@ def _join_first(build: Build) -> list[Planned]:
     """Let the idle NICs join; with none idle, the live one."""
     first = build.idle or tuple(nic.ifname for nic in build.nics)
     bond = build.spec.bond.ifname if build.spec.bond and build.lacp else None
-    joining = [_activate_port(build, nic, f"{nic} joins", wait=bond is None) for nic in first]
+    joining = [_activate_port(build, nic, f"{nic} becomes a port", wait=bond is None) for nic in first]
     if bond is None:
         wait = steps.WaitCarrier(ifname=build.bridge.ifname, timeout_s=CARRIER_S)
-        return [*joining, Planned(step=wait, why="the bridge has a way out")]
+        return [*joining, Planned(step=wait, why="the bridge needs carrier")]
     joined = steps.WaitPorts(controller=bond, ports=tuple(sorted(first)), timeout_s=PORTS_S)
-    silent = (
-        f"{bond} is silent until its port is there: a strict switch drops the live NIC when it hears LACP from another"
-    )
+    silent = f"{bond} must not send LACP before its port joins: a strict switch would drop the live NIC"
     # From here on time counts. Up before its port, the bond would take 9 s (802.3ad selection timer).
-    speaking = f"{bond} speaks LACP now, and chooses its aggregator at once"
+    speaking = f"{bond} starts LACP and chooses its aggregator at once"
     return [
         Planned(step=steps.SetLink(ifname=bond, up=False), why=silent),
         *joining,
-        Planned(step=joined, why="the port is in the bond"),
+        Planned(step=joined, why="the ports must be in the bond"),
         Planned(step=steps.SetLink(ifname=bond, up=True), why=speaking),
         *_agree_with_switch(build, first, this_end=asks_before_move(build)),
     ]
 
 
-def _join_standing(build: Build, missing: tuple[str, ...]) -> list[Planned]:
-    """Let NICs join what stands, which goes on working without them."""
+def _join_existing(build: Build, missing: tuple[str, ...]) -> list[Planned]:
+    """Let NICs join the existing bond or bridge, which works without them meanwhile."""
     if not missing:
         return []
     new = [build.port(nic) for nic in missing]
@@ -246,21 +245,20 @@ def _join_standing(build: Build, missing: tuple[str, ...]) -> list[Planned]:
     return [
         *clear_stale(new, build),
         *add_profiles(new, build),
-        *(_activate_port(build, nic, f"{nic} joins what stands") for nic in missing),
-        Planned(step=wait, why="every NIC is there"),
+        *(_activate_port(build, nic, f"{nic} becomes a port of {over}") for nic in missing),
+        Planned(step=wait, why="every NIC must be a port"),
         *_agree_with_switch(build, names),
-        *(save_profile(profile, profile.boot, "is saved and starts at boot") for profile in new),
+        *(save_profile(profile, profile.boot, "is saved with autoconnect") for profile in new),
     ]
 
 
 def _join_last(build: Build) -> list[Planned]:
     if build.live is None or not build.idle:
         return let_ipv6_in(build)
-    why = f"{build.live} leaves its old profile and joins in one step"
+    why = f"{build.live} changes from its old profile to the port profile in one step"
     joining = _activate_port(build, build.live, why)
     if joining.undo:
-        # Going back, it must be the first that leaves, or else the last one, or a strict switch may go on with another
-        # port than its.
+        # In a rollback it must leave first, or else last. Otherwise a strict switch may keep another port than its.
         settle = (steps.LetSettle(seconds=SETTLE_S),) if build.lacp else ()
         routes = routes_back(build)
         win = (steps.AddRoutes(routes=routes),) if routes else ()
@@ -284,8 +282,8 @@ def _prove(build: Build) -> list[Planned]:
     planned = []
     if build.spec.bond is not None:
         ports = steps.WaitPorts(controller=build.spec.bond.ifname, ports=names, timeout_s=PORTS_S)
-        planned.append(Planned(step=ports, why="every NIC is in the bond"))
+        planned.append(Planned(step=ports, why="every NIC must be in the bond"))
     ports = steps.WaitPorts(controller=build.bridge.ifname, ports=build.uplinks, timeout_s=PORTS_S)
-    planned.append(Planned(step=ports, why="the bridge forwards"))
-    answers = ask_gateways(build, "the gateway answers through the bridge")
+    planned.append(Planned(step=ports, why="the bridge must forward frames"))
+    answers = ask_gateways(build, "the gateway must answer through the bridge")
     return [*planned, *answers, *prove_answers(build)]

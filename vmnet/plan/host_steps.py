@@ -14,19 +14,19 @@ from vmnet.names import Mac
 from vmnet.spec import IpAddress, IpInterface
 
 LINK_DOWN_S = 15
-"""How long a link stays down for a switch to turn to another one."""
+"""How long a link stays down, so that a switch turns to another one."""
 
 Settings = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCheckpoint:
-    """NetworkManager notes the state of all devices and goes back to it after `timeout_s` without a commit.
+    """NetworkManager notes the state of all devices, and rolls back to it after `timeout_s` without a commit.
 
-    To go back to it, NetworkManager activates anew each device that was reapplied since, and with a bridge or bond all
-    its ports: each guest's tap leaves the bridge, for a minute where there are hundreds, and is NetworkManager's own
-    from then on (seen with 1.52). So where a bridge stands, it is the `last_resort`: vmnet takes its steps back itself,
-    and NetworkManager only where that fails, or where nobody is left to do it.
+    In a rollback, NetworkManager activates each device again that was reapplied since, and with a bridge or bond all
+    its ports. Each guest's tap leaves the bridge, for a minute where there are hundreds, and then belongs to
+    NetworkManager (seen with 1.52). So with an existing bridge, this is the `last_resort`: vmnet undoes its own steps,
+    and NetworkManager rolls back only if that fails, or if no worker is left.
     """
 
     timeout_s: int
@@ -40,12 +40,12 @@ class CommitCheckpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollBackCheckpoint:
-    """NetworkManager goes back to the checkpoint of this run, if it is still there."""
+    """NetworkManager rolls back to the checkpoint of this run, if it still exists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddProfile:
-    """Add a profile in memory only, so that a reboot forgets it; `SaveProfile` makes it last."""
+    """Add a profile in memory only, so that a reboot removes it. A `ModifyProfile` with `save` makes it last."""
 
     uuid: str
     name: str
@@ -83,7 +83,7 @@ class RestoreProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivateProfile:
-    """Bring a profile up on its link; without `wait` a later step has to look what became of it."""
+    """Bring a profile up on its link. Without `wait`, a later step must check the result."""
 
     uuid: str
     name: str
@@ -111,8 +111,8 @@ class DisconnectDevice:
 class ReapplyDevice:
     """Let a device take over what changed in its profile, without dropping its ports.
 
-    With `lease_s`, the IPv4 lease must outlast it: NetworkManager asks the server anew, and where that is silent, gives
-    the address up, 1.52 after 12 s, 1.42 after 45 s. It is watched for so long, unless the lease is renewed earlier.
+    With `lease_s`, the IPv4 lease must outlast it. NetworkManager asks the server again. If that is silent, it gives
+    the address up: 1.52 after 12 s, 1.42 after 45 s. vmnet watches the lease for so long, unless it is renewed earlier.
     """
 
     ifname: str
@@ -121,7 +121,7 @@ class ReapplyDevice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetLink:
-    """Set a link up or down, past NetworkManager: a bond that is down speaks no LACP."""
+    """Set a link up or down without NetworkManager: a bond that is down sends no LACP."""
 
     ifname: str
     up: bool
@@ -129,7 +129,7 @@ class SetLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetMtu:
-    """Set a link's MTU in bytes, past NetworkManager: to reapply a profile that names none leaves it as it is."""
+    """Set a link's MTU in bytes without NetworkManager: reapplying a profile without an MTU does not change it."""
 
     ifname: str
     mtu: int
@@ -137,8 +137,8 @@ class SetMtu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutPort:
-    """Make the link a port of `controller` in the kernel, past NetworkManager and libvirt: for taps, which neither of
-    them puts back. None takes it out."""
+    """Make the link a port of `controller` in the kernel, without NetworkManager and libvirt: for taps, which neither
+    of them restores. None removes it from its controller."""
 
     ifname: str
     controller: str | None
@@ -146,7 +146,7 @@ class PutPort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepMac:
-    """Give links that were just made their MAC again, once udev has done with them: it sets one of its own choice on a
+    """Give new links their MAC again when udev is done with them: it sets one of its own choice on a
     new bond or bridge (systemd.link(5), MACAddressPolicy=persistent), and at times after NetworkManager has set its."""
 
     ifnames: tuple[str, ...]
@@ -155,7 +155,7 @@ class KeepMac:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetSettle:
-    """Do nothing for so long that the switch forgets LACP on the link that left first before it does so on the others.
+    """Wait for so long that the switch forgets LACP on the link that left first before it forgets it on the others.
 
     A switch that takes one port of a group without LACP (Linux bonding with ad_select stable does) takes the one that
     it forgot first.
@@ -166,12 +166,12 @@ class LetSettle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaveLast:
-    """Going back: where `ifname` must be the last port that leaves the bond (`facts.bonding.leaves_last`), take the
-    others out first and let the switch settle. Nothing happens where it is to leave first, or the bond is not there.
+    """In a rollback: if `ifname` must be the last port that leaves the bond (`facts.bonding.leaves_last`), remove the
+    others first and let the switch settle. Nothing happens if it must leave first, or if the bond does not exist.
 
-    Which of the two depends on who spoke LACP first, and that changes with each boot: so it is looked at when the time
-    has come. `others` are ifname and profile UUID of each other port. `turned`: the other order, for an undo in this
-    one has been tried and led nowhere.
+    The order depends on who sent LACP first, which changes with each boot. So vmnet decides it during the rollback.
+    `others` are ifname and profile UUID of each other port. `turned`: the other order, after an undo in the first one
+    has failed.
     """
 
     bond: str
@@ -190,7 +190,7 @@ class AddRoutes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveRoutes:
-    """Remove what `AddRoutes` added; a route that is gone is no failure."""
+    """Remove what `AddRoutes` added. A route that no longer exists is no failure."""
 
     routes: tuple[Route, ...]
 
@@ -207,8 +207,8 @@ class WaitCarrier:
 class WaitLacp:
     """Wait until the switch has answered LACP on `ports` and they pass frames.
 
-    `this_end`: until the bond passes them. The switch says a quarter of a second later that it does, too, which is not
-    waited for where something is asked for an answer next.
+    `this_end`: until the bond passes them. The switch confirms a quarter of a second later that it does, too. vmnet
+    does not wait for that if the next step waits for an answer through the bond.
     """
 
     bond: str
@@ -219,7 +219,7 @@ class WaitLacp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitPorts:
-    """Wait until exactly these links, taps aside, are the controller's ports, up and forwarding."""
+    """Wait until exactly these links, not counting taps, are the controller's ports, up and forwarding."""
 
     controller: str
     ports: tuple[str, ...]
@@ -228,8 +228,8 @@ class WaitPorts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitAddress:
-    """Wait until the link has these addresses; none named: until it has a global IPv4 address. `leased`: a DHCP server
-    has given it to the link."""
+    """Wait until the link has these addresses; none named: until it has a global IPv4 address. `leased`: the
+    link must have it from a DHCP server."""
 
     ifname: str
     addresses: tuple[IpInterface, ...]
@@ -239,7 +239,7 @@ class WaitAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProveUntouched:
-    """Fail unless the link is as it was when the plan was made (empty: may be another), and its profile's file too
+    """Fail unless the link is as it was when the plan was made (empty: may differ), and its profile's file too
     (None: may change)."""
 
     ifname: str
@@ -258,10 +258,10 @@ class WaitNeighbour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitAnswer:
-    """Wait until what answered before the change answers again; asked over and over until then.
+    """Wait until what answered before the change answers again; vmnet repeats the question until then.
 
-    `others`: going back, the links that are taken down for `LINK_DOWN_S` where it does not answer in time: a switch
-    that still sends to one of them turns to the link that is left. Then they are set up, and it is asked once more.
+    `others`: in a rollback, the links that vmnet takes down for `LINK_DOWN_S` if there is no answer in time. A switch
+    that still sends to one of them turns to the link that is left. Then vmnet sets them up and asks once more.
     """
 
     probe: Probe
@@ -271,6 +271,6 @@ class WaitAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitConfirmation:
-    """Wait until the admin says `vmnet confirm`, from a connection made anew."""
+    """Wait until the admin runs `vmnet confirm`, from a new connection."""
 
     timeout_s: int

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def lan_kept(facts: Facts) -> Iterator[str]:
     """Yield what was found well."""
     if facts.lan is not None and facts.lan.dhcp_server is not None:
-        yield f"{facts.lan.dhcp_server} answers DHCP on {facts.lan.bridge}, and a MAC that nobody knew gets through"
+        yield f"{facts.lan.dhcp_server} answers DHCP on {facts.lan.bridge}, also for a MAC that was never used there"
 
 
 def lan_warnings(moves: Iterable[Move], facts: Facts) -> Iterator[str]:
@@ -23,13 +23,13 @@ def lan_warnings(moves: Iterable[Move], facts: Facts) -> Iterator[str]:
     if lan is None:
         return
     if lan.dhcp_server is None:
-        yield f"nobody answers DHCP on {lan.bridge}: guests that ask for an address will have none"
+        yield f"no DHCP server answers on {lan.bridge}: guests that use DHCP will get no address there"
     if lan.gateway_answered is False:
         yield (
-            f"the gateway does not answer a MAC on {lan.bridge} that it has not seen before: does the switch's port, "
-            "or the hypervisor that this host runs on, let other MACs through than the host's own?"
+            f"the gateway does not answer a new MAC on {lan.bridge}: guests there may reach nobody. Check whether the "
+            "switch port, or the hypervisor under this host, blocks other MACs than the host's"
         )
     for move in moves:
         mac = move.pair.either.mac
         if mac in lan.heard and move.running:
-            yield f"{mac} of {move.domain.name} was heard on {lan.bridge} already: another machine has the same MAC"
+            yield f"another machine on {lan.bridge} already uses {mac}, the MAC of {move.domain.name}"

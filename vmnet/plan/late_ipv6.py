@@ -36,7 +36,7 @@ def without(settings: Settings) -> Settings:
 
 
 def let_ipv6_in(build: Build) -> list[Planned]:
-    """Give the bridge its IPv6 now that the old NIC has left it; going back, that is the first to go."""
+    """Give the bridge its IPv6 now that the old NIC has left it; a rollback takes it away first."""
     if not comes_late(build):
         return []
     bridge = build.bridge
@@ -45,7 +45,7 @@ def let_ipv6_in(build: Build) -> list[Planned]:
     off = (("ipv6.method", "disabled"), *((key, "") for key, _ in settings if key in _NOT_WITHOUT))
     take = steps.ModifyProfile(uuid=bridge.uuid, name=bridge.ifname, settings=off, save=False)
     reapply = steps.ReapplyDevice(ifname=bridge.ifname)
-    why = f"{build.layer3.holder} has none any more, and would have denied it to {bridge.ifname} as a duplicate"
+    why = f"{build.layer3.holder} has given IPv6 up: earlier, {bridge.ifname} would have failed duplicate detection"
     planned = [
         Planned(step=give, why=why, undo=(take, reapply), back_first=True),
         Planned(step=reapply, why="takes effect without dropping a port"),
@@ -53,14 +53,14 @@ def let_ipv6_in(build: Build) -> list[Planned]:
     addresses = tuple(address for address in build.layer3.addresses if address.version == 6)
     if addresses:
         wait = steps.WaitAddress(ifname=bridge.ifname, addresses=addresses, timeout_s=IPV6_S)
-        planned.append(Planned(step=wait, why="the IPv6 addresses are there, and no duplicates"))
+        planned.append(Planned(step=wait, why="the IPv6 addresses must exist and must not be duplicates"))
     return planned
 
 
 def ipv6_warnings(build: Build) -> tuple[str, ...]:
     """Return the addresses that go away."""
     return tuple(
-        f"the address {address.ip} of {build.layer3.holder} goes away: it was made of the link's name or by chance "
-        f"(RFC 7217, RFC 8981), and {build.bridge.ifname} makes itself another one in {address.network}"
+        f"the host loses the address {address.ip} of {build.layer3.holder}, which comes from the link's name or is "
+        f"random (RFC 7217, RFC 8981): {build.bridge.ifname} gets another one in {address.network}"
         for address in build.layer3.lost
     )

@@ -1,4 +1,4 @@
-"""The libvirt network on the bridge: defined, started, started by itself; planned for host-setup."""
+"""The libvirt network on the bridge: defined, started, with autostart; planned for host-setup."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def _mend(seen: Network, bridge: str, facts: Facts) -> tuple[list[Planned], list
     name = seen.name
     if seen.forward_mode != "bridge":
         raise Refused(
-            f"network {name} is there already and is of another kind ({seen.forward_mode or 'isolated'})",
-            "choose another name with --network: its domains would lose it",
+            f"network {name} exists already and is of another kind ({seen.forward_mode or 'isolated'})",
+            "choose another name with --network: the domains on this one would lose it",
         )
     planned: list[Planned] = []
     kept: list[str] = []
@@ -64,7 +64,7 @@ def _mend(seen: Network, bridge: str, facts: Facts) -> tuple[list[Planned], list
         _refuse_users(seen, bridge, facts)
         planned.append(_restart(seen, bridge))
     if seen.autostart:
-        kept.append(f"network {name} starts by itself")
+        kept.append(f"network {name} has autostart")
     else:
         planned.append(_set_autostart(name))
     return planned, kept
@@ -75,17 +75,17 @@ def require_libvirt(facts: Facts) -> None:
     if facts.libvirt_version is None:
         raise HypervisorError(
             facts.libvirt_problem or "libvirt does not answer",
-            "install and start it (apt install libvirt-daemon-system; systemctl start libvirtd), then run again",
+            "install and start libvirt (apt install libvirt-daemon-system; systemctl start libvirtd), then run again",
         )
 
 
 def _define(name: str, document: str, seen: Network | None = None) -> Planned:
     if seen is None:
         step = DefineNetwork(name=name, document=document)
-        return Planned(step=step, why=f"there is no network {name}", undo=(UndefineNetwork(name=name),))
+        return Planned(step=step, why=f"network {name} does not exist yet", undo=(UndefineNetwork(name=name),))
     step = DefineNetwork(name=name, document=document, was=seen.document)
     if not seen.persistent:
-        return Planned(step=step, why=f"network {name} is not stored", undo=(UndefineNetwork(name=name),))
+        return Planned(step=step, why=f"network {name} is transient", undo=(UndefineNetwork(name=name),))
     back: tuple[Step, ...] = (DefineNetwork(name=name, document=seen.document, was=document),)
     leads_to = seen.bridge or "no bridge"
     return Planned(step=step, why=f"network {name} leads to {leads_to}", undo=back)
@@ -99,14 +99,14 @@ def _restart(seen: Network, bridge: str) -> Planned:
     step = StartNetwork(name=seen.name, restart=True)
     # Undo runs newest first: this restart would come before the old document is back, so that one is put first.
     back = (DefineNetwork(name=seen.name, document=seen.document), StartNetwork(name=seen.name, restart=True))
-    why = f"network {seen.name} runs on {seen.bridge or 'no bridge'}, not on {bridge}, until it is started anew"
+    why = f"network {seen.name} runs on {seen.bridge or 'no bridge'}, not on {bridge}, until it restarts"
     return Planned(step=step, why=why, undo=back)
 
 
 def _set_autostart(name: str) -> Planned:
     return Planned(
         step=SetNetworkAutostart(name=name, autostart=True),
-        why=f"domains on network {name} could not start after a reboot",
+        why=f"without autostart, domains on network {name} do not start after a reboot",
         undo=(SetNetworkAutostart(name=name, autostart=False),),
     )
 

@@ -46,7 +46,7 @@ class UndefineNetwork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetNetworkAutostart:
-    """Say whether libvirt starts the network by itself."""
+    """Set the autostart of a libvirt network."""
 
     name: str
     autostart: bool
@@ -58,7 +58,7 @@ class MoveInterface:
 
     `scope` is "running" or "persistent"; mac and address (PCI) find the interface. `document` is the `<interface>`
     element as it was when the run was planned; the executor edits the one that is there by then. `replug`: libvirt
-    cannot change this type while the domain runs, so the interface is taken out of it and put in again.
+    cannot change this type while the domain runs, so the interface is unplugged and plugged in again.
     """
 
     domain: str
@@ -74,7 +74,7 @@ class MoveInterface:
 
     @property
     def before(self) -> str:
-        """The element on its old source, for people to compare."""
+        """The element with its old source, for people to compare."""
         there = parse_interface(parse_document(self.document)).source == self.was
         return self.document if there else with_source(self.document, self.was)
 
@@ -83,15 +83,15 @@ class MoveInterface:
         """The element on its new source."""
         whole = self.replug or self.wanted.type == HOSTDEV
         if whole and parse_interface(parse_document(self.document)).source == self.wanted:
-            # Put back, it is to have what the other type could not say, too.
+            # Moved back, it must also have what the other type cannot express.
             return self.document
         return with_source(self.document, self.wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnAgain:
-    """Take the filter off a running interface and put it on again, so that it learns the guest's address anew; it holds
-    on to the first one that it has seen. `document` is the `<interface>` element with the filter."""
+    """Remove the filter from a running interface and add it again, so that it learns the guest's new address; it keeps
+    the first one that it has seen. `document` is the `<interface>` element with the filter."""
 
     domain: str
     domain_uuid: str
@@ -128,7 +128,7 @@ class AddInterface:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveInterface:
-    """Take an interface that vmnet added out of a domain again."""
+    """Remove an interface that vmnet added to a domain."""
 
     domain: str
     domain_uuid: str
@@ -138,8 +138,8 @@ class RemoveInterface:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BouncedLink:
-    """One interface whose link is to be bounced. `stated_up`: its document says `<link state='up'/>`, and is to
-    say so again afterwards. `agent`: the guest's agent is asked first, and where it has done it, the link stays up."""
+    """One interface whose link is to be bounced. `stated_up`: its document says `<link state='up'/>`, and must
+    say so again afterwards. `agent`: vmnet asks the guest's agent first. If the agent renews, the link stays up."""
 
     domain: str
     domain_uuid: str
@@ -182,7 +182,7 @@ class WaitGuests:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """Do nothing for a while between two batches, so that somebody can look."""
+    """Wait between two batches, so that somebody can check the moved domains."""
 
     seconds: int
 
@@ -197,6 +197,6 @@ class ProveUnused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaiseLinks:
-    """Put guests' links up again that a bounce cut short (a crash, a kill) left down; others are left alone."""
+    """Set guests' links up again that an interrupted bounce (crash, kill) left down. Other links are not changed."""
 
     links: tuple[BouncedLink, ...]

@@ -1,4 +1,4 @@
-"""A bond and bridge that stand already: find what differs, and change only that, without dropping a port."""
+"""A bond and bridge that exist already: find what differs, and change only that, without dropping a port."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from vmnet.plan.profiles import WantedProfile
 
 _MTU = "802-3-ethernet.mtu"
-# `nmcli device reapply` refuses these: they need the link made anew, which drops every guest's tap.
+# `nmcli device reapply` refuses these: they need the link created again, which drops every guest's tap.
 _FIXED = ("bond.options", "802-3-ethernet.cloned-mac-address", "connection.master", "connection.slave-type")
 
 
 def missing_of(wanted: Sequence[WantedProfile], holder: str | None, facts: Facts) -> tuple[str, ...] | None:
-    """Return the NICs that are still to join the bridge and bond that stand; None where those do not.
+    """Return the NICs that are still to join the existing bridge and bond; None where those do not exist.
 
-    What stands has its profile active, and is under its controller in the kernel. With a NIC missing, it is also the
+    What exists has its profile active, and is under its controller in the kernel. With a NIC missing, it is also the
     bridge that has the address (`holder`): else that would have to move.
     """
     by_uuid = {profile.uuid: profile.ifname for profile in wanted}
-    missing = tuple(profile.ifname for profile in wanted if not _stands(profile, by_uuid, facts))
+    missing = tuple(profile.ifname for profile in wanted if not _exists(profile, by_uuid, facts))
     controllers = {profile.ifname for profile in wanted if profile.type != "ethernet"}
     if controllers & set(missing) or (missing and holder != wanted[0].ifname):
         return None
     return missing
 
 
-def _stands(profile: WantedProfile, by_uuid: dict[str, str], facts: Facts) -> bool:
+def _exists(profile: WantedProfile, by_uuid: dict[str, str], facts: Facts) -> bool:
     link, device = facts.link(profile.ifname), facts.device(profile.ifname)
     if link is None or device is None or device.profile != profile.uuid:
         return False
@@ -44,7 +44,7 @@ def _stands(profile: WantedProfile, by_uuid: dict[str, str], facts: Facts) -> bo
 
 
 def mend_stack(wanted: Sequence[WantedProfile], layer3: Layer3, facts: Facts) -> tuple[list[Planned], list[str]]:
-    """Return the steps that make the standing profiles as wanted, and a line for each that is.
+    """Return the steps that make the existing profiles as wanted, and a line for each that is.
 
     Raises:
         Refused: something differs that cannot be changed on a running bond or bridge.
@@ -59,7 +59,7 @@ def mend_stack(wanted: Sequence[WantedProfile], layer3: Layer3, facts: Facts) ->
             changes = (*changes, *stray_settings(profile, want.layer3))
         _check_changeable(want, changes, profile)
         if not changes and not profile.volatile:
-            kept.append(f"{want.type} {want.ifname}: profile {profile.name!r} is active and as wanted")
+            kept.append(f"{want.type} {want.ifname}: profile {profile.name!r} is active and as requested")
             continue
         planned += _change(want, profile, changes or want.boot, facts)
     if planned:
@@ -72,9 +72,9 @@ def _check_changeable(want: WantedProfile, changes: steps.Settings, profile: Pro
     if fixed:
         key, value = fixed[0]
         raise Refused(
-            f"{want.ifname} runs with {key} {profile.get(key) or 'unset'}, and {value} is wanted: "
-            "that cannot be changed while it runs",
-            "take the running configuration back first (vmnet undo), then run host-setup again",
+            f"{want.ifname} runs with {key} {profile.get(key) or 'unset'}, and {value} is requested: "
+            "NetworkManager cannot change that while it runs",
+            "undo the run that made it (sudo vmnet undo), then run host-setup again",
         )
 
 
@@ -86,7 +86,7 @@ def _change(want: WantedProfile, profile: Profile, changes: steps.Settings, fact
     # The file of before may name no MTU: to reapply it would leave the link with the new one.
     mtu = [steps.SetMtu(ifname=want.ifname, mtu=link.mtu)] if link and _MTU in dict(changes) else []
     return [
-        Planned(step=modify, why=f"{want.ifname} differs from what is wanted", undo=(restore, reapply, *mtu)),
+        Planned(step=modify, why=f"{want.ifname} differs from the request", undo=(restore, reapply, *mtu)),
         Planned(step=reapply, why="takes effect without dropping a port"),
     ]
 
@@ -94,8 +94,8 @@ def _change(want: WantedProfile, profile: Profile, changes: steps.Settings, fact
 def _prove(bridge: WantedProfile, layer3: Layer3) -> list[Planned]:
     addresses = tuple(a for a in layer3.addresses if a.version == 4)
     wait = steps.WaitAddress(ifname=bridge.ifname, addresses=addresses, timeout_s=15)
-    planned = [Planned(step=wait, why="the address is there")]
+    planned = [Planned(step=wait, why="the address must exist")]
     for gateway in layer3.gateways:
         step = steps.WaitNeighbour(ifname=bridge.ifname, address=gateway, timeout_s=30)
-        planned.append(Planned(step=step, why="the gateway answers through the bridge"))
+        planned.append(Planned(step=step, why="the gateway must answer through the bridge"))
     return planned

@@ -15,6 +15,7 @@ from vmnet.plan.moves import Move, choose_move, pair_interfaces, plan_rewrites
 from vmnet.plan.reservations import lost_names, lost_reservations
 from vmnet.plan.retire import left_behind, plan_retirement
 from vmnet.plan.steps import Plan
+from vmnet.shell_words import command
 from vmnet.spec import Retire
 
 if TYPE_CHECKING:
@@ -66,12 +67,11 @@ def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
 
 def _check_source(spec: MigrationSpec, domains: list[Domain], facts: Facts) -> None:
     if spec.source == spec.network:
-        raise SpecError(f"source and target are both {spec.network}", "name another --to")
+        raise SpecError(f"source and target are both {spec.network}", "choose another network with --to")
     if facts.network(spec.source) is None and not any(_named(domain, spec.source) for domain in domains):
         known = (network.name for network in facts.networks)
-        raise SpecError(
-            f"there is no network {spec.source!r}", closest(spec.source, known) or "list them: virsh net-list --all"
-        )
+        hint = closest(spec.source, known) or "list the networks: virsh net-list --all"
+        raise SpecError(f"there is no network {spec.source!r}", hint)
 
 
 def _wanted_domains(spec: MigrationSpec, facts: Facts) -> list[Domain]:
@@ -85,7 +85,7 @@ def _matching(pattern: str, names: list[str]) -> list[str]:
     """Return the domains that are meant: the one of that very name, or else those that fit the shell pattern."""
     found = [pattern] if pattern in names else [name for name in names if fits_pattern(name, pattern)]
     if not found:
-        hint = closest(pattern, names) or "list them with: virsh list --all"
+        hint = closest(pattern, names) or "list the domains: virsh list --all"
         raise SpecError(f"there is no domain called {pattern!r}", hint)
     return found
 
@@ -94,14 +94,14 @@ def _without_static(moves: list[Move], facts: Facts) -> tuple[list[Move], list[s
     """Leave out the guests whose address seems to be static, and say so."""
     known = by_mac(facts.guest_addresses)
     static = {move.domain.uuid: move.domain.name for move in moves if seems_static(move.pair.either, known, facts)}
-    why = "its address seems to be static, and those are left out (--static skip)"
+    why = "its address seems to be static, and --static skip leaves such domains out"
     return [m for m in moves if m.domain.uuid not in static], [f"{name} stays: {why}" for name in static.values()]
 
 
 def _not_retired(spec: MigrationSpec, left: tuple[str, ...]) -> tuple[str, ...]:
     if spec.retire is Retire.NO or not left:
         return ()
-    return (f"network {spec.source} is not retired: {', '.join(left)} still needs it",)
+    return (f"network {spec.source} is not retired, because of {', '.join(left)}",)
 
 
 def _on_network(name: str, facts: Facts) -> Callable[[Source], bool]:
@@ -130,8 +130,8 @@ def _refuse_without_mac(moves: list[Move]) -> None:
     for move in moves:
         if move.pair.either.mac is None:
             raise Refused(
-                f"an interface of {move.domain.name} has no MAC address to find it by",
-                "give it one with virsh edit, or leave the domain out with --exclude",
+                f"vmnet finds interfaces by MAC address, and an interface of {move.domain.name} has none",
+                f"give it one ({command('virsh', 'edit', move.domain.uuid)}), or leave the domain out with --exclude",
             )
 
 
@@ -163,7 +163,7 @@ def _warnings(moves: list[Move], destination: Destination, spec: MigrationSpec, 
         if not move.running and not move.persistent
     ]
     exposed = destination.on_lan and any(m.running or m.persistent for m in moves)
-    open_to_all = ("what the guests serve is then open to the whole LAN: no NAT stands before it",) if exposed else ()
+    open_to_all = ("the whole LAN can then reach the guests' services: NAT no longer blocks that",) if exposed else ()
     lost = lost_names(spec.source, facts) if moves else ()
-    named = (f"{m.place}, names what the guests leave: {m.text}" for m in facts.mentions if moves)
+    named = (f"{m.place} still names the network that the guests leave: {m.text}" for m in facts.mentions if moves)
     return (*destination.warnings, *left, *open_to_all, *lan_warnings(moves, facts), *lost, *named)

@@ -68,27 +68,27 @@ def _notices(move: Move, renewal: Renewal) -> Iterator[str]:
     if move.domain.state is DomainState.SHUT_OFF:
         yield "asks for an address when it starts"
     elif move.replug:
-        yield "the guest sees its interface go and come"
+        yield "the guest sees its interface unplugged and plugged in again"
     elif not move.running or live is None:
         return
     elif not live.link_up:
         yield "its link is down and stays down"
     elif move.domain.state is DomainState.PAUSED:
-        yield "paused: keeps its old address until it asks again"
+        yield "paused: keeps its old address until it asks DHCP again"
     elif renewal.by_agent and move.domain.agent:
-        otherwise = f", else its link goes down for {renewal.bounce_s} s" if renewal.bounce_s > 0 else ""
-        yield f"through its agent it asks for an address{otherwise}"
+        otherwise = f", or its link goes down for {renewal.bounce_s} s" if renewal.bounce_s > 0 else ""
+        yield f"its agent asks DHCP for an address{otherwise}"
     elif renewal.bounce_s > 0:
-        yield f"its link goes down for {renewal.bounce_s} s, so that it asks for an address"
+        yield f"its link goes down for {renewal.bounce_s} s, so that it asks DHCP for an address"
     else:
-        yield "keeps its old address until it asks again"
+        yield "keeps its old address until it asks DHCP again"
 
 
 def _other_mtu(move: Move, destination: Destination, mtus: Mapping[str, int]) -> Iterator[str]:
     tap = move.pair.running.target if move.running and move.pair.running else None
     now, then = mtus.get(tap or ""), mtus.get(destination.bridge)
     if now and then and now != then:
-        yield f"its tap gets the bridge's MTU {then} instead of {now}, the guest keeps its own"
+        yield f"its tap gets the bridge's MTU {then} instead of {now}, and the guest keeps its own"
 
 
 def _by_hand(move: Move, addresses: Addresses, facts: Facts) -> Iterator[str]:
@@ -97,15 +97,15 @@ def _by_hand(move: Move, addresses: Addresses, facts: Facts) -> Iterator[str]:
         way = "left as it is" if move.fixed else "power it off and on"
         yield f"{move.hindrance}: {way}"
     if not move.domain.stored:
-        yield "transient: back on its old network when it is next started"
+        yield "transient domain: on its old network again at its next start"
     elif move.pair.persistent is None:
-        yield "only in the running document: gone when it is powered off"
+        yield "only in the running document: lost when the domain stops"
     if interface.filter and interface.filter_address:
-        yield f"filter {interface.filter} lets only {interface.filter_address} pass: change it with virsh edit"
+        yield f"filter {interface.filter} allows only {interface.filter_address}: change it with virsh edit"
     if seems_static(interface, addresses, facts):
         yield "its address seems to be static: change it inside the guest"
     if move.domain.checkpoints:
-        yield "its checkpoints still name the old network, which does no harm"
+        yield "its checkpoints still name the old network, which is harmless"
 
 
 def seems_static(interface: Interface, addresses: Addresses, facts: Facts) -> bool:
@@ -154,7 +154,7 @@ def _row_after(row: MovedInterface, state: DomainState, addresses: Iterable[Gues
     old = {part.split(" ")[0] for part in row.address_now.split(", ") if part}
     if RUNNING in row.scopes and state is DomainState.RUNNING:
         if not now:
-            left.append("its new address is not known here: look inside the guest or at the LAN's DHCP server")
+            left.append("vmnet does not see its new address: look inside the guest or at the LAN's DHCP server")
         elif any(part.split(" ")[0] in old for part in now.split(", ")):
             left.append("it still has its old address: restart its DHCP client or reboot it")
     return replace(row, state=state.value, address_now=now, remark="; ".join(left))

@@ -43,7 +43,7 @@ PERSISTENT = "persistent"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """One interface of a domain as it stands in its two documents; either may be missing."""
+    """One interface of a domain as it is in its two documents; either may be missing."""
 
     running: Interface | None = None
     persistent: Interface | None = None
@@ -105,17 +105,17 @@ def choose_move(domain: Domain, pair: Pair, leaves: Callable[[Source], bool]) ->
 def _fixed(pair: Pair) -> str:
     """Why the interface cannot go to a bridge at all, "" when it can."""
     if pair.either.virtualport:
-        return f"it is tied to a switch of type {pair.either.virtualport}"
+        return f"it has a virtualport of type {pair.either.virtualport}"
     if pair.persistent is not None and pair.persistent.actual_type not in STORED_TYPES:
-        return f"vmnet does not move the type {pair.persistent.actual_type}"
+        return f"vmnet does not move interfaces of type {pair.persistent.actual_type}"
     if pair.either.actual_type == HOSTDEV and tags_vlan(pair.either.document):
-        return "it has a VLAN tag, with which libvirt starts no interface on a bridge"
+        return "it has a VLAN tag, and libvirt does not start such an interface on a bridge"
     return ""
 
 
 def _live_hindrance(pair: Pair) -> str:
     if pair.running is not None and pair.running.actual_type not in LIVE_TYPES:
-        return f"libvirt cannot move the type {pair.running.actual_type} while it runs"
+        return f"libvirt cannot move interfaces of type {pair.running.actual_type} while the domain runs"
     return ""
 
 
@@ -148,7 +148,7 @@ def _move_steps(move: Move, destination: Destination, facts: Facts) -> Iterator[
     if (move.running or move.replug) and live is not None:
         yield move_step(move.domain, RUNNING, live, destination.source, facts, replug=move.replug)
         if learns(live) and not move.replug:
-            why = f"filter {live.filter} has learnt the old address, and lets no other pass"
+            why = f"filter {live.filter} has learnt the old address and drops all others"
             yield Planned(step=learn_again(move.domain, live), why=why)
 
 
@@ -181,19 +181,19 @@ def move_step(
 
 
 def learns(interface: Interface) -> bool:
-    """Return whether the interface's filter learns the guest's address, and then lets no other pass."""
+    """Return whether the interface's filter learns the guest's address, and then drops all others."""
     return interface.filter in LEARNING_FILTERS and not interface.filter_address
 
 
 def learn_again(domain: Domain, interface: Interface) -> LearnAgain:
-    """Return the step that makes a running interface's filter learn anew."""
+    """Return the step that makes a running interface's filter learn again."""
     assert interface.mac is not None
     return LearnAgain(
         domain=domain.name,
         domain_uuid=domain.uuid,
         mac=interface.mac,
         address=interface.address,
-        # Without what a running document says of where libvirt has put the tap: read back, it would count.
+        # Without what a running document says of where libvirt has put the tap, which libvirt would not ignore.
         document=with_source(interface.document, interface.source),
     )
 
@@ -226,7 +226,7 @@ def plan_rewrites(
                 wanted=wanted,
             )
             place = "its managed save image" if snapshot is None else f"snapshot {snapshot}"
-            why = f"{domain.name} would come back on {describe(was)} from {place}"
+            why = f"{domain.name} would be on {describe(was)} again after a restore from {place}"
             yield Planned(step=step, why=why, undo=(replace(step, was=wanted, wanted=was),))
 
 
@@ -257,6 +257,6 @@ def bounce(links: tuple[BouncedLink, ...], seconds: int) -> Iterator[Planned]:
     if taken:
         yield Planned(
             step=BounceLinks(links=taken, seconds=seconds),
-            why="guests ask DHCP again only when they are made to",
+            why="guests keep their old addresses until something makes them ask DHCP again",
             undo=(RaiseLinks(links=taken),),
         )

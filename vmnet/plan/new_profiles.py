@@ -28,13 +28,13 @@ def clear_stale(some: Sequence[WantedProfile], build: Build) -> list[Planned]:
             continue
         restore = steps.RestoreProfile(uuid=stale.uuid, name=stale.name, filename=stale.filename)
         step = steps.DeleteProfile(uuid=stale.uuid, name=stale.name)
-        why = f"{stale.name} is left over from an earlier attempt and is made anew"
+        why = f"profile {stale.name} is left over from an earlier run and is created again"
         planned.append(Planned(step=step, why=why, undo=(restore,)))
     return planned
 
 
 def add_profiles(some: Sequence[WantedProfile], build: Build) -> list[Planned]:
-    """Add profiles in memory; a bridge or bond of another profile that stands there gets that back when it goes."""
+    """Add profiles in memory; a bridge or bond that has another profile gets that back when the new one is deleted."""
     planned = []
     for wanted in some:
         no_address = (("ipv4.method", "disabled"), ("ipv6.method", "disabled")) if wanted is build.bridge else ()
@@ -51,7 +51,7 @@ def add_profiles(some: Sequence[WantedProfile], build: Build) -> list[Planned]:
             undo = (*undo, steps.ActivateProfile(uuid=old.uuid, name=old.name, ifname=wanted.ifname))
         if wanted is build.bridge and (routes := routes_back(build)):
             undo = (*undo, steps.RemoveRoutes(routes=routes))
-        why = f"profile for {wanted.ifname}, in memory: a reboot forgets it"
+        why = f"profile of {wanted.ifname}, in memory only: a reboot removes it"
         planned.append(Planned(step=step, why=why, undo=undo))
     return planned
 
@@ -65,12 +65,12 @@ def save_profiles(build: Build) -> list[Planned]:
     turning = build.port(build.live or build.nics[0].ifname)
     others = [wanted for wanted in (*build.wanted[1:], build.bridge) if wanted is not turning]
     quiet = [
-        save_profile(wanted, _quiet(wanted, build), "is saved, and does not start by itself yet") for wanted in others
+        save_profile(wanted, _quiet(wanted, build), "is saved, with autoconnect still disabled") for wanted in others
     ]
-    why = f"is saved and starts at boot, and with it {build.bridge.ifname}: from here on a reboot boots the new state"
+    why = f"is saved with autoconnect and starts {build.bridge.ifname}, too: from here on a reboot boots the new state"
     # VLANs that move have files of their own that decide as well.
     turn = replace(save_profile(turning, turning.boot, why), turns_boot=not wanted_vlans(build))
-    return [*quiet, turn, *(save_profile(wanted, STARTS, "starts at boot by itself, too") for wanted in others)]
+    return [*quiet, turn, *(save_profile(wanted, STARTS, "gets autoconnect, too") for wanted in others)]
 
 
 def _quiet(wanted: WantedProfile, build: Build) -> steps.Settings:

@@ -1,4 +1,4 @@
-"""Which NICs carry the bridge, and which link is the management one; why each was taken or left."""
+"""Which NICs carry the bridge, and which link is the management one; why each is used or not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vmnet.spec import HostSpec
 
 NO_MANAGEMENT = "none"
-"""What `--management` takes when no link is to be left alone."""
+"""The value of `--management` for a host without a management link."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ def choose_nics(spec: HostSpec, facts: Facts) -> Chosen:
     check_named(spec)
     nics = tuple(_named(name, facts, management) for name in spec.nics)
     left = [_left(link, facts, management) for link in _hardware(facts) if link.ifname not in spec.nics]
-    return Chosen(nics=nics, management=management, reasons=(*(f"{n.ifname}: named" for n in nics), *left))
+    return Chosen(nics=nics, management=management, reasons=(*(f"{n.ifname}: used, as requested" for n in nics), *left))
 
 
 def check_named(spec: HostSpec) -> None:
@@ -89,8 +89,8 @@ def _named(name: str, facts: Facts, management: str | None) -> Link:
         raise SpecError(f"there is no NIC {name!r}", _known_links(name, facts))
     if name == management:
         raise Refused(
-            f"{name} is the management link ({_addresses(link, facts)}); vmnet never touches it",
-            "name other NICs; if another link is the management one, say so with --management LINK, "
+            f"{name} is the management link ({_addresses(link, facts)}); vmnet never changes it",
+            "name other NICs. If another link is the management link, give it with --management LINK, "
             f"or {command('--management', NO_MANAGEMENT)} if there is none",
         )
     problem = _unfit(link)
@@ -106,7 +106,7 @@ def _addresses(link: Link, facts: Facts) -> str:
 def _unfit(link: Link) -> str:
     """Return why a link can never be a port of a bridge with guests; "" when it can."""
     if link.wireless:
-        return "is a Wi-Fi NIC: an access point drops frames from MACs other than its own, so no guest gets through"
+        return "is a Wi-Fi NIC: the access point drops frames from other MACs, so guests would reach nobody"
     if not link.hardware:
         return f"is a {link.kind or 'virtual'} link, not a NIC"
     return ""
@@ -120,16 +120,16 @@ def _propose(spec: HostSpec, facts: Facts, management: str | None) -> Chosen:
     if not taken:
         why = "; ".join(_left(link, facts, management) for link in _hardware(facts))
         raise SpecError(
-            f"no NIC to propose ({why or 'this host has none'})", "name the NICs: vmnet host-setup em1 p4p1"
+            f"vmnet finds no suitable NIC ({why or 'this host has none'})", "name the NICs: vmnet host-setup em1 p4p1"
         )
     names = {link.ifname for link in taken}
-    reasons = [f"{link.ifname}: taken, wired and with carrier" for link in taken]
+    reasons = [f"{link.ifname}: used, wired and with carrier" for link in taken]
     left = [_left(link, facts, management) for link in _hardware(facts) if link.ifname not in names]
     return Chosen(nics=tuple(taken), management=management, reasons=(*reasons, *left))
 
 
 def _left(link: Link, facts: Facts, management: str | None) -> str:
-    return f"{link.ifname}: left alone, {_left_because(link, facts, management) or 'not named'}"
+    return f"{link.ifname}: not used, {_left_because(link, facts, management) or 'not requested'}"
 
 
 def _left_because(link: Link, facts: Facts, management: str | None) -> str:

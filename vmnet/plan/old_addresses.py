@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from vmnet.facts import Facts
     from vmnet.plan.steps import Plan, Planned
 
-AT_THE_SWITCH = (
-    "on the switch, shut the ports of the other NICs and open them again: it may still forward to one of them"
-)
+AT_THE_SWITCH = "on the switch, disable and enable the ports of the other NICs: it may still forward to one of them"
 FORGET_S = 95
 """At the slow rate of LACP a port is forgotten 90 s after the last frame of its partner, and is one without LACP 3 s
 later (IEEE 802.1AX 6.4.4 and 6.4.12, states EXPIRED and DEFAULTED); at the fast rate it is 6 s in all."""
@@ -41,12 +39,12 @@ def old_addresses(ifname: str, before: Facts, made: Collection[str]) -> list[ste
 
 
 def old_answers(plan: Plan, before: Facts, now: Facts | None = None) -> list[steps.WaitAnswer]:
-    """Return what must answer again when `plan` is taken back: what answered before it, each with its deadline.
+    """Return what must answer again when `plan` is rolled back: what answered before it, each with its deadline.
 
     Args:
         before: the facts that the plan was made from.
         now: the facts of now; what does not answer by them is gone for another reason, and not waited for. None: the
-            run is taken back at once, or by a script, which asks itself.
+            run is rolled back at once, or by a script, which asks itself.
     """
     goal = plan.goal
     silent = {answer.probe for answer in now.answers if not answer.ok} if now else set()
@@ -71,7 +69,7 @@ def made_by(planned: Iterable[Planned]) -> set[str]:
 
 
 def all_old_addresses(plan: Plan, before: Facts) -> list[steps.WaitAddress]:
-    """Return what the way back of a whole plan waits for at its end, when all that it made has gone."""
+    """Return what the rollback of a whole plan waits for at its end, when all that it made is removed."""
     made = made_by(plan.planned)
     activated = [undo.ifname for p in plan.planned for undo in p.undo if isinstance(undo, steps.ActivateProfile)]
     waits = [wait for ifname in activated for wait in old_addresses(ifname, before, made)]

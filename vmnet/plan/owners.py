@@ -1,4 +1,4 @@
-"""NICs that another tool configures: who it is, in which file, and how to hand them over to NetworkManager."""
+"""NICs that another tool configures: who it is, in which file, and how NetworkManager gets to manage them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 _HAND_OVER = {
     Tool.NETPLAN: "set `renderer: NetworkManager` for {nic} in {file}, then: netplan apply",
-    Tool.IFUPDOWN: "take {nic} out of {file}, then: systemctl restart NetworkManager",
-    Tool.NETWORKD: "take {nic} out of {file}, or put Unmanaged=yes under its [Link], then: networkctl reload",
-    Tool.IFCFG: "take NM_CONTROLLED out of {file}, then: nmcli connection reload",
-    Tool.UNMANAGED: "take {nic} out of unmanaged-devices in {file}, then: nmcli general reload",
+    Tool.IFUPDOWN: "remove {nic} from {file}, then: systemctl restart NetworkManager",
+    Tool.NETWORKD: "remove {nic} from {file}, or put Unmanaged=yes under its [Link], then: networkctl reload",
+    Tool.IFCFG: "remove NM_CONTROLLED from {file}, then: nmcli connection reload",
+    Tool.UNMANAGED: "remove {nic} from unmanaged-devices in {file}, then: nmcli general reload",
     Tool.UDEV: "find the rule (grep -r NM_UNMANAGED /etc/udev /usr/lib/udev), change it, then: {trigger}",
 }
 _NETPLAN_PROFILE = "/netplan-"
@@ -35,8 +35,8 @@ def check_owners(nic: Link, facts: Facts) -> None:
     for owner in owners:
         if owner.tool is Tool.NETWORKD:
             raise Refused(
-                f"systemd-networkd configures {nic.ifname} as well as NetworkManager ({owner.file}), and would put its "
-                "address back on a port",
+                f"systemd-networkd configures {nic.ifname} as well as NetworkManager ({owner.file}): it would give "
+                "a port its old address again",
                 _hand_over(owner),
             )
 
@@ -46,12 +46,12 @@ def _not_managed(nic: Link, owners: list[Owner], reason: str) -> Refused:
         # The reason is NMDeviceStateReason; 0 and 2, 3 say no more than that it is unmanaged.
         told = f" (reason {reason})" if reason and reason.split(" ", maxsplit=1)[0] not in ("0", "2", "3") else ""
         return Refused(
-            f"NetworkManager does not manage {nic.ifname}: another tool owns it{told}",
-            "take it out of /etc/network/interfaces, netplan or systemd-networkd, and out of unmanaged-devices in "
-            "/etc/NetworkManager, then reload NetworkManager",
+            f"NetworkManager does not manage {nic.ifname}: another tool manages it{told}",
+            "remove it from /etc/network/interfaces, netplan or systemd-networkd, and from unmanaged-devices in "
+            "/etc/NetworkManager, then: systemctl reload NetworkManager",
         )
     who = listed(f"{owner.tool} ({owner.file})" for owner in owners)
-    return Refused(f"NetworkManager does not manage {nic.ifname}: it belongs to {who}", _hand_over(owners[0]))
+    return Refused(f"NetworkManager does not manage {nic.ifname}: it is managed by {who}", _hand_over(owners[0]))
 
 
 def _hand_over(owner: Owner) -> str:
@@ -60,22 +60,22 @@ def _hand_over(owner: Owner) -> str:
 
 
 def owner_warnings(nics: tuple[Link, ...], facts: Facts) -> Iterator[str]:
-    """Yield a warning for each tool that will write the old configuration anew."""
+    """Yield a warning for each tool that will write the old configuration again."""
     names = {nic.ifname for nic in nics}
     for owner in facts.owners:
         if owner.tool is Tool.CLOUD_INIT:
             yield (
-                f"cloud-init wrote {owner.file} and may write it anew at boot; to keep it from that, put "
+                f"cloud-init wrote {owner.file} and may write it again at boot. To prevent that, put "
                 "`network: {config: disabled}` into /etc/cloud/cloud.cfg.d/99-disable-network.cfg"
             )
         if owner.tool is Tool.IFUPDOWN and owner.ifname in names:
-            yield f"ifupdown configures {owner.ifname} as well, at boot: take it out of {owner.file}"
+            yield f"ifupdown also configures {owner.ifname} at boot: remove it from {owner.file}"
     written = [p.name for p in facts.profiles if _NETPLAN_PROFILE in p.filename and _meant(p, names)]
     files = [owner.file for owner in facts.owners if owner.tool is Tool.NETPLAN and owner.ifname in names]
     if written or files:
         yield (
-            f"netplan configures these NICs ({listed(files or written)}) and writes its profiles anew at boot and at "
-            "`netplan apply`: take them out of /etc/netplan once the bridge stands"
+            f"netplan configures these NICs ({listed(files or written)}) and writes its profiles again at boot and "
+            "at `netplan apply`. Remove the NICs from /etc/netplan after this run"
         )
 
 

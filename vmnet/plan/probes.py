@@ -1,4 +1,4 @@
-"""Probes: what answers before a change must answer after it; what does not proves nothing."""
+"""Probes: what answers before a change must answer after it."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def check_probes(spec: HostSpec, facts: Facts) -> None:
     for answer in facts.answers:
         if answer.probe.kind is ProbeKind.COMMAND and not answer.ok:
             raise Refused(
-                f"the probe {answer.probe.target!r} fails before anything is changed: {answer.problem}",
-                "mend the command, or leave that --probe out",
+                f"the probe {answer.probe.target!r} fails already before the change: {answer.problem}",
+                "correct the command, or leave that --probe out",
             )
     if spec.confirm_s is not None and not 10 <= spec.confirm_s <= _MAX_CONFIRM_S:
-        raise SpecError(f"{spec.confirm_s} s to confirm is out of range", f"--confirm takes 10 to {_MAX_CONFIRM_S}")
+        raise SpecError(f"{spec.confirm_s} s for --confirm is out of range", f"use 10 to {_MAX_CONFIRM_S} seconds")
 
 
 def prove_answers(build: Build) -> list[Planned]:
-    """Return the steps that wait for what answered before, and for the admin's word where that is asked for.
+    """Return the steps that wait for what answered before, and for the admin's confirmation where that is requested.
 
     The gateway has a step of its own, which asks it through the bridge.
     """
@@ -45,12 +45,12 @@ def prove_answers(build: Build) -> list[Planned]:
     ]
     if build.spec.confirm_s is not None:
         step = steps.WaitConfirmation(timeout_s=build.spec.confirm_s)
-        planned.append(Planned(step=step, why="vmnet confirm from a connection made anew keeps all this"))
+        planned.append(Planned(step=step, why="sudo vmnet confirm, run from a new connection, keeps the change"))
     return planned
 
 
 def _why(kind: ProbeKind) -> str:
-    return "it answered before the change" if kind is not ProbeKind.COMMAND else "the admin's own probe"
+    return "it answered before the change" if kind is not ProbeKind.COMMAND else "your own probe"
 
 
 def silent_gateways(build: Build) -> set[str]:
@@ -64,6 +64,6 @@ def silent_gateways(build: Build) -> set[str]:
 def probe_words(facts: Facts) -> tuple[str, ...]:
     """Return a line for each probe: what it is, and whether it counts."""
     return tuple(
-        f"{answer.probe}: {'answers now, and must answer after' if answer.ok else f'proves nothing, {answer.problem}'}"
+        f"{answer.probe}: {'answers now and must answer after' if answer.ok else f'not used, {answer.problem}'}"
         for answer in facts.answers
     )

@@ -22,7 +22,7 @@ PORT_PRIORITY = 100
 
 PULLS_PORTS = "connection.autoconnect-slaves"
 """Whether activating a controller activates its ports. At boot it must, or the bridge may come up empty; while it is
-built it must not, for the live NIC would be pulled in before the bridge has the address."""
+built it must not: the live NIC would be pulled in before the bridge has the address."""
 
 STARTS: Settings = (("connection.autoconnect", "yes"),)
 """What lets NetworkManager start a profile by itself, at boot above all."""
@@ -49,16 +49,16 @@ class WantedProfile:
 
 
 def wanted_profiles(
-    spec: HostSpec, nics: tuple[Link, ...], mac: Mac, layer3: Layer3, facts: Facts, *, anew: Collection[str]
+    spec: HostSpec, nics: tuple[Link, ...], mac: Mac, layer3: Layer3, facts: Facts, *, created: Collection[str]
 ) -> tuple[WantedProfile, ...]:
     """Return the bridge's profile, the bond's where one is wanted, and one for each NIC, in that order.
 
-    A profile that is active on a link of the right name and type is mended, and keeps its UUID.
+    A profile that is active on a link of the right name and type is changed in place, and keeps its UUID.
 
     Args:
-        anew: the names of those that are not mended but made: none gets the UUID of an active profile.
+        created: the names of those that are created and not changed in place: none gets the UUID of an active profile.
     """
-    uuids = _Uuids(facts, anew)
+    uuids = _Uuids(facts, created)
     mtu = (("802-3-ethernet.mtu", str(layer3.mtu)),) if layer3.mtu else ()
     # The MAC cannot be changed later without dropping taps.
     common = (("802-3-ethernet.cloned-mac-address", mac), *mtu)
@@ -123,13 +123,13 @@ def _port(nic: Link, controller_type: str, controller: str, mtu: Settings, uuids
 class _Uuids:
     """Chooses the UUIDs of the wanted profiles: each host has its own, the same each time."""
 
-    def __init__(self, facts: Facts, anew: Collection[str]) -> None:
+    def __init__(self, facts: Facts, created: Collection[str]) -> None:
         self._facts = facts
-        self._anew = anew
+        self._created = created
 
     def get(self, kind: str, ifname: str, *, port_of: str = "") -> str:
         active = self._facts.active_profile(ifname)
-        if ifname not in self._anew and active is not None and self._fits(active, ifname, kind, port_of):
+        if ifname not in self._created and active is not None and self._fits(active, ifname, kind, port_of):
             return active.uuid
         role = f"{'port' if port_of else kind} {ifname}"
         first = profile_uuid(self._facts.machine_id, role)
@@ -180,23 +180,23 @@ def stray_settings(profile: Profile, layer3: Settings) -> Settings:
 
 
 def is_default(profile: Profile) -> bool:
-    """Return whether NetworkManager made the profile up, for a wired NIC that had none ("Wired connection 1")."""
+    """Return whether NetworkManager created the profile for a wired NIC that had none ("Wired connection 1")."""
     return profile.volatile and plain(profile.get("connection.autoconnect-priority")) == "-999"
 
 
 def competes(profile: Profile, nics: tuple[Link, ...], names: tuple[str, ...]) -> str:
     """Return why the profile would fight for a chosen NIC or a wanted name; "" when it does not.
 
-    NetworkManager's own default profiles (in /run, priority -999) lose to any port profile and are left alone.
+    NetworkManager's own default profiles (in /run, priority -999) lose to any port profile and are not changed.
     """
     if is_default(profile):
         return ""
     if profile.ifname in names and profile.ifname not in {nic.ifname for nic in nics}:
-        return f"it wants the name {profile.ifname}"
+        return f"it uses the name {profile.ifname}"
     if profile.type != "802-3-ethernet":
         return ""
     mac = profile.get("802-3-ethernet.mac-address").lower()
     for nic in nics:
         if profile.ifname == nic.ifname or (not profile.ifname and mac and mac == nic.permanent_mac):
             return f"it is for {nic.ifname}"
-    return "it takes any wired NIC" if not profile.ifname and not mac else ""
+    return "it matches any wired NIC" if not profile.ifname and not mac else ""

@@ -27,5 +27,5 @@ def lost_names(network: str, facts: Facts) -> tuple[str, ...]:
     seen = facts.network(network)
     names = () if seen is None else parse_dns_names(seen.document)
     return tuple(
-        f"the name {name} ({address}) is known to the DNS of network {network} only" for address, name in names
+        f"the name {name} ({address}) is known only to the DNS server of network {network}" for address, name in names
     )

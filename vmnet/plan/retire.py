@@ -31,9 +31,7 @@ def plan_retirement(spec: MigrationSpec, facts: Facts, left: Sequence[str]) -> t
     if not stops and not network.autostart:
         return ()
     why = f"nothing refers to network {network.name} any more"
-    planned = [
-        Planned(step=ProveUnused(network=network.name, bridge=network.bridge), why="somebody may have come back")
-    ]
+    planned = [Planned(step=ProveUnused(network=network.name, bridge=network.bridge), why="a domain may use it again")]
     if network.autostart:
         back = SetNetworkAutostart(name=network.name, autostart=True)
         planned.append(Planned(step=SetNetworkAutostart(name=network.name, autostart=False), why=why, undo=(back,)))
@@ -44,7 +42,7 @@ def plan_retirement(spec: MigrationSpec, facts: Facts, left: Sequence[str]) -> t
 
 
 def left_behind(facts: Facts, planned: Sequence[Planned], leaves: Callable[[Source], bool]) -> tuple[str, ...]:
-    """Return what refers to the old network still when all is done, in words: "web01 (snapshot before-upgrade)"."""
+    """Return what still refers to the old network at the end, in words: "web01 (snapshot before-upgrade)"."""
     gone = set(_moved(planned))
     found = (
         f"{domain.name} ({place})"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Risk:
-    """What speaks against a change, and the way out.
+    """What speaks against a change, and what to do instead.
 
     `flag` is the option that accepts it, "" where nothing can; `accepted` whether it was given.
     """
@@ -33,7 +33,7 @@ def settle(risks: Iterable[Risk]) -> tuple[str, ...]:
     warnings = []
     for risk in risks:
         if not risk.accepted:
-            raise Refused(risk.message, f"{risk.hint}; {risk.flag} accepts it" if risk.flag else risk.hint)
+            raise Refused(risk.message, f"{risk.hint}; {risk.flag} accepts this risk" if risk.flag else risk.hint)
         warnings.append(f"{risk.message} (accepted with {risk.flag})")
     return tuple(warnings)
 

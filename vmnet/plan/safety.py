@@ -1,4 +1,4 @@
-"""What must hold before the first step: refusals with the reason and the way out, and warnings."""
+"""What must hold before the first step: refusals with the reason and what to do, and warnings."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ OVS_DATAPATH = "ovs-system"
 """The kernel's name for the controller of all ports of Open vSwitch."""
 
 _UNFIT_MODES = {
-    BondMode.BALANCE_RR: "it sends one connection's frames over both NICs, out of order",
+    BondMode.BALANCE_RR: "it sends the frames of one connection over several NICs, out of order",
     BondMode.BROADCAST: "it sends every frame over every NIC, and guests get duplicates",
     BondMode.BALANCE_TLB: "it changes source MACs, so the switch learns guests' MACs on the wrong port",
-    BondMode.BALANCE_ALB: "it rewrites ARP answers, so guests behind the bridge lose their neighbours",
+    BondMode.BALANCE_ALB: "it rewrites ARP answers, so guests on the bridge cannot reach their neighbours",
 }
 
 
@@ -49,9 +49,9 @@ def check_spec(spec: HostSpec) -> None:
         names.append(spec.bond.ifname)
         _check_bond_mode(spec)
     if len(set(names)) != len({*spec.nics}) + 1 + (spec.bond is not None):
-        raise SpecError("the bridge, the bond and the NICs need names of their own", "change --bridge or --bond")
+        raise SpecError("the bridge, the bond and the NICs need different names", "change --bridge or --bond")
     if spec.mtu is not None and not 576 <= spec.mtu <= 65535:
-        raise SpecError(f"an MTU of {spec.mtu} is out of range", "use 1500, or 9000 where the switch allows it")
+        raise SpecError(f"an MTU of {spec.mtu} is out of range", "use 1500, or 9000 if the switch allows it")
     if spec.timeout_s is not None and not 10 <= spec.timeout_s <= 3600:
         raise SpecError(f"a timeout of {spec.timeout_s} s is out of range", "use 10 to 3600 seconds")
 
@@ -61,21 +61,21 @@ def _check_bond_mode(spec: HostSpec) -> None:
     reason = _UNFIT_MODES.get(spec.bond.mode)
     if reason:
         raise Refused(
-            f"bond mode {spec.bond.mode.value} does not go with a bridge that carries guests: {reason}",
-            "use 802.3ad where the switch speaks LACP, active-backup where it does not",
+            f"vmnet refuses bond mode {spec.bond.mode.value} on a bridge with guests: {reason}",
+            "use 802.3ad if the switch supports LACP, otherwise active-backup",
         )
     if spec.bond.arp_interval_ms is not None:
         raise Refused(
-            "ARP monitoring does not go with a bond below a bridge: the bond has no address to ask from, and the "
-            "answers are the bridge's, so it takes sound ports down",
-            "leave --arp-interval out: --miimon watches the links, and LACP the switch behind them",
+            "vmnet refuses ARP monitoring on a bond under a bridge: the bond has no address of its own and does not "
+            "see the answers, so it takes good ports down",
+            "leave --arp-interval out: --miimon monitors the links, and LACP monitors the switch",
         )
     if not 10 <= spec.bond.miimon_ms <= 10000:
         raise SpecError(
             f"miimon {spec.bond.miimon_ms} ms is out of range", "use 10 to 10000 milliseconds; 100 is usual"
         )
     if spec.bond.lacp_rate and spec.bond.mode is not BondMode.LACP:
-        raise SpecError("an LACP rate goes with 802.3ad only", "leave --lacp-rate out")
+        raise SpecError("an LACP rate needs bond mode 802.3ad", "leave --lacp-rate out")
 
 
 def check_host(spec: HostSpec, nics: tuple[Link, ...], facts: Facts) -> None:
@@ -83,24 +83,24 @@ def check_host(spec: HostSpec, nics: tuple[Link, ...], facts: Facts) -> None:
     if facts.nm_version is None:
         raise Refused(
             f"NetworkManager does not answer: {facts.nm_problem}",
-            "vmnet configures the host through NetworkManager: systemctl start NetworkManager",
+            "start it: systemctl start NetworkManager",
         )
     if _version(facts.nm_version) < LOWEST_NM:
         lowest = ".".join(map(str, LOWEST_NM))
         raise Refused(
-            f"NetworkManager {facts.nm_version} is too old: vmnet is tested with {lowest} and newer, and relies on "
-            "what checkpoints and `nmcli device reapply` do there",
-            f"bring the host to a release that has {lowest} (Debian 12, RHEL 9.2, Ubuntu 23.04, or newer)",
+            f"NetworkManager {facts.nm_version} is too old: vmnet needs {lowest} or newer for its checkpoints "
+            "and for `nmcli device reapply`",
+            f"upgrade the host to a release that has {lowest} (Debian 12, RHEL 9.2, Ubuntu 23.04, or newer)",
         )
     if facts.checkpoints:
         raise Conflict(
-            "NetworkManager holds an open checkpoint: another change of the network is in progress",
-            "wait until it is committed or rolled back (nmcli, Cockpit, nmstate or vmnet started it)",
+            "NetworkManager has an open checkpoint: another tool is changing the network",
+            "finish that change in nmcli, Cockpit, nmstate or vmnet, or wait until it is committed or rolled back",
         )
     if spec.network is not None and facts.libvirt_version is None:
         raise Refused(
             f"libvirt does not answer: {facts.libvirt_problem}",
-            "start it (systemctl start libvirtd), or leave libvirt alone with --no-network",
+            "start it (systemctl start libvirtd), or leave libvirt unchanged with --no-network",
         )
     wanted = {spec.bridge.ifname, *((spec.bond.ifname,) if spec.bond else ())}
     for nic in nics:
@@ -130,11 +130,11 @@ def _busy(nic: Link, controller: str) -> Refused:
         out = command("ovs-vsctl", "del-port", *last(nic.ifname))
         return Refused(
             f"{nic.ifname} is a port of Open vSwitch",
-            f"take it out: {out} (ovs-vsctl show names the bridge), or name other NICs",
+            f"remove it from there: {out} (ovs-vsctl show lists the bridges), or name other NICs",
         )
     return Refused(
         f"{nic.ifname} is a port of {controller}",
-        f"take it out of {controller} first, or name that with --bridge or --bond",
+        f"remove it from {controller} first, or give {controller} as --bridge or --bond",
     )
 
 
@@ -145,12 +145,12 @@ def _check_name(ifname: str, kind: str, facts: Facts) -> None:
     device = facts.device(ifname)
     if link.kind != kind:
         raise Refused(
-            f"{ifname} is there already and is a {link.kind or 'NIC'}, not a {kind}",
+            f"{ifname} exists already and is a {link.kind or 'NIC'}, not a {kind}",
             f"choose another name with --{kind}",
         )
     if device is None or not device.managed or device.external:
         raise Refused(
-            f"{kind} {ifname} is there already and was not made by NetworkManager",
+            f"{kind} {ifname} exists already and was not created by NetworkManager",
             f"remove it ({command('ip', 'link', 'delete', 'dev', ifname)}), or choose another name with --{kind}",
         )
 
@@ -158,10 +158,10 @@ def _check_name(ifname: str, kind: str, facts: Facts) -> None:
 def check_build(build: Build) -> tuple[str, ...]:
     """Return warnings of the risks that were accepted, and of what is not sure.
 
-    What stands already is only mended, which drops no port: then only the address may be at risk.
+    What exists already is changed in place, which drops no port: then only the address may be at risk.
 
     Raises:
-        Refused: a risk was not accepted, or what is there already would be lost.
+        Refused: a risk was not accepted, or what exists already would be lost.
     """
     accepted = settle((*ssh_risks(build), *duplicate_risks(build)))
     if build.missing == ():
@@ -179,16 +179,16 @@ def warnings(spec: HostSpec, nics: tuple[Link, ...], management: str | None, fac
     found = []
     speeds = {nic.speed_mbit for nic in nics if nic.speed_mbit}
     if len(speeds) > 1:
-        found.append(f"the NICs run at different speeds ({sorted(speeds)} Mbit/s): LACP does not aggregate them")
+        found.append(f"the NICs run at different speeds ({sorted(speeds)} Mbit/s): LACP uses those of one speed only")
     found += [f"{nic.ifname} has no carrier now" for nic in nics if nic.admin_up and not nic.carrier]
     if spec.bond is not None and len(nics) == 1:
-        found.append(f"the bond has one port only ({nics[0].ifname}): it protects against nothing until another joins")
+        found.append(f"the bond has only one port ({nics[0].ifname}): if that fails, the bridge has no uplink")
     if spec.bridge.stp:
-        found.append("STP is on: each guest is without network for 30 s after its start")
+        found.append("STP is on: each guest has no network for 30 s after its start")
     found += owner_warnings(nics, facts)
     if management is not None:
         found += _management_warnings(management, spec.fix_management, facts)
-    found += [f"{one.what} could not be read ({one.why}); the plan was made without" for one in facts.unread]
+    found += [f"vmnet could not read {one.what} ({one.why}), and planned without it" for one in facts.unread]
     return tuple(found)
 
 
@@ -200,9 +200,10 @@ def _management_warnings(management: str, fix: bool, facts: Facts) -> list[str]:
     if profile.get("ipv4.never-default") == "no":
         found.append((f"management profile {profile.name!r} may take the default route", "ipv4.never-default"))
     if profile.get("ipv4.may-fail") == "no":
-        found.append((f"management profile {profile.name!r} holds the boot up when it fails", "ipv4.may-fail"))
+        found.append((f"management profile {profile.name!r} delays the boot if it fails", "ipv4.may-fail"))
     return [f"{text} ({key} no){'' if fix else _mend(profile, key)}" for text, key in found]
 
 
 def _mend(profile: Profile, key: str) -> str:
-    return f": {command('nmcli', 'connection', 'modify', 'uuid', profile.uuid, key, 'yes')}, or --fix-management"
+    change = command("nmcli", "connection", "modify", "uuid", profile.uuid, key, "yes")
+    return f": to change that, use --fix-management, or {change}"

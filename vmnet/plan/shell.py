@@ -1,4 +1,4 @@
-"""Steps as lines of a POSIX shell: for the scripts that do without vmnet what vmnet does."""
+"""Steps as lines of a POSIX shell, for the scripts that run without vmnet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _FUNCTIONS = """\
-# One line; a question mark stands for each character that could steer the terminal.
+# One line; a question mark replaces each character that could control the terminal.
 say() {
     case $* in
     *[!\\ -~]*)
@@ -39,13 +39,13 @@ try() {
 with_input() {
     sed 's/^ //' | "$@"
 }
-# seconds to wait. One vmnet at a time changes a host; VMNET_LOCKED=1 says that who calls this holds the lock.
+# seconds to wait. One vmnet at a time changes a host; VMNET_LOCKED=1: the caller holds the lock.
 lock() {
     [ "${VMNET_LOCKED-}" != 1 ] || return 0
     if mkdir -p /run/vmnet && chmod 0700 /run/vmnet && touch /run/vmnet/lock; then
         exec 9<>/run/vmnet/lock
     else
-        say 'the lock of vmnet cannot be taken; this goes on without it' >&2
+        say 'the lock of vmnet cannot be taken; this script goes on without it' >&2
         return 0
     fi
     status=0
@@ -63,7 +63,7 @@ after() {
         case $line in "$1"*) printf '%s\\n' "${line#"$1"}" ;; esac
     done
 }
-# file, and how a new one is installed: the old one goes when the new one is whole
+# file, and how to install the new one: it replaces the old one when it is complete
 replace() {
     file=$1 new=${1%/*}/.${1##*/}.vmnet
     shift
@@ -77,7 +77,7 @@ restore() {
     only "$1" "$2"
     try nmcli connection reload
 }
-# uuid, file: of its other files, those go that it has got since it was copied
+# uuid, file: remove the other files that the profile got after it was copied
 only() {
     nm=NetworkManager/system-connections
     for file in /etc/"$nm"/*.nmconnection /run/"$nm"/*.nmconnection; do
@@ -85,7 +85,7 @@ only() {
         grep -qxF -e "$file" -- "profiles/$1.files" 2>/dev/null || try rm -f -- "$file"
     done
 }
-# uuid, name; a loss of power may have left an empty file, of which NetworkManager knows nothing
+# uuid, name; a loss of power may have left an empty file, which NetworkManager ignores
 delete() {
     if nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1; then try nmcli connection delete uuid "$1"; fi
     for file in "$2" "$2-$1"; do
@@ -118,19 +118,19 @@ reapply() {
 deactivate() {
     ! nmcli -g UUID connection show --active | grep -qxF -e "$1" || try nmcli connection down uuid "$1"
 }
-# uuid, MAC, --live or --config; a running document calls an interface on a network what the network makes of it
+# uuid, MAC, --live or --config; a running document has the network's type for an interface on a network
 unplug() {
     where=
     [ "$3" = --live ] || where=--inactive
     type=$(virsh domiflist "$1" ${where:+"$where"} | mac=$2 awk '$NF == ENVIRON["mac"] { print $2 }')
     [ -n "$type" ] || return 0
     try virsh detach-interface "$1" "$type" --mac "$2" "$3"
-    # A guest lets go of it in its own time, one that is booting not at all.
+    # A guest releases it in its own time; a booting guest does not release it.
     for second in 1 2 3 4 5 6 7 8 9 10; do
         virsh domiflist "$1" ${where:+"$where"} | grep -qF -e "$2" || return 0
         sleep 1
     done
-    missed "the guest has not let go of $2 within $second s; run this again when it has started"
+    missed "the guest has not released $2 within $second s; run this again when it has started"
 }
 # link, seconds, addresses
 back_again() {
@@ -139,7 +139,7 @@ back_again() {
     for wanted; do
         until ip -o address show dev "$link" scope global 2>/dev/null | grep -qF -e " $wanted "; do
             [ "$(date +%s)" -le "$end" ] || {
-                missed "$link has not got $wanted back; does the DHCP server answer?"
+                missed "$link does not have $wanted again; check the DHCP server"
                 return
             }
             sleep 1
@@ -181,11 +181,11 @@ def undo_lines(step: steps.Step, restore: Callable[[steps.RestoreProfile], Itera
         case steps.RewriteSavedState() | steps.RaiseLinks():
             yield from _domain(step)
         case steps.AddRoutes() | steps.RemoveRoutes() | steps.DisconnectDevice():
-            # Routes only shorten the cut; a leased address may not be there yet, and they go with their link. A device
-            # may be disconnected already.
+            # Routes only shorten the outage: a leased address may not exist yet, and routes disappear with their link.
+            # A device may be disconnected already.
             yield from (f"{shlex.join(argv)} 2>/dev/null || :" for argv in commands_of(step))
         case _ if isinstance(step, steps.CheckpointStep):
-            # By the time that somebody runs this, NetworkManager has forgotten or used it.
+            # When somebody runs this, NetworkManager has already forgotten or used it.
             return
         case _:
             yield from (shlex.join(("try", *argv)) for argv in commands_of(step))
@@ -258,7 +258,7 @@ def _domain(
         case steps.RewriteSavedState(domain=domain, domain_uuid=uuid, snapshot=snapshot, wanted=wanted):
             what = ("snapshot-edit", "--", uuid, snapshot) if snapshot is not None else ("managedsave-edit", uuid)
             source = wanted.network or wanted.bridge
-            text = f"by hand: {shlex.join(('virsh', *what))}    # {domain}: its interfaces go back to {source}"
+            text = f"by hand: {shlex.join(('virsh', *what))}    # {domain}: its interfaces move back to {source}"
             yield shlex.join(("say", text))
             yield "failed=$((failed + 1))"
 
@@ -269,8 +269,8 @@ def _unless_off(uuid: str, scope: str) -> str:
 
 
 def with_document(run: str, command: str, text: str) -> Iterator[str]:
-    """Yield the lines that have the function `run` run a command with `text` as its input: no file is made, for which
-    there may be no space.
+    """Yield the lines that have the function `run` run a command with `text` as its input, without a file: the disk may
+    be full.
 
     All lines are indented: none ends the text, and dash 0.5.12 loses a byte where one begins as the end does and goes
     on in other letters than ASCII's.

@@ -1,4 +1,4 @@
-"""Going back in a shell: which port leaves an LACP bond last, and the proof that what answered before answers again."""
+"""Rollback in a shell: which port leaves an LACP bond last, and the proof that what answered before answers again."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ leave_last() {
     sleep "$seconds"
 }
 name_server() {
-    command -v dig >/dev/null || { say "$1 is not asked: there is no dig"; return 0; }
+    command -v dig >/dev/null || { say "$1 is not asked: dig is not installed"; return 0; }
     dig +time=2 +tries=1 "@$1" . NS >/dev/null 2>&1
 }
 # A router need not answer a ping.
@@ -53,7 +53,7 @@ gateway() {
     ping -n -q -c 1 -W 1 "$1" || ip neigh show to "$1" | grep -qF REACHABLE
 }
 heard=
-# number of a question, and what asks it: before anything is taken back
+# number of a question, and what asks it: before anything is undone
 hear() {
     number=$1
     shift
@@ -72,13 +72,13 @@ until_heard() {
         sleep 1
     done
 }
-# number, seconds, what is asked, and what asks it; what answered nowhere at first is waited for, for nothing did
+# number, seconds, what is asked, and what asks it; if nothing answered at first, all are waited for
 answers() {
     number=$1 seconds=$2 what=$3
     shift 3
     case $heard in
     '' | *" $number "*) ;;
-    *) say "$what did not answer before either: it is not waited for" && return ;;
+    *) say "$what did not answer at the start of this script: no wait for it" && return ;;
     esac
     say "+ wait up to $seconds s for $what to answer"
     ! until_heard "$seconds" "$@" || return 0
@@ -87,15 +87,15 @@ answers() {
         others up
         ! until_heard 15 "$@" || return 0
     fi
-    missed "$what does not answer, and did so before the run"
-    say 'ON THE SWITCH: shut the ports of the other NICs and open them again; it may still forward to one of them' >&2
+    missed "$what does not answer, but did before the run"
+    say 'ON THE SWITCH: disable and enable the ports of the other NICs: it may still forward to one of them' >&2
 }
 """
 """What the lines below call, besides `plan.shell.UNDO_FUNCTIONS`."""
 
 
 def hear_lines(waits: Iterable[steps.WaitAnswer]) -> Iterator[str]:
-    """Yield the lines that ask, before anything is taken back, what must answer after it."""
+    """Yield the lines that ask, before anything is undone, what must answer after it."""
     for number, wait in enumerate(waits, 1):
         yield shlex.join(("hear", str(number), *asking(wait.probe)))
         if wait.others:

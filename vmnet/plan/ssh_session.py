@@ -1,4 +1,4 @@
-"""The SSH session that vmnet was called through: what becomes of it when the address moves."""
+"""The SSH session that vmnet was called through: what happens to it when the address moves."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def ssh_risks(build: Build) -> Iterator[Risk]:
         return
     wanted = ", ".join(str(address) for address in build.layer3.addresses) or "an address by DHCP"
     yield Risk(
-        message=f"this SSH session from {ssh.peer} came in by {ssh.server}, which goes away: "
-        f"{build.bridge.ifname} is to have {wanted}",
-        hint=f"keep the address as well ({command('--address', f'{ssh.server}/PREFIX')}), or come in by another link "
-        "or the console",
+        message=f"this SSH session from {ssh.peer} uses {ssh.server}, which this host will lose: "
+        f"{build.bridge.ifname} gets {wanted}",
+        hint=f"keep that address, too ({command('--address', f'{ssh.server}/PREFIX')}), or connect through another "
+        "link or the console",
         flag=FLAG,
         accepted=build.spec.allow_new_address,
     )
@@ -42,7 +42,7 @@ def ssh_warnings(build: Build) -> list[str]:
     if not on:
         return []
     where = f"this SSH session from {ssh.peer} runs over {', '.join(on)}"
-    return [f"{where}, which is rebuilt: should it be lost, NetworkManager goes back by itself"]
+    return [f"{where}, which changes now. If it breaks, the run goes on: log in again and run sudo vmnet follow"]
 
 
 def _on_touched(links: tuple[str, ...], build: Build) -> tuple[str, ...]:

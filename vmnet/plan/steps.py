@@ -91,7 +91,7 @@ Step = HostStep | LibvirtStep
 class Planned:
     """A step, why it is taken, and the steps that undo it, in the order in which they are to run.
 
-    `back_first`: when a run is taken back, this is undone before NetworkManager's checkpoint restores the rest.
+    `back_first`: in a rollback, this is undone before NetworkManager's checkpoint restores the rest.
     `turns_boot`: until this step a reboot boots what was before the run, and from it on what the run leads to.
     """
 
@@ -104,11 +104,11 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostGoal:
-    """The end state that host-setup plans for, whole: what verify compares with.
+    """The whole end state that host-setup plans for: what verify compares with.
 
     `addresses` are the static ones; `dhcp` says that IPv4 comes by DHCP. `uplinks` are the bridge's own ports
-    (the bond, or the NIC where there is no bond). `vlans` stand on the bridge, not on the NICs. `management_was` is
-    the management link as it was when this was planned, by `record_of`; empty where that was not kept.
+    (the bond, or the NIC where there is no bond). `vlans` are on the bridge, not on the NICs. `management_was` is
+    the management link as it was when this was planned, by `record_of`; empty where that was not recorded.
     """
 
     bridge: str
@@ -137,10 +137,10 @@ class HostGoal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovedInterface:
-    """A row of a domain plan, for people: one interface and what becomes of it.
+    """A row of a domain plan, for people: one interface and what happens to it.
 
     `scopes` say where it changes ("running", "persistent", "managed save", "snapshot NAME"); `address_now` is the
-    guest's address with its origin; `remark` what the guest notices or what is left to do by hand.
+    guest's address with its origin; `remark` what the guest notices or what somebody must do by hand.
     """
 
     domain: str
@@ -155,13 +155,13 @@ class MovedInterface:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to be done, in order. Empty `planned` means that all is as wanted.
+    """What vmnet will do, in order. Empty `planned` means that all is as requested.
 
-    `command` is the command's name, `kept` says what was found as wanted already, `warnings` what to know before
-    saying yes, `choices` why each NIC was taken or left. `goal` (host-setup) and `rows` (domains) are for verify
-    and for the tables. `undoes` is the run that this plan takes back. `keeps`: where a step fails, what was done
-    before stays, and only what belongs to that step's domain is taken back. `spec` is what was asked for, where the run
-    is to look again in the end whether others have changed domains meanwhile. `reservations` are those of the old
+    `command` is the command's name, `kept` says what is already as requested, `warnings` what to know before
+    saying yes, `choices` why each NIC is used or not. `goal` (host-setup) and `rows` (domains) are for verify
+    and for the tables. `undoes` is the run that this plan undoes. `keeps`: if a step fails, what was done
+    before stays, and only the steps of that step's domain are rolled back. `spec` is the request, if the run must check
+    at its end whether others have changed domains meanwhile. `reservations` are those of the old
     network's DHCP server that the guests lose.
     """
 

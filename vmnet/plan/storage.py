@@ -1,4 +1,4 @@
-"""What this host itself lives on and reaches through the NICs: a few seconds without them may freeze or fence it."""
+"""Storage and clusters that this host reaches through the NICs: some seconds without them may freeze or fence it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def storage_risks(build: Build) -> Iterator[Risk]:
     links = listed(sorted({link for link, _ in found}))
     what = listed(f"{dependent.what} [{dependent.evidence}]" for _, dependent in found)
     yield Risk(
-        message=f"this host itself lives on what it reaches through {links}: {what}",
-        hint="it stalls while the address moves, and a cluster may fence the host: unmount, log out or stop it first, "
+        message=f"this host uses storage or a cluster through {links}: {what}",
+        hint="it stalls while the address moves, and a cluster may fence the host. Unmount, log out or stop it first, "
         "or name other NICs",
         flag=FLAG,
         accepted=build.spec.allow_storage,
@@ -39,6 +39,6 @@ def carrying_link(dependent: Dependent, touched: Collection[str], facts: Facts) 
 
 
 def storage_warnings(facts: Facts) -> list[str]:
-    """Return a warning for each dependent of which nobody can say what it is reached through."""
+    """Return a warning for each dependent whose link is not known."""
     unknown = [d for d in facts.dependents if d.peer is None and d.local is None]
-    return [f"{d.what} is reached over the network, and vmnet cannot tell through which link" for d in unknown]
+    return [f"{d.what} may stall while the address moves: vmnet cannot tell which link it uses" for d in unknown]

@@ -27,10 +27,10 @@ def switch_risks(build: Build) -> Iterator[Risk]:
         ours, theirs = _heard(first.ifname, build), _heard(second.ifname, build)
         if ours and theirs and not {port.chassis for port in ours} & {port.chassis for port in theirs}:
             yield Risk(
-                message=f"{first.ifname} is on {_words(ours[0])}, {second.ifname} on {_words(theirs[0])}: LACP makes "
-                "one aggregate of the ports of one switch only, and the other NIC would stand idle",
-                hint="plug both into one switch, or use --mode active-backup; where the two are one to LACP (MLAG, "
-                "vPC, a stack), it works",
+                message=f"{first.ifname} is on {_words(ours[0])}, {second.ifname} on {_words(theirs[0])}: LACP "
+                "aggregates ports of one switch only, so one NIC would carry no traffic",
+                hint="plug both into one switch, or use --mode active-backup; two switches that act as one for LACP "
+                "(MLAG, vPC, a stack) work",
                 flag=FLAG,
                 accepted=build.spec.different_switches,
             )

@@ -1,4 +1,4 @@
-"""A bridge or bond of the wanted name that is there already, and what stands on it."""
+"""A bridge or bond of the wanted name that exists already, and what uses it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _GUESTS = ("tun", "veth", "macvtap")
 
 
 def check_contents(build: Build) -> None:
-    """Raise Refused where a bridge or bond is to be made anew and has ports or VLANs besides the wanted ones, or an
-    address that goes away.
+    """Raise Refused where a bridge or bond gets a new profile and has ports or VLANs besides the wanted ones, or an
+    address that the host would lose.
 
     NetworkManager takes all ports out when another profile is activated on a bridge, taps of running domains too, and
     puts none back that is not its own.
@@ -34,9 +34,8 @@ def check_contents(build: Build) -> None:
         others = _others(wanted.ifname, build)
         if others:
             raise Refused(
-                f"{wanted.type} {wanted.ifname} is there already and would be made anew, and "
-                f"{listed(describe_link(link, build.facts) for link in others)} would be cut off",
-                f"take them off {wanted.ifname} (shut domains down), or choose another name with --{wanted.type}",
+                f"{_taken(wanted)}, which cuts off {listed(describe_link(link, build.facts) for link in others)}",
+                f"remove them from {wanted.ifname} (shut domains down), or choose another name with --{wanted.type}",
             )
 
 
@@ -44,21 +43,24 @@ def _check_addresses(wanted: WantedProfile, build: Build) -> None:
     profile = profile_on(wanted, build)
     if profile is None or {profile.uuid, profile.name} & set(build.spec.displace):
         return
-    there = f"{wanted.type} {wanted.ifname} is there already and would be made anew"
     displace = command("--displace", profile.name)
     if _carries_address(wanted, build):
         raise Refused(
-            f"{there}, and the host's address, which is reached over it, would be cut off meanwhile",
-            f"choose another name with --{wanted.type}: then the new one is built beside it, and the address moves "
-            f"last; or accept the cut with {displace}",
+            f"{_taken(wanted)}, and nobody could reach the host's address meanwhile",
+            f"choose another name with --{wanted.type}: vmnet then builds the new one beside it and moves the address "
+            f"last; or accept the interruption with {displace}",
         )
     kept = build.facts.addresses_of(build.layer3.holder) if build.layer3.holder else ()
     lost = [a for a in build.facts.addresses_of(wanted.ifname) if a not in (*kept, *build.layer3.addresses)]
     if lost:
         raise Refused(
-            f"{there}, and {listed(map(str, lost))} of its profile {profile.name!r} would go away",
-            f"choose another name with --{wanted.type}, or give that up with {displace}",
+            f"{_taken(wanted)}, and the host would lose {listed(map(str, lost))} of profile {profile.name!r}",
+            f"choose another name with --{wanted.type}, or accept the loss with {displace}",
         )
+
+
+def _taken(wanted: WantedProfile) -> str:
+    return f"{wanted.type} {wanted.ifname} exists already and would get a new profile"
 
 
 def _carries_address(wanted: WantedProfile, build: Build) -> bool:
@@ -76,13 +78,13 @@ def profile_on(wanted: WantedProfile, build: Build) -> Profile | None:
 
 
 def content_warnings(build: Build) -> Iterator[str]:
-    """Yield a warning for each other way out of a bridge, or port of a bond, that stands and is kept."""
+    """Yield a warning for each other uplink of a bridge, or port of a bond, that is kept."""
     for wanted in build.wanted:
         others = [link for link in _others(wanted.ifname, build) if link.kind not in _GUESTS and not link.parent]
         if wanted.type != "ethernet" and others:
             yield (
-                f"{wanted.type} {wanted.ifname} has ports that nobody asked for: "
-                f"{listed(link.ifname for link in others)}; without STP a second way out of a bridge is a loop"
+                f"{wanted.type} {wanted.ifname} keeps ports that are not in the request: "
+                f"{listed(link.ifname for link in others)}. Without STP, a second uplink of a bridge can be a loop"
             )
 
 

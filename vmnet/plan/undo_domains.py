@@ -1,4 +1,4 @@
-"""Undo of a run's domain steps, planned anew from the facts of now.
+"""Undo of a run's domain steps, planned again from the facts of now.
 
 Right after a run its journalled undo steps fit. Days later domains have been started, stopped, changed or removed:
 what was shut off at the move may run by now, and then both of its documents have to go back.
@@ -48,19 +48,19 @@ DomainStep = MoveInterface | RewriteSavedState | AddInterface
 
 
 def plan_domain_undo(done: Sequence[Planned], facts: Facts) -> Plan:
-    """Plan how the domain steps of a run are taken back on the host as it is now.
+    """Plan how the domain steps of a run are undone on the host as it is now.
 
     Args:
         done: the run's steps that were carried out, in their order; those that touch no domain are passed over.
 
     Returns:
         The steps, newest move first, with the guests' links bounced last if the run did so; `kept` names what is
-        back already and what is gone.
+        undone already and what no longer exists.
 
     Raises:
         HypervisorError: libvirt was out of reach.
-        Conflict: somebody has put an interface elsewhere since; the hint holds the commands to finish by hand.
-        Refused: the network to go back to is gone.
+        Conflict: somebody has moved an interface elsewhere since; the hint holds the commands to finish by hand.
+        Refused: the old network no longer exists.
     """
     steps = [item.step for item in reversed(done) if isinstance(item.step, DomainStep)]
     if not steps:
@@ -95,7 +95,7 @@ class _Back:
     def take(self, step: DomainStep) -> None:
         domain = self.domains.get(step.domain_uuid)
         if domain is None:
-            self._keep(f"{step.domain} is gone")
+            self._keep(f"domain {step.domain} no longer exists")
             return
         match step:
             case MoveInterface():
@@ -112,7 +112,7 @@ class _Back:
     def _move(self, domain: Domain, step: MoveInterface) -> None:
         pair = next((pair for pair in pair_interfaces(domain) if _is(pair, step)), None)
         if pair is None:
-            self._keep(f"{domain.name} has no interface {step.mac} any more")
+            self._keep(f"{domain.name} no longer has the interface {step.mac}")
             return
         if step.scope == PERSISTENT and _key(step) not in self.moved_running:
             # It was off at the move; if it runs now, it does so on the network of its stored document.
@@ -131,7 +131,7 @@ class _Back:
             self.by_hand.append(remark(edit, f"{domain.name} {step.mac} ({scope}) {where}"))
             return
         if scope == RUNNING and step.was.type not in LIVE_TYPES and not step.replug:
-            self._keep(f"{domain.name} {step.mac} is on {describe(step.wanted)} until it is powered off and on")
+            self._keep(f"{domain.name} {step.mac} is on {describe(step.wanted)} until the domain is powered off and on")
             return
         if scope == RUNNING and step.was.network is not None:
             self.targets[step.was.network] = None
@@ -149,7 +149,7 @@ class _Back:
         if (step.replug or step.was.type == HOSTDEV) and isinstance(back.step, MoveInterface):
             # It gets the very element that it had.
             back = replace(back, step=replace(back.step, document=step.document))
-        return replace(back, why="as it was")
+        return replace(back, why="as before the run")
 
     def networks(self) -> Iterator[Planned]:
         """Yield the start of each network that running domains go back to and that was stopped since."""
@@ -157,17 +157,17 @@ class _Back:
             network = self.facts.network(name)
             if network is None:
                 raise Refused(
-                    f"network {name} is gone; running domains cannot go back to it",
-                    "define it again (its document is in the run's record), or shut the domains down first",
+                    f"network {name} no longer exists, so running domains cannot move back to it",
+                    "define it again from its document in the run's record, or shut the domains down first",
                 )
             if not network.active:
-                yield Planned(step=StartNetwork(name=name), why="running domains go back to it")
+                yield Planned(step=StartNetwork(name=name), why="running domains move back to it")
 
     def refuse_conflicts(self) -> None:
         if self.by_hand:
             raise Conflict(
-                f"{len(self.by_hand)} interfaces were put elsewhere since the run",
-                "put them where you want them, then run undo again:\n" + "\n".join(self.by_hand),
+                f"{len(self.by_hand)} interfaces were moved elsewhere after the run",
+                "move each to where it was, then run undo again:\n" + "\n".join(self.by_hand),
             )
 
 
@@ -188,7 +188,7 @@ def _rewrite(domain: Domain, step: RewriteSavedState) -> Iterator[Planned]:
         named = (snapshot.interfaces for snapshot in domain.snapshots if snapshot.name == step.snapshot)
         interfaces = next(named, ())
     if any(interface.mac in step.macs and interface.source == step.wanted for interface in interfaces):
-        yield Planned(step=replace(step, was=step.wanted, wanted=step.was), why="as it was", undo=(step,))
+        yield Planned(step=replace(step, was=step.wanted, wanted=step.was), why="as before the run", undo=(step,))
 
 
 def _remove(domain: Domain, step: AddInterface) -> Iterator[Planned]:

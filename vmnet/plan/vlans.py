@@ -1,8 +1,8 @@
-"""What hangs on a NIC and would go deaf when the NIC becomes a port: VLANs go onto the bridge when asked to, the rest
-is refused.
+"""Links on top of a NIC, which stop receiving when the NIC becomes a port: VLANs move to the bridge on request, the
+rest is refused.
 
-The kernel cannot give a VLAN another parent: its link is made anew, in the moment when the bridge has a way out and
-before the last NIC joins.
+The kernel cannot give a VLAN another parent: its link is created again, when the bridge has an uplink and before the
+last NIC joins.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MOVED_WITH_NIC = ("vlan", "macvlan", "macvtap", "ipvlan")
 
 
 def check_children(nic: Link, spec: HostSpec, facts: Facts) -> None:
-    """Raise Refused where something hangs on the NIC that is not asked to move, or cannot."""
+    """Raise Refused where a link on top of the NIC is not asked to move, or cannot."""
     children = _children(nic, facts)
     if not children:
         return
@@ -32,10 +32,10 @@ def check_children(nic: Link, spec: HostSpec, facts: Facts) -> None:
         return
     names = ", ".join(describe_link(child, facts) for child in children)
     raise Refused(
-        f"{nic.ifname} carries {names}, which would go deaf when it becomes a port",
-        f"--move-vlans puts that onto {spec.bridge.ifname}"
+        f"{nic.ifname} carries {names}, which would stop receiving when {nic.ifname} becomes a port",
+        f"use --move-vlans, which moves that to {spec.bridge.ifname}"
         if movable
-        else "take them down, or move them off first (shut domains down, stop containers)",
+        else "remove that first (shut domains down, stop containers)",
     )
 
 
@@ -48,7 +48,7 @@ def wanted_vlans(build: Build) -> tuple[tuple[Link, Profile], ...]:
 
 
 def move_vlans(build: Build) -> list[Planned]:
-    """Put the NICs' VLANs onto the bridge, in memory: a reboot has them on their NICs again."""
+    """Move the NICs' VLANs to the bridge, in memory: a reboot has them on their NICs again."""
     planned = []
     bridge = build.bridge.ifname
     for child, profile in wanted_vlans(build):
@@ -58,15 +58,15 @@ def move_vlans(build: Build) -> list[Planned]:
         restore = steps.RestoreProfile(uuid=profile.uuid, name=name, filename=profile.filename)
         planned += [
             Planned(step=down, why=f"{child.ifname} leaves {child.parent}", undo=(restore, up)),
-            Planned(step=_parent(child, profile, bridge, save=False), why=f"{child.ifname} is to stand on {bridge}"),
-            Planned(step=up, why=f"{child.ifname} stands on {bridge}", undo=(down,)),
+            Planned(step=_parent(child, profile, bridge, save=False), why=f"its new parent is {bridge}"),
+            Planned(step=up, why=f"{child.ifname} comes up on {bridge}", undo=(down,)),
         ]
     return planned
 
 
 def save_vlans(build: Build) -> list[Planned]:
-    """Let the VLANs stand on the bridge after a reboot, too."""
-    why = f"stands on {build.bridge.ifname} at boot"
+    """Keep the VLANs on the bridge after a reboot, too."""
+    why = f"is on {build.bridge.ifname} after a reboot, too"
     return [
         Planned(step=_parent(child, profile, build.bridge.ifname, save=True), why=f"{child.ifname} {why}")
         for child, profile in wanted_vlans(build)
@@ -94,8 +94,8 @@ def _children(nic: Link, facts: Facts) -> list[Link]:
 
 
 def _vlan_profile(child: Link, facts: Facts) -> Profile | None:
-    """Return the profile that made a VLAN, if it can make it anew: it names its parent, and nothing hangs on the VLAN
-    that would go with it."""
+    """Return the profile that made a VLAN, if it can create it again: it names its parent, and no link is on
+    top of the VLAN."""
     profile = facts.active_profile(child.ifname)
     if child.kind != "vlan" or profile is None or profile.type != "vlan" or profile.volatile:
         return None

@@ -1,4 +1,4 @@
-"""The zone that firewalld has the bridge in: the one in which its NIC is, for what is let in to stay let in."""
+"""The zone that firewalld has the bridge in: that of its NIC, so that the same ports stay open."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ def in_zone(layer3: Layer3, bridge: str, facts: Facts) -> Layer3:
     """Return layer 3 with the zone of the link whose addresses the bridge gets; the default zone needs no setting.
 
     The zone that a link is in may be another one than its profile says: `firewall-cmd --change-interface` lasts until
-    NetworkManager brings the profile up again, which tells firewalld the zone anew.
+    NetworkManager brings the profile up again and tells firewalld the profile's zone.
     """
     zone = _held(layer3.holder, bridge, facts) or _stored(layer3.holder, facts)
     return replace(layer3, settings=(*layer3.settings, (_ZONE, zone))) if zone else layer3
 
 
 def zone_warnings(holder: str | None, bridge: str, facts: Facts) -> tuple[str, ...]:
-    """Return what the admin should know where that zone is not the one of the profile: no way back knows of it."""
+    """Return what the admin should know where that zone is not the one of the profile: no undo knows it."""
     zone = _held(holder, bridge, facts)
     profile = facts.active_profile(holder) if holder else None
     if not zone or profile is None or facts.firewalld is None:
         return ()
     back = profile.get(_ZONE) or facts.firewalld.default_zone
     keep = command("nmcli", "connection", "modify", "uuid", profile.uuid, _ZONE, zone)
-    until = f"{holder} is in firewalld's zone {zone} until its profile starts again, which says {back}"
-    return (f"{until}: the bridge gets {zone} for good, and after a way back {holder} is in {back}, unless: {keep}",)
+    now = f"{holder} is in firewalld's zone {zone}, but its profile has the zone {back}"
+    return (f"{now}. The bridge gets {zone}. After an undo, {holder} is in {back}, unless you run: {keep}",)
 
 
 def _held(holder: str | None, bridge: str, facts: Facts) -> str:
-    """Return the zone that the link is in, "" where that is the one of its profile, or not known. What the bridge
-    itself was put into for now, it is not put into for good."""
+    """Return the zone that the link is in, "" where that is the one of its profile, or not known. The bridge's
+    own temporary zone is not made permanent."""
     if holder is None or holder == bridge or facts.firewalld is None:
         return ""
     zone = facts.firewalld.zone_of(holder)

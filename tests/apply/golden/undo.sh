@@ -8,7 +8,7 @@ cd "$(dirname "$(readlink -f "$0")")" || exit 1
 export LC_ALL=C.UTF-8
 umask 077
 failed=0
-# One line; a question mark stands for each character that could steer the terminal.
+# One line; a question mark replaces each character that could control the terminal.
 say() {
     case $* in
     *[!\ -~]*)
@@ -32,13 +32,13 @@ try() {
 with_input() {
     sed 's/^ //' | "$@"
 }
-# seconds to wait. One vmnet at a time changes a host; VMNET_LOCKED=1 says that who calls this holds the lock.
+# seconds to wait. One vmnet at a time changes a host; VMNET_LOCKED=1: the caller holds the lock.
 lock() {
     [ "${VMNET_LOCKED-}" != 1 ] || return 0
     if mkdir -p /run/vmnet && chmod 0700 /run/vmnet && touch /run/vmnet/lock; then
         exec 9<>/run/vmnet/lock
     else
-        say 'the lock of vmnet cannot be taken; this goes on without it' >&2
+        say 'the lock of vmnet cannot be taken; this script goes on without it' >&2
         return 0
     fi
     status=0
@@ -56,7 +56,7 @@ after() {
         case $line in "$1"*) printf '%s\n' "${line#"$1"}" ;; esac
     done
 }
-# file, and how a new one is installed: the old one goes when the new one is whole
+# file, and how to install the new one: it replaces the old one when it is complete
 replace() {
     file=$1 new=${1%/*}/.${1##*/}.vmnet
     shift
@@ -70,7 +70,7 @@ restore() {
     only "$1" "$2"
     try nmcli connection reload
 }
-# uuid, file: of its other files, those go that it has got since it was copied
+# uuid, file: remove the other files that the profile got after it was copied
 only() {
     nm=NetworkManager/system-connections
     for file in /etc/"$nm"/*.nmconnection /run/"$nm"/*.nmconnection; do
@@ -78,7 +78,7 @@ only() {
         grep -qxF -e "$file" -- "profiles/$1.files" 2>/dev/null || try rm -f -- "$file"
     done
 }
-# uuid, name; a loss of power may have left an empty file, of which NetworkManager knows nothing
+# uuid, name; a loss of power may have left an empty file, which NetworkManager ignores
 delete() {
     if nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1; then try nmcli connection delete uuid "$1"; fi
     for file in "$2" "$2-$1"; do
@@ -111,19 +111,19 @@ reapply() {
 deactivate() {
     ! nmcli -g UUID connection show --active | grep -qxF -e "$1" || try nmcli connection down uuid "$1"
 }
-# uuid, MAC, --live or --config; a running document calls an interface on a network what the network makes of it
+# uuid, MAC, --live or --config; a running document has the network's type for an interface on a network
 unplug() {
     where=
     [ "$3" = --live ] || where=--inactive
     type=$(virsh domiflist "$1" ${where:+"$where"} | mac=$2 awk '$NF == ENVIRON["mac"] { print $2 }')
     [ -n "$type" ] || return 0
     try virsh detach-interface "$1" "$type" --mac "$2" "$3"
-    # A guest lets go of it in its own time, one that is booting not at all.
+    # A guest releases it in its own time; a booting guest does not release it.
     for second in 1 2 3 4 5 6 7 8 9 10; do
         virsh domiflist "$1" ${where:+"$where"} | grep -qF -e "$2" || return 0
         sleep 1
     done
-    missed "the guest has not let go of $2 within $second s; run this again when it has started"
+    missed "the guest has not released $2 within $second s; run this again when it has started"
 }
 # link, seconds, addresses
 back_again() {
@@ -132,7 +132,7 @@ back_again() {
     for wanted; do
         until ip -o address show dev "$link" scope global 2>/dev/null | grep -qF -e " $wanted "; do
             [ "$(date +%s)" -le "$end" ] || {
-                missed "$link has not got $wanted back; does the DHCP server answer?"
+                missed "$link does not have $wanted again; check the DHCP server"
                 return
             }
             sleep 1
@@ -171,7 +171,7 @@ leave_last() {
     sleep "$seconds"
 }
 name_server() {
-    command -v dig >/dev/null || { say "$1 is not asked: there is no dig"; return 0; }
+    command -v dig >/dev/null || { say "$1 is not asked: dig is not installed"; return 0; }
     dig +time=2 +tries=1 "@$1" . NS >/dev/null 2>&1
 }
 # A router need not answer a ping.
@@ -180,7 +180,7 @@ gateway() {
     ping -n -q -c 1 -W 1 "$1" || ip neigh show to "$1" | grep -qF REACHABLE
 }
 heard=
-# number of a question, and what asks it: before anything is taken back
+# number of a question, and what asks it: before anything is undone
 hear() {
     number=$1
     shift
@@ -199,13 +199,13 @@ until_heard() {
         sleep 1
     done
 }
-# number, seconds, what is asked, and what asks it; what answered nowhere at first is waited for, for nothing did
+# number, seconds, what is asked, and what asks it; if nothing answered at first, all are waited for
 answers() {
     number=$1 seconds=$2 what=$3
     shift 3
     case $heard in
     '' | *" $number "*) ;;
-    *) say "$what did not answer before either: it is not waited for" && return ;;
+    *) say "$what did not answer at the start of this script: no wait for it" && return ;;
     esac
     say "+ wait up to $seconds s for $what to answer"
     ! until_heard "$seconds" "$@" || return 0
@@ -214,8 +214,8 @@ answers() {
         others up
         ! until_heard 15 "$@" || return 0
     fi
-    missed "$what does not answer, and did so before the run"
-    say 'ON THE SWITCH: shut the ports of the other NICs and open them again; it may still forward to one of them' >&2
+    missed "$what does not answer, but did before the run"
+    say 'ON THE SWITCH: disable and enable the ports of the other NICs: it may still forward to one of them' >&2
 }
 lock 10
 
@@ -264,11 +264,11 @@ END
 END
 
 # undoes: all of it
-say 'by hand: virsh managedsave-edit 00000000-0000-4000-8000-000000000201    # 42: its interfaces go back to host-bridge'
+say 'by hand: virsh managedsave-edit 00000000-0000-4000-8000-000000000201    # 42: its interfaces move back to host-bridge'
 failed=$((failed + 1))
 
 # undoes: all of it
-say 'by hand: virsh snapshot-edit -- 00000000-0000-4000-8000-000000000201 '"'"'before upgrade'"'"'    # -odd: its interfaces go back to br0'
+say 'by hand: virsh snapshot-edit -- 00000000-0000-4000-8000-000000000201 '"'"'before upgrade'"'"'    # -odd: its interfaces move back to br0'
 failed=$((failed + 1))
 
 # undoes: all of it

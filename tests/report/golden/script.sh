@@ -7,7 +7,7 @@ export LC_ALL=C.UTF-8
 [ "$(id -u)" = 0 ] || { echo 'this needs root' >&2; exit 3; }
 [ "$(cat /etc/machine-id)" = 6d5ec2f6b0d94dd9a2ab4d1c7a0c5e10 ] || { echo 'this script was made for another host' >&2; exit 3; }
 umask 077
-kept=/var/lib/vmnet/by-script/aba3a609cca0
+kept=/var/lib/vmnet/by-script/6000fbb7a27c
 failed=0
 checkpoint=
 begun=
@@ -15,7 +15,7 @@ begun=
 total=41
 timeout=60
 back=CheckpointRollback
-# One line; a question mark stands for each character that could steer the terminal.
+# One line; a question mark replaces each character that could control the terminal.
 say() {
     case $* in
     *[!\ -~]*)
@@ -39,13 +39,13 @@ try() {
 with_input() {
     sed 's/^ //' | "$@"
 }
-# seconds to wait. One vmnet at a time changes a host; VMNET_LOCKED=1 says that who calls this holds the lock.
+# seconds to wait. One vmnet at a time changes a host; VMNET_LOCKED=1: the caller holds the lock.
 lock() {
     [ "${VMNET_LOCKED-}" != 1 ] || return 0
     if mkdir -p /run/vmnet && chmod 0700 /run/vmnet && touch /run/vmnet/lock; then
         exec 9<>/run/vmnet/lock
     else
-        say 'the lock of vmnet cannot be taken; this goes on without it' >&2
+        say 'the lock of vmnet cannot be taken; this script goes on without it' >&2
         return 0
     fi
     status=0
@@ -63,7 +63,7 @@ after() {
         case $line in "$1"*) printf '%s\n' "${line#"$1"}" ;; esac
     done
 }
-# file, and how a new one is installed: the old one goes when the new one is whole
+# file, and how to install the new one: it replaces the old one when it is complete
 replace() {
     file=$1 new=${1%/*}/.${1##*/}.vmnet
     shift
@@ -77,7 +77,7 @@ restore() {
     only "$1" "$2"
     try nmcli connection reload
 }
-# uuid, file: of its other files, those go that it has got since it was copied
+# uuid, file: remove the other files that the profile got after it was copied
 only() {
     nm=NetworkManager/system-connections
     for file in /etc/"$nm"/*.nmconnection /run/"$nm"/*.nmconnection; do
@@ -85,7 +85,7 @@ only() {
         grep -qxF -e "$file" -- "profiles/$1.files" 2>/dev/null || try rm -f -- "$file"
     done
 }
-# uuid, name; a loss of power may have left an empty file, of which NetworkManager knows nothing
+# uuid, name; a loss of power may have left an empty file, which NetworkManager ignores
 delete() {
     if nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1; then try nmcli connection delete uuid "$1"; fi
     for file in "$2" "$2-$1"; do
@@ -118,19 +118,19 @@ reapply() {
 deactivate() {
     ! nmcli -g UUID connection show --active | grep -qxF -e "$1" || try nmcli connection down uuid "$1"
 }
-# uuid, MAC, --live or --config; a running document calls an interface on a network what the network makes of it
+# uuid, MAC, --live or --config; a running document has the network's type for an interface on a network
 unplug() {
     where=
     [ "$3" = --live ] || where=--inactive
     type=$(virsh domiflist "$1" ${where:+"$where"} | mac=$2 awk '$NF == ENVIRON["mac"] { print $2 }')
     [ -n "$type" ] || return 0
     try virsh detach-interface "$1" "$type" --mac "$2" "$3"
-    # A guest lets go of it in its own time, one that is booting not at all.
+    # A guest releases it in its own time; a booting guest does not release it.
     for second in 1 2 3 4 5 6 7 8 9 10; do
         virsh domiflist "$1" ${where:+"$where"} | grep -qF -e "$2" || return 0
         sleep 1
     done
-    missed "the guest has not let go of $2 within $second s; run this again when it has started"
+    missed "the guest has not released $2 within $second s; run this again when it has started"
 }
 # link, seconds, addresses
 back_again() {
@@ -139,7 +139,7 @@ back_again() {
     for wanted; do
         until ip -o address show dev "$link" scope global 2>/dev/null | grep -qF -e " $wanted "; do
             [ "$(date +%s)" -le "$end" ] || {
-                missed "$link has not got $wanted back; does the DHCP server answer?"
+                missed "$link does not have $wanted again; check the DHCP server"
                 return
             }
             sleep 1
@@ -178,7 +178,7 @@ leave_last() {
     sleep "$seconds"
 }
 name_server() {
-    command -v dig >/dev/null || { say "$1 is not asked: there is no dig"; return 0; }
+    command -v dig >/dev/null || { say "$1 is not asked: dig is not installed"; return 0; }
     dig +time=2 +tries=1 "@$1" . NS >/dev/null 2>&1
 }
 # A router need not answer a ping.
@@ -187,7 +187,7 @@ gateway() {
     ping -n -q -c 1 -W 1 "$1" || ip neigh show to "$1" | grep -qF REACHABLE
 }
 heard=
-# number of a question, and what asks it: before anything is taken back
+# number of a question, and what asks it: before anything is undone
 hear() {
     number=$1
     shift
@@ -206,13 +206,13 @@ until_heard() {
         sleep 1
     done
 }
-# number, seconds, what is asked, and what asks it; what answered nowhere at first is waited for, for nothing did
+# number, seconds, what is asked, and what asks it; if nothing answered at first, all are waited for
 answers() {
     number=$1 seconds=$2 what=$3
     shift 3
     case $heard in
     '' | *" $number "*) ;;
-    *) say "$what did not answer before either: it is not waited for" && return ;;
+    *) say "$what did not answer at the start of this script: no wait for it" && return ;;
     esac
     say "+ wait up to $seconds s for $what to answer"
     ! until_heard "$seconds" "$@" || return 0
@@ -221,8 +221,8 @@ answers() {
         others up
         ! until_heard 15 "$@" || return 0
     fi
-    missed "$what does not answer, and did so before the run"
-    say 'ON THE SWITCH: shut the ports of the other NICs and open them again; it may still forward to one of them' >&2
+    missed "$what does not answer, but did before the run"
+    say 'ON THE SWITCH: disable and enable the ports of the other NICs: it may still forward to one of them' >&2
 }
 # Copies the keyfile of a profile before it is changed.
 keep() {
@@ -429,38 +429,38 @@ look p2p1 >before-p2p1
 keep 20000000-0000-4000-8000-000000000001 /etc/NetworkManager/system-connections/lan.nmconnection
 keep 20000000-0000-4000-8000-000000000002 /etc/NetworkManager/system-connections/spare.nmconnection
 
-# NetworkManager goes back to this state by itself if vmnet or the connection to it dies
+# NetworkManager rolls back to this state by itself if this run dies
 step 1 'open a checkpoint of 60 s'
 checkpoint=$(busctl call org.freedesktop.NetworkManager /org/freedesktop/NetworkManager org.freedesktop.NetworkManager CheckpointCreate aouu 0 60 6 | cut '-d"' -f2)
 [ -n "$checkpoint" ] || go_back "NetworkManager opened no checkpoint"
 
-# profile for br0, in memory: a reboot forgets it
+# profile of br0, in memory only: a reboot removes it
 step 2 'add profile br0 for br0'
 run nmcli connection add save no type bridge con-name br0 ifname br0 connection.uuid fce40a8f-ab4f-5958-acde-d372715b546d connection.autoconnect no bridge.stp no 802-3-ethernet.cloned-mac-address 00:23:ae:ab:20:54 connection.autoconnect-slaves 0 ipv4.method disabled ipv6.method disabled
 
-# profile for bond0, in memory: a reboot forgets it
+# profile of bond0, in memory only: a reboot removes it
 step 3 'add profile bond0 for bond0'
 run nmcli connection add save no type bond con-name bond0 ifname bond0 connection.uuid dcac265c-cd82-507c-9557-542fff8354f6 connection.autoconnect no bond.options mode=802.3ad,miimon=100 connection.master fce40a8f-ab4f-5958-acde-d372715b546d connection.slave-type bridge 802-3-ethernet.cloned-mac-address 00:23:ae:ab:20:54 connection.autoconnect-slaves 0
 
-# profile for em1, in memory: a reboot forgets it
+# profile of em1, in memory only: a reboot removes it
 step 4 'add profile em1 for em1'
 run nmcli connection add save no type ethernet con-name em1 ifname em1 connection.uuid 6243e9d0-0c61-5eb1-aacc-6b8e0d9a7cb6 connection.autoconnect no connection.master dcac265c-cd82-507c-9557-542fff8354f6 connection.slave-type bond
 
-# profile for p4p1, in memory: a reboot forgets it
+# profile of p4p1, in memory only: a reboot removes it
 step 5 'add profile p4p1 for p4p1'
 run nmcli connection add save no type ethernet con-name p4p1 ifname p4p1 connection.uuid b14b948a-eb43-54fa-a5f2-915ad5249a7d connection.autoconnect no connection.master dcac265c-cd82-507c-9557-542fff8354f6 connection.slave-type bond
 
-# what the NICs are to join comes up without them
+# bond0 comes up before its ports
 step 6 'activate bond0'
 run nmcli --wait 45 connection up uuid dcac265c-cd82-507c-9557-542fff8354f6
 
-# neighbours know the host by it, and udev may have set another
+# neighbours know the host by this MAC, and udev may have set another
 step 7 'keep the MAC 00:23:ae:ab:20:54 on br0, bond0'
 udevadm settle --timeout=10 || :
 run ip link set dev br0 address 00:23:ae:ab:20:54
 run ip link set dev bond0 address 00:23:ae:ab:20:54
 
-# br0 is to have 172.16.4.3/24
+# br0 gets 172.16.4.3/24
 step 8 'change profile br0 in memory'
 run nmcli connection modify --temporary uuid fce40a8f-ab4f-5958-acde-d372715b546d ipv4.method manual ipv4.addresses 172.16.4.3/24 ipv4.gateway 172.16.4.1 ipv4.dns 172.16.4.2 ipv4.route-metric 1100 ipv4.dad-timeout 0
 
@@ -468,23 +468,23 @@ run nmcli connection modify --temporary uuid fce40a8f-ab4f-5958-acde-d372715b546
 step 9 'reapply br0'
 run nmcli device reapply br0
 
-# the address is there before a port joins
+# the address must exist before a port joins
 step 10 'wait up to 15 s for 172.16.4.3/24 on br0'
 wait_for 15 'wait up to 15 s for 172.16.4.3/24 on br0' address br0 '' '172.16.4.3/24 '
 
-# bond0 is silent until its port is there: a strict switch drops the live NIC when it hears LACP from another
+# bond0 must not send LACP before its port joins: a strict switch would drop the live NIC
 step 11 'set bond0 down'
 run ip link set dev bond0 down
 
-# p4p1 joins
+# p4p1 becomes a port
 step 12 'activate p4p1'
 run nmcli --wait 0 connection up uuid b14b948a-eb43-54fa-a5f2-915ad5249a7d
 
-# the port is in the bond
+# the ports must be in the bond
 step 13 'wait up to 30 s for p4p1 in bond0'
 wait_for 30 'wait up to 30 s for p4p1 in bond0' ports bond0 p4p1
 
-# bond0 speaks LACP now, and chooses its aggregator at once
+# bond0 starts LACP and chooses its aggregator at once
 step 14 'set bond0 up'
 run ip link set dev bond0 up
 
@@ -492,16 +492,16 @@ run ip link set dev bond0 up
 step 15 'wait up to 40 s for LACP on p4p1'
 wait_for 40 'wait up to 40 s for LACP on p4p1' lacp p4p1
 
-# before anything is moved, the gateway answers on the new way
+# the gateway must answer on br0 before the routes change
 step 16 'wait up to 30 s for 172.16.4.1 to answer on br0'
 wait_for 30 'wait up to 30 s for 172.16.4.1 to answer on br0' neighbour br0 172.16.4.1
 
-# the way is through br0 from now on
+# the host sends through br0 from here on
 step 17 'add routes through br0: 172.16.4.0/24, default'
 run ip route replace 172.16.4.0/24 dev br0 src 172.16.4.3 metric 98
 run ip route replace default via 172.16.4.1 dev br0 src 172.16.4.3 metric 98
 
-# the routes of br0 win
+# the host prefers the routes of br0
 step 18 'change profile br0 in memory'
 run nmcli connection modify --temporary uuid fce40a8f-ab4f-5958-acde-d372715b546d ipv4.method manual ipv4.addresses 172.16.4.3/24 ipv4.gateway 172.16.4.1 ipv4.dns 172.16.4.2 ipv4.route-metric 99 ipv4.dad-timeout 0
 
@@ -509,16 +509,16 @@ run nmcli connection modify --temporary uuid fce40a8f-ab4f-5958-acde-d372715b546
 step 19 'reapply br0'
 run nmcli device reapply br0
 
-# NetworkManager has made its own
+# NetworkManager has added its own routes
 step 20 'remove routes through br0: 172.16.4.0/24, default'
 ip route delete 172.16.4.0/24 dev br0 src 172.16.4.3 metric 98 2>/dev/null
 ip route delete default via 172.16.4.1 dev br0 src 172.16.4.3 metric 98 2>/dev/null
 
-# em1 leaves its old profile and joins in one step
+# em1 changes from its old profile to the port profile in one step
 step 21 'activate em1'
 run nmcli --wait 45 connection up uuid 6243e9d0-0c61-5eb1-aacc-6b8e0d9a7cb6
 
-# em1 has none any more, and would have denied it to br0 as a duplicate
+# em1 has given IPv6 up: earlier, br0 would have failed duplicate detection
 step 22 'change profile br0 in memory'
 run nmcli connection modify --temporary uuid fce40a8f-ab4f-5958-acde-d372715b546d ipv6.method link-local ipv6.addr-gen-mode default-or-eui64
 
@@ -530,19 +530,19 @@ run nmcli device reapply br0
 step 24 'wait up to 40 s for LACP on em1, p4p1'
 wait_for 40 'wait up to 40 s for LACP on em1, p4p1' lacp em1 p4p1
 
-# every NIC is in the bond
+# every NIC must be in the bond
 step 25 'wait up to 30 s for em1, p4p1 in bond0'
 wait_for 30 'wait up to 30 s for em1, p4p1 in bond0' ports bond0 em1 p4p1
 
-# the bridge forwards
+# the bridge must forward frames
 step 26 'wait up to 30 s for bond0 in br0'
 wait_for 30 'wait up to 30 s for bond0 in br0' ports br0 bond0
 
-# the gateway answers through the bridge
+# the gateway must answer through the bridge
 step 27 'wait up to 30 s for 172.16.4.1 to answer on br0'
 wait_for 30 'wait up to 30 s for 172.16.4.1 to answer on br0' neighbour br0 172.16.4.1
 
-# there is no network host-bridge
+# network host-bridge does not exist yet
 step 28 'define network host-bridge'
 run with_input virsh net-define /dev/stdin <<'END'
  <network>
@@ -557,51 +557,51 @@ END
 step 29 'start network host-bridge'
 network host-bridge 'Active: *yes' || run virsh net-start -- host-bridge
 
-# domains on network host-bridge could not start after a reboot
+# without autostart, domains on network host-bridge do not start after a reboot
 step 30 'enable the autostart of network host-bridge'
 network host-bridge 'Persistent: *yes' && run virsh net-autostart -- host-bridge
 
-# bond0 is saved, and does not start by itself yet
+# bond0 is saved, with autoconnect still disabled
 step 31 'change profile bond0 on disk'
 run nmcli connection modify uuid dcac265c-cd82-507c-9557-542fff8354f6 connection.autoconnect no connection.autoconnect-slaves 1
 
-# p4p1 is saved, and does not start by itself yet
+# p4p1 is saved, with autoconnect still disabled
 step 32 'change profile p4p1 on disk'
 run nmcli connection modify uuid b14b948a-eb43-54fa-a5f2-915ad5249a7d connection.autoconnect no connection.autoconnect-priority 100
 
-# br0 is saved, and does not start by itself yet
+# br0 is saved, with autoconnect still disabled
 step 33 'change profile br0 on disk'
 run nmcli connection modify uuid fce40a8f-ab4f-5958-acde-d372715b546d ipv4.dad-timeout -1 connection.autoconnect no connection.autoconnect-slaves 1
 
-# em1 is saved and starts at boot, and with it br0: from here on a reboot boots the new state
+# em1 is saved with autoconnect and starts br0, too: from here on a reboot boots the new state
 step 34 'change profile em1 on disk'
 run nmcli connection modify uuid 6243e9d0-0c61-5eb1-aacc-6b8e0d9a7cb6 connection.autoconnect yes connection.autoconnect-priority 100
 
-# bond0 starts at boot by itself, too
+# bond0 gets autoconnect, too
 step 35 'change profile bond0 on disk'
 run nmcli connection modify uuid dcac265c-cd82-507c-9557-542fff8354f6 connection.autoconnect yes
 
-# p4p1 starts at boot by itself, too
+# p4p1 gets autoconnect, too
 step 36 'change profile p4p1 on disk'
 run nmcli connection modify uuid b14b948a-eb43-54fa-a5f2-915ad5249a7d connection.autoconnect yes
 
-# br0 starts at boot by itself, too
+# br0 gets autoconnect, too
 step 37 'change profile br0 on disk'
 run nmcli connection modify uuid fce40a8f-ab4f-5958-acde-d372715b546d connection.autoconnect yes
 
-# 'lan' is set aside (it is for em1); it is kept, and undo gives it back
+# autoconnect of 'lan' is disabled (it is for em1); the profile is kept, and undo restores it
 step 38 'change profile lan on disk'
 run nmcli connection modify uuid 20000000-0000-4000-8000-000000000001 connection.autoconnect no
 
-# 'spare' is set aside (it is for p4p1); it is kept, and undo gives it back
+# autoconnect of 'spare' is disabled (it is for p4p1); the profile is kept, and undo restores it
 step 39 'change profile spare on disk'
 run nmcli connection modify uuid 20000000-0000-4000-8000-000000000002 connection.autoconnect no
 
-# the management link must be as it was, or all of this goes back
+# the management link must be unchanged, or the whole change is rolled back
 step 40 'prove that p2p1 is untouched'
 run untouched p2p1
 
-# all of it holds: keep it
+# all checks passed: the change is kept
 step 41 'commit the checkpoint'
 run nm CheckpointDestroy o "$checkpoint"
 checkpoint=
