@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 class Style(StrEnum):
@@ -49,3 +53,14 @@ class Grid:
 
 
 Block = Line | Grid
+
+
+def packed(items: Iterable[str], width: int, between: str = ", ") -> Iterator[Line]:
+    """Yield indented lines of as many items as fit into `width` columns; no item is broken."""
+    line = ""
+    for item in items:
+        if line and len(line) + len(between) + len(item) > width:
+            yield Line(f"    {line}{between.rstrip()}")
+            line = ""
+        line = f"{line}{between}{item}" if line else item
+    yield Line(f"    {line}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmnet.report.blocks import Block, Grid, Line, Style
+from vmnet.report.blocks import Block, Grid, Line, Style, packed
 from vmnet.shell_words import in_turn
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from vmnet.checks.findings import Finding
 
+_WIDTH = 96
 _VERDICTS = {Style.PLAIN: "ok", Style.WARNING: "note", Style.BAD: "DIFFERS"}
 
 
@@ -47,11 +48,15 @@ def _table(findings: Iterable[Finding]) -> Grid:
 
 
 def _hints(findings: Iterable[Finding]) -> Iterator[Line]:
-    hints = {}
+    """Yield what helps, the same text of one rule once, with all its subjects."""
+    hints: dict[tuple[str, str], dict[str, Style]] = {}
     for finding in findings:
         if said := finding.hint or in_turn(*finding.fix):
-            hints[f"{finding.subject} ({finding.rule}): {said}"] = _style(finding)
-    yield from (Line(f"  - {text}", style) for text, style in hints.items())
+            hints.setdefault((finding.rule, said), {})[finding.subject] = _style(finding)
+    for (rule, said), subjects in hints.items():
+        (first, style), *others = subjects.items()
+        yield Line(f"  - {rule}: {said}" if others else f"  - {first} ({rule}): {said}", style)
+        yield from packed(subjects, _WIDTH) if others else ()
     if hints:
         yield Line()
 
