@@ -35,7 +35,25 @@ BANNED = {
     "lest": "so that ... not",
     "stands?": "exists, is kept",
     ", for (?:it|they|that|then|there|what|who)": "because",
+    "mend(?:s|ed|ing)?": "repair",
+    "puts? (?:it |this |that |all )?right": "repair",
+    "meant so": "intended",
+    "for good": "permanently",
 }
+TERMS = {
+    "gone when (?:it|they) stops?": "transient",
+    "stored (?:document|interface)s?": "persistent document",
+    "(?:live|active|inactive) documents?": "running document, persistent document",
+    "starts? by (?:itself|themselves)": "autoconnect, autostart",
+    "(?:go|goes|gone|went|going) back": "roll back",
+    "the state of then": "checkpoint",
+    "conclude[sd]?": "finish, roll back",
+    "connection profiles?": "profile",
+    "(?:master|slave)s? (?:device|interface|link|nic|port)s?": "controller, port",
+    "bond(?:ing)? slaves?": "port of the bond",
+    "virtual (?:interface|nic)s?": "interface, tap",
+}
+"""Words of our own, or of others, where NetworkManager, libvirt and the kernel have a term; and that term."""
 
 
 def paragraphs(text: str) -> Iterator[tuple[int, str]]:
@@ -70,7 +88,7 @@ def troubles_of(paragraph: str) -> Iterator[str]:
         words = len(re.findall(r"\w\S*", sentence))
         if words > MOST_WORDS:
             yield f"{words} words: {sentence}"
-        for banned, better in BANNED.items():
+        for banned, better in (BANNED | TERMS).items():
             if found := re.search(rf"(?<!\w){banned}\b", sentence, re.IGNORECASE):
                 yield f"“{found[0]}” (better: {better}): {sentence}"
 
@@ -153,3 +171,8 @@ def test_the_check_finds_what_it_is_for() -> None:
     long = " ".join(["word"] * 31)
     text = f"# anew\n\n    anew\n\nA bridge. It\nstands.\n\n- {long}.\n- Made `anew`.\n\n```sh\n{long}\n```\n"
     assert [trouble.split(" ")[:2] for trouble in troubles(text)] == [["5:", "“stands”"], ["8:", "31"]]
+
+
+@pytest.mark.parametrize("text", ["It is gone when it stops", "two connection profiles", "Bonding slaves wait"])
+def test_the_check_knows_the_terms(text: str) -> None:
+    assert len(list(troubles_of(text))) == 1
