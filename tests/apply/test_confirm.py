@@ -48,7 +48,7 @@ def test_a_new_connection_confirms(tmp_path: Path) -> None:
 
 def test_the_old_connection_proves_nothing(tmp_path: Path) -> None:
     journal = waiting(tmp_path)
-    with pytest.raises(Refused, match="the connection that the run was started from"):
+    with pytest.raises(Refused, match="the connection that started the run"):
         confirm(journal.run, runs=tmp_path, ssh=OLD)
     assert not is_confirmed(journal)
 

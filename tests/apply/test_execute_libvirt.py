@@ -101,7 +101,7 @@ def test_a_tap_that_cannot_be_put_right_is_an_error(libvirt: FakeConnection) -> 
     libvirt.deaf_kernel = True
     step = steps_of(migration(libvirt).planned)[1]
     taps = replace(libvirt.kernel.taps(), set_controller=lambda _ifname, _controller: None)
-    with pytest.raises(LinkError, match="not of br0"):
+    with pytest.raises(LinkError, match="instead of br0"):
         execute_libvirt(step, Hypervisor(connection=libvirt), taps=taps)
 
 
@@ -130,7 +130,7 @@ def test_put_elsewhere_meanwhile(libvirt: FakeConnection, scope: str) -> None:
     web.live, web.stored = (x.replace("'default'", "'other'") for x in (web.live, web.stored))
     step = steps_of(plan.planned)[scope == "live"]
     for undoing in (False, True):
-        with pytest.raises(Conflict, match="put elsewhere"):
+        with pytest.raises(Conflict, match="by another program"):
             execute(libvirt, step, undoing=undoing)
 
 

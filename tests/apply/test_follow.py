@@ -89,7 +89,7 @@ def test_a_failure_reaches_who_follows_as_it_was_raised(tmp_path: Path) -> None:
             start=in_another_thread(fails),
         )  # fmt: skip
     assert caught.value.hint == "check the cable"
-    assert "taken back" in caught.value.__notes__[0]
+    assert "rolled back" in caught.value.__notes__[0]
     undone = [(p.index, p.total, getattr(p.step, "name", "")) for p in told if p.event is Event.UNDO]
     assert undone == [(1, 4, ""), (2, 4, "c"), (3, 4, "b"), (4, 4, "a")]
 
@@ -133,11 +133,11 @@ def test_while_another_runs_no_run_is_opened(tmp_path: Path) -> None:
 
 
 def test_no_run_to_follow(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="no run goes on"):
+    with pytest.raises(SpecError, match="no run is in progress"):
         follow(runs=tmp_path)
     journal = Journal.create(PLAN, FACTS, tmp_path)
     write_ending(journal, Ending(result=result_of(journal)))
-    with pytest.raises(SpecError, match="no run goes on"):
+    with pytest.raises(SpecError, match="no run is in progress"):
         follow(runs=tmp_path)
 
 
@@ -172,7 +172,7 @@ def test_a_lost_terminal_leaves_the_run_alone(tmp_path: Path) -> None:
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGHUP)).start()
     with one_interrupt(), pytest.raises(TerminalGone) as caught:
         following.watch(journal, PLAN, lambda _: None)
-    assert "goes on" in caught.value.__notes__[0]
+    assert "sudo vmnet follow" in caught.value.__notes__[0]
     assert not is_cancelled(journal)
 
 

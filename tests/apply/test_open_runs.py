@@ -150,7 +150,7 @@ def test_no_plan_is_carried_out_after_another_run_has_changed_the_host(tmp_path:
 def test_a_run_that_goes_on_keeps_others_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = cut_off(tmp_path / "runs")
     monkeypatch.setattr(following, "worker_of", lambda _: 4711)
-    with pytest.raises(Conflict, match=rf"{journal.run} goes on: process 4711"):
+    with pytest.raises(Conflict, match=rf"{journal.run} is in progress: process 4711"):
         apply(PLAN, FACTS, uri="test:///default", runs=tmp_path / "runs", lock=tmp_path / "lock")
 
 

@@ -69,7 +69,7 @@ def test_a_guest_that_does_not_let_go(libvirt: FakeConnection, monkeypatch: pyte
     monkeypatch.setattr(FakeDomain, "detachDeviceFlags", lambda *_: 0)
     slept: list[float] = []
     taps = replace(libvirt.kernel.taps(), sleep=slept.append)
-    with pytest.raises(LinkError, match="does not let go"):
+    with pytest.raises(LinkError, match="does not release"):
         execute_libvirt(steps_of(plan.planned)[-1], Hypervisor(connection=libvirt), taps=taps)
     assert sum(slept) == pytest.approx(20)
     assert sources(own.live) == [OWN]
@@ -85,6 +85,6 @@ def test_a_guest_that_does_not_let_go_of_what_was_added(
     mac = parse_domain_interfaces(own.live)[0].mac
     assert mac is not None
     step = RemoveInterface(domain="own", domain_uuid=UUID, mac=mac, scopes=("persistent", "running"))
-    with pytest.raises(LinkError, match="does not let go"):
+    with pytest.raises(LinkError, match="does not release"):
         execute_libvirt(step, Hypervisor(connection=libvirt), undoing=True, taps=taps)
     assert sum(slept) == pytest.approx(20)

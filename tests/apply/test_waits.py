@@ -46,14 +46,14 @@ def wait_for(
 def test_all_ports_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     up = {"em1": True, "p4p1": True}
     assert wait_for(monkeypatch, up, {"em1": AGREED, "p4p1": AGREED}) == 0
-    with pytest.raises(LinkError, match="not agreed LACP with em1"):
+    with pytest.raises(LinkError, match="not negotiated LACP with em1"):
         wait_for(monkeypatch, up, {"em1": SILENT, "p4p1": AGREED})
 
 
 def test_this_end_alone_is_waited_for_where_an_answer_is_asked_for_next(monkeypatch: pytest.MonkeyPatch) -> None:
     only_ours = LacpPort(actor_state=0x3D, partner_state=0x0F, aggregator_id=1)
     step = steps.WaitLacp(bond="bond0", ports=("p4p1",), timeout_s=40)
-    with pytest.raises(LinkError, match="not agreed LACP with p4p1"):
+    with pytest.raises(LinkError, match="not negotiated LACP with p4p1"):
         wait_for(monkeypatch, {"p4p1": True}, {"p4p1": only_ours}, step)
     assert wait_for(monkeypatch, {"p4p1": True}, {"p4p1": only_ours}, replace(step, this_end=True)) == 0
 
@@ -65,10 +65,10 @@ def test_a_pulled_cable_is_not_waited_for_but_not_given_up_at_once(monkeypatch: 
 
 def test_the_last_port_is_waited_for_whatever_its_cable(monkeypatch: pytest.MonkeyPatch) -> None:
     none = {"em1": False, "p4p1": False}
-    with pytest.raises(LinkError, match="not agreed LACP with em1"):
+    with pytest.raises(LinkError, match="not negotiated LACP with em1"):
         wait_for(monkeypatch, none, {"em1": SILENT, "p4p1": SILENT})
     alone = steps.WaitLacp(bond="bond0", ports=("p4p1",), timeout_s=40)
-    with pytest.raises(LinkError, match="not agreed LACP with p4p1"):
+    with pytest.raises(LinkError, match="not negotiated LACP with p4p1"):
         wait_for(monkeypatch, none, {"p4p1": SILENT}, alone)
 
 
@@ -95,7 +95,7 @@ def test_a_lease_without_another_end_that_stands_is_as_good(monkeypatch: pytest.
 
 
 def test_a_server_that_is_gone_is_seen_while_the_old_nic_has_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(LinkError, match="br0 has lost its address by DHCP"):
+    with pytest.raises(LinkError, match="br0 has lost its DHCP address"):
         watch_for(monkeypatch, gone_at=12)
 
 
@@ -108,7 +108,7 @@ def test_a_lease_is_one_of_the_addresses_that_are_waited_for(monkeypatch: pytest
     monkeypatch.setattr(nmcli, "read_lease", lambda _: wanted[1].ip)
     waits.wait(step, lambda _: None, lambda: True)
     monkeypatch.setattr(nmcli, "read_lease", lambda _: None)
-    with pytest.raises(LinkError, match="br0 has got no address by DHCP"):
+    with pytest.raises(LinkError, match="br0 has no address from DHCP"):
         waits.wait(step, lambda _: None, lambda: True)
 
 
@@ -136,8 +136,8 @@ def test_a_switch_is_made_to_see_which_link_is_left(
         told.append((ifname, up))
         state[ifname] = up
 
-    def ask(probe: Probe, *, anew: bool) -> str:
-        assert (probe, anew) == (GATEWAY, True)
+    def ask(probe: Probe, *, fresh: bool) -> str:
+        assert (probe, fresh) == (GATEWAY, True)
         seen.append(dict(state))
         return "" if any(needs.items() <= one.items() for one in seen) else "it does not answer"
 

@@ -133,7 +133,7 @@ def test_a_new_interface_that_the_guest_does_not_let_go(chamber: Chamber) -> Non
     chamber.run(["virsh", "suspend", "one"])
     refused = chamber.vmnet("undo", "--yes", check=False)
     assert refused.returncode != 0
-    assert "the guest of one does not let go of" in refused.stderr
+    assert "the guest of one does not release" in refused.stderr
     chamber.run(["virsh", "resume", "one"])
     chamber.vmnet("undo", "--yes")
     assert documents(chamber, "one") == before

@@ -228,7 +228,7 @@ def test_ctrl_c_during_an_undo_leaves_what_the_run_made(lab: Lab, starts: Starts
         kill -INT $p; wait $p
     """
     done = lab.run(["bash", "-c", script], timeout=200, check=False)
-    assert (done.returncode, "all that was done is taken back" in done.stderr) == (130, True), done.describe()
+    assert (done.returncode, "the run is rolled back" in done.stderr) == (130, True), done.describe()
     assert saved_profiles(lab) == saved
     # Each activation is written down in the profile's file.
     assert observe(lab) | {"profiles": ""} == before | {"profiles": ""}
@@ -255,7 +255,7 @@ def test_a_change_of_the_management_link_takes_all_back(lab: Lab) -> None:
     """
     done = lab.run(["bash", "-c", script], timeout=200, check=False)
     assert done.returncode == 4
-    assert "p2p1 was not to be touched" in done.stderr
+    assert "p2p1 must not change" in done.stderr
     assert "10.0.0.99/24" in done.stderr
     lab.run("ip address del 10.0.0.99/24 dev p2p1")
     assert observe(lab) == before

@@ -82,7 +82,7 @@ def test_without_root_it_says_what_it_lacks(lab: Lab) -> None:
     for lacks in ("runs: ", "commands/nft.txt: ", "libvirt: "):
         assert f"  - {lacks}" in done.stdout, done.stdout
     found = read(lab, NOBODYS)
-    assert "runs: /var/lib/vmnet/runs can be read by root only" in found["not-read.txt"]
+    assert "runs: only root can read /var/lib/vmnet/runs" in found["not-read.txt"]
     assert "em1" in found["commands/ip-link.txt"]
 
 

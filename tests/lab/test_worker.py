@@ -46,7 +46,7 @@ def test_unconfirmed_all_goes_back(lab: Lab) -> None:
     too_early = "until vmnet confirm; do [ $? = 2 ] || break; sleep 1; done"
     script = f"{command} & p=$!; sleep 5; {too_early}; wait $p; echo ended $?"
     done = lab.lan([*SSH, script], timeout=300)
-    assert "the connection that the run was started from" in done.stderr
+    assert "the connection that started the run" in done.stderr
     assert "s left" in done.stderr
     assert "nobody has confirmed the change" in done.stderr
     assert "ended 4" in done.stdout

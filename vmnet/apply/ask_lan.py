@@ -41,7 +41,7 @@ def probe_lan(bridge: str, facts: Facts) -> Facts:
     if link is None or link.kind != "bridge":
         problem = f"there is no bridge {bridge}; --bridge names another one"
     if facts.hypervisor_elsewhere:
-        problem = "the hypervisor is another machine"
+        problem = "the hypervisor runs on another machine"
     if link is None or problem:
         return replace(facts, unread=(*facts.unread, Unread(what="the LAN", why=problem)))
     gateways = [

@@ -1,4 +1,4 @@
-"""See for oneself that a guest is on the bridge, before the others follow it there."""
+"""Check that the first guest answers on the bridge, before the others move there."""
 
 from __future__ import annotations
 
@@ -94,15 +94,18 @@ def _problem(step: WaitGuests, known: Addresses) -> str:
     name = step.guests[0].domain
     if known:
         addresses = ", ".join(str(ip) for ips in known.values() for ip in ips)
-        return f"{name} has {addresses} and does not answer there on {step.bridge}"
-    return f"nothing was heard of {name} on {step.bridge} for {step.timeout_s} s"
+        return f"{name} has {addresses} but does not answer on {step.bridge}"
+    return f"vmnet received nothing from {name} on {step.bridge} for {step.timeout_s} s"
 
 
 def _hint(step: WaitGuests, known: Addresses) -> str:
     if known:
-        return "a firewall in the guest? a switch port that lets one MAC through? --no-canary goes on without proof"
+        return (
+            "check for a firewall in the guest, and for a switch port that allows only one MAC. "
+            "To go on without proof: --no-canary"
+        )
     return (
-        "does the LAN answer DHCP, and do other MACs than the host's get through? "
+        "check that the LAN answers DHCP, and that the switch allows other MACs than the host's: "
         f"{command('tcpdump', '-ni', step.bridge, 'arp or port 67')}\n"
-        "name another with --canary, or go on without proof: --no-canary"
+        "to begin with another VM: --canary DOMAIN; to go on without proof: --no-canary"
     )

@@ -70,7 +70,7 @@ class Teller:
         failed = attempt(lambda: self._journal.note_all(entries))
         if failed is not None:
             where = self._journal.directory
-            hint = f"df -h {where} and findmnt -T {where} say why"
+            hint = f"check the disk: df -h {where}; findmnt -T {where}"
             raise ToolError(f"the journal cannot be written: {failed.message}", hint) from failed
 
     def _tell(self, entries: tuple[Entry, ...]) -> None:
@@ -125,10 +125,10 @@ def _give_up(
     note.all()
     if plan.keeps and isinstance(error, VmnetError):
         said = _stop(begun, executor, journal, note)
-        add_notes(error, f"the run stops there: {said}", f"the journal is in {journal.directory}")
+        add_notes(error, f"the run stopped: {said}", f"the journal is in {journal.directory}")
         return
     said = take_back(begun, executor, journal, note)
-    add_notes(error, f"all that was done is taken back; the journal is in {journal.directory}", said)
+    add_notes(error, f"the run is rolled back; its journal is in {journal.directory}", said)
 
 
 def _stop(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Journal, note: Teller) -> str:
@@ -149,7 +149,10 @@ def _stop(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Jou
     ]
     if attempt(executor.reconnect) is not True:
         note("stopped")
-        return f"libvirt is out of reach; once it is back, the same command goes on, or sudo vmnet undo {journal.run}"
+        return (
+            "libvirt is out of reach. When it answers again, run the same command again, "
+            f"or undo the run: sudo vmnet undo {journal.run}"
+        )
     with uninterrupted():
         roll_back(back, executor, note, ended="stopped")
     moved = {
@@ -162,8 +165,8 @@ def _stop(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Jou
     if not stay:
         return "nothing has moved"
     return (
-        f"{stay} {'domain has' if stay == 1 else 'domains have'} moved and stay there; the same command again goes on, "
-        f"sudo vmnet undo {journal.run} takes them back"
+        f"{stay} {'domain has' if stay == 1 else 'domains have'} moved, and vmnet keeps that. "
+        f"To continue, run the same command again; to undo the run: sudo vmnet undo {journal.run}"
     )
 
 

@@ -30,12 +30,12 @@ def confirm(run: str | None = None, *, runs: Path = RUNS, ssh: SshSession | None
     """
     journal = _journal(run, runs)
     if not _waits(journal):
-        raise SpecError(f"run {journal.run} does not wait for a confirmation", "sudo vmnet runs shows how far it is")
+        raise SpecError(f"run {journal.run} does not wait for a confirmation", "sudo vmnet runs shows its state")
     started_from = journal.facts().ssh
     if started_from is not None and started_from == (ssh or own_session()):
         raise Refused(
-            "this is the connection that the run was started from: that it lives proves nothing about a new one",
-            "log in anew and say sudo vmnet confirm there",
+            "this is the connection that started the run: an existing connection does not prove that new ones work",
+            "log in again, and run there: sudo vmnet confirm",
         )
     write_confirmed(journal)
     return journal.run

@@ -124,8 +124,8 @@ def _prove_unused(step: ProveUnused, hypervisor: Hypervisor) -> None:
     )
     if users:
         raise Conflict(
-            f"network {step.network} is left as it is: {', '.join(users)} refers to it by now",
-            "run the command again: it moves them, and retires the network then",
+            f"network {step.network} is not retired: it is used again by {', '.join(users)}",
+            "run the command again: it moves them, and then retires the network",
         )
 
 

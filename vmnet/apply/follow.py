@@ -1,4 +1,4 @@
-"""Open a run, hand it to a worker of its own, and follow it: the terminal watches, it does not carry."""
+"""Open a run, start its worker process, and follow it: the terminal only watches."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _check_before(plan: Plan, facts: Facts, runs: Path) -> None:
     for other in list_runs(runs):
         if other.state() is RunState.OPEN and other.run != plan.undoes and (process := worker_of(other)):
             raise Conflict(
-                f"run {other.run} goes on: process {process}", f"sudo vmnet follow {other.run} shows it to its end"
+                f"run {other.run} is in progress: process {process}", f"to watch it: sudo vmnet follow {other.run}"
             )
     check_mark(facts.runs_mark, runs)
 
@@ -119,7 +119,7 @@ def follow(run: str | None = None, progress: Report | None = None, *, runs: Path
     else:
         newest = list_runs(runs)[-1:]
         if not newest or attempt(lambda: read_ending(newest[0])) is not None:
-            raise SpecError("no run goes on", "vmnet runs lists those that have ended; vmnet follow RUN shows one")
+            raise SpecError("no run is in progress", "to list the runs that have ended: sudo vmnet runs")
         journal = newest[0]
     return watch(journal, journal.plan(), progress or (lambda _: None))
 
@@ -134,7 +134,7 @@ def watch(
             ending = _until_ended(journal, tail, report, give_up_s)
             break
         except TerminalGone as gone:
-            gone.add_note(f"run {journal.run} goes on: sudo vmnet follow takes it up again")
+            gone.add_note(f"run {journal.run} continues; to watch it: sudo vmnet follow")
             raise
         except KeyboardInterrupt:
             cancelled = True
@@ -144,7 +144,7 @@ def watch(
     assert ending.result is not None
     if cancelled:
         late = KeyboardInterrupt()
-        late.add_note(f"run {journal.run} was done by then and stands: sudo vmnet undo {journal.run} takes it back")
+        late.add_note(f"run {journal.run} was completed before, and is kept; to undo it: sudo vmnet undo {journal.run}")
         raise late
     return replace(ending.result, plan=plan)
 
@@ -192,8 +192,9 @@ def _until_ended(journal: Journal, tail: _Tail, report: Report, give_up_s: float
             quiet_since = time.monotonic()
         elif quiet_s > give_up_s:
             raise ToolError(
-                f"the worker of run {journal.run} is gone, and nothing has taken the run up for {give_up_s:.0f} s",
-                f"sudo vmnet undo {journal.run} takes back what it did; journalctl -u {unit.name_of(journal.run)}",
+                f"the worker of run {journal.run} is gone, and no new worker has started for {give_up_s:.0f} s",
+                f"for the reason: journalctl -u {unit.name_of(journal.run)}\n"
+                f"to roll back: sudo vmnet undo {journal.run}",
             )
         time.sleep(POLL_S)
 

@@ -316,7 +316,7 @@ class Journal:
             raise found.__cause__
         why = found.message if isinstance(found, SpecError) else str(found.__cause__ or found.message)
         script = self.directory / UNDO_SCRIPT
-        hint = f"sudo sh {script} undoes the run without reading it" if script.exists() else ""
+        hint = f"to undo the run anyway: sudo sh {script}" if script.exists() else ""
         raise Refused(f"run {self.run} cannot be read: {name}: {why}", hint)
 
     def begun(self) -> tuple[Planned, ...]:

@@ -1,4 +1,4 @@
-"""One vmnet at a time changes a host."""
+"""The lock: only one vmnet at a time changes a host."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def locked(path: Path = LOCK, *, patience_s: float = 0.0) -> Iterator[None]:
                 continue
             owner = os.pread(handle, 200, 0).decode("utf-8", "replace").strip()
             raise Conflict(
-                f"another vmnet is changing this host: {owner or 'a process that has not said its number yet'}",
-                "sudo vmnet follow shows what it does, to its end",
+                f"another vmnet is changing this host: {owner or 'an unknown process'}",
+                "to watch it: sudo vmnet follow",
             )
         os.ftruncate(handle, 0)
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

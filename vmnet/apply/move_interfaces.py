@@ -57,12 +57,12 @@ def _pick(step: MoveInterface, interfaces: Sequence[Interface]) -> Interface:
     if interface is None:
         raise InterfaceGone(
             f"{step.domain} has no interface {step.mac} any more ({step.scope})",
-            "somebody changed the domain meanwhile; look at it and run again",
+            "another program changed the domain during the run: check it, then run the command again",
         )
     if interface.source not in (step.was, step.wanted):
         raise Conflict(
-            f"interface {step.mac} of {step.domain} was put elsewhere meanwhile ({step.scope})",
-            "somebody changed the domain meanwhile; look at it and run again",
+            f"interface {step.mac} of {step.domain} was moved by another program during the run ({step.scope})",
+            "another program changed the domain during the run: check it, then run the command again",
         )
     return interface
 
@@ -88,7 +88,7 @@ def _check_moved(step: MoveInterface, document: str | None) -> None:
     if seen is not None and seen.source != step.wanted:
         raise HypervisorError(
             f"libvirt reports no error, but interface {step.mac} of {step.domain} has not moved ({step.scope})",
-            "look at it with virsh dumpxml; run again",
+            "check it with virsh dumpxml, then run the command again",
         )
 
 
@@ -154,9 +154,9 @@ def wait_released(
             return
         taps.sleep(RELEASE_POLL_S)
     raise LinkError(
-        f"the guest of {step.domain} does not let go of {step.mac} (waited {RELEASE_S:.0f} s)",
-        "its system must be up and know how to unplug a device; should it let go later, it is as stored when it is "
-        "next started",
+        f"the guest of {step.domain} does not release {step.mac} (waited {RELEASE_S:.0f} s)",
+        "the guest must be up and support hot-unplug. If it releases the interface later, the domain has it again at "
+        "its next start, as in its persistent document",
     )
 
 
@@ -201,6 +201,6 @@ def _put_tap(tap: str | None, bridge: str | None, taps: Taps) -> None:
     seen = taps.read_controller(tap)
     if seen != bridge:
         raise LinkError(
-            f"{tap} is a port of {seen or 'nothing'}, not of {bridge}",
+            f"{tap} has the controller {seen or 'none'} instead of {bridge}",
             command("ip", "link", "set", "dev", tap, "master", bridge),
         )

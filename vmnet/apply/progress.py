@@ -112,4 +112,4 @@ class Watcher:
             self._checkpoint = 1
         self._undone += 1
         total = sum(len(self._planned[index].undo) for index in self._begun) + self._checkpoint
-        return Progress(index=self._undone, total=total, step=step, why="taking it back", event=Event.UNDO)
+        return Progress(index=self._undone, total=total, step=step, why="rollback", event=Event.UNDO)

@@ -170,12 +170,12 @@ def prove_answers(plan: Plan, before: Facts, executor: StepExecutor, *, asked: C
         if isinstance(attempt(partial(executor.execute, patient, undoing=True)), VmnetError):
             silent.append(str(wait.probe))
     if not silent:
-        return f"answering as before: {', '.join(str(wait.probe) for wait in waits)}" if waits else ""
+        return f"answers as before: {', '.join(str(wait.probe) for wait in waits)}" if waits else ""
     out_of_reach = UndoIncomplete(
-        f"all that was done is undone, but what answered before does not answer: {', '.join(silent)}", AT_THE_SWITCH
+        f"everything is undone, but what answered before the run does not answer: {', '.join(silent)}", AT_THE_SWITCH
     )
     if isinstance(error := sys.exception(), VmnetError):
-        out_of_reach.add_note(f"the change had failed: {error.message}")
+        out_of_reach.add_note(f"first error: {error.message}")
     raise out_of_reach
 
 
@@ -193,9 +193,9 @@ def _incomplete(note: Notes, failed: Iterable[steps.Step], messages: Iterable[st
         remark(in_turn(*by_hand(step)), f"{describe(step)}: {message}")
         for step, message in zip(failed, messages, strict=True)
     )
-    message = "the change failed, and not all of it could be taken back"
+    message = "the change failed, and its rollback is incomplete"
     if trouble:
-        hint = "the run stays open: vmnet tries again, each minute and at the next boot. Or finish by hand:"
+        hint = "vmnet tries again every minute and at the next boot. To finish by hand:"
         return UndoIncomplete(f"{message}: {trouble}", hint, left=left)
     note("incomplete", text="; ".join(left))
     return UndoIncomplete(message, "finish by hand:", left=left)

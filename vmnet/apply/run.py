@@ -60,7 +60,7 @@ def conclude(journal: Journal, report: Report) -> RunResult:
         _note_undone(undone, journal)
         return _result(journal, plan)
     if state not in (RunState.UNUSED, RunState.OPEN):
-        raise ToolError(f"run {journal.run} is over: {state}", "run the command again; vmnet verify shows the state")
+        raise ToolError(f"run {journal.run} has ended: {state}", "run the command again; vmnet verify shows the state")
     if any(isinstance(planned.step, steps.HostStep) for planned in plan.planned):
         rtnetlink.load()
     executor = _executor(plan, journal, undone, report)
@@ -192,7 +192,7 @@ def _standing(journal: Journal) -> Iterator[None]:
     except VmnetError as error:
         if journal.state() is RunState.STANDS:
             error.add_note(
-                f"run {journal.run} was done by then and stands: sudo vmnet undo {journal.run} takes it back"
+                f"run {journal.run} was completed before, and is kept; to undo it: sudo vmnet undo {journal.run}"
             )
         raise
 

@@ -1,4 +1,4 @@
-"""Gather what a helper elsewhere needs to know of this host, remove its secrets, and pack it."""
+"""Gather what others need to analyse this host, remove its secrets, and pack it."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ _WITH_PROBES = ("facts.json", "plan.jsonl")
 ABOUT = """\
 What vmnet support-bundle gathered on {hostname} at {time} (UTC).
 
-Passwords, keys and tokens were removed: of profiles and of libvirt's documents only what is known to be harmless was
-kept, in all else what looks like a secret and what this host is known to keep secret was replaced by "(removed)".
-Names of hosts, links and domains, IP addresses and MACs are in it. Look it through before you hand it on.
+Passwords, keys and tokens were removed. Of profiles and of libvirt's documents, only what is known to be harmless was
+kept. In all other text, "(removed)" replaces what looks like a secret, and what this host is known to keep secret.
+Names of hosts, links and domains, IP addresses and MACs are in it. Read it before you hand it on.
 
 Each file, and how it was made:
 
@@ -115,7 +115,7 @@ def _looked_at(facts: Facts) -> Iterator[Evidence]:
 def _profile(profile: Profile) -> Evidence:
     text = "".join(f"{key}: {value.encode('unicode_escape').decode()}\n" for key, value in profile.settings)
     show = command("nmcli", "connection", "show", "uuid", profile.uuid)
-    how = f"{show}, with what is known to be harmless only"
+    how = f"{show}, reduced to what is known to be harmless"
     return Evidence(name=f"profiles/{profile.uuid}.txt", how=how, text=text, form=Form.SETTINGS)
 
 
@@ -123,7 +123,7 @@ def _runs() -> Iterator[Found]:
     try:
         journals = list_runs()[-LAST_RUNS:]
     except PermissionError:
-        yield Unread(what="runs", why=f"{RUNS} can be read by root only")
+        yield Unread(what="runs", why=f"only root can read {RUNS}")
         return
     for journal in journals:
         for name, form in _RUN_FILES.items():

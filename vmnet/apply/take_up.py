@@ -61,7 +61,7 @@ def _take_all_back(plan: Plan, executor: StepExecutor, journal: Journal, note: T
     begun = note.steps_of("begin")
     said = take_back([item for item in enumerate(plan.planned) if item[0] in begun], executor, journal, note)
     cut_off = ToolError(
-        f"run {journal.run} was cut off, by a kill or a loss of power, and all that it had done is taken back",
+        f"run {journal.run} was interrupted by a kill or a power loss, and is rolled back",
         "run the command again; vmnet verify shows the state",
     )
     add_notes(cut_off, said)

@@ -1,4 +1,4 @@
-"""Plan the way back: the steps that undo a run, checked against the host as it is now."""
+"""Plan an undo: the steps that undo a run, checked against the host as it is now."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def plan_undo(facts: Facts, run: str | None = None, *, runs: Path = RUNS, saved:
     """
     journal = _journal(run, runs)
     if journal is None:
-        return Plan(command="undo", kept=("no run stands: there is nothing to undo",))
+        return Plan(command="undo", kept=("there is no run to undo",))
     state = journal.state()
     if state is RunState.UNREADABLE:
         raise Refused(_not_read(journal), _by_script(journal))
@@ -97,7 +97,7 @@ def _not_read(journal: Journal) -> str:
 
 
 def _by_script(journal: Journal) -> str:
-    return f"undo the run all the same: {root('sh', str(journal.directory / UNDO_SCRIPT))}"
+    return f"to undo the run anyway: {root('sh', str(journal.directory / UNDO_SCRIPT))}"
 
 
 def ask_again(facts: Facts, run: str | None = None, *, runs: Path = RUNS) -> Facts:
@@ -123,7 +123,7 @@ def _journal(run: str | None, runs: Path) -> Journal | None:
         if last is None or other.order > last.order or (not other.number and other.run > last.run):
             raise Refused(
                 f"the last run cannot be read: {other.run}",
-                f"{_by_script(other)}\nor name another run: sudo vmnet runs lists them",
+                f"{_by_script(other)}\nto list the other runs: sudo vmnet runs",
             )
     return last
 
@@ -141,7 +141,7 @@ def _check_nothing_rests_on(host: Sequence[Planned], journal: Journal, facts: Fa
     if users:
         raise Refused(
             f"{', '.join(users)} would lose the network: they are on {', '.join(sorted(networks))}",
-            "move them off first; `vmnet undo` without a run takes the newest run back first",
+            "move them to another network first, or undo the newest run first: sudo vmnet undo",
         )
     if not host:
         return
@@ -149,7 +149,7 @@ def _check_nothing_rests_on(host: Sequence[Planned], journal: Journal, facts: Fa
     if later:
         newest = later[-1].run
         first = root("vmnet", "undo", newest)
-        raise Refused(f"run {newest} came later and rests on {journal.run}", f"first: {first}")
+        raise Refused(f"run {newest} came later and depends on {journal.run}", f"undo that run first: {first}")
 
 
 def _check_unchanged(journal: Journal, saved: dict[str, str]) -> None:
@@ -162,7 +162,7 @@ def _check_unchanged(journal: Journal, saved: dict[str, str]) -> None:
         if changed:
             raise Refused(
                 f"profile {uuid} was changed since run {journal.run}: {', '.join(changed)}",
-                f"the undo would lose that: change it back first, or {_by_script(journal)}",
+                f"the undo would overwrite these changes: revert them first\n{_by_script(journal)}",
             )
 
 
@@ -187,11 +187,11 @@ def _host_undo(host: Sequence[Planned], journal: Journal, facts: Facts) -> tuple
     mends = all(isinstance(planned.step, mending) for planned in back)
     opening = Planned(
         step=steps.OpenCheckpoint(timeout_s=UNDO_TIMEOUT_S, last_resort=mends),
-        why="if the way back fails, NetworkManager keeps what is there now",
+        why="if the undo fails, NetworkManager restores the state of now",
     )
     answers = old_answers(replace(journal.outline(), planned=tuple(host)), before, facts)
     last += [Planned(step=step, why="it answered before the run, and must answer again") for step in answers]
-    closing = Planned(step=steps.CommitCheckpoint(), why="the state before is back: keep it")
+    closing = Planned(step=steps.CommitCheckpoint(), why="the state before is restored: keep it")
     return (opening, *back, *last, closing)
 
 

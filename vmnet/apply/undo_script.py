@@ -1,7 +1,7 @@
-"""A run's way back as a plain shell script: for the console of a host on which vmnet does not run any more.
+"""The undo of a run as a plain shell script, for the console of a host on which vmnet does not run any more.
 
-It is written before the first step. It takes back what `vmnet undo` would, newest first, with nmcli and virsh alone,
-and may be run again; what a script cannot do (it edits no saved states) it names.
+It is written before the first step. It undoes what `vmnet undo` would, newest first, with nmcli and virsh alone. It may
+be run again. It names what a script cannot do: it edits no saved states.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 _HEAD = """\
 #!/bin/sh
-# Takes the vmnet run {run} back, without vmnet. As root, from a console: sh {name}
-# It may be run again. Each command is shown; what fails is counted, and the rest is done all the same.
+# Undoes the vmnet run {run} without vmnet. As root, from a console: sh {name}
+# You may run it again. It shows each command. If a command fails, it counts the failure and goes on.
 set -u
-# A closed terminal is no reason to stop half-way.
+# A closed terminal must not stop the script half-way.
 trap '' PIPE HUP
 cd "$(dirname "$(readlink -f "$0")")" || exit 1
 export LC_ALL=C.UTF-8
@@ -41,7 +41,7 @@ failed=0
 {functions}lock 10
 """
 _TAIL = """
-[ "$failed" = 0 ] && say 'all of it is taken back' && exit 0
+[ "$failed" = 0 ] && say 'everything is undone' && exit 0
 say "$failed of the commands failed" >&2
 exit 1
 """

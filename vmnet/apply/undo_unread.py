@@ -27,7 +27,7 @@ def undo_unread(journal: Journal, why: VmnetError) -> NoReturn:
     made = find_run(undoes, journal.directory.parent) if undoes else journal
     script = made.directory / UNDO_SCRIPT
     if not script.exists():
-        raise Refused(why.message, "no script is there that undoes it; vmnet doctor shows the state of the host")
+        raise Refused(why.message, "the run has no undo script; vmnet doctor shows the state of the host")
     _note(journal, "recovering")
     checkpoint = journal.checkpoint()
     if checkpoint:

@@ -24,11 +24,11 @@ def prove_untouched(step: steps.ProveUntouched, copies: Path) -> None:
     """
     changed = differences(step.proof, proof_of(step.ifname, read_link_facts(step.ifname))) if step.proof else []
     if step.profile is not None and not is_as_copied(step.profile, copies):
-        changed.append("its profile's file is another")
+        changed.append("its keyfile changed")
     if changed:
         raise LinkError(
-            f"{step.ifname} was not to be touched, and is not as it was: {'; '.join(changed)}",
-            "journalctl -u NetworkManager may say what changed it; --management none gives the link up",
+            f"{step.ifname} must not change during the run, but changed: {'; '.join(changed)}",
+            "to see what changed it: journalctl -u NetworkManager\nwith --management none, vmnet does not check it",
         )
 
 

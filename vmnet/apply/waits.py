@@ -94,7 +94,10 @@ def watch_lease(
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if lease not in [address.ip for address in _global_addresses(ifname)]:
-            raise LinkError(f"{ifname} has lost its address by DHCP", "does the DHCP server answer?")
+            raise LinkError(
+                f"{ifname} has lost its DHCP address",
+                "check that the DHCP server answers: journalctl -u NetworkManager",
+            )
         if nmcli.read_lease_end(ifname) not in ("", end_before):
             return
         alive(deadline - time.monotonic())
@@ -139,14 +142,14 @@ def _lacp_missing(port: str, this_end: bool) -> str:
         return f"{port} is not a port of an 802.3ad bond"
     passes = lacp.forwarding if this_end else lacp.both_forwarding
     if lacp.actor_state & _DEFAULTED or not passes:
-        return f"the switch has not agreed LACP with {port} (port state {lacp.actor_state})"
+        return f"the switch has not negotiated LACP with {port} (port state {lacp.actor_state})"
     return ""
 
 
 def _port_missing(port: str, controller: str) -> str:
     seen = sysfs.read_controller(port)
     if seen != controller:
-        return f"{port} is a port of {seen or 'nothing'}, not of {controller}"
+        return f"{port} has the controller {seen or 'none'} instead of {controller}"
     state = sysfs.read_bridge_port_state(port)
     if state not in (None, "forwarding"):
         return f"{port} is {state} in {controller}"
@@ -164,11 +167,11 @@ def _address_missing(step: steps.WaitAddress) -> str:
     if step.leased:
         lease = nmcli.read_lease(step.ifname)
         if not any(address.ip == lease for address in step.addresses or there):
-            return f"{step.ifname} has got no address by DHCP"
+            return f"{step.ifname} has no address from DHCP"
     if not step.addresses:
-        return "" if any(a.version == 4 for a in there) else f"{step.ifname} has got no address"
+        return "" if any(a.version == 4 for a in there) else f"{step.ifname} has no IPv4 address"
     missing = [str(a) for a in step.addresses if a not in there]
-    return f"{step.ifname} has not got {', '.join(missing)}" if missing else ""
+    return f"{step.ifname} does not have {', '.join(missing)}" if missing else ""
 
 
 def _hint(step: steps.WaitStep) -> str:
@@ -187,7 +190,7 @@ def _hint(step: steps.WaitStep) -> str:
         case steps.WaitAnswer():
             return "it answered before the change: check that the switch ports are in the VLAN of this address"
         case steps.WaitConfirmation():
-            return "run it again, and then sudo vmnet confirm from a connection made anew"
+            return "run the command again, then from a new connection: sudo vmnet confirm"
         case steps.WaitAddress() | steps.WaitPorts():
-            return "journalctl -u NetworkManager says why"
+            return "for the reason: journalctl -u NetworkManager"
     assert_never(step)

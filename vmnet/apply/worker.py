@@ -61,7 +61,7 @@ def main(argv: list[str]) -> int:
             _say_error(failed)
     if attempt(lambda: is_concluded(journal)) is True:
         return 0
-    _say(f"run {journal.run} is open, or not on the disk: next try in {PAUSE_S:.0f} s, and at the next boot")
+    _say(f"run {journal.run} is open, or its end is not on disk: next try in {PAUSE_S:.0f} s, and at the next boot")
     time.sleep(PAUSE_S)
     return 1
 

@@ -129,6 +129,6 @@ def check_name(text: str, what: str) -> str:
         SpecError: it is empty.
     """
     if not text.strip():
-        listing = "list" if what == "domain" else "net-list"
-        raise SpecError(f"the {what}'s name is empty", f"virsh {listing} --all lists the {what}s")
+        listing = "virsh list --all" if what == "domain" else "virsh net-list --all"
+        raise SpecError(f"the {what}'s name is empty", listing)
     return text

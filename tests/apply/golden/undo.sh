@@ -1,8 +1,8 @@
 #!/bin/sh
-# Takes the vmnet run 20260102T030405Z-host-setup back, without vmnet. As root, from a console: sh undo.sh
-# It may be run again. Each command is shown; what fails is counted, and the rest is done all the same.
+# Undoes the vmnet run 20260102T030405Z-host-setup without vmnet. As root, from a console: sh undo.sh
+# You may run it again. It shows each command. If a command fails, it counts the failure and goes on.
 set -u
-# A closed terminal is no reason to stop half-way.
+# A closed terminal must not stop the script half-way.
 trap '' PIPE HUP
 cd "$(dirname "$(readlink -f "$0")")" || exit 1
 export LC_ALL=C.UTF-8
@@ -358,6 +358,6 @@ try sleep 8
 
 # because
 
-[ "$failed" = 0 ] && say 'all of it is taken back' && exit 0
+[ "$failed" = 0 ] && say 'everything is undone' && exit 0
 say "$failed of the commands failed" >&2
 exit 1
