@@ -96,7 +96,7 @@ def test_a_nic_named_as_a_bridge_leads_to_the_bridge_above_it() -> None:
 
 def test_a_bridge_that_is_not_there() -> None:
     found = trouble(db_on(Source(type="bridge", bridge="br9")), "domain.source-bridge", DB)
-    assert (found.seen, found.fix) == ("br9: not there", ())
+    assert (found.seen, found.fix) == ("br9: missing", ())
     assert fired(db_on(Source(type="bridge", bridge="br0"))) == set()
     off = samples.without_link(samples.with_network(GOOD, "default", active=False), "virbr0")
     assert fired(db_on(Source(type="bridge", bridge="virbr0"), off)) == set()

@@ -154,7 +154,7 @@ def test_netplan_is_let_be_where_the_bridge_comes_from_there() -> None:
 @pytest.mark.parametrize(
     ("file", "seen"),
     [
-        (ProfileFile(path="", there=False), "not there"),
+        (ProfileFile(path="", there=False), "missing"),
         (ProfileFile(path="", size=0), "empty"),
         (ProfileFile(path="", size=9, uid=1000), "owned by user 1000"),
         (ProfileFile(path="", size=9, mode=0o640), "mode 0640"),

@@ -32,7 +32,7 @@ def test_a_network_on_a_bridge_that_is_well_is_well() -> None:
 @pytest.mark.parametrize(
     ("facts", "seen", "fix"),
     [
-        (replace(WITH_LAB, links=GOOD.links), "br7: not there", ""),
+        (replace(WITH_LAB, links=GOOD.links), "br7: missing", ""),
         (samples.with_network(WITH_LAB, "lab", bridge="p2p1"), "p2p1: a NIC, not a bridge", ""),
         (samples.with_network(WITH_LAB, "lab", bridge="em1.5"), "a link of kind vlan, not a bridge", ""),
         (samples.with_link(WITH_LAB, "br7", admin_up=False), "br7: down", "sudo ip link set dev br7 up"),
@@ -43,7 +43,7 @@ def test_a_network_on_a_bridge_that_is_well_is_well() -> None:
         ),
         (
             replace(WITH_LAB, links=GOOD.links, profiles=(*GOOD.profiles, samples.profile("br7", "bridge"))),
-            "not there",
+            "missing",
             "sudo nmcli connection up uuid 00000000-0000-4000-8000-0000000000ff",
         ),
     ],

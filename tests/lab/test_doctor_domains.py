@@ -91,7 +91,7 @@ NETWORKS = (
         rule="network.no-bridge",
         subject="lab",
         inject="ip link del br7",
-        seen="br7: not there",
+        seen="br7: missing",
         heal="ip link add br7 address 52:54:00:bb:00:70 type bridge; ip link set br7 up",
     ),
     Fault(

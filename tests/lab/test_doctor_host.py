@@ -42,7 +42,7 @@ BOOT = (
         rule="boot.profile-file", subject="em1", seen="mode 0644",
         inject=f"chmod 644 {KEYFILES}/em1.nmconnection",
     ),
-    Fault(rule="boot.profile-file", subject="p4p1", seen="not there", inject=f"rm {KEYFILES}/p4p1.nmconnection"),
+    Fault(rule="boot.profile-file", subject="p4p1", seen="missing", inject=f"rm {KEYFILES}/p4p1.nmconnection"),
     Fault(
         rule="boot.other-tool", subject="em1", seen="ifupdown",
         inject=write("/etc/network/interfaces", "source /etc/network/interfaces.d/*\\n")

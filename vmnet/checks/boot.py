@@ -92,7 +92,7 @@ def profile_files(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 def _unreadable(file: ProfileFile) -> str:
     """Return what makes NetworkManager ignore a keyfile: it wants root's, and that nobody else may read it."""
     if not file.there:
-        return "not there"
+        return "missing"
     if not file.size:
         return "empty"
     if file.uid:

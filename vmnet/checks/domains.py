@@ -123,7 +123,7 @@ def no_bridges(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         bridge = above.ifname if above is not None and above.kind == "bridge" else None
         yield Finding(
             rule="domain.source-bridge", layer="domain", subject=subject_of(domain, interface),
-            wanted=f"{name} is a bridge", seen=f"{name}: {'no bridge' if link else 'not there'}", source=NETLINK,
+            wanted=f"{name} is a bridge", seen=f"{name}: {'no bridge' if link else 'missing'}", source=NETLINK,
             ok=False, shown_by=ways.show_link(name),
             hint=f"its bridge is {bridge}" if bridge else "name an existing bridge, or better a network",
             fix=ways.attach(domain, interface, Source(type="bridge", bridge=bridge)) if bridge else (),

@@ -179,7 +179,7 @@ def management_link(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         return
     link = facts.link(goal.management)
     ok = link is not None and link.admin_up
-    seen = "not there" if link is None else f"{'up' if link.admin_up else 'down'}, {_carrier(link.carrier)}"
+    seen = "missing" if link is None else f"{'up' if link.admin_up else 'down'}, {_carrier(link.carrier)}"
     hint = "" if ok and link is not None and link.carrier else "nobody can log in over this link: check its cable"
     yield Finding(
         rule="management.link", layer="management", subject=goal.management, wanted="up", seen=seen, source=NETLINK,

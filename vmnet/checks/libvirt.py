@@ -30,7 +30,7 @@ def network_state(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     network = facts.network(goal.network)
     if network is None:
         away = facts.libvirt_version is None
-        seen, fix = (facts.libvirt_problem or "libvirt does not answer") if away else "not there", ()
+        seen, fix = (facts.libvirt_problem or "libvirt does not answer") if away else "missing", ()
         ok, hint = False, "sudo systemctl start libvirtd" if away else "sudo vmnet host-setup defines it"
     else:
         has = (network.persistent, network.active, network.autostart)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vmnet.plan.steps import HostGoal
     from vmnet.shell_words import Command
 
-NOT_THERE = "not there"
+MISSING = "missing"
 GUEST_KINDS = ("tun", "veth")
 """Ports of these kinds are the host's ends of domains' and containers' interfaces, not ways out."""
 
@@ -58,7 +58,7 @@ def _up(rule: str, layer: str, name: str, facts: Facts, hint: str) -> Finding:
 
 def _state(link: Link | None) -> str:
     if link is None:
-        return NOT_THERE
+        return MISSING
     carrier = "carrier" if link.carrier else "no carrier"
     speed = f", {link.speed_mbit} Mbit/s" if link.carrier and link.hardware and link.speed_mbit else ""
     return f"{'up' if link.admin_up else 'down'}, {carrier}{speed}"
@@ -109,7 +109,7 @@ def bridge_vlans(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         link = facts.link(name)
         parent = link.parent if link else None
         ok = parent == goal.bridge
-        seen = NOT_THERE if link is None else f"on {parent}" if parent else "on nothing"
+        seen = MISSING if link is None else f"on {parent}" if parent else "on nothing"
         yield Finding(
             rule="bridge.vlan", layer="bridge", subject=name, wanted=f"on {goal.bridge}", seen=seen, source=NETLINK,
             ok=ok, hint="" if ok else "set vlan.parent in its profile: sudo vmnet host-setup --move-vlans does this",

@@ -34,8 +34,8 @@ def interfaces_added(plan: Plan, facts: Facts) -> Iterator[Finding]:
         for scope in step.scopes if isinstance(step, steps.AddInterface) else ():
             assert isinstance(step, steps.AddInterface)
             interface = _find(_document(domains.get(step.domain_uuid), scope), step.mac)
-            seen = "there" if interface else "no such interface"
-            yield _finding("domain.added", step, str(step.mac), "there", seen, scope)
+            seen = "exists" if interface else "no such interface"
+            yield _finding("domain.added", step, str(step.mac), "exists", seen, scope)
 
 
 def saved_states_rewritten(plan: Plan, facts: Facts) -> Iterator[Finding]:

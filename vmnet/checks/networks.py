@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vmnet.checks import ways
 from vmnet.checks.findings import LIBVIRT, NETLINK, Finding
 from vmnet.checks.libvirt import LIST_NETWORKS
-from vmnet.checks.links import NOT_THERE, uplinks
+from vmnet.checks.links import MISSING, uplinks
 from vmnet.shell_words import command, pipe, root
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _bridge_problem(bridge: str, facts: Facts) -> tuple[str, tuple[Command, ...]
     if link is None:
         profile = next((profile for profile in facts.profiles if profile.ifname == bridge), None)
         up = (ways.activate_profile(profile.uuid),) if profile else ()
-        return NOT_THERE, up, f"bring {bridge} up, or give the network another bridge with virsh net-edit"
+        return MISSING, up, f"bring {bridge} up, or give the network another bridge with virsh net-edit"
     if link.kind not in BRIDGES:
         what = f"a link of kind {link.kind}" if link.kind else "a NIC"
         return f"{what}, not a bridge", (), "give the network a bridge's name: virsh net-edit"

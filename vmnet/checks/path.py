@@ -94,7 +94,7 @@ def _state(domain: Domain, ground: Ground) -> Hop:
 
 def _network(name: str, ground: Ground) -> Hop:
     network = ground.facts.network(name)
-    seen = "not there" if network is None else "active" if network.active else "not active"
+    seen = "missing" if network is None else "active" if network.active else "not active"
     # One that only names a bridge of the host's is asked when a domain starts, and not after.
     stands = ground.runs and (network is None or network.forward_mode == "bridge")
     ok = stands or (network is not None and network.active)
@@ -125,7 +125,7 @@ def _through_bridge(name: str, interface: Interface, ground: Ground) -> Iterator
 def _tap(name: str, target: str | None, link: Link | None, bridge: str | None, ground: Ground) -> Iterator[Hop]:
     tap = target or "none"
     if link is None:
-        yield ground.hop("tap", tap, "not there", ok=False, scope=Scope(about=(name,), rules=(*TAP_RULES, *PORT_RULES)))
+        yield ground.hop("tap", tap, "missing", ok=False, scope=Scope(about=(name,), rules=(*TAP_RULES, *PORT_RULES)))
         return
     up = "up" if link.admin_up else "down"
     yield ground.hop("tap", tap, f"{up}, MTU {link.mtu}", ok=link.admin_up, scope=Scope(about=(name,), rules=TAP_RULES))
@@ -188,7 +188,7 @@ def _ports(bridge: str, facts: Facts) -> set[str]:
 def _bridge(bridge: str, ground: Ground) -> Hop:
     link = ground.facts.link(bridge)
     if link is None:
-        return ground.hop("bridge", bridge, "not there", ok=False, scope=Scope(layers=("bridge",)))
+        return ground.hop("bridge", bridge, "missing", ok=False, scope=Scope(layers=("bridge",)))
     seen = f"{'up' if link.admin_up else 'down'}, {'carrier' if link.carrier else 'no carrier'}, MTU {link.mtu}"
     return ground.hop(
         "bridge", bridge, seen, ok=link.admin_up, scope=Scope(layers=("bridge", "address"), without=("bridge.uplinks",))

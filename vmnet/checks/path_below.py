@@ -50,14 +50,14 @@ def below_bridge(bridge: str, ground: Ground) -> Iterator[Hop]:
 def below_direct(name: str, target: str | None, parent: str, ground: Ground) -> Iterator[Hop]:
     """Yield the hops of an interface that sits on a link itself (macvtap)."""
     tap = ground.facts.link(target)
-    seen = "not there" if tap is None else f"{'up' if tap.admin_up else 'down'}, on {parent}"
+    seen = "missing" if tap is None else f"{'up' if tap.admin_up else 'down'}, on {parent}"
     if ground.runs:
         ok = tap is not None and tap.admin_up
         yield ground.hop(
             "macvtap", target or "none", seen, ok=ok, scope=Scope(about=(name,), rules=("domain.tap-down",))
         )
     if ground.facts.link(parent) is None:
-        yield ground.hop("NIC", parent or "none", "not there", ok=False)
+        yield ground.hop("NIC", parent or "none", "missing", ok=False)
         return
     yield from _carriers(parent, ground)
     yield _gateway(parent, ground)
