@@ -37,32 +37,32 @@ EXPECTED = {
 }
 
 WRONG = [
-    ("nics = [", "f is no TOML: "),
-    ("", "f: one table is expected, [host], and it has none"),
-    ('nics = ["em1"]', "f: one table is expected, [host], and it has nics"),
-    ("[host]\n[bond]\n", "f: one table is expected, [host], and it has bond"),
-    ("host = 1", "f: one table is expected, [host], and it has none"),
-    ("[host]\nnic = 'em1'", "f: host.nic: there is no such key; did you mean nics? "),
-    ("[host]\nkind = 'x'", "f: host.kind: there is no such key"),
-    ("[host]\ndns_search = 'x'", "f: host.dns_search: there is no such key; did you mean dns-search? "),
-    ("[host]\nno-bond = true", "f: host.no-bond: there is no such key; write bond = false"),
-    ("[host]\nconfirm = 60", "f: host.confirm: there is no such key"),
-    ("[host]\nmtu = 'big'", "f: host.mtu: number expected, got 'big'"),
-    ("[host]\nstp = 1", "f: host.stp: true or false expected, got 1"),
-    ("[host]\ndns-search = ['a', 3]", "f: host.dns-search[1]: text expected, got 3"),
-    ("[host]\nbond = 5", "f: host.bond: text expected, got 5"),
-    ("[host]\nbond = ''", "f: host.bond: bond name '' is empty"),
-    ("[host]\nnics = ['em/1']", "f: host.nics: NIC 'em/1' holds a character"),
-    ("[host]\nbridge = 'vmnet8'", "f: host.bridge: bridge name 'vmnet8' is a name of VMware's"),
-    ("[host]\nmanagement = 'a b'", "f: host.management: management link 'a b'"),
-    ("[host]\nmode = 'lagg'", "f: host.mode: 'lagg' is no bond mode; host.mode takes one of balance-rr"),
-    ("[host]\nlacp-rate = 'soon'", "f: host.lacp-rate: 'soon' is not known; host.lacp-rate takes one of slow, fast"),
-    ("[host]\nxmit-hash-policy = 'layer9'", "f: host.xmit-hash-policy: 'layer9' is not known"),
-    ("[host]\naddress = '192.0.2.3'", "f: host.address: '192.0.2.3' has no prefix length; host.address takes"),
-    ("[host]\naddress = ['dhcp', '192.0.2.3/24']", "f: host.address: dhcp and a static IPv4 address do not"),
-    ("[host]\naddress = '192.0.2.3/24'\ngateway = 'x'", "f: host.gateway: 'x' is no address; host.gateway takes"),
-    ("[host]\ndns = '192.0.2.2'", "f: host.dns: host.dns goes with host.address; without host.address"),
-    ("[host]\nnetwork = ' '", "f: host.network: the network's name is empty"),
+    ("nics = [", "f", "TOML"),
+    ("", "f: ", "[host]"),
+    ('nics = ["em1"]', "f: ", "nics"),
+    ("[host]\n[bond]\n", "f: ", "bond"),
+    ("host = 1", "f: ", "[host]"),
+    ("[host]\nnic = 'em1'", "f: host.nic: ", "nics"),
+    ("[host]\nkind = 'x'", "f: host.kind: ", "nics"),
+    ("[host]\ndns_search = 'x'", "f: host.dns_search: ", "dns-search"),
+    ("[host]\nno-bond = true", "f: host.no-bond: ", "bond = false"),
+    ("[host]\nconfirm = 60", "f: host.confirm: ", "nics"),
+    ("[host]\nmtu = 'big'", "f: host.mtu: ", "'big'"),
+    ("[host]\nstp = 1", "f: host.stp: ", "true or false"),
+    ("[host]\ndns-search = ['a', 3]", "f: host.dns-search[1]: ", "3"),
+    ("[host]\nbond = 5", "f: host.bond: ", "5"),
+    ("[host]\nbond = ''", "f: host.bond: ", "''"),
+    ("[host]\nnics = ['em/1']", "f: host.nics: ", "'em/1'"),
+    ("[host]\nbridge = 'vmnet8'", "f: host.bridge: ", "'vmnet8'"),
+    ("[host]\nmanagement = 'a b'", "f: host.management: ", "'a b'"),
+    ("[host]\nmode = 'lagg'", "f: host.mode: ", "host.mode takes one of balance-rr"),
+    ("[host]\nlacp-rate = 'soon'", "f: host.lacp-rate: ", "host.lacp-rate takes one of slow, fast"),
+    ("[host]\nxmit-hash-policy = 'layer9'", "f: host.xmit-hash-policy: ", "'layer9'"),
+    ("[host]\naddress = '192.0.2.3'", "f: host.address: ", "host.address takes"),
+    ("[host]\naddress = ['dhcp', '192.0.2.3/24']", "f: host.address: ", "dhcp"),
+    ("[host]\naddress = '192.0.2.3/24'\ngateway = 'x'", "f: host.gateway: ", "host.gateway takes"),
+    ("[host]\ndns = '192.0.2.2'", "f: host.dns: ", "host.address"),
+    ("[host]\nnetwork = ' '", "f: host.network: ", "virsh net-list"),
 ]
 
 
@@ -77,11 +77,12 @@ def test_one_example_has_every_key() -> None:
     assert {key for key in keys if f"\n{key} = " not in text} == set()
 
 
-@pytest.mark.parametrize(("text", "said"), WRONG)
-def test_what_is_wrong_in_a_file_names_the_key(text: str, said: str) -> None:
+@pytest.mark.parametrize(("text", "place", "named"), WRONG)
+def test_what_is_wrong_in_a_file_names_the_key(text: str, place: str, named: str) -> None:
     with pytest.raises(SpecError) as caught:
         parse_file(text, "f")
-    assert f"{caught.value.message}; {caught.value.hint}".startswith(said)
+    assert caught.value.message.startswith(place)
+    assert named in f"{caught.value.message}; {caught.value.hint}"
     assert caught.value.hint
 
 
@@ -108,5 +109,5 @@ def test_a_file_that_cannot_be_read(content: bytes | None, tmp_path: Path) -> No
     path = tmp_path / "a b.toml"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(SpecError, match=r"a b\.toml cannot be read: "):
+    with pytest.raises(SpecError, match=r"a b\.toml: "):
         read_host_words(str(path))

@@ -126,10 +126,12 @@ def as_vmnet_error(error: Exception) -> VmnetError:
     if isinstance(error, VmnetError):
         return error
     if isinstance(error, OSError):
-        found: VmnetError = ToolError(f"the system refused: {error}", "df -h and ls -l may tell more")
+        found: VmnetError = ToolError(f"the system refused: {error}", "check free space and permissions: df -h, ls -l")
     else:
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        found = VmnetError(f"a bug in vmnet: {text}", "report it, with what sudo vmnet support-bundle FILE packs")
+        found = VmnetError(
+            f"a bug in vmnet: {text}", "report it with the file that this writes: sudo vmnet support-bundle FILE"
+        )
     found.__cause__ = error
     return found
 

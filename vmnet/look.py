@@ -100,7 +100,7 @@ def read_runs(run: str | None = None) -> tuple[RunRecord, ...]:
 
 
 def last_goal() -> HostGoal | None:
-    """Return what the last host-setup run that stands aimed at; None when there is none, or without root."""
+    """Return what the last host-setup run that was not undone aimed at; None when there is none, or without root."""
     goal: HostGoal | None = import_module("vmnet.apply.undo").last_goal()
     return goal
 

@@ -58,11 +58,11 @@ def _ifname_problem(name: str) -> str:
     if name.startswith("-"):
         return "begins with a dash"
     if any(c in "/:%" or c.isspace() or not c.isprintable() for c in name):
-        return "holds a character that the kernel does not allow in a link name"
+        return "contains a character that the kernel does not allow in a link name"
     if name in _RESERVED:
         return "is reserved"
     if re.fullmatch(r"vmnet\d+", name):
-        return "is a name of VMware's, which NetworkManager leaves unmanaged"
+        return "is a name that VMware uses: NetworkManager does not manage such links"
     return ""
 
 

@@ -76,10 +76,10 @@ class HostSpec:
     """What host-setup is asked for.
 
     `nics` empty: propose them. `bond` None: the bridge sits on one NIC. `address` None: adopt what the NIC has.
-    `management` None: work it out. `network` None: leave libvirt alone. `displace` names profiles to set aside
-    besides those that compete. `mtu` None: adopt. `timeout_s`: NetworkManager's checkpoint rolls back after
-    so many seconds without us. `confirm_s`: all goes back unless the admin confirms within so many seconds.
-    `move_vlans`: the NICs' VLANs go onto the bridge. Each of the last accepts one risk, which is refused without
+    `management` None: detect it. `network` None: do not change libvirt. `displace` names profiles that lose their
+    autoconnect, besides those that compete. `mtu` None: adopt. `timeout_s`: NetworkManager's checkpoint rolls back
+    after so many seconds without vmnet. `confirm_s`: vmnet rolls back unless the admin confirms within so many seconds.
+    `move_vlans`: the NICs' VLANs move to the bridge. Each of the last accepts one risk, which is refused without
     it and a warning with it.
     """
 

@@ -64,7 +64,7 @@ class HostWords:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the words stand: a file, or (None) the command line. Its errors name the key or the option."""
+    """Where the words are: a file, or (None) the command line. Its errors name the key or the option."""
 
     file: str | None = None
 
@@ -99,7 +99,7 @@ def parse_file(text: str, name: str) -> HostWords:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SpecError(
-            f"{name} is no TOML: {error}", 'write a key and its value a line: nics = ["em1", "p4p1"]'
+            f"{name} is not valid TOML: {error}", 'write one key and its value in each line: nics = ["em1", "p4p1"]'
         ) from None
     table = document.pop(TABLE, None)
     if document or not isinstance(table, dict):
@@ -108,13 +108,13 @@ def parse_file(text: str, name: str) -> HostWords:
     keys = {_key(field.name): field.name for field in fields(HostWords)}
     for key in table:
         if key not in keys:
-            raise SpecError(f"{name}: {TABLE}.{key}: there is no such key", _known(key, list(keys)))
+            raise SpecError(f"{name}: {TABLE}.{key}: unknown key", _known(key, list(keys)))
     raw = {keys[key]: _listed(keys[key], value) for key, value in table.items()}
     try:
         words = decode(HostWords, raw, TABLE)
     except SpecError as error:
         place, _, problem = error.message.partition(": ")
-        raise SpecError(f"{name}: {_key(place)}: {problem}", "mend this value") from None
+        raise SpecError(f"{name}: {_key(place)}: {problem}", "correct this value") from None
     parse_host(words, Place(name))
     return words
 
@@ -132,14 +132,14 @@ def _known(key: str, keys: list[str]) -> str:
     if key in ("no-bond", "no-network"):
         return f"write {key.removeprefix('no-')} = false"
     close = difflib.get_close_matches(key, keys, n=1)
-    return (f"did you mean {close[0]}? " if close else "") + f"there are {', '.join(keys)}"
+    return (f"did you mean {close[0]}? " if close else "") + f"the keys are {', '.join(keys)}"
 
 
 def parse_host(words: HostWords, place: Place = COMMAND_LINE) -> HostSpec:
     """Return what the words come to.
 
     Raises:
-        SpecError: a value is wrong, or values do not go together.
+        SpecError: a value is wrong, or values exclude each other.
     """
     with place.at("nics"):
         nics = tuple(check_ifname(nic, what="NIC") for nic in words.nics)
@@ -166,11 +166,11 @@ def _network(words: HostWords, place: Place) -> str | None:
         return str(HostWords().network) if words.network else None
     if not words.network.strip():
         with place.at("network"):
-            raise SpecError("the network's name is empty", "vmnet verify and virsh net-list --all name what there is")
+            raise SpecError("the network's name is empty", "list the networks with: virsh net-list --all")
     if "/" in words.network or not words.network.isprintable():
         with place.at("network"):
             raise SpecError(
-                f"the network's name {words.network!r} has a character in it that libvirt does not take",
+                f"the network's name {words.network!r} contains a character that libvirt does not allow",
                 "use letters, digits, spaces, dots, dashes or underscores, for example host-bridge",
             )
     return words.network
@@ -197,7 +197,7 @@ def _one_of(word: str | None, choices: tuple[str, ...], key: str, place: Place) 
     if word is None or word in choices:
         return word
     with place.at(key):
-        raise SpecError(f"{word!r} is not known", f"{place.name(key)} takes one of {', '.join(choices)}")
+        raise SpecError(f"unknown value {word!r}", f"{place.name(key)} takes one of {', '.join(choices)}")
 
 
 def _mode(text: str, place: Place) -> BondMode:
@@ -209,7 +209,7 @@ def _mode(text: str, place: Place) -> BondMode:
         return BondMode({"lacp": "802.3ad"}.get(word, word))
     except ValueError:
         names = ", ".join(mode.value for mode in BondMode)
-        raise SpecError(f"{text!r} is no bond mode", f"{place.name('mode')} takes one of {names}") from None
+        raise SpecError(f"{text!r} is not a bond mode", f"{place.name('mode')} takes one of {names}") from None
 
 
 def _addresses(words: HostWords, place: Place) -> AddressSpec | None:
@@ -219,15 +219,15 @@ def _addresses(words: HostWords, place: Place) -> AddressSpec | None:
         for key in (key for key, values in given.items() if values):
             with place.at(key):
                 raise SpecError(
-                    f"{place.name(key)} goes with {place.name('address')}",
-                    f"without {place.name('address')} all is adopted from the NIC: gateway and DNS too",
+                    f"{place.name(key)} needs {place.name('address')}",
+                    f"without {place.name('address')} vmnet adopts everything from the NIC, gateway and DNS too",
                 )
         return None
     dhcp = DHCP in (text.lower() for text in words.address)
     with place.at("address"):
         static = tuple(_interface(text, place) for text in words.address if text.lower() != DHCP)
         if dhcp and any(interface.version == 4 for interface in static):
-            raise SpecError("dhcp and a static IPv4 address do not go together", "give one of the two")
+            raise SpecError("dhcp and a static IPv4 address exclude each other", "give one of the two")
     return AddressSpec(
         dhcp=dhcp,
         addresses=tuple(dict.fromkeys(static)),
@@ -240,12 +240,12 @@ def _addresses(words: HostWords, place: Place) -> AddressSpec | None:
 def _interface(text: str, place: Place) -> IpInterface:
     hint = f"{place.name('address')} takes an address with its prefix length: 172.16.4.3/24, or dhcp"
     if "/" not in text:
-        problem = "has no prefix length" if _is_address(text) else "is no address"
+        problem = "has no prefix length" if _is_address(text) else "is not an address"
         raise SpecError(f"{text!r} {problem}", hint)
     try:
         return ip_interface(text.strip())
     except ValueError:
-        raise SpecError(f"{text!r} is no address", hint) from None
+        raise SpecError(f"{text!r} is not an address", hint) from None
 
 
 def _is_address(text: str) -> bool:
@@ -265,4 +265,4 @@ def _plain_address(text: str, key: str, place: Place) -> IpAddress:
     try:
         return ip_address(text.strip())
     except ValueError:
-        raise SpecError(f"{text!r} is no address", f"{place.name(key)} takes one address: 172.16.4.1") from None
+        raise SpecError(f"{text!r} is not an address", f"{place.name(key)} takes one address: 172.16.4.1") from None

@@ -54,7 +54,7 @@ def test_a_profile_is_put_back_on_a_full_disk(tmp_path: Path) -> None:
 
 
 def test_a_run_is_refused_without_room(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=r"MiB free, and the journal and copies of this run may need"):
+    with pytest.raises(Refused, match="MiB free"):
         check_room(tmp_path / "not" / "made" / "yet", 1 << 60)
     check_room(tmp_path, 1)
     assert trouble_with((tmp_path,)) == ""

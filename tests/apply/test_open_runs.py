@@ -85,7 +85,7 @@ def test_a_lock_that_is_held_leaves_an_open_run_its_unit(tmp_path: Path, units: 
 def test_a_lock_in_a_directory_of_others_is_refused(tmp_path: Path) -> None:
     (tmp_path / "theirs").mkdir(mode=0o777)
     (tmp_path / "theirs").chmod(0o777)
-    with pytest.raises(Refused, match="others than root can write there"), locked(tmp_path / "theirs" / "lock"):
+    with pytest.raises(Refused, match="theirs"), locked(tmp_path / "theirs" / "lock"):
         pass
     (tmp_path / "lock").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError), locked(tmp_path / "lock"):  # noqa: PT011 - ELOOP
@@ -136,12 +136,12 @@ def test_runs_are_in_the_order_in_which_they_were_opened(tmp_path: Path, monkeyp
 def test_no_plan_is_carried_out_after_another_run_has_changed_the_host(tmp_path: Path) -> None:
     facts = replace(FACTS, runs_mark=read_mark(tmp_path / "runs"))
     finished(tmp_path / "runs")
-    with pytest.raises(Conflict, match="has changed this host since"):
+    with pytest.raises(Conflict, match="another run"):
         apply(PLAN, facts, uri="test:///default", runs=tmp_path / "runs", lock=tmp_path / "lock")
     # One that waited for the lock meanwhile notices it, too, and takes no step.
     journal = Journal.create(PLAN, facts, tmp_path / "runs")
     write_request(journal, Request(uri="test:///default"))
-    with pytest.raises(Conflict, match="has changed this host since"):
+    with pytest.raises(Conflict, match="another run"):
         work(journal, lock=tmp_path / "lock")
     assert journal.state() is RunState.UNUSED
     assert is_concluded(journal)

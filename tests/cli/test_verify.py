@@ -170,7 +170,7 @@ def test_watch_without_a_number_takes_its_own() -> None:
         ("--watch=1 --output prometheus", "--watch cannot be combined with --output prometheus"),
         ("--quiet --output prometheus", "--quiet cannot be combined with --output prometheus"),
         ("--watch 0", "0"),
-        ("--spec /nonexistent.toml", "/nonexistent.toml cannot be read: No such file"),
+        ("--spec /nonexistent.toml", "/nonexistent.toml: No such file"),
     ],
 )
 def test_what_does_not_go_together(words: str, said: str) -> None:
@@ -207,7 +207,8 @@ def test_a_wrong_file_is_refused_before_anything_is_read(tmp_path: Path) -> None
     for words in (("verify",), ("host-setup", "--plan")):
         ended = call(*words, "--spec", str(path))
         assert (ended.code, ended.host.reads) == (2, [])
-        assert f"error: {path}: host.nic: there is no such key\nhint: did you mean nics?" in ended.err
+        assert f"error: {path}: host.nic: " in ended.err
+        assert "hint: did you mean nics?" in ended.err
 
 
 def test_host_setup_takes_the_same_file_and_options_win(spec: str) -> None:

@@ -93,7 +93,7 @@ def test_no_such_interface() -> None:
 
 
 def test_a_broken_document_says_so() -> None:
-    with pytest.raises(HypervisorError, match="cannot be read"):
+    with pytest.raises(HypervisorError, match="libvirt"):
         parse_domain_interfaces("<domain>")
 
 
@@ -101,7 +101,7 @@ def test_entities_are_not_resolved(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("s3cret")
     xml = f"<!DOCTYPE domain [<!ENTITY x SYSTEM 'file://{secret}'>]><domain><name>&x;</name><devices/></domain>"
-    with pytest.raises(HypervisorError, match="it has a DTD, which libvirt never writes"):
+    with pytest.raises(HypervisorError, match="DTD"):
         rewrite_sources(xml, set(), OLD, WANTED)
 
 

@@ -41,7 +41,7 @@ def test_lldpd_with_nothing_to_say(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["no json", "[" * 5000, '"' + "1" * 5000])
 def test_what_is_no_answer_of_lldpd(text: str) -> None:
-    with pytest.raises(ToolError, match="the answer of lldpctl is not understood"):
+    with pytest.raises(ToolError, match="answer of lldpctl"):
         parse_lldpctl(text)
 
 
@@ -50,7 +50,7 @@ def test_networkmanager() -> None:
     assert parse_nmcli(text) == (HEARD,)
     forged = text.replace(":sw1", ":sw1\nem9\\:00:00\\:5E\\:00\\:53\\:FE:1:sw2")
     assert {port.ifname for port in parse_nmcli(text.replace(":sw1", ":a\nem9\\:b\u2028"))} == {"em1"}
-    with pytest.raises(ToolError, match="not understood"):
+    with pytest.raises(ToolError, match="nmcli"):
         parse_nmcli(f"{forged}:x\n")
 
 

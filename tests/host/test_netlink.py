@@ -45,7 +45,7 @@ def test_lists_that_are_torn_every_time_are_an_error_of_ours() -> None:
     def ask(_: IPRoute) -> int:
         raise NetlinkDumpInterrupted
 
-    with pytest.raises(LinkError, match="while they were read"):
+    with pytest.raises(LinkError, match=r"\d times"):
         dump(ask)
 
 

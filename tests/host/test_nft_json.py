@@ -111,5 +111,5 @@ def test_what_only_iptables_can_print_is_known() -> None:
 def test_an_empty_listing() -> None:
     assert parse_ruleset("{}") == ()
     for text in ("no JSON", "[]", '{"nftables": 7}', '{"nftables": [{"chain": {"family": "ip"}}]}', "[" * 5000):
-        with pytest.raises(ToolError, match="the answer of nft is not understood"):
+        with pytest.raises(ToolError, match="answer of nft"):
             parse_ruleset(text)

@@ -49,7 +49,7 @@ def test_what_waiting_does_not_mend_is_said_at_once(
 def test_one_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = refuse(monkeypatch, 99)
     monkeypatch.setattr("vmnet.host.nmcli.time.monotonic", iter(range(0, 1000, 25)).__next__)
-    with pytest.raises(ToolError, match="has not answered for 60 s"):
+    with pytest.raises(ToolError, match="60 s"):
         nmcli.call(("nmcli", "general"))
     assert len(asked) == 3
 

@@ -39,20 +39,20 @@ def test_what_takes_too_long_is_ended_with_its_children(script: str, monkeypatch
     monkeypatch.setattr(process, "OUTPUT_LIMIT", 1 << 40)
     monkeypatch.setattr(process, "_CHUNK", 1)
     begun = time.monotonic()
-    with pytest.raises(ToolError, match=r"no answer within 0\.2 s: sh -c"):
+    with pytest.raises(ToolError, match=r"sh -c .*0\.2 s"):
         process.run(("sh", "-c", script), timeout_s=0.2)
     assert time.monotonic() - begun < 10
 
 
 @pytest.mark.parametrize("stream", ["1", "2"])
 def test_what_prints_without_end_is_ended(stream: str) -> None:
-    with pytest.raises(ToolError, match="more than 64 MiB of output: sh -c"):
+    with pytest.raises(ToolError, match=r"sh -c .*64 MiB"):
         process.run(("sh", "-c", f"cat /dev/zero >&{stream}"))
 
 
 @pytest.mark.parametrize("argv", [("a\0b",), ("/",), ("true", "x" * 3_000_000)])
 def test_what_cannot_be_started_is_said(argv: tuple[str, ...]) -> None:
-    with pytest.raises(ToolError, match="cannot be started"):
+    with pytest.raises(ToolError, match="vmnet cannot start"):
         process.run(argv)
 
 

@@ -70,7 +70,7 @@ def test_it_has_what_helps_and_no_secret(lab: Lab) -> None:
     assert {link["ifname"] for link in json.loads(found["facts.json"])["facts"]["links"]} >= {"em1", "bond0", "br0"}
     again = lab.vmnet("support-bundle", FILE, check=False)
     assert again.returncode == 2
-    assert "is there already" in again.stderr
+    assert "exists already" in again.stderr
 
 
 @pytest.mark.lab_state("bridged", guests=False)

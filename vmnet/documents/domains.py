@@ -69,7 +69,7 @@ def pick_interface(interfaces: Iterable[Interface], mac: Mac, address: str | Non
     if len(fits) > 1:
         raise Conflict(
             f"{len(fits)} interfaces have the MAC {mac}",
-            "give each its own MAC, or wait until nobody else changes the domain, and run again",
+            "give each its own MAC, or wait until nobody else changes the domain, and run vmnet again",
         )
     return fits[0] if fits else None
 

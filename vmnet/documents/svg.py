@@ -34,7 +34,7 @@ def dress_svg(svg: bytes, *, title: str, hovers: Mapping[str, str], style: str) 
     try:
         root = etree.fromstring(svg, parser)
     except etree.XMLSyntaxError as error:
-        raise ToolError(f"dot wrote an SVG that cannot be read: {error}") from error
+        raise ToolError(f"vmnet cannot read the SVG that dot wrote: {error}") from error
     for anchor in root.findall(f".//{SVG}a"):
         _unlink(anchor)
     for group in root.iter(f"{SVG}g"):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MANY = 1000
 """Attributes of one element, or namespaces: libxml2 compares each with all others (80,000 attributes took 39 s)."""
 _ATTRIBUTE = re.compile(r"=[ \t\r\n]*[\"']")
-_LOOK = "look at it with virsh dumpxml"
+_LOOK = "read the document with virsh dumpxml or virsh net-dumpxml"
 
 
 def parse_document(xml: str) -> _Element:
@@ -35,7 +35,9 @@ def parse_document(xml: str) -> _Element:
 
     strange = _strange(xml)
     if strange:
-        raise HypervisorError(f"libvirt's document cannot be read: {strange}, which libvirt never writes", _LOOK)
+        raise HypervisorError(
+            f"vmnet refuses to read a document of libvirt: {strange}, which libvirt never writes", _LOOK
+        )
     parser = etree.XMLParser(
         # The encoding that a document declares does not count, or a DTD could be hidden in another one.
         encoding="utf-8",
@@ -49,7 +51,7 @@ def parse_document(xml: str) -> _Element:
     try:
         return etree.fromstring(xml.encode(), parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise HypervisorError(f"libvirt's document cannot be read: {error}", _LOOK) from error
+        raise HypervisorError(f"vmnet cannot read a document of libvirt: {error}", _LOOK) from error
 
 
 def _strange(xml: str) -> str:
@@ -57,12 +59,12 @@ def _strange(xml: str) -> str:
         return "it has a DTD"
     if xml.count("xmlns") > MANY:
         return f"it has more than {MANY} namespaces"
-    # No "<" can stand in an attribute's value, so a tag ends where the next one begins, or earlier.
+    # No "<" can be in an attribute's value, so a tag ends where the next one begins, or earlier.
     if any(len(_ATTRIBUTE.findall(tag)) > MANY for tag in xml.split("<") if len(tag) > MANY):
         return f"an element has more than {MANY} attributes"
     comments = (text.partition("-->") for text in xml.split("<!--")[1:])
     # libxml2 copies the rest of the document for each "--" in a comment.
-    return "it has a comment that is none" if any("--" in f"{text}-" or not end for text, end, _ in comments) else ""
+    return "it has an invalid comment" if any("--" in f"{text}-" or not end for text, end, _ in comments) else ""
 
 
 def print_document(element: _Element) -> str:

@@ -61,12 +61,12 @@ class Facts:
     mentions: tuple[Mention, ...] = ()
     """What names a network that domains leave: hooks, firewall rules, after `find_mentions` or a close look."""
     boot: Boot | None = None
-    """What the next boot makes of it. None: it was not looked at, as where domains alone are asked for."""
+    """What the next boot will start. None: it was not read, for example by commands for domains."""
     bond_ports: tuple[BondPort, ...] = ()
     firewalld: Firewalld | None = None
     """Its zones. None: it does not run, or does not tell."""
     surroundings: Surroundings | None = None
-    """What stands around libvirt, where it was looked at closely. None: it was not."""
+    """What works beside libvirt, if `closely` was requested. None: it was not read."""
     filters: Filters | None = None
     """What filters bridged frames, where it was looked at closely."""
     fabric: Fabric | None = None

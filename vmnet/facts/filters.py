@@ -76,7 +76,7 @@ class BridgeNetfilter:
 
     `on` are the switches that are on now, for all bridges ("iptables", "ip6tables"); `bridges` those of one bridge
     alone, as ("br0", "iptables"). `early` is what has the module there before sysctl.d is applied at boot, or what
-    applies it anew when the module comes: a file, or "the kernel"; "" for nothing, and then `stored` has no effect.
+    applies it again when the module is loaded: a file, or "the kernel"; "": nothing, then `stored` has no effect.
     """
 
     loaded: bool = False

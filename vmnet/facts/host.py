@@ -67,7 +67,7 @@ class Link:
     """A kernel link. `kind` is rtnetlink's ("bridge", "bond", "tun", "vlan"), "" for hardware.
 
     `parent` is the link below a VLAN or macvtap; `bridge_port_state` is the port's STP state where it is in a
-    bridge ("forwarding", ...). `hardware` is true where a device stands behind it (sysfs `device`), `pci` is that
+    bridge ("forwarding", ...). `hardware` is true where the link has a device (sysfs `device`), `pci` is that
     device's address ("0000:01:00.0").
     """
 
@@ -186,7 +186,7 @@ class Profile:
 
     @property
     def volatile(self) -> bool:
-        """Whether it lives in /run only and is gone, or made anew, after a reboot."""
+        """Whether it is in /run only, so that a reboot removes it or creates it again."""
         return self.filename.startswith("/run/")
 
 

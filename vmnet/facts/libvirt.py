@@ -72,10 +72,10 @@ class Interface:
     """An interface of a domain, from one of its two documents.
 
     `address` is the guest's PCI address ("0000:01:00.0") or another kind's spelled out, `document` the
-    `<interface>` element's XML, `target` the tap (running only), `link_up` False where `<link state='down'/>`
-    stands. `actual_type` is the element's own type, which in a running document says what libvirt made of a
+    `<interface>` element's XML, `target` the tap (running only), `link_up` False with `<link state='down'/>`.
+    `actual_type` is the element's own type, which in a running document says what libvirt made of a
     network ("bridge", "direct"). `filter_address` is an address that the filter's parameters name;
-    `virtualport` the type of switch it is tied to ("openvswitch").
+    `virtualport` the type of its virtualport ("openvswitch").
     """
 
     mac: Mac | None

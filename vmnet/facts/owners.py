@@ -20,7 +20,7 @@ class Tool(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """A file in which a tool names a link; `ifname` "" stands for all of them. `line` is the line that says so, where
+    """A file in which a tool names a link; `ifname` "" means all of them. `line` is the line that says so, where
     it is a single one."""
 
     tool: Tool

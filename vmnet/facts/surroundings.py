@@ -1,4 +1,4 @@
-"""Facts of what stands around libvirt's networks and domains on this host, and decides whether they work."""
+"""Facts of what works beside libvirt on this host, and decides whether its networks and domains work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ports of bonds, from /proc/net/bonding: the partner's key and MAC of each port stand nowhere else on older
+"""The ports of bonds, from /proc/net/bonding: the partner's key and MAC of each port are nowhere else on older
 kernels, and root alone may see them."""
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def _data(text: str, kind: type[T]) -> T:
     data = parse_json(text, "the answer of busctl")
     data = data.get("data") if isinstance(data, dict) else None
     if not isinstance(data, kind):
-        raise ToolError(f"the answer of busctl is not understood: {text[:80]!r}")
+        raise ToolError(f"vmnet cannot read the answer of busctl: {text[:80]!r}")
     return data
 
 

@@ -1,4 +1,4 @@
-"""What doctor asks for besides: read on demand only, for it takes time that planning has no use for."""
+"""What only doctor reads: on demand, because it takes time and plans do not need it."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Listing:
             self.checkpoints = uuids(libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT)
 
     def read_domain(self, handle: DomainHandle) -> Domain:
-        """Return a domain with the interfaces of every document in which they stand."""
+        """Return a domain with the interfaces of every document that has them."""
         import libvirt
 
         uuid = handle.UUIDString()

@@ -33,7 +33,7 @@ def parse_zones(default: object, active: object) -> Firewalld:
         ToolError: these are no such answers.
     """
     if not isinstance(default, str) or not isinstance(active, dict):
-        raise ToolError(f"firewalld's answer is not understood: {default!r}, {active!r}"[:400])
+        raise ToolError(f"vmnet cannot read firewalld's answer: {default!r}, {active!r}"[:400])
     with understood("firewalld's answer"):
         found = [(str(name), [str(link) for link in what.get("interfaces", ())]) for name, what in active.items()]
     zones = [Zone(name=name, links=tuple(sorted(links))) for name, links in sorted(found)]

@@ -44,7 +44,7 @@ def open_folder(path: Path, owner: int) -> Iterator[int]:
             stack.callback(os.close, directory)
             status = os.fstat(directory)
             if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (0, owner):
-                raise ToolError(f"{path}: {part!r} is no directory of that user's or of root's")
+                raise ToolError(f"{path}: {part!r} is not a directory of that user or of root")
         yield directory
 
 
@@ -68,7 +68,7 @@ def read_file(name: str, directory: int, owner: int) -> str:
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            raise ToolError("it is no regular file")
+            raise ToolError("it is not a regular file")
         if status.st_uid != owner:
             raise ToolError(f"it belongs to user {status.st_uid}")
         content = bytearray()

@@ -25,9 +25,9 @@ def lay_out(graph: str, form: str) -> bytes:
     """
     if not has_tool(DOT):
         raise ToolError(
-            "dot, which lays the picture out, is not installed",
+            "dot, which draws the picture, is not installed",
             "sudo apt install --no-install-recommends graphviz\n"
-            "or take the graph to another machine: vmnet status --output dot",
+            "or draw the graph on another machine: vmnet status --output dot",
             argv=(DOT, f"-T{form}"),
         )
     with TemporaryDirectory(prefix="vmnet-") as folder:

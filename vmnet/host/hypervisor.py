@@ -108,7 +108,7 @@ class Hypervisor(HypervisorReader):
 
     def know_stored(self) -> None:
         """Ask once for all domains what would be two calls for each that is read: a handle, and whether it is stored. A
-        domain that loses its stored document afterwards is found out by the change itself, which libvirt refuses."""
+        domain that loses its stored document afterwards is detected by the change itself, which libvirt refuses."""
         import libvirt
 
         with calling("list the domains"):
@@ -132,10 +132,10 @@ class Hypervisor(HypervisorReader):
             handle.attachDeviceFlags(interface_xml, _flags(scope))
 
     def detach_interface(self, uuid: str, scope: str, interface_xml: str) -> None:
-        """Take an interface out of one of a domain's documents; a running guest must let go of it first, which may
+        """Remove an interface from one of a domain's documents; a running guest must release it first, which may
         be later than this returns."""
         handle = self._domain(uuid)
-        with calling(f"take an interface out of {handle.name()} ({scope})"):
+        with calling(f"remove an interface from {handle.name()} ({scope})"):
             handle.detachDeviceFlags(interface_xml, _flags(scope))
 
     def command_agent(self, uuid: str, command: str, **arguments: object) -> object:
@@ -146,7 +146,7 @@ class Hypervisor(HypervisorReader):
         """
         handle = self._domain(uuid)
         asked = json.dumps({"execute": command, "arguments": arguments})
-        with calling(f"have the agent of {handle.name()} do {command}"):
+        with calling(f"send {command} to the agent of {handle.name()}"):
             # A module of its own: none of this is in the API that all hypervisors share.
             import libvirt_qemu
 
@@ -154,7 +154,9 @@ class Hypervisor(HypervisorReader):
         try:
             found: object = json.loads(answer)["return"]
         except (ValueError, LookupError, TypeError, RecursionError) as error:
-            raise HypervisorError(f"the agent of {handle.name()} answers {answer[:80]!r} to {command}") from error
+            raise HypervisorError(
+                f"vmnet cannot read what the agent of {handle.name()} answers to {command}: {answer[:80]!r}"
+            ) from error
         return found
 
     def read_saved_document(self, uuid: str) -> str | None:

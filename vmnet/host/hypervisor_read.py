@@ -67,7 +67,7 @@ class HypervisorReader:
         return tuple(sorted((network for network in found if network), key=lambda network: network.name))
 
     def read_domains(self) -> tuple[Domain, ...]:
-        """Return all domains, by name, with the interfaces of every document in which they stand.
+        """Return all domains, by name, with the interfaces of every document that has them.
 
         What can be asked for all domains in one call is asked so: 1000 domains take 0.2 s, with a call for each
         property five times as long.

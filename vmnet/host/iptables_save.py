@@ -59,7 +59,7 @@ def _entries(text: str) -> Iterator[tuple[str, list[str]]]:
     """Yield each table, chain and rule, as one line and as its words.
 
     Only a value that the tool quotes may hold a newline or a blank: a comment, mostly (xtables_save_string in
-    libxtables/xtables.c). A link's name stands as it is, and a quote in it opens nothing.
+    libxtables/xtables.c). A link's name is written as it is, and a quote in it opens nothing.
     """
     words: list[str] = []
     begin = 0
@@ -91,7 +91,7 @@ def _rule(raw: str, words: list[str], chains: set[str]) -> FilterRule:
 
 
 def _options(words: list[str]) -> Iterator[tuple[str, str, bool]]:
-    """Yield each option with its value, and whether a `!` stands before it."""
+    """Yield each option with its value, and whether a `!` comes before it."""
     position = 0
     while position < len(words):
         negated = words[position] == "!"

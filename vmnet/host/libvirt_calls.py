@@ -1,6 +1,6 @@
 """The few calls of libvirt-python that vmnet makes, typed, and libvirt's errors as ours.
 
-libvirt-python has no types; what is used of it stands here as Protocols, so that nothing untyped gets further.
+libvirt-python has no types; what vmnet uses of it is declared here as Protocols, so that nothing untyped gets further.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ GONE = frozenset({Code.NO_DOMAIN, Code.NO_NETWORK, Code.NO_DOMAIN_SNAPSHOT})
 _BROKEN = frozenset({Code.INTERNAL_ERROR, Code.SYSTEM_ERROR, Code.RPC})
 """What a connection that broke says, in the domain of the transport (VIR_FROM_RPC)."""
 
-_LOG = "the daemon's log may say more: journalctl -u libvirtd -u virtqemud"
-_DENIED = "run as root (sudo), over a connection that may write"
-_REFUSED = "libvirt does not take this change; vmnet changed nothing else in this step"
+_LOG = "read the daemon's log: journalctl -u libvirtd -u virtqemud"
+_DENIED = "run vmnet as root (sudo), with a connection that is not read-only"
+_REFUSED = "libvirt refuses this change; vmnet changed nothing else in this step"
 _HINTS: dict[int, str] = {
     Code.OPERATION_DENIED: _DENIED,
     Code.ACCESS_DENIED: _DENIED,
@@ -70,13 +70,13 @@ _HINTS: dict[int, str] = {
     Code.AUTH_UNAVAILABLE: _DENIED,
     Code.NO_DOMAIN: "list the domains with: virsh list --all",
     Code.NO_NETWORK: "list the networks with: virsh net-list --all",
-    Code.OPERATION_INVALID: "its state changed meanwhile, or the network is not active; run again",
-    Code.OPERATION_TIMEOUT: "another job holds the domain; run again when it is done",
+    Code.OPERATION_INVALID: "its state has changed, or the network is not active; run vmnet again",
+    Code.OPERATION_TIMEOUT: "another job uses the domain; run vmnet again when that job is done",
     Code.CONFIG_UNSUPPORTED: _REFUSED,
     Code.OPERATION_UNSUPPORTED: _REFUSED,
-    Code.XML_INVALID_SCHEMA: "the document does not fit this libvirt's schema",
-    Code.DEVICE_MISSING: "the interface was changed meanwhile; run again",
-    Code.RPC: "the connection to libvirt broke; run again when the daemon is back: what is done stays done",
+    Code.XML_INVALID_SCHEMA: f"the document does not match this libvirt's schema; {_LOG}",
+    Code.DEVICE_MISSING: "the interface has changed; run vmnet again",
+    Code.RPC: "the connection to libvirt is lost; run vmnet again when the daemon runs (finished steps are kept)",
 }
 
 
@@ -167,7 +167,7 @@ def open_connection(uri: str, *, read_only: bool) -> Connection:
         connection: Connection = libvirt.openReadOnly(uri) if read_only else libvirt.open(uri)
     except libvirt.libvirtError as error:
         text = str(error)
-        message = f"libvirt at {uri} is out of reach: {text}"
+        message = f"vmnet cannot connect to libvirt at {uri}: {text}"
         raise HypervisorError(message, _connect_hint(text), code=int(error.get_error_code() or 0)) from error
     # A daemon that hangs then breaks the connection after 20 s instead of holding vmnet for ever. Drivers that run
     # inside the client (test:///) have no connection to keep alive, and say so.
@@ -177,13 +177,13 @@ def open_connection(uri: str, *, read_only: bool) -> Connection:
 
 def _connect_hint(text: str) -> str:
     if "Permission denied" in text or "authentication" in text:
-        return "run as root (sudo), or as a member of the group libvirt"
+        return "run vmnet as root (sudo), or as a member of the group libvirt"
     if "No such file" in text or "Connection refused" in text:
         return (
             "install and start the daemon: apt install libvirt-daemon-system, then systemctl start libvirtd "
             "(or virtqemud.socket and virtnetworkd.socket)"
         )
-    return "try the same with: virsh --connect URI list --all"
+    return "try the same URI with: virsh --connect URI list --all"
 
 
 @cache
@@ -193,7 +193,7 @@ def _prepare() -> None:
         import libvirt
     except ImportError as error:
         raise HypervisorError(
-            f"the Python module libvirt cannot be loaded: {error}", "install it: apt install python3-libvirt"
+            f"vmnet cannot load the Python module libvirt: {error}", "install it: apt install python3-libvirt"
         ) from error
     libvirt.registerErrorHandler(_ignore, None)
     libvirt.virEventRegisterDefaultImpl()
@@ -236,7 +236,7 @@ def calling(what: str) -> Iterator[None]:
         hint = _HINTS.get(Code.RPC if broken else code, _LOG)
         raise HypervisorError(f"cannot {what}: {error}", hint, code=code) from error
     except UnicodeDecodeError as error:
-        raise HypervisorError(f"cannot {what}: libvirt names something that is not UTF-8", _LOG) from error
+        raise HypervisorError(f"cannot {what}: libvirt returned a name that is not UTF-8", _LOG) from error
 
 
 def ask(read: Callable[[], T], otherwise: U, *codes: int) -> T | U:

@@ -27,7 +27,7 @@ _LISTENS = ("1", "enable-rx")
 def read_switch_ports(
     profiles: Iterable[Profile], sources: Sources, sockets: Iterable[Path] = _SOCKETS
 ) -> tuple[SwitchPort, ...]:
-    """Return what stands at the other end of the links; nothing where nobody listens.
+    """Return what is at the other end of the links; nothing where nobody listens.
 
     Args:
         profiles: those of NetworkManager, which listens where connection.lldp says so.

@@ -79,7 +79,7 @@ def _devices(root: Path, mounts: tuple[Mount, ...]) -> Iterator[tuple[str, Path]
 
 
 def _named(root: Path, device: str) -> Path | None:
-    """Return the device in sysfs that a file below /dev stands for; None where it leads nowhere.
+    """Return the device in sysfs of a file below /dev; None where it leads nowhere.
 
     No other place is looked at: users who mount a filesystem by FUSE name its source as they like.
     """

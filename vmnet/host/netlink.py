@@ -132,7 +132,7 @@ def _bond(message: Message, names: dict[int, str]) -> BondState:
 
 
 def read_addresses() -> tuple[Address, ...]:
-    """Return all addresses with the links they stand on."""
+    """Return all addresses with their links."""
     messages = dump(lambda ipr: list(ipr.get_addr()))
     # Not from a list of the links, which takes far longer to read: each of its messages is large.
     names = dict(socket.if_nameindex())

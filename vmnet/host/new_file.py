@@ -24,13 +24,13 @@ _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 def check_new(path: Path) -> None:
-    """Raise SpecError where the file is there already, or cannot be made."""
+    """Raise SpecError where the file exists already, or cannot be created."""
     if path.exists() or path.is_symlink():
-        raise SpecError(f"{path} is there already, and nothing is written over it", "give another name, or remove it")
+        raise SpecError(f"{path} exists already, and vmnet does not overwrite it", "give another name, or remove it")
     if not path.parent.is_dir():
-        raise SpecError(f"there is no directory {path.parent}", command("mkdir", "-p", "--", str(path.parent)))
+        raise SpecError(f"the directory {path.parent} does not exist", command("mkdir", "-p", "--", str(path.parent)))
     if not os.access(path.parent, os.W_OK):
-        raise SpecError(f"no file may be made in {path.parent}", "give a file in a directory of your own")
+        raise SpecError(f"vmnet cannot create a file in {path.parent}", "give a file in a directory of your own")
 
 
 def write_new(path: Path, content: bytes) -> None:

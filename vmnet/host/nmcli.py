@@ -58,8 +58,8 @@ def call(argv: tuple[str, ...], *, accept: tuple[int, ...] = (0,), tries: int = 
                 raise
             if time.monotonic() > end:
                 raise ToolError(
-                    f"NetworkManager runs, but has not answered for {_BUSY_S:g} s and more",
-                    "wait until it is less busy, or see what it does: journalctl -u NetworkManager",
+                    f"NetworkManager runs, but did not answer within {_BUSY_S:g} s",
+                    "wait until it is less busy, or read its log: journalctl -u NetworkManager",
                     argv=argv,
                 ) from None
 
@@ -168,8 +168,8 @@ def open_checkpoint(argv: tuple[str, ...]) -> str:
     except ToolError as error:
         if "already included in checkpoint" in error.stderr:
             raise Conflict(
-                f"another tool holds a NetworkManager checkpoint: {error.stderr}",
-                "finish or cancel its change, or wait until its timer runs out, then run vmnet again",
+                f"another tool has opened a checkpoint of NetworkManager: {error.stderr}",
+                "finish or cancel that tool's change, or wait until the checkpoint's timer ends. Then run vmnet again",
             ) from None
         raise
 

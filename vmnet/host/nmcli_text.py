@@ -78,7 +78,7 @@ def _profiles(listing: Iterable[Listed], shown: Collection[dict[str, str]]) -> t
     places = {row.uuid: row for row in listing}
     uuids = [values.get(_UUID, "") for values in shown]
     if len(set(uuids)) != len(uuids) or not places.keys() >= set(uuids):
-        raise Unclear("nmcli printed other profiles than those that it was asked for")
+        raise Unclear("nmcli printed other profiles than the requested ones")
     profiles = (_profile(places[values[_UUID]], values) for values in shown)
     return tuple(sorted(profiles, key=lambda profile: (profile.name, profile.uuid)))
 

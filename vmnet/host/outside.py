@@ -53,7 +53,7 @@ def understood(what: str) -> Iterator[None]:
     try:
         yield
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        raise ToolError(f"{what} is not understood: {type(error).__name__}: {error}"[:400]) from error
+        raise ToolError(f"vmnet cannot read {what}: {type(error).__name__}: {error}"[:400]) from error
 
 
 def parse_json(text: str, what: str) -> Any:

@@ -42,9 +42,9 @@ def check_own(path: Path) -> None:
         owned = stat.S_ISDIR(status.st_mode) and status.st_uid in (0, os.geteuid())
         if not owned or status.st_mode & _OTHERS_WRITE:
             raise Refused(
-                f"{path} is not safe to use: others than root can write there (it belongs to {_name(status.st_uid)}, "
-                f"mode {stat.filemode(status.st_mode)})",
-                f"look at what is in it; then {root('mv', str(path), f'{path}.not-ours')}, and run the command again",
+                f"{path} is not safe to use: other users than root can write there (owner "
+                f"{_name(status.st_uid)}, mode {stat.filemode(status.st_mode)})",
+                f"check what is in it; then {root('mv', str(path), f'{path}.not-ours')}, and run the command again",
             )
 
 

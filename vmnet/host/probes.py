@@ -90,8 +90,8 @@ def _neighbour(address: IpAddress) -> str:
 
 
 def ask_name_server(address: IpAddress, port: int = DNS_PORT) -> str:
-    """Ask for the root's name servers; return "" or what is wrong. Any reply, even a refusal, shows that there is a way
-    (RFC 1035 4.1)."""
+    """Ask for the root's name servers; return "" or what is wrong. Any reply, even a refusal, shows that the server is
+    reachable (RFC 1035 4.1)."""
     number = secrets.token_bytes(2)
     query = number + struct.pack("!HHHHH", 0x0100, 1, 0, 0, 0) + b"\0" + struct.pack("!HH", 2, 1)
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
@@ -136,7 +136,7 @@ def _command(text: str) -> str:
     try:
         argv = tuple(shlex.split(text))
     except ValueError as error:
-        raise SpecError(f"the probe {text!r} cannot be read: {error}", "quote it as for a shell") from None
+        raise SpecError(f"vmnet cannot read the probe {text!r}: {error}", "quote it as for a shell") from None
     if not argv:
         raise SpecError("the probe is empty", "--probe takes a command, such as 'curl -sf https://intra.example.org'")
     try:

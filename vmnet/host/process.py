@@ -57,7 +57,7 @@ def run(argv: tuple[str, ...], *, timeout_s: float = DEFAULT_TIMEOUT_S, accept: 
             stdout, stderr = _collect(process, argv, end_s)
             process.wait(max(0.0, end_s - time.monotonic()))
     except (TimeoutError, subprocess.TimeoutExpired):
-        raise ToolError(f"no answer within {timeout_s:g} s: {command(*argv)}", argv=argv) from None
+        raise ToolError(f"{command(*argv)} did not end within {timeout_s:g} s", argv=argv) from None
     out = Output(
         exit_status=process.returncode,
         stdout=stdout.decode("utf-8", "replace"),
@@ -101,7 +101,7 @@ def _start(argv: tuple[str, ...]) -> subprocess.Popen[bytes]:
         raise _not_installed(argv) from None
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        raise ToolError(f"{argv[0]} cannot be started: {why}", argv=argv) from None
+        raise ToolError(f"vmnet cannot start {argv[0]}: {why}", argv=argv) from None
 
 
 def _collect(process: subprocess.Popen[bytes], argv: tuple[str, ...], end_s: float) -> tuple[bytes, bytes]:
@@ -126,7 +126,7 @@ def _collect(process: subprocess.Popen[bytes], argv: tuple[str, ...], end_s: flo
                 unfinished.remove(descriptor)
                 poll.unregister(descriptor)
         if sum(map(len, printed.values())) > OUTPUT_LIMIT:
-            raise ToolError(f"more than {OUTPUT_LIMIT >> 20} MiB of output: {command(*argv)}", argv=argv)
+            raise ToolError(f"{command(*argv)} printed more than {OUTPUT_LIMIT >> 20} MiB", argv=argv)
     stdout, stderr = map(bytes, printed.values())
     return stdout, stderr
 
@@ -151,7 +151,7 @@ def start_detached(argv: tuple[str, ...]) -> None:
 
 
 def _not_installed(argv: tuple[str, ...]) -> ToolError:
-    return ToolError(f"{argv[0]} is not installed", f"install the package that has {argv[0]}", argv=argv)
+    return ToolError(f"{argv[0]} is not installed", f"install the package that contains {argv[0]}", argv=argv)
 
 
 def has_tool(name: str) -> bool:

@@ -260,7 +260,7 @@ def _copied(uuid: str, copies: Path) -> tuple[bytes, ProfileCopy]:
         content = (copies / f"{uuid}.nmconnection").read_bytes()
         raw = json.loads((copies / f"{uuid}.json").read_text("utf-8"))
     except OSError as error:
-        raise ToolError(f"there is no copy of profile {uuid}: {error}") from None
+        raise ToolError(f"vmnet cannot read its copy of profile {uuid}: {error}") from None
     return content, fields.decode(ProfileCopy, raw, "profile copy")
 
 

@@ -60,7 +60,7 @@ def iproute() -> Iterator[IPRoute]:
 
 
 def dump(ask: Callable[[IPRoute], _Answer]) -> _Answer:
-    """Return what `ask` reads, and ask anew where something came or went meanwhile: the kernel then marks its list as
+    """Return what `ask` reads, and ask again where something came or went meanwhile: the kernel then marks its list as
     torn (NLM_F_DUMP_INTR), which on a host whose links are being changed is no failure.
 
     Raises:
@@ -71,7 +71,7 @@ def dump(ask: Callable[[IPRoute], _Answer]) -> _Answer:
     for _ in range(_DUMPS):
         with suppress(NetlinkDumpInterrupted), iproute() as ipr:
             return ask(ipr)
-    raise LinkError(f"the kernel's links and addresses changed {_DUMPS} times while they were read", "run it again")
+    raise LinkError(f"the kernel's links and addresses changed {_DUMPS} times while vmnet read them", "run it again")
 
 
 def load() -> None:
@@ -96,5 +96,5 @@ def index_of(ifname: str) -> int:
     """
     index = sysfs.read_int(sysfs.NET / ifname / "ifindex")
     if index is None:
-        raise LinkError(f"there is no link {ifname}")
+        raise LinkError(f"the link {ifname} does not exist")
     return index

@@ -30,8 +30,8 @@ def check_mark(mark: str, runs: Path, *, without: str = "") -> None:
     """Raise Conflict if vmnet has written something since the mark was read; "" is no mark."""
     if mark and mark != read_mark(runs, without=without):
         raise Conflict(
-            "another run of vmnet has changed this host since this one was planned; nothing was changed",
-            "run the command again: it makes a new plan from what is there now",
+            "another run of vmnet has changed this host after this plan was made; this run changed nothing",
+            "run the command again: it makes a new plan from the host as it is now",
         )
 
 

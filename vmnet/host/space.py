@@ -25,12 +25,12 @@ def check_room(path: Path, size: int) -> None:
     free = _free(path)
     if free < 0:
         raise Refused(
-            f"{path} is on a read-only filesystem", f"{command('findmnt', '--target', str(path))} and dmesg say why"
+            f"{path} is on a read-only filesystem", f"{command('findmnt', '--target', str(path))} and dmesg show why"
         )
     if free < size:
         raise Refused(
-            f"{path} has {free / MEBIBYTE:.1f} MiB free, and the journal and copies of this run may need "
-            f"{size / MEBIBYTE:.1f} MiB",
+            f"{path} has {free / MEBIBYTE:.1f} MiB free, and this run may need {size / MEBIBYTE:.1f} MiB there for its "
+            "journal and copies",
             f"make room: {_usage(path)}",
         )
 

@@ -1,4 +1,4 @@
-"""Read what stands around libvirt: filters on taps, what starts domains at boot, users' own domains."""
+"""Read what works beside libvirt: filters on taps, what starts domains at boot, users' own domains."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FAILED = "Failed to autostart VM '"
 
 
 def read_surroundings(facts: Facts, uri: str, sources: Sources) -> Surroundings:
-    """Return what stands around libvirt.
+    """Return what works beside libvirt.
 
     Args:
         facts: what is known already; what no domain has to do with is not asked for.

@@ -142,7 +142,7 @@ def is_wireless(ifname: str) -> bool:
 
 
 def has_hardware(ifname: str) -> bool:
-    """Return whether a device (PCI, virtio, USB) stands behind the link."""
+    """Return whether the link has a device (PCI, virtio, USB)."""
     return (NET / ifname / "device").exists()
 
 

@@ -38,7 +38,7 @@ def split_rows(text: str, columns: int) -> list[tuple[str, ...]]:
         return []
     rows, odd = divmod(len(fields) - 1, columns - 1)
     if odd or not rows:
-        raise Unclear(f"nmcli printed a table that is not understood: {text[:80]!r}")
+        raise Unclear(f"vmnet cannot read a table that nmcli printed: {text[:80]!r}")
     found = []
     first = fields[0]
     for last in range(columns - 1, len(fields), columns - 1):
@@ -76,7 +76,7 @@ def join_forms(pairs: str, rows: str) -> list[dict[str, str]]:
         at = name.end() + len(value) + 1
         section = section if following is None else following
         if following == first:
-            # A blank line stands between profiles.
+            # A blank line separates profiles.
             at += 1
             profiles.append({})
     if at != len(pairs) or (values and section):
@@ -108,7 +108,7 @@ def _differ(pairs: str, at: int) -> Unclear:
 
 
 def _fields(text: str) -> list[str]:
-    """Return what stands between colons that no backslash escapes."""
+    """Return what is between colons that no backslash escapes."""
     found, place = [], 0
     while place <= len(text):
         field = _FIELD.match(text, place)
@@ -123,7 +123,7 @@ def _unescape(text: str) -> str:
 
 
 def read_pairs(text: str, *opening: str) -> list[dict[str, str]]:
-    """Return the things that are shown as pairs, each as its names and values; a blank line stands between two.
+    """Return the things that are shown as pairs, each as its names and values; a blank line separates two.
 
     Newlines at the end of a thing are left out: they are not told from those between things.
 
@@ -150,5 +150,5 @@ def read_pairs(text: str, *opening: str) -> list[dict[str, str]]:
         blank = False
     for thing in things:
         if tuple(thing)[: len(opening)] != opening:
-            raise Unclear(f"nmcli printed {', '.join(tuple(thing)[: len(opening)])} in an order that is not known")
+            raise Unclear(f"nmcli printed {', '.join(tuple(thing)[: len(opening)])} in an unknown order")
     return things
