@@ -7,9 +7,9 @@ The flow, as the command line uses it:
     result = vmnet.apply(plan, facts)
     findings = vmnet.verify(vmnet.last_goal(), vmnet.read_facts())
 
-Planning is pure and changes nothing; `apply` has a worker process carry the plan out, which journals each step and
-takes all of it back when one fails, whatever becomes of its caller; `undo` takes a finished run back, days later too.
-Every error is a `vmnet.errors.VmnetError` with a message and a hint.
+Planning is pure and changes nothing. `apply` starts a worker process that carries out the plan. The worker writes each
+step to a journal, and rolls back all steps when one fails, even if its caller has ended. `undo` undoes a completed run,
+also days later. Every error is a `vmnet.errors.VmnetError` with a message and a hint.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ __all__ = [
 
 
 def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
-    """Plan bond, bridge and libvirt network. Changes nothing.
+    """Plan bond, bridge and libvirt network. Change nothing.
 
     Raises:
         SpecError: the request is wrong, or does not fit this host.
@@ -104,10 +104,10 @@ def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
 
 
 def plan_attach_domain(spec: AttachSpec, facts: Facts) -> Plan:
-    """Plan the move of one domain's interface to the network. Changes nothing.
+    """Plan the move of one domain's interface to the network. Change nothing.
 
     Raises:
-        SpecError: no such domain or interface, or several and none chosen.
+        SpecError: there is no such domain or interface, or the domain has several and none is chosen.
         Refused: the network or the interface is not in a state in which the move is safe.
     """
     plan: Plan = import_module("vmnet.plan.attach_domain").plan_attach_domain(spec, facts)
@@ -115,10 +115,10 @@ def plan_attach_domain(spec: AttachSpec, facts: Facts) -> Plan:
 
 
 def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
-    """Plan the move of every interface off the NAT network. Changes nothing.
+    """Plan the move of every interface from the NAT network. Change nothing.
 
     Raises:
-        SpecError: the request names a domain or network that is not there.
+        SpecError: the request names a domain or network that does not exist.
         Refused: the target network is not in a state in which the move is safe.
     """
     plan: Plan = import_module("vmnet.plan.migrate_from_virbr0").plan_migration(spec, facts)
@@ -126,23 +126,32 @@ def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
 
 
 def plan_fix(rule: str, goal: HostGoal | None, facts: Facts) -> Plan:
-    """Plan what puts right all that doctor finds by one rule. Changes nothing.
+    """Plan the repair of all that doctor finds by one rule. Change nothing.
 
     Args:
-        rule: its id.
-        goal: from `last_goal`; None: as `deduce_goal` works it out.
-        facts: of `read_facts` with `closely`.
+        rule: id of the rule.
+        goal: from `last_goal`. None: derived by `deduce_goal`.
+        facts: from `read_facts` with `closely`.
 
     Raises:
         SpecError: there is no such rule.
-        Refused: no plan of vmnet's puts that right; the hint says what does.
+        Refused: vmnet has no plan for this repair; the hint says what helps.
     """
     plan: Plan = import_module("vmnet.checks.fix").plan_fix(rule, goal, facts)
     return plan
 
 
 def ask_again(facts: Facts, run: str | None = None) -> Facts:
-    """Ask what answered before a run whether it answers now: where it does, it must after `plan_undo`'s plan, too.
+    """Ask what answered before a run whether it answers now.
+
+    What answers now must also answer after the plan of `plan_undo`.
+
+    Args:
+        facts: the host as it is now.
+        run: id of the run. None: the last one that was not undone.
+
+    Returns:
+        The facts with `answers`.
 
     Raises:
         SpecError: there is no such run.
@@ -153,11 +162,15 @@ def ask_again(facts: Facts, run: str | None = None) -> Facts:
 
 
 def plan_undo(facts: Facts, run: str | None = None) -> Plan:
-    """Plan to take a run back; None: the last one that stands. Changes nothing; reading the journal needs root.
+    """Plan the undo of a run. Change nothing. Reading the journal needs root.
+
+    Args:
+        facts: the host as it is now.
+        run: id of the run. None: the last one that was not undone.
 
     Raises:
         SpecError: there is no such run.
-        Refused: something that came later rests on it.
+        Refused: a later run depends on it, or others have changed what it made.
     """
     plan: Plan = import_module("vmnet.apply.undo").plan_undo(facts, run)
     return plan
@@ -170,19 +183,22 @@ def apply(
     progress: Callable[[Progress], None] | None = None,
     uri: str = SYSTEM_URI,
 ) -> RunResult:
-    """Have a worker process carry out a plan, and wait for its end; when a step fails, everything before is taken back.
+    """Carry out a plan in a worker process, and wait for its end. If a step fails, the worker rolls back all steps.
+
+    A plan with `keeps` is rolled back only for the domain of the step that failed.
 
     Args:
-        plan: what a `plan_` function returned.
-        facts: what the plan was made from.
-        progress: called as each step begins and ends.
+        plan: from a `plan_` function.
+        facts: the facts that the plan was made from.
+        progress: called when each step begins and ends.
+        uri: URI of the hypervisor.
 
     Raises:
-        KeyboardInterrupt: by SIGINT, as usual; the run is taken back by then.
-        Refused: not root.
+        KeyboardInterrupt: SIGINT came; the run is rolled back.
+        Refused: this process is not root.
         Conflict: another change is in progress, or a run has changed the host since `facts` were read.
-        ToolError, LinkError, HypervisorError: a step failed; the state before is back.
-        UndoIncomplete: a step failed, and `left` holds the commands to finish by hand.
+        ToolError, LinkError, HypervisorError: a step failed; the run is rolled back.
+        UndoIncomplete: a step failed, and the rollback, too; `left` holds the commands to finish by hand.
     """
     result: RunResult = import_module("vmnet.apply.follow").apply(plan, facts, progress=progress, uri=uri)
     return result
@@ -191,7 +207,12 @@ def apply(
 def undo(
     run: str | None = None, *, progress: Callable[[Progress], None] | None = None, uri: str = SYSTEM_URI
 ) -> RunResult:
-    """Take a run back: `plan_undo` and `apply` in one.
+    """Undo a run: `plan_undo` and `apply` in one.
+
+    Args:
+        run: id of the run. None: the last one that was not undone.
+        progress: called when each step begins and ends.
+        uri: URI of the hypervisor.
 
     Raises:
         As `plan_undo` and `apply`.
@@ -204,10 +225,11 @@ def follow(run: str | None = None, *, progress: Callable[[Progress], None] | Non
     """Follow a run from its first step to its end, as `apply` does with its own.
 
     Args:
-        run: its id; None: the one that goes on now.
+        run: id of the run. None: the run that is in progress.
+        progress: called when each step begins and ends.
 
     Raises:
-        SpecError: there is no such run, or none goes on.
+        SpecError: there is no such run, or none is in progress.
         PermissionError: only root may read the journals.
         As `apply`.
     """
@@ -216,29 +238,33 @@ def follow(run: str | None = None, *, progress: Callable[[Progress], None] | Non
 
 
 def confirm(run: str | None = None) -> str:
-    """Confirm a run that waits for it (host-setup with `confirm_s`), from a new connection; return its id.
+    """Confirm a run that waits for confirmation (host-setup with `confirm_s`), from a new connection; return its id.
 
     Args:
-        run: its id; None: the one that goes on now.
+        run: id of the run. None: the newest one.
 
     Raises:
-        SpecError: there is no such run, or none waits.
-        Refused: this is the connection that the run was started from, which does not show that new ones get in.
-        PermissionError: only root may.
+        SpecError: there is no such run, or it does not wait.
+        Refused: this is the connection that started the run; it does not prove that new connections work.
+        PermissionError: only root may confirm a run.
     """
     confirmed: str = import_module("vmnet.apply.confirm").confirm(run)
     return confirmed
 
 
 def support_bundle(file: str, *, uri: str = SYSTEM_URI) -> Bundle:
-    """Write what a helper elsewhere needs to know of this host to a new .tar.gz, secrets removed.
+    """Write what others need to analyse this host, without its secrets, to a new .tar.gz file.
+
+    Args:
+        file: name of the file.
+        uri: URI of the hypervisor.
 
     Returns:
-        What is in it, and what could not be read.
+        What is in the file, and what could not be read.
 
     Raises:
-        SpecError: the file is there already, or cannot be made.
-        OSError: it cannot be written; nothing of it is left.
+        SpecError: the file exists already, or cannot be created.
+        OSError: the file cannot be written; it is removed.
     """
     write = import_module("vmnet.apply.support_bundle").write_bundle
     bundle: Bundle = write(file, uri=uri, version=__version__)

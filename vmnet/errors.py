@@ -1,4 +1,4 @@
-"""What can go wrong, sorted by who must act; each class has a stable exit code.
+"""The errors of vmnet. Each class has a stable exit code.
 
 Every error says what happened (`message`) and what to do next (`hint`).
 """
@@ -30,7 +30,7 @@ class VmnetError(Exception):
 
 
 class SpecError(VmnetError):
-    """The request is wrong; mend it and run again. Exit code 2 (as click's own usage errors)."""
+    """The request is wrong: correct it and run again. Exit code 2, as for click's usage errors."""
 
     exit_code = 2
 
@@ -45,9 +45,9 @@ class ToolError(VmnetError):
     """A tool of the host failed or is missing. Exit code 4.
 
     Args:
-        argv: the command as it was run, ready to paste once quoted; empty when nothing was run.
-        exit_status: what it returned; None when it was not started or timed out.
-        stderr: what it printed there, unchanged.
+        argv: the command that was run; empty if none was.
+        exit_status: exit status of the command. None: it was not started or timed out.
+        stderr: what the command printed to standard error, unchanged.
     """
 
     exit_code = 4
@@ -82,25 +82,25 @@ class HypervisorError(VmnetError):
 
 
 class LinkError(VmnetError):
-    """The kernel refused a change of a link, or a link did not become what was waited for. Exit code 4."""
+    """The kernel refused a change of a link, or a link did not reach the wanted state in time. Exit code 4."""
 
     exit_code = 4
 
 
 class Conflict(VmnetError):
-    """Somebody else is changing the same thing: another vmnet, another checkpoint, another client. Exit code 5."""
+    """Another process is changing the same thing: vmnet, a checkpoint, a client of libvirt. Exit code 5."""
 
     exit_code = 5
 
 
 class VerifyError(VmnetError):
-    """What is seen is not what is wanted. Exit code 6."""
+    """The host differs from what is wanted. Exit code 6."""
 
     exit_code = 6
 
 
 class UndoIncomplete(VmnetError):
-    """Something could not be brought back; `left` holds the commands to finish by hand. Exit code 7."""
+    """A rollback or undo is incomplete; `left` holds the commands to finish by hand. Exit code 7."""
 
     exit_code = 7
 

@@ -1,4 +1,4 @@
-"""The functions of the public API that only look: at the host, at what was done there, at what is wrong."""
+"""The functions of the public API that change nothing: they read the host, its runs, and what is wrong."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def read_facts(
     """Read the kernel's links, NetworkManager's profiles and libvirt's networks and domains.
 
     Args:
-        uri: the hypervisor's URI.
-        hypervisor: False leaves libvirt out.
-        host: False leaves NetworkManager and all that host-setup alone asks for out; for domains that is enough.
-        probes: for host-setup: ask gateways, name servers and the SSH peer whether they answer, and run these commands
-            of your own; None: do not.
-        closely: read what `diagnose` looks at besides: filters, the next boot, and more.
+        uri: URI of the hypervisor.
+        hypervisor: False: do not read libvirt.
+        host: False: do not read NetworkManager and other facts that only host-setup needs. This is enough for domains.
+        probes: for host-setup: ask gateways, name servers and the SSH peer whether they answer, and run these
+            commands. None: ask nothing.
+        closely: also read what only `diagnose` needs: filters, the next boot, and more.
 
     Returns:
-        The facts; a daemon that does not answer is noted in them (`nm_problem`, `libvirt_problem`).
+        The facts. If a daemon does not answer, `nm_problem` or `libvirt_problem` says why.
 
     Raises:
-        SpecError: a command cannot be read.
+        SpecError: a command in `probes` cannot be parsed.
     """
     read = import_module("vmnet.host.gather").read_facts
     facts: Facts = read(uri=uri, hypervisor=hypervisor, host=host, probes=probes, closely=closely)
@@ -50,45 +50,52 @@ def read_facts(
 
 
 def find_duplicates(plan: Plan, facts: Facts) -> Facts:
-    """Ask the LAN by ARP who has the static addresses that are new to this host; takes a second, and root.
+    """Ask the LAN by ARP who has the static addresses that are new to this host. Takes a second and needs root.
 
     Args:
-        plan: of `plan_host_setup`; where the facts that come back have `duplicates`, plan again with them.
+        plan: from `plan_host_setup`.
+        facts: the facts that the plan was made from.
 
     Returns:
-        The facts with `duplicates`; unchanged where there is nothing to ask for, or without root.
+        The facts with `duplicates`: if there are any, plan again with these facts. Unchanged without root, or if no
+        address is new.
     """
     found: Facts = import_module("vmnet.apply.duplicates").find_duplicates(plan, facts)
     return found
 
 
 def ask_lan(plan: Plan, facts: Facts) -> Facts:
-    """Ask the LAN that running domains are to go to whether it answers DHCP, and other MACs than the host's; takes some
-    seconds, and root.
+    """Ask the LAN that running domains move to: does it answer DHCP, and other MACs than the host's?
+
+    Takes some seconds and needs root.
 
     Args:
-        plan: of `plan_migration` or `plan_attach_domain`; where the facts that come back have `lan`, plan again with
-            them.
+        plan: from `plan_migration` or `plan_attach_domain`.
+        facts: the facts that the plan was made from.
 
     Returns:
-        The facts with `lan`; unchanged where no running domain moves, or where it cannot be asked from here.
+        The facts with `lan`: if it is set, plan again with these facts. Unchanged if no running domain moves, without
+        root, or if the hypervisor runs on another machine.
     """
     asked: Facts = import_module("vmnet.apply.ask_lan").ask_lan(plan, facts)
     return asked
 
 
 def find_mentions(network: str, facts: Facts) -> Facts:
-    """Find what else on this host names a network that domains are to leave: hooks of libvirt, rules of the firewall.
+    """Find what else on this host names a network that domains leave: libvirt's hooks and firewall rules.
 
     Returns:
-        The facts with `mentions`, which `plan_migration` warns of; rules of the firewall need root.
+        The facts with `mentions`, which `plan_migration` warns of. Reading firewall rules needs root.
     """
     found: Facts = import_module("vmnet.apply.find_mentions").find_mentions(network, facts)
     return found
 
 
 def read_runs(run: str | None = None) -> tuple[RunRecord, ...]:
-    """Return what became of the runs on this host, oldest first; of one of them, where `run` names it.
+    """Return the runs on this host and their states, oldest first.
+
+    Args:
+        run: id of the only run to return. None: all.
 
     Raises:
         SpecError: there is no such run.
@@ -100,39 +107,38 @@ def read_runs(run: str | None = None) -> tuple[RunRecord, ...]:
 
 
 def last_goal() -> HostGoal | None:
-    """Return what the last host-setup run that was not undone aimed at; None when there is none, or without root."""
+    """Return the goal of the last completed host-setup run that was not undone. None: no such run, or no root."""
     goal: HostGoal | None = import_module("vmnet.apply.undo").last_goal()
     return goal
 
 
 def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None = None) -> HostGoal:
-    """Work out what a host is meant to be from its profiles, where no run tells it.
+    """Derive what is wanted of a host from its profiles, for a host without a recorded run.
 
     Args:
-        facts: the host as it is.
-        bridge: the bridge's name; None: br0.
-        network: the libvirt network's name; None: host-bridge.
+        facts: the host as it is now.
+        bridge: name of the bridge. None: br0.
+        network: name of the libvirt network. None: host-bridge.
     """
     goal: HostGoal = import_module("vmnet.checks.goal").deduce_goal(facts, bridge=bridge, network=network)
     return goal
 
 
 def read_host_words(file: str) -> HostWords:
-    """Return what a TOML file says a host is to be; `vmnet.spec_words.parse_host` makes a HostSpec of it.
+    """Return what a TOML file wants of a host. `vmnet.spec_words.parse_host` makes a HostSpec of it.
 
     Raises:
-        SpecError: the file cannot be read, or says something wrong; the message names the key.
+        SpecError: the file cannot be read, or a key or value is wrong; the message names the key.
     """
     words: HostWords = import_module("vmnet.host.spec_file").read_host_words(file)
     return words
 
 
 def wanted_goal(spec: HostSpec, facts: Facts) -> HostGoal:
-    """Return what is wanted of this host, for `verify`, where `spec` asks for it; what it leaves open is as
-    `deduce_goal` works it out.
+    """Return what `spec` wants of this host, for `verify`. What it leaves open is derived by `deduce_goal`.
 
     Raises:
-        SpecError, Refused: what is asked for does not go together.
+        SpecError, Refused: the request contradicts itself, or does not fit this host.
     """
     goal: HostGoal = import_module("vmnet.checks.goal").wanted_goal(spec, facts)
     return goal
@@ -142,63 +148,64 @@ def verify(goal: HostGoal | None, facts: Facts, plan: Plan | None = None) -> tup
     """Compare what is wanted with what nmcli, the kernel and libvirt show.
 
     Args:
-        goal: from `last_goal`, `wanted_goal` or a plan; None: as `deduce_goal` works it out.
-        facts: read after the change.
-        plan: a domain plan that was carried out: what it moved is looked at, too.
+        goal: from `last_goal`, `wanted_goal` or a plan. None: derived by `deduce_goal`.
+        facts: the facts, read after the change.
+        plan: a domain plan that was carried out. verify checks what it moved, too.
 
     Returns:
-        One finding a line; `ok` is False where something differs.
+        The findings. `ok` is False if something differs.
     """
     findings: tuple[Finding, ...] = import_module("vmnet.checks.verify").check_host(goal, facts, plan)
     return findings
 
 
 def status(goal: HostGoal | None, facts: Facts) -> Topology:
-    """Return the host as a graph: switches, links, networks and domains, what hangs on what, and how each is.
+    """Return the host as a graph of switches, links, networks and domains, each with its connections and state.
 
     Args:
-        goal: from `last_goal`; None: as `deduce_goal` works it out.
-        facts: the host as it is.
+        goal: from `last_goal`. None: derived by `deduce_goal`.
+        facts: the host as it is now.
     """
     topology: Topology = import_module("vmnet.checks.status").describe_host(goal, facts)
     return topology
 
 
 def draw(topology: Topology, form: str, *, every: bool = False) -> bytes:
-    """Return a picture of the host as the content of a file; Graphviz lays it out.
+    """Return a picture of the host as the content of a file. Graphviz computes the layout.
 
     Args:
-        topology: of `status`.
+        topology: from `status`.
         form: "svg", "png" or "html".
-        every: draw every domain, also where they are more than can be read.
+        every: draw every domain, even if there are too many to read.
 
     Raises:
-        ToolError: Graphviz's dot is not there, or cannot draw.
+        ToolError: Graphviz's dot is missing or fails.
     """
     picture: bytes = import_module("vmnet.apply.draw").draw(topology, form, every=every)
     return picture
 
 
 def diagnose(goal: HostGoal | None, facts: Facts) -> tuple[Trouble, ...]:
-    """Return what is wrong on this host, worst first, each with its rule in words.
+    """Return what is wrong on this host, the worst first, each with the text of its rule.
 
     Args:
-        goal: from `last_goal`; None: as `deduce_goal` works it out.
-        facts: of `read_facts` with `closely`.
+        goal: from `last_goal`. None: derived by `deduce_goal`.
+        facts: from `read_facts` with `closely`.
     """
     troubles: tuple[Trouble, ...] = import_module("vmnet.checks.doctor").diagnose(goal, facts)
     return troubles
 
 
 def walk_path(domain: str, troubles: tuple[Trouble, ...], facts: Facts) -> tuple[Path, ...]:
-    """Return the way of each of a domain's interfaces, hop by hop, from the guest to the gateway.
+    """Return the path of each interface of a domain, hop by hop, from the guest to the gateway.
 
     Args:
-        domain: its name or UUID.
-        troubles: of `diagnose`, on the same facts.
+        domain: name or UUID of the domain.
+        troubles: from `diagnose` with the same facts.
+        facts: from `read_facts` with `closely`.
 
     Raises:
-        HypervisorError: libvirt was out of reach.
+        HypervisorError: libvirt is out of reach.
         SpecError: there is no such domain.
     """
     found = import_module("vmnet.plan.destination").find_domain(domain, facts)
@@ -207,18 +214,21 @@ def walk_path(domain: str, troubles: tuple[Trouble, ...], facts: Facts) -> tuple
 
 
 def probe_lan(goal: HostGoal | None, facts: Facts, *, domain: str | None = None) -> Facts:
-    """Ask the LAN behind a bridge: the gateway by ARP, with a MAC that nobody knows, and by large packets; DHCP; and
-    guests for the addresses that they had behind NAT. Sends traffic, takes some seconds, and root.
+    """Send probes to the LAN behind a bridge. Takes some seconds and needs root.
+
+    With a new MAC, it asks for the gateway by ARP and for an address by DHCP. It pings the gateway with large packets,
+    and asks by ARP for the addresses that guests had behind NAT.
 
     Args:
-        goal: from `last_goal`; None: as `deduce_goal` works it out. Its bridge is asked.
-        domain: ask the bridge that this domain is on instead; its name or UUID.
+        goal: from `last_goal`. None: derived by `deduce_goal`. Its bridge is used.
+        facts: the host as it is now.
+        domain: name or UUID of a domain, whose bridge is used instead.
 
     Returns:
-        The facts with `lan`, for `diagnose`; what could not be asked is in `unread`.
+        The facts with `lan`, for `diagnose`. What could not be asked is in `unread`.
 
     Raises:
-        HypervisorError: libvirt was out of reach, and a domain is named.
+        HypervisorError: libvirt is out of reach, and a domain is named.
         SpecError: there is no such domain.
     """
     bridge = (goal or deduce_goal(facts)).bridge
@@ -230,6 +240,6 @@ def probe_lan(goal: HostGoal | None, facts: Facts, *, domain: str | None = None)
 
 
 def read_rules() -> dict[str, Rule]:
-    """Return all rules in words, by their ids: what each looks at, why it matters, what helps."""
+    """Return all rules by id: what each expects, why that matters, and what helps."""
     rules: dict[str, Rule] = import_module("vmnet.checks.rules").read_rules()
     return rules

@@ -1,6 +1,6 @@
-"""What the admin wants (WANT): frozen records, filled from the command line or by a script.
+"""Frozen records of what the admin wants, filled from the command line or by a script.
 
-A spec holds wishes only; what is left out (None, or an empty tuple of NICs) is decided by the plan from the facts.
+What a spec leaves out (None, or an empty tuple of NICs) is decided by the plan from the facts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ IpInterface = IPv4Interface | IPv6Interface
 
 
 class BondMode(StrEnum):
-    """Modes of the kernel's bonding driver, under the names that it and NetworkManager use."""
+    """Modes of the kernel's bonding driver, as the kernel and NetworkManager call them."""
 
     BALANCE_RR = "balance-rr"
     ACTIVE_BACKUP = "active-backup"
@@ -28,7 +28,7 @@ class BondMode(StrEnum):
 
 
 class Retire(StrEnum):
-    """What becomes of the old network when nothing refers to it any more."""
+    """What to do with the old network when nothing refers to it any more."""
 
     NO = "no"
     AUTOSTART = "autostart"
@@ -37,8 +37,8 @@ class Retire(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BondSpec:
-    """The wanted bond. `miimon_ms` is the link check's interval in milliseconds; `arp_interval_ms`, that of ARP
-    monitoring, is there to be refused with the reason."""
+    """The wanted bond. `miimon_ms` is the interval of the link check in milliseconds. `arp_interval_ms` is the interval
+    of ARP monitoring, which vmnet refuses."""
 
     ifname: str = "bond0"
     mode: BondMode = BondMode.LACP
@@ -50,7 +50,7 @@ class BondSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeSpec:
-    """The wanted bridge. `multicast_snooping` None leaves NetworkManager's default."""
+    """The wanted bridge. `multicast_snooping` None: NetworkManager's default."""
 
     ifname: str = "br0"
     stp: bool = False
@@ -61,7 +61,7 @@ class BridgeSpec:
 class AddressSpec:
     """The wanted addresses of the bridge.
 
-    `dhcp` asks DHCP for the IPv4 address; otherwise `addresses` are static (IPv4 and IPv6 mixed).
+    `dhcp`: the IPv4 address comes from DHCP. Otherwise `addresses` are static, IPv4 or IPv6.
     """
 
     dhcp: bool = False
@@ -73,14 +73,13 @@ class AddressSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostSpec:
-    """What host-setup is asked for.
+    """The request to host-setup.
 
-    `nics` empty: propose them. `bond` None: the bridge sits on one NIC. `address` None: adopt what the NIC has.
-    `management` None: detect it. `network` None: do not change libvirt. `displace` names profiles that lose their
-    autoconnect, besides those that compete. `mtu` None: adopt. `timeout_s`: NetworkManager's checkpoint rolls back
-    after so many seconds without vmnet. `confirm_s`: vmnet rolls back unless the admin confirms within so many seconds.
-    `move_vlans`: the NICs' VLANs move to the bridge. Each of the last accepts one risk, which is refused without
-    it and a warning with it.
+    `nics` empty: vmnet proposes them. `bond` None: the bridge is on one NIC. `address` and `mtu` None: adopt the NIC's.
+    `management` None: detect it. `network` None: define no libvirt network. `displace` names more profiles whose
+    autoconnect vmnet disables, besides those that compete. `timeout_s` is the timeout of NetworkManager's checkpoint in
+    seconds. `confirm_s`: roll back unless the admin confirms within so many seconds. `move_vlans`: move the NICs' VLANs
+    onto the bridge. Each of the last five accepts one risk: vmnet then warns instead of refusing.
     """
 
     nics: tuple[str, ...] = ()
@@ -104,8 +103,8 @@ class HostSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewal:
-    """How running guests are made to ask for a new address: their links are held down for `bounce_s` seconds, 0: not at
-    all; with `by_agent` those whose guest agent answers are asked through it instead."""
+    """How running guests get a new address. Their links are down for `bounce_s` seconds (0: not at all). `by_agent`:
+    the guest agent runs a command instead, if it can."""
 
     bounce_s: int = 8
     by_agent: bool = False
@@ -113,12 +112,12 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachSpec(Renewal):
-    """What attach-domain is asked for: `domain` by name or UUID; `macs`, `indexes` (from 1), `taps` (on the host) and
-    `sources` (networks or bridges that they are on) choose interfaces, all that one of them names.
+    """The request to attach-domain.
 
-    `replug` unplugs an interface of a running domain that libvirt cannot move, and plugs it in there. `bridge` leads
-    there without a network. `add` makes a new interface instead of moving one, with the one MAC in `macs` or a derived
-    one; `model`, `queues` and `filter` are the new one's.
+    `domain` is a name or UUID. `macs`, `indexes` (from 1), `taps` (on the host) and `sources` (networks or bridges)
+    choose interfaces: each that one of them names. `replug`: unplug an interface that libvirt cannot move while the
+    domain runs, and plug it in on the bridge. `bridge`: move to this bridge itself instead of `network`. `add`: add a
+    new interface instead, with the MAC in `macs` or a derived one, and with `model`, `queues` and `filter`.
     """
 
     domain: str
@@ -136,20 +135,18 @@ class AttachSpec(Renewal):
 
     @property
     def chooses(self) -> bool:
-        """Whether it says which interfaces are meant."""
+        """Whether it chooses interfaces."""
         return bool(self.macs or self.indexes or self.taps or self.sources)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationSpec(Renewal):
-    """What migrate-from-virbr0 is asked for: every interface on `source` (or on its bridge) goes to `network`.
+    """The request to migrate-from-virbr0: move every interface on `source` (or on its bridge) to `network`.
 
-    `only` and `exclude` are domain names, or patterns of the shell.
-
-    `canary` is the domain that goes first, and must be proven on the bridge before any other goes; None: the first that
-    runs, and with `no_canary` none. `batch`: so many domains at a time, their links bounced together; 0: all.
-    `pause_s`: wait so long between two batches. `skip_static`: leave guests alone whose address seems to be static.
-    `undo_on_failure`: take all back where a step fails, instead of stopping there.
+    `only` and `exclude` are domain names or shell patterns. `canary` is the domain that moves first; the others wait
+    until it answers on the bridge. None: the first running domain, or with `no_canary` none. `batch` domains move at a
+    time (0: all), with `pause_s` seconds between two batches. `skip_static`: do not move guests whose address seems
+    static. `undo_on_failure`: if a step fails, roll back all steps instead of stopping.
     """
 
     source: str = "default"

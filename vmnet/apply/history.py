@@ -1,4 +1,4 @@
-"""What became of the runs on this host, read from their journals."""
+"""The runs on this host and their states, read from their journals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class StepState(StrEnum):
-    """What became of a step. `BEGUN`: the journal ends in its middle. `TAKEN_BACK`: done or begun, then undone."""
+    """State of a step. `BEGUN`: the journal ends before the step does. `TAKEN_BACK`: begun or done, then undone."""
 
     WAITING = "not reached"
     BEGUN = "begun"
@@ -40,7 +40,7 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStep:
-    """A step of a run: what was planned, and what became of it. `text` is the error, where there was one."""
+    """A step of a run and its state. `text` is the error, if there was one."""
 
     planned: Planned
     state: StepState
@@ -49,7 +49,7 @@ class RunStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """A run, as its journal has it; times are UTC, as "2026-01-02T03:04:05Z"."""
+    """A run from its journal. Times are UTC, as "2026-01-02T03:04:05Z"."""
 
     run: str
     command: str

@@ -44,9 +44,9 @@ leads to that of the newest run that is left to undo."""
 
 
 class RunState(StrEnum):
-    """What became of a run. `UNUSED`: no step was begun. `OPEN`: it goes on, or was cut off (power loss, kill -9).
-    `STANDS`: finished and in force. `STOPPED`: a step failed, and what was done before it is in force. `UNREADABLE`:
-    its files are damaged, or another version of vmnet wrote them."""
+    """State of a run. `UNUSED`: no step was begun. `OPEN`: in progress, or interrupted (power loss, kill -9). `STANDS`:
+    completed. `STOPPED`: a step failed, and the steps before it were kept. `INCOMPLETE`: the rollback is incomplete.
+    `UNREADABLE`: its files are damaged, or another version of vmnet wrote them."""
 
     UNUSED = "not begun"
     OPEN = "open"

@@ -1,4 +1,4 @@
-"""What a run tells the one who watches it, step by step, read off its journal's lines."""
+"""The progress of a run, step by step, from the lines of its journal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Event(StrEnum):
-    """What happened to a step: it began, waits on, is done, failed, or is being undone."""
+    """What happened to a step: it began, still waits, is done, failed, was skipped, or is undone."""
 
     BEGIN = "begin"
     DONE = "done"
@@ -30,8 +30,8 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """One step of a run: `index` counts from 1, `seconds` is how long the step has taken so far, or (WAIT) how long it
-    waits on."""
+    """One step of a run. `index` counts from 1. `seconds` is how long the step has taken, or (WAIT) how long it still
+    waits at most."""
 
     index: int
     total: int

@@ -1,4 +1,4 @@
-"""What a run came to."""
+"""The result of a run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ class RunResult:
     """A finished run.
 
     Args:
-        run: its id, which `vmnet undo` takes; empty when there was nothing to do.
-        directory: where its journal and the copies of profiles are kept.
-        plan: what was carried out.
-        done: how many of the plan's steps were done.
-        undone: whether they were taken back again.
-        passed_over: what others have changed or removed meanwhile, and was left to them.
-        rows: the moved interfaces as they are afterwards, with the guests' new addresses.
+        run: id of the run, for `vmnet undo`; empty if there was nothing to do.
+        directory: directory of its journal and of the copies of profiles.
+        plan: the plan that was carried out.
+        done: number of the plan's steps that were done.
+        undone: whether the run was rolled back.
+        passed_over: what was skipped because others changed or removed it during the run.
+        rows: the moved interfaces as they are after the run, with the guests' new addresses.
     """
 
     run: str

@@ -36,7 +36,7 @@ _WORST_FIRST = tuple(Severity)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """A finding that is not as it should be, or a note, with its rule in words."""
+    """A finding that differs from what is wanted, or a note, with the text of its rule."""
 
     severity: Severity
     rule: Rule

@@ -41,19 +41,19 @@ LAYERS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Args:
-        rule: the rule's stable id ("bond.mode").
+        rule: stable id of the rule ("bond.mode").
         layer: one of `LAYERS`.
         subject: the link, network or domain it is about.
-        wanted: what should be there, for people.
-        seen: what is there, for people.
-        source: who said so: one of the constants above, or the file.
+        wanted: the wanted value, as text.
+        seen: the value that was seen, as text.
+        source: where it was seen: one of the constants above, or a file.
         ok: whether seen is as wanted.
-        hint: what to do when it is not; beside an `ok` it makes the finding a note.
+        hint: what to do if it is not. With `ok`, it makes the finding a note.
         shown_by: the command that shows what was seen.
-        fix: commands that put it right, in order.
+        fix: commands that repair it, in order.
     """
 
     rule: str

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class HopState(StrEnum):
-    """How a hop is."""
+    """State of a hop."""
 
     OK = "ok"
     TROUBLE = "trouble"
@@ -25,15 +25,15 @@ class HopState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
-    """One thing that a guest's frames pass.
+    """One thing that a guest's frames pass through.
 
     Args:
-        place: what it is: "tap", "bridge", "LACP".
+        place: kind of the hop: "tap", "bridge", "LACP".
         subject: its name.
         state: whether frames pass.
-        seen: what was seen, for people.
-        troubles: what doctor's rules have found there, notes left out.
-        hint: what helps where it is in trouble and no rule says so.
+        seen: what was seen, as text.
+        troubles: what doctor's rules found there, without notes.
+        hint: what helps, if the hop is in trouble and no rule says what helps.
     """
 
     place: str
@@ -46,7 +46,7 @@ class Hop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
-    """The way of one interface of a domain, from the guest on. `interface` is its MAC."""
+    """The path of one interface of a domain, from the guest to the gateway. `interface` is its MAC."""
 
     domain: str
     interface: str

@@ -15,8 +15,8 @@ from vmnet.fields import decode
 
 
 class Severity(StrEnum):
-    """How bad it is. ERROR: somebody has no network, or loses part of it, now. WARNING: all works, and will not after a
-    reboot, a pulled cable, a domain's next start. INFO: nothing need be done."""
+    """How bad it is. ERROR: the host or a domain has no network now, or only part of it. WARNING: all works now, but
+    not after a reboot, a pulled cable or a domain's next start. INFO: a note, with nothing to do."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -25,16 +25,16 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A rule in words.
+    """The text of a rule.
 
     Args:
-        id: stable: "bond.mode".
-        layer: where in the report it stands: one of `findings.LAYERS`.
-        severity: how bad it is where the rule does not hold.
-        title: what holds where all is well, without a full stop.
-        why: why it matters, two sentences.
-        fix: what helps, in general; the commands for the case at hand are the finding's.
-        pains: numbers of docs/pains.md that it answers.
+        id: stable id, such as "bond.mode".
+        layer: its place in the report: one of `findings.LAYERS`.
+        severity: how bad it is if the rule does not hold.
+        title: what the rule expects, without a full stop.
+        why: why it matters, in two sentences.
+        fix: what helps in general. The commands for this host are in the finding.
+        pains: numbers in docs/pains.md that the rule answers.
     """
 
     id: str

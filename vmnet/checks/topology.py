@@ -1,6 +1,6 @@
-"""The host as a graph: what hangs on what, from the switch down to the domains, and how each of it is.
+"""The host as a graph, from the switch down to the domains, with the state of each node and edge.
 
-Frozen records that every form of `vmnet status` is made of.
+All forms of `vmnet status` are made from these frozen records.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class State(StrEnum):
-    """How something is, the worst first. IDLE: nothing uses it now, as a domain that is shut off."""
+    """State of a node or an edge, the worst first. IDLE: not in use now, such as a domain that is shut off."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -31,8 +31,8 @@ def worst(states: Iterable[State], default: State = State.IDLE) -> State:
 
 
 class Role(StrEnum):
-    """What a node stands for. PORT: a tap or other port of a bridge that belongs to no domain. ELSEWHERE: where
-    interfaces lead that go past the host's bridges, or that a domain has none."""
+    """Kind of a node. PORT: a tap or other port of a bridge that belongs to no domain. ELSEWHERE: the place of
+    interfaces that use no bridge of the host, and of domains without an interface."""
 
     HOST = "host"
     SWITCH = "switch"
@@ -48,9 +48,9 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
-    """Something to say of a node or an edge: what is wrong (ERROR, WARNING), or a note (OK).
+    """A remark on a node or an edge: what is wrong (ERROR, WARNING), or a note (OK).
 
-    `rule` is the id of the rule that says so, "" where no rule does; `hint` what helps.
+    `rule` is the id of its rule, or "". `hint` says what helps.
     """
 
     state: State
@@ -61,8 +61,8 @@ class Remark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A thing. `key` is its name in edges ("link:br0"), `words` what is to be seen of it at a glance, `details` the
-    rest, as (what, how it is)."""
+    """A node. `key` is its name in edges ("link:br0"). `words` are its most important properties, `details` the others,
+    as (name, value)."""
 
     key: str
     role: Role
@@ -75,7 +75,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """A connection; `above` is the end towards the switch. `name` is the switch's port, or a domain's tap."""
+    """A connection. `above` is the end towards the switch. `name` is the switch port, or a domain's tap."""
 
     above: str
     below: str
@@ -88,7 +88,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topology:
-    """The whole host: nodes and edges, and what could not be read and why. Every edge's ends are nodes."""
+    """The whole host: nodes, edges, and what could not be read and why. Both ends of each edge are nodes."""
 
     hostname: str
     nodes: tuple[Node, ...]
@@ -97,7 +97,7 @@ class Topology:
 
     @property
     def state(self) -> State:
-        """The worst state of all; OK where nothing is wrong."""
+        """The worst state of all nodes; OK if nothing is wrong."""
         return worst((node.state for node in self.nodes), State.OK)
 
 

@@ -21,8 +21,8 @@ from vmnet.spec import IpAddress, IpInterface
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """All that was read, in one record. `nm_version` or `libvirt_version` None: not running or out of reach,
-    and then `nm_problem` or `libvirt_problem` says why."""
+    """All facts about the host. `nm_version` or `libvirt_version` None: the daemon does not run or is out of reach, and
+    `nm_problem` or `libvirt_problem` says why."""
 
     hostname: str
     machine_id: str
@@ -31,18 +31,18 @@ class Facts:
     addresses: tuple[Address, ...] = ()
     routes: tuple[Route, ...] = ()
     rules: tuple[str, ...] = ()
-    """The IPv4 and IPv6 rules of routing, as `ip rule` shows them."""
+    """The IPv4 and IPv6 routing rules, as `ip rule` shows them."""
     nm_version: str | None = None
     nm_problem: str = ""
     nmcli_version: str | None = None
-    """The client's, where it was looked at closely."""
+    """Version of nmcli, if read with `closely`."""
     devices: tuple[Device, ...] = ()
     profiles: tuple[Profile, ...] = ()
     checkpoints: tuple[str, ...] = ()
     libvirt_version: str | None = None
     libvirt_problem: str = ""
     hypervisor_elsewhere: bool = False
-    """Whether libvirt was asked on another machine: the links here are not its own then."""
+    """Whether the hypervisor runs on another machine: then the links here are not its own."""
     networks: tuple[Network, ...] = ()
     hypervisor_links: tuple[HypervisorLink, ...] | None = None
     domains: tuple[Domain, ...] = ()
@@ -53,28 +53,28 @@ class Facts:
     owners: tuple[Owner, ...] = ()
     switch_ports: tuple[SwitchPort, ...] = ()
     duplicates: tuple[Duplicate, ...] = ()
-    """Who answered for wanted addresses, after `find_duplicates`; reading facts sends nothing."""
+    """Who answered for wanted addresses, after `find_duplicates`."""
     answers: tuple[Answer, ...] = ()
-    """What came of the probes, where they were asked for."""
+    """Answers to the probes, if `read_facts` was called with probes."""
     lan: LanAnswer | None = None
-    """What the LAN said that domains are to go to, after `ask_lan`."""
+    """Answers of the LAN, after `ask_lan` or `probe_lan`."""
     mentions: tuple[Mention, ...] = ()
-    """What names a network that domains leave: hooks, firewall rules, after `find_mentions` or a close look."""
+    """Hooks and firewall rules that name a network that domains leave, after `find_mentions` or with `closely`."""
     boot: Boot | None = None
-    """What the next boot will start. None: it was not read, for example by commands for domains."""
+    """What the next boot will start. None: not read."""
     bond_ports: tuple[BondPort, ...] = ()
     firewalld: Firewalld | None = None
-    """Its zones. None: it does not run, or does not tell."""
+    """Zones of firewalld. None: it does not run, or did not answer."""
     surroundings: Surroundings | None = None
-    """What works beside libvirt, if `closely` was requested. None: it was not read."""
+    """Other facts about libvirt, if read with `closely`."""
     filters: Filters | None = None
-    """What filters bridged frames, where it was looked at closely."""
+    """Filters for bridged frames, if read with `closely`."""
     fabric: Fabric | None = None
-    """What goes on inside the bridges, where it was looked at closely."""
+    """State of the bridges' ports and tables, if read with `closely`."""
     unread: tuple[Unread, ...] = ()
     """What could not be read."""
     runs_mark: str = ""
-    """What tells whether vmnet has done something since these facts were read; "" where only root may know."""
+    """Changes with each run of vmnet on this host; "" without root."""
 
     def link(self, ifname: str | None) -> Link | None:
         """Return the link called `ifname`."""

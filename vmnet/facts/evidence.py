@@ -1,4 +1,4 @@
-"""What is gathered for a helper elsewhere, before anything is removed from it."""
+"""The contents of a support bundle, before secrets are removed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vmnet.facts.boot import Unread
 
 
 class Form(StrEnum):
-    """How a text is to be understood, and so what is looked at when secrets are removed."""
+    """Format of a text. It decides how secrets are found in it."""
 
     TEXT = "text"
     JSON = "JSON"
@@ -38,7 +38,7 @@ class BundleFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A support bundle that was written: where, how large, what it holds, and what it lacks."""
+    """A support bundle: its file, size in bytes, contents, and what could not be read."""
 
     file: str
     size_bytes: int
