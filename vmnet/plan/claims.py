@@ -28,9 +28,12 @@ def _of_domains(nic: Link, facts: Facts) -> Iterator[tuple[str, str]]:
     for domain in facts.domains:
         who = f"domain {domain.name} ({domain.state.value})"
         if nic.pci is not None and nic.pci in domain.host_devices:
-            message = f"{who} has {nic.ifname} ({nic.pci}) by PCI passthrough: the host loses the NIC when it starts"
+            why = "the host loses the NIC when the domain starts"
             edit = command("virsh", "edit", virsh_domain(domain.name, domain.uuid))
-            yield message, f"remove the device from the domain ({edit}), or name other NICs"
+            yield (
+                f"{who} has {nic.ifname} ({nic.pci}) by PCI passthrough: {why}",
+                f"remove the device from the domain ({edit}), or name other NICs",
+            )
         if _on_macvtap(domain, nic.ifname):
             why = "it can no longer start, because the kernel allows no macvtap on a port"
             attach = command("vmnet", "attach-domain", *last(domain.name))
@@ -55,4 +58,4 @@ def _of_networks(nic: Link, facts: Facts) -> Iterator[tuple[str, str]]:
 def _effect(network: Network) -> str:
     if network.forward_mode in ("nat", "route"):
         return "its domains lose their network when the NIC becomes a port"
-    return "its domains can no longer start"
+    return "its domains can then no longer start"

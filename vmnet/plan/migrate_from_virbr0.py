@@ -101,7 +101,7 @@ def _without_static(moves: list[Move], facts: Facts) -> tuple[list[Move], list[s
 def _not_retired(spec: MigrationSpec, left: tuple[str, ...]) -> tuple[str, ...]:
     if spec.retire is Retire.NO or not left:
         return ()
-    return (f"network {spec.source} is not retired, because of {', '.join(left)}",)
+    return (f"network {spec.source} is not retired: {', '.join(left)} still refers to it",)
 
 
 def _on_network(name: str, facts: Facts) -> Callable[[Source], bool]:

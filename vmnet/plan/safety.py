@@ -180,7 +180,11 @@ def warnings(spec: HostSpec, nics: tuple[Link, ...], management: str | None, fac
     speeds = {nic.speed_mbit for nic in nics if nic.speed_mbit}
     if len(speeds) > 1:
         found.append(f"the NICs run at different speeds ({sorted(speeds)} Mbit/s): LACP uses those of one speed only")
-    found += [f"{nic.ifname} has no carrier now" for nic in nics if nic.admin_up and not nic.carrier]
+    found += [
+        f"{nic.ifname} has no carrier now: check its cable and the switch"
+        for nic in nics
+        if nic.admin_up and not nic.carrier
+    ]
     if spec.bond is not None and len(nics) == 1:
         found.append(f"the bond has only one port ({nics[0].ifname}): if that fails, the bridge has no uplink")
     if spec.bridge.stp:
@@ -195,7 +199,9 @@ def warnings(spec: HostSpec, nics: tuple[Link, ...], management: str | None, fac
 def _management_warnings(management: str, fix: bool, facts: Facts) -> list[str]:
     profile = facts.active_profile(management)
     if profile is None:
-        return [f"management link {management} has no active profile"]
+        return [
+            f"management link {management} has no active profile: vmnet cannot tell whether it takes the default route"
+        ]
     found = []
     if profile.get("ipv4.never-default") == "no":
         found.append((f"management profile {profile.name!r} may take the default route", "ipv4.never-default"))
