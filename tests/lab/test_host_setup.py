@@ -274,7 +274,7 @@ def test_the_same_by_a_script_without_vmnet(lab: Lab) -> None:
         sleep 1; kill -INT $p; wait $p
     """
     done = lab.run(["bash", "-c", script], timeout=200, check=False)
-    assert (done.returncode, "everything is rolled back" in done.stdout) == (4, True), done
+    assert (done.returncode, "everything is undone" in done.stdout) == (4, True), done
     assert observe(lab) == before
     lab.run(["sh", "setup.sh"], timeout=200)
     assert_end_state(lab)

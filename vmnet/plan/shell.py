@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _FUNCTIONS = """\
-# One line; a question mark replaces each character that could control the terminal.
+# Prints one line. A question mark replaces each character that could control the terminal.
 say() {
     case $* in
     *[!\\ -~]*)
@@ -35,11 +35,11 @@ try() {
     say "+ $*"
     "$@" || missed "$*"
 }
-# A command, its input indented by a space.
+# Arguments: a command. Its input has a space before each line.
 with_input() {
     sed 's/^ //' | "$@"
 }
-# seconds to wait. One vmnet at a time changes a host; VMNET_LOCKED=1: the caller holds the lock.
+# Argument: seconds to wait. One vmnet at a time changes a host. VMNET_LOCKED=1: the caller holds the lock.
 lock() {
     [ "${VMNET_LOCKED-}" != 1 ] || return 0
     if mkdir -p /run/vmnet && chmod 0700 /run/vmnet && touch /run/vmnet/lock; then
@@ -57,19 +57,19 @@ lock() {
     fi
     printf 'process %s, since %s' "$$" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >/run/vmnet/lock
 }
-# Of the lines that begin with a text: what follows it.
+# Argument: a text. Prints the rest of the lines that begin with it.
 after() {
     while IFS= read -r line; do
         case $line in "$1"*) printf '%s\\n' "${line#"$1"}" ;; esac
     done
 }
-# file, and how to install the new one: it replaces the old one when it is complete
+# Arguments: file, options of install. The new file replaces the old one when it is complete.
 replace() {
     file=$1 new=${1%/*}/.${1##*/}.vmnet
     shift
     install "$@" "$new" && mv -f -- "$new" "$file"
 }
-# uuid, file, mode, owner, group
+# Arguments: uuid, file, mode, owner, group.
 restore() {
     now=$(nmcli -e no -t -f UUID,FILENAME connection show | after "$1:")
     try replace "$2" -D -m "$3" -o "$4" -g "$5" "profiles/$1.nmconnection"
@@ -77,7 +77,7 @@ restore() {
     only "$1" "$2"
     try nmcli connection reload
 }
-# uuid, file: remove the other files that the profile got after it was copied
+# Arguments: uuid, file. Removes the other keyfiles that the profile got after it was copied.
 only() {
     nm=NetworkManager/system-connections
     for file in /etc/"$nm"/*.nmconnection /run/"$nm"/*.nmconnection; do
@@ -85,7 +85,7 @@ only() {
         grep -qxF -e "$file" -- "profiles/$1.files" 2>/dev/null || try rm -f -- "$file"
     done
 }
-# uuid, name; a loss of power may have left an empty file, which NetworkManager ignores
+# Arguments: uuid, name. A loss of power may have left an empty file, which NetworkManager ignores.
 delete() {
     if nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1; then try nmcli connection delete uuid "$1"; fi
     for file in "$2" "$2-$1"; do
@@ -94,7 +94,7 @@ delete() {
     done
     only "$1" ''
 }
-# uuid, seconds; a port whose controller starts with it may fail (4) and come up at the next attempt
+# Arguments: uuid, seconds. A port whose controller starts with it may fail (4) and come up at the next attempt.
 activate() {
     ! nmcli -g UUID connection show --active | grep -qxF -e "$1" || return 0
     say "+ nmcli --wait $2 connection up uuid $1"
@@ -118,7 +118,7 @@ reapply() {
 deactivate() {
     ! nmcli -g UUID connection show --active | grep -qxF -e "$1" || try nmcli connection down uuid "$1"
 }
-# uuid, MAC, --live or --config; a running document has the network's type for an interface on a network
+# Arguments: uuid, MAC, --live or --config. A running document has the network's type for an interface on a network
 unplug() {
     where=
     [ "$3" = --live ] || where=--inactive
@@ -132,7 +132,7 @@ unplug() {
     done
     missed "the guest has not released $2 within $second s; run this again when it has started"
 }
-# link, seconds, addresses
+# Arguments: link, seconds, addresses.
 back_again() {
     link=$1 end=$(($(date +%s) + $2))
     shift 2

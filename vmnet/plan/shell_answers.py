@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vmnet.plan import steps
 
 ANSWER_FUNCTIONS = """\
-# bond, link: whether it must be the last port; see vmnet/facts/bonding.py
+# Arguments: bond, link. Whether the link must be the last port: see vmnet/facts/bonding.py.
 leaves_last() {
     link=$2 awk '
         /^Slave Interface: / { port = $3; actor = 1 }
@@ -32,7 +32,7 @@ leaves_last() {
             exit !(first && first == lowest)
         }' "/proc/net/bonding/$1" 2>/dev/null
 }
-# bond, link, seconds, and of each other port link and profile
+# Arguments: bond, link, seconds, and for each other port its link and profile.
 leave_last() {
     leaves_last "$1" "$2" || return 0
     seconds=$3
@@ -53,17 +53,17 @@ gateway() {
     ping -n -q -c 1 -W 1 "$1" || ip neigh show to "$1" | grep -qF REACHABLE
 }
 heard=
-# number of a question, and what asks it: before anything is undone
+# Arguments: number of a probe, its command. Runs before anything is undone.
 hear() {
     number=$1
     shift
     ! "$@" >/dev/null 2>&1 || heard="$heard $number "
 }
-# down or up: the links of the NICs that had no address, where there are any
+# Argument: down or up. Sets the links of the NICs that had no address, if there are any.
 others() {
     return 1
 }
-# seconds, and what must succeed
+# Arguments: seconds, the command that must succeed.
 until_heard() {
     end=$(($(date +%s) + $1))
     shift
@@ -72,7 +72,7 @@ until_heard() {
         sleep 1
     done
 }
-# number, seconds, what is asked, and what asks it; if nothing answered at first, all are waited for
+# Arguments: number of a probe, seconds, its name, its command. If no probe answered at first, it waits for all.
 answers() {
     number=$1 seconds=$2 what=$3
     shift 3

@@ -82,7 +82,7 @@ undo_all() {
     old_state
     [ "$failed" = 0 ] || { say "$failed of the commands failed" >&2; exit 7; }
     rm -rf "$kept"
-    say 'everything is rolled back'
+    say 'everything is undone'
 }
 absent() {
     ! nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1 || {
@@ -201,7 +201,7 @@ def host_script(plan: Plan, facts: Facts) -> str:
     """Return the script that carries out `plan`, made from `facts`. For an empty plan, the script says so."""
     digest = hashlib.sha256(json.dumps(encode(plan)).encode()).hexdigest()[:12]
     machine = shlex.quote(facts.machine_id)
-    made_for = comment(f"{plan.command}: made by vmnet for the host {facts.hostname} in its state of then")
+    made_for = comment(f"{plan.command}: made by vmnet for the host {facts.hostname} and its state at that time")
     lines = [_HEAD.format(made_for=made_for, machine_id=machine, digest=digest)]
     opened = [p.step for p in plan.planned if isinstance(p.step, steps.OpenCheckpoint)]
     lines += [f"total={len(plan.planned)}", f"timeout={max((step.timeout_s for step in opened), default=0)}"]

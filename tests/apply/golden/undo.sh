@@ -8,7 +8,7 @@ cd "$(dirname "$(readlink -f "$0")")" || exit 1
 export LC_ALL=C.UTF-8
 umask 077
 failed=0
-# One line; a question mark replaces each character that could control the terminal.
+# Prints one line. A question mark replaces each character that could control the terminal.
 say() {
     case $* in
     *[!\ -~]*)
@@ -28,11 +28,11 @@ try() {
     say "+ $*"
     "$@" || missed "$*"
 }
-# A command, its input indented by a space.
+# Arguments: a command. Its input has a space before each line.
 with_input() {
     sed 's/^ //' | "$@"
 }
-# seconds to wait. One vmnet at a time changes a host; VMNET_LOCKED=1: the caller holds the lock.
+# Argument: seconds to wait. One vmnet at a time changes a host. VMNET_LOCKED=1: the caller holds the lock.
 lock() {
     [ "${VMNET_LOCKED-}" != 1 ] || return 0
     if mkdir -p /run/vmnet && chmod 0700 /run/vmnet && touch /run/vmnet/lock; then
@@ -50,19 +50,19 @@ lock() {
     fi
     printf 'process %s, since %s' "$$" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >/run/vmnet/lock
 }
-# Of the lines that begin with a text: what follows it.
+# Argument: a text. Prints the rest of the lines that begin with it.
 after() {
     while IFS= read -r line; do
         case $line in "$1"*) printf '%s\n' "${line#"$1"}" ;; esac
     done
 }
-# file, and how to install the new one: it replaces the old one when it is complete
+# Arguments: file, options of install. The new file replaces the old one when it is complete.
 replace() {
     file=$1 new=${1%/*}/.${1##*/}.vmnet
     shift
     install "$@" "$new" && mv -f -- "$new" "$file"
 }
-# uuid, file, mode, owner, group
+# Arguments: uuid, file, mode, owner, group.
 restore() {
     now=$(nmcli -e no -t -f UUID,FILENAME connection show | after "$1:")
     try replace "$2" -D -m "$3" -o "$4" -g "$5" "profiles/$1.nmconnection"
@@ -70,7 +70,7 @@ restore() {
     only "$1" "$2"
     try nmcli connection reload
 }
-# uuid, file: remove the other files that the profile got after it was copied
+# Arguments: uuid, file. Removes the other keyfiles that the profile got after it was copied.
 only() {
     nm=NetworkManager/system-connections
     for file in /etc/"$nm"/*.nmconnection /run/"$nm"/*.nmconnection; do
@@ -78,7 +78,7 @@ only() {
         grep -qxF -e "$file" -- "profiles/$1.files" 2>/dev/null || try rm -f -- "$file"
     done
 }
-# uuid, name; a loss of power may have left an empty file, which NetworkManager ignores
+# Arguments: uuid, name. A loss of power may have left an empty file, which NetworkManager ignores.
 delete() {
     if nmcli -g connection.id connection show uuid "$1" >/dev/null 2>&1; then try nmcli connection delete uuid "$1"; fi
     for file in "$2" "$2-$1"; do
@@ -87,7 +87,7 @@ delete() {
     done
     only "$1" ''
 }
-# uuid, seconds; a port whose controller starts with it may fail (4) and come up at the next attempt
+# Arguments: uuid, seconds. A port whose controller starts with it may fail (4) and come up at the next attempt.
 activate() {
     ! nmcli -g UUID connection show --active | grep -qxF -e "$1" || return 0
     say "+ nmcli --wait $2 connection up uuid $1"
@@ -111,7 +111,7 @@ reapply() {
 deactivate() {
     ! nmcli -g UUID connection show --active | grep -qxF -e "$1" || try nmcli connection down uuid "$1"
 }
-# uuid, MAC, --live or --config; a running document has the network's type for an interface on a network
+# Arguments: uuid, MAC, --live or --config. A running document has the network's type for an interface on a network
 unplug() {
     where=
     [ "$3" = --live ] || where=--inactive
@@ -125,7 +125,7 @@ unplug() {
     done
     missed "the guest has not released $2 within $second s; run this again when it has started"
 }
-# link, seconds, addresses
+# Arguments: link, seconds, addresses.
 back_again() {
     link=$1 end=$(($(date +%s) + $2))
     shift 2
@@ -142,7 +142,7 @@ back_again() {
 network() {
     virsh net-info -- "$1" 2>/dev/null | grep -q "^$2"
 }
-# bond, link: whether it must be the last port; see vmnet/facts/bonding.py
+# Arguments: bond, link. Whether the link must be the last port: see vmnet/facts/bonding.py.
 leaves_last() {
     link=$2 awk '
         /^Slave Interface: / { port = $3; actor = 1 }
@@ -159,7 +159,7 @@ leaves_last() {
             exit !(first && first == lowest)
         }' "/proc/net/bonding/$1" 2>/dev/null
 }
-# bond, link, seconds, and of each other port link and profile
+# Arguments: bond, link, seconds, and for each other port its link and profile.
 leave_last() {
     leaves_last "$1" "$2" || return 0
     seconds=$3
@@ -180,17 +180,17 @@ gateway() {
     ping -n -q -c 1 -W 1 "$1" || ip neigh show to "$1" | grep -qF REACHABLE
 }
 heard=
-# number of a question, and what asks it: before anything is undone
+# Arguments: number of a probe, its command. Runs before anything is undone.
 hear() {
     number=$1
     shift
     ! "$@" >/dev/null 2>&1 || heard="$heard $number "
 }
-# down or up: the links of the NICs that had no address, where there are any
+# Argument: down or up. Sets the links of the NICs that had no address, if there are any.
 others() {
     return 1
 }
-# seconds, and what must succeed
+# Arguments: seconds, the command that must succeed.
 until_heard() {
     end=$(($(date +%s) + $1))
     shift
@@ -199,7 +199,7 @@ until_heard() {
         sleep 1
     done
 }
-# number, seconds, what is asked, and what asks it; if nothing answered at first, all are waited for
+# Arguments: number of a probe, seconds, its name, its command. If no probe answered at first, it waits for all.
 answers() {
     number=$1 seconds=$2 what=$3
     shift 3
