@@ -1,4 +1,4 @@
-"""What the host is (IS): frozen records as nmcli, the kernel and libvirt gave them, and questions to them.
+"""What the host is (IS): frozen records from nmcli, the kernel and libvirt, and questions to them.
 
 Values are canonical: MACs in lower case, tuples sorted, units in the names. Nothing here touches the outside.
 """

@@ -1,4 +1,4 @@
-"""Facts of a bond's ports, as /proc/net/bonding tells them: what netlink of older kernels leaves out."""
+"""Facts of a bond's ports from /proc/net/bonding, which the netlink of older kernels does not have."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 class BondPort:
     """A port of a bond.
 
-    `link_failures` counts since it joined. The LACP values are None outside 802.3ad, and where root alone may read
-    them: `partner_mac` and `partner_key` name the switch's group that the port ended in; `churned` says that one end
-    has waited for a minute and more to be let in. `sent_bytes` since the link was made. `number` and `partner_number`
-    are the port's numbers at this end and at the switch's, `aggregator` is the group that it is in at this end, which
-    has the number of the port that agreed LACP first (bond_3ad_bind_slave in the kernel's bond_3ad.c).
+    `link_failures` counts since the port joined, `sent_bytes` since the link was created. The LACP values are None
+    outside 802.3ad, and without root. `partner_mac` and `partner_key` name the switch's group of the port. `churned`:
+    one end has waited for more than a minute to be accepted. `number` and `partner_number` are the port's numbers at
+    this end and at the switch. `aggregator` is its group at this end. It has the number of the port that agreed LACP
+    first (bond_3ad_bind_slave in the kernel's bond_3ad.c).
     """
 
     ifname: str
@@ -37,10 +37,10 @@ class BondPort:
 def leaves_last(ifname: str, ports: Iterable[BondPort]) -> bool:
     """Return whether a port of an 802.3ad bond must leave it last, so that a strict switch goes on with this port.
 
-    A switch that takes one port of a group without LACP (Linux bonding with ad_select stable does) takes the lowest of
-    its aggregators. The group is in that of the port which agreed LACP first. Of the ports that are forgotten, the
-    first one gets the lowest aggregator that is free, the last one stays where it is. So the last one wins where the
-    group has the lowest aggregator, and else the first one. False as well where nothing is known of the ports.
+    Some switches use one port of a group without LACP (Linux bonding with ad_select stable does): that of the lowest
+    aggregator. The group has the aggregator of the port that agreed LACP first. Of the ports that the switch forgets,
+    the first one gets the lowest free aggregator, and the last one keeps its own. So the last one wins if the group has
+    the lowest aggregator, otherwise the first one. False also if nothing is known of the ports.
     """
     group = [port for port in ports if port.partner_number is not None]
     mine = next((port for port in group if port.ifname == ifname), None)

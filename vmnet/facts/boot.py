@@ -1,4 +1,4 @@
-"""Facts of what the next boot makes of the network, besides NetworkManager's profiles."""
+"""Facts about the network of the next boot, besides NetworkManager's profiles."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileFile:
-    """The file that a profile is to be stored in. `mode` without the file's type; `size` in bytes."""
+    """The keyfile of a profile. `mode` without the file's type; `size` in bytes."""
 
     path: str
     there: bool = True
@@ -21,9 +21,9 @@ class Boot:
     """What comes up at boot.
 
     `kernel_arguments` are the words of the kernel's command line, in order. `manager_starts`: whether systemd starts
-    NetworkManager; None: not known, as without systemd. `profile_files` are those of the profiles that are saved, as
-    far as they may be looked at. `worker_units` are unit files of vmnet's runs.
-    `failed_waits` are services that wait at boot until the network is up, and gave up.
+    NetworkManager; None: not known, for example without systemd. `profile_files` are those of saved profiles that this
+    user may read. `worker_units` are unit files of vmnet's runs.
+    `failed_waits` are services that waited at boot for the network until their timeout.
     """
 
     kernel_arguments: tuple[str, ...] = ()

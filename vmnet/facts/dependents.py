@@ -1,4 +1,4 @@
-"""Facts of what this host itself needs the network for: storage and clusters."""
+"""Facts about storage and clusters that this host uses over the network."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from vmnet.spec import IpAddress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependent:
-    """Something that this host lives on and that is reached over the network.
+    """Something that this host needs and reaches over the network.
 
-    `what` for people ("NFS filesystem on /srv"), `peer` the other end and `local` ours, as far as they are known;
-    `evidence` is where that was read.
+    `what` for people ("NFS filesystem on /srv"), `peer` the address of the other end and `local` ours, if known;
+    `evidence` is the source.
     """
 
     what: str

@@ -19,8 +19,8 @@ class Heard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortVlans:
-    """The VLANs of a port of a bridge. `untagged` is the one that the port itself knows nothing of (PVID); None: frames
-    without a tag are dropped."""
+    """The VLANs of a port of a bridge. `untagged` is the VLAN of frames without a tag (PVID); None: such frames are
+    dropped."""
 
     port: str
     vlans: tuple[int, ...] = ()
@@ -38,7 +38,7 @@ class PortFlags:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Multicast:
-    """Multicast snooping on a bridge where a querier of MLD is heard, without which the kernel floods. `groups` are
+    """Multicast snooping on a bridge that hears an MLD querier; without one, the kernel floods. `groups` are
     (port, group address) as the ports have asked for them."""
 
     bridge: str
@@ -56,9 +56,9 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fabric:
-    """All of it. `unpinned` are bridges whose MAC follows their ports; `virtual_functions` the NICs that have some,
+    """All of it. `unpinned` are bridges whose MAC follows their ports; `virtual_functions` the NICs that have any,
     with their PCI addresses; `virtualisation` is what the host itself runs on ("kvm"), "" for hardware; `log` has the
-    lines of the last minutes of the kernel's log that mean trouble on a bridge."""
+    lines of the kernel's log of the last minutes that show trouble on a bridge."""
 
     heard: tuple[Heard, ...] = ()
     vlans: tuple[PortVlans, ...] = ()

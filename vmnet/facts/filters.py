@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What a rule makes of a packet that it matches. NONE: counts, marks or logs it, and goes on."""
+    """What a rule does with a packet that it matches. NONE: it counts, marks or logs the packet, which goes on."""
 
     ACCEPT = "accept"
     DROP = "drop"
@@ -19,7 +19,7 @@ class Verdict(StrEnum):
 
 
 class Narrow(StrEnum):
-    """Which packets a rule is for besides what the names of links say. NO: all. ADDRESSES: those of some addresses."""
+    """Which packets a rule matches, apart from the names of links. NO: all. ADDRESSES: those of some addresses."""
 
     NO = ""
     ADDRESSES = "addresses"
@@ -28,7 +28,7 @@ class Narrow(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkNames:
-    """Which links a rule is for: patterns with `*`; `but`: all others. No patterns: any link."""
+    """Which links a rule matches: patterns with `*`; `but`: all others. No patterns: any link."""
 
     patterns: tuple[str, ...] = ()
     but: bool = False
@@ -49,7 +49,7 @@ class FilterRule:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterChain:
     """A chain of rules. `tool` is "nft", "iptables-legacy" or "ip6tables-legacy"; `family` nftables' ("ip", "ip6",
-    "inet", "bridge"). `hook` "": no packet comes here but by a jump; then `policy` is accept."""
+    "inet", "bridge"). `hook` "": packets come here only by a jump; then `policy` is accept."""
 
     tool: str
     family: str
@@ -62,8 +62,8 @@ class FilterChain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSwitch:
-    """What the files of sysctl.d make of `net.bridge.bridge-nf-call-*` ("iptables", "ip6tables"), and the file that
-    says it."""
+    """The value that the files of sysctl.d set for `net.bridge.bridge-nf-call-*` ("iptables", "ip6tables"), and the
+    file that sets it."""
 
     name: str
     on: bool
@@ -72,11 +72,11 @@ class StoredSwitch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeNetfilter:
-    """Whether the kernel takes bridged packets through the chains of IPv4 and IPv6.
+    """Whether the kernel sends bridged packets through the chains of IPv4 and IPv6.
 
     `on` are the switches that are on now, for all bridges ("iptables", "ip6tables"); `bridges` those of one bridge
-    alone, as ("br0", "iptables"). `early` is what has the module there before sysctl.d is applied at boot, or what
-    applies it again when the module is loaded: a file, or "the kernel"; "": nothing, then `stored` has no effect.
+    alone, as ("br0", "iptables"). `early` is what loads the module before sysctl.d is applied at boot, or what
+    applies sysctl.d again when the module is loaded: a file, or "the kernel"; "": nothing, then `stored` has no effect.
     """
 
     loaded: bool = False
@@ -108,7 +108,7 @@ class Firewalld:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """All that filters bridged frames. `daemons` are those that run and write rules of their own ("dockerd");
+    """Everything that filters bridged frames. `daemons` are those that run and write rules of their own ("dockerd");
     `layer3` are the nwfilters in use that filter by IP, which libvirt does through br_netfilter."""
 
     netfilter: BridgeNetfilter = BridgeNetfilter()

@@ -57,7 +57,7 @@ class LacpPort:
 
     @property
     def both_forwarding(self) -> bool:
-        """Whether the switch says the same of its end: until then it drops what the port sends."""
+        """Whether the switch's port does the same: until then the switch drops what the port sends."""
         both = self.actor_state & self.partner_state
         return both & LACP_COLLECTING_DISTRIBUTING == LACP_COLLECTING_DISTRIBUTING
 
@@ -129,7 +129,7 @@ class Route:
 class Device:
     """NetworkManager's view of a link. `state` is NMDeviceState (10 unmanaged, 20 unavailable, 30 disconnected,
     70 getting IP configuration, 100 activated); `profile` the uuid of the active one. `lease` is what a DHCP server
-    gave it; `dhcp6_duid` and `dhcp6_iaid` are what its DHCPv6 client calls itself, "" without one."""
+    gave it. `dhcp6_duid` and `dhcp6_iaid` are what its DHCPv6 client calls itself, "" without one."""
 
     ifname: str
     type: str
@@ -211,7 +211,7 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SshSession:
-    """The SSH connection that vmnet was called through: the peer's address and port, and our address. Port 0: not
+    """The SSH connection from which vmnet was started: the peer's address and port, and our address. Port 0: not
     known (journals of an earlier vmnet)."""
 
     peer: IpAddress

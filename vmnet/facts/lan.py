@@ -1,4 +1,4 @@
-"""Facts of the LAN behind a bridge: what came of asking it."""
+"""Facts of the LAN behind a bridge: answers to questions that vmnet sent there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vmnet.spec import IpAddress
 class Mention:
     """A line somewhere on this host that names a network's bridge or subnet.
 
-    `network` is that network; "" where any network with a DHCP server is meant, or where one alone was asked about.
+    `network` is that network; "" for any network with a DHCP server, or if the question was about one network.
     """
 
     place: str
@@ -23,12 +23,12 @@ class Mention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanAnswer:
-    """What a bridge's LAN said to a stranger, a MAC that nobody had seen before.
+    """What a bridge's LAN answered to a MAC that was never used there before.
 
-    `dhcp_server` offered it an address; None: nobody did. `gateway_answered` is None where there was no gateway to ask,
-    or no need to. `heard` are the MACs that the bridge had heard on its ports before. The rest only doctor asks:
-    `host_answered` whether the gateway answers this host itself, `mtu` the largest of `mtus_tried` whose packets came
-    back from there (None: none, or not tried), `guests` who of them answered for an address that they had before.
+    `dhcp_server` offered an address; None: no server did. `gateway_answered` is None if no gateway was asked. `heard`
+    are the MACs that the bridge had heard on its ports before. Only doctor asks the rest. `host_answered`: the gateway
+    answers this host itself. `mtu` is the largest of `mtus_tried` whose packets came back from the gateway (None: none,
+    or not tried). `guests` are those that answered for an address that they had before.
     """
 
     bridge: str

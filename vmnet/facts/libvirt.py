@@ -1,4 +1,4 @@
-"""Facts of libvirt: networks, domains with their interfaces, and what guests are known by."""
+"""Facts of libvirt: networks, domains with their interfaces, and the addresses of guests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vmnet.spec import IpInterface
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """A libvirt network. `document` is its XML, the inactive one where there is one; `forward_mode` and `bridge`
+    """A libvirt network. `document` is its XML, the persistent one if it exists; `forward_mode` and `bridge`
     are what it runs with while it is active, else those of `document`."""
 
     name: str
@@ -26,7 +26,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """What a libvirt network's own DHCP server keeps for a guest: a name, an address, or both."""
+    """What a libvirt network's own DHCP server reserves for a guest: a name, an address, or both."""
 
     mac: Mac
     name: str = ""
@@ -71,10 +71,10 @@ class Source:
 class Interface:
     """An interface of a domain, from one of its two documents.
 
-    `address` is the guest's PCI address ("0000:01:00.0") or another kind's spelled out, `document` the
+    `address` is the guest's PCI address ("0000:01:00.0") or one of another kind, `document` the
     `<interface>` element's XML, `target` the tap (running only), `link_up` False with `<link state='down'/>`.
-    `actual_type` is the element's own type, which in a running document says what libvirt made of a
-    network ("bridge", "direct"). `filter_address` is an address that the filter's parameters name;
+    `actual_type` is the element's own type, which in a running document is what a
+    network resolves to ("bridge", "direct"). `filter_address` is an address that the filter's parameters name;
     `virtualport` the type of its virtualport ("openvswitch").
     """
 
@@ -108,9 +108,9 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
-    """A domain. `running` are the interfaces of its live document (empty when shut off), `persistent` those of
-    its stored one (empty for a transient domain), `saved` those of its managed save image.
-    `host_devices` are the PCI addresses of what one of its documents passes through."""
+    """A domain. `running` are the interfaces of its running document (empty when shut off), `persistent` those of
+    its persistent one (empty for a transient domain), `saved` those of its managed save image.
+    `host_devices` are the PCI addresses of devices that one of its documents passes through."""
 
     name: str
     uuid: str
@@ -133,7 +133,7 @@ class Domain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestAddress:
-    """An address of a guest and where it is known from ("lease", "agent", "neighbour", "tap")."""
+    """An address of a guest and its source ("lease", "agent", "neighbour", "tap")."""
 
     mac: Mac
     interface: IpInterface

@@ -1,4 +1,4 @@
-"""What is asked whether it answers: before a change, and again after it."""
+"""Probes: what must answer after a change if it answered before."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from enum import StrEnum
 
 
 class ProbeKind(StrEnum):
-    """What is asked, and how: a router by its neighbour entry, a name server by a query, the peer of the SSH connection
-    by an echo, and whatever a command of the admin's asks."""
+    """Kinds of probes: ARP or neighbour discovery for a router, a query for a name server, a ping for the peer of the
+    SSH connection, and a command of the admin."""
 
     GATEWAY = "gateway"
     DNS = "DNS server"
@@ -29,7 +29,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came of a probe before the change; `problem` is "" where it answered."""
+    """The result of a probe before the change; `problem` is "" if it answered."""
 
     probe: Probe
     problem: str = ""

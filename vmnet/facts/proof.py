@@ -1,4 +1,4 @@
-"""What must be the same of a link before and after a run that was not to touch it."""
+"""What must be the same before and after a run for a link that the run must not change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Proof = tuple[tuple[str, str], ...]
 """(what, how it is): ("MTU", "1500")."""
 
 PROFILE = "profile's "
-"""How a setting of the active profile is told from what the kernel has."""
+"""Prefix of settings of the active profile, which separates them from values of the kernel."""
 NM_VERSION = "NetworkManager"
 
 
@@ -21,7 +21,7 @@ def proof_of(ifname: str, facts: Facts) -> Proof:
     """Return what is known of a link: index, MAC, MTU, carrier changes, addresses, routes, rules, active profile,
     and the zone that firewalld has it in, where that runs.
 
-    IPv6 addresses that a router has announced come and go by themselves and are left out, as are IPv6 routes.
+    IPv6 addresses that a router has announced come and go by themselves: they are left out, as are IPv6 routes.
     """
     link = facts.link(ifname)
     if link is None:

@@ -9,7 +9,7 @@ from vmnet.spec import IpAddress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TapFilter:
-    """What libvirt's filter on a tap lets through: the addresses that the guest may send from."""
+    """The addresses from which libvirt's filter on a tap allows the guest to send."""
 
     tap: str
     addresses: tuple[IpAddress, ...]
@@ -25,7 +25,7 @@ class DaemonUnit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedStart:
-    """A domain that libvirt was to start at this boot and could not, and its reason."""
+    """A domain with autostart that libvirt could not start at this boot, and the reason."""
 
     domain: str
     reason: str
@@ -43,7 +43,7 @@ class SessionDomain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeHelper:
-    """QEMU's bridge helper, by which users' domains get onto bridges: where it is (None: not installed), whether it
+    """QEMU's bridge helper, which connects users' domains to bridges: where it is (None: not installed), whether it
     runs as root, and the bridges that its file allows ("all" for any)."""
 
     path: str | None
