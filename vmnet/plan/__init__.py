@@ -1,1 +1,1 @@
-"""Planning: what is wanted x what is -> steps. Pure: no input or output, no clock, no chance."""
+"""Planning: spec and facts -> steps. Pure: no input or output, no clock, no random numbers."""

@@ -1,7 +1,7 @@
-"""The address of the bridge: prepared while the old NIC works, and moved at a time of our choosing.
+"""The address of the bridge: prepared while the old NIC works, and moved in one short step.
 
-A strict LACP switch drops the old NIC as soon as it hears LACP from another. So all that takes time is done before a
-port joins, and what is left for after it is two routes through netlink.
+A strict LACP switch drops the old NIC as soon as it hears LACP from another. So everything that takes time comes before
+a port joins. Only two routes through netlink are left for after it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DHCP_S = 60
 """More than NetworkManager waits for a DHCP server (45 s)."""
 NEIGHBOUR_S = 30
 _HELD = ("ipv4.addresses", "ipv4.gateway")
-"""What a lease is held by; the profile may have addresses of its own there besides."""
+"""Settings that keep a leased address as a static one; the profile may have static addresses of its own there."""
 
 
 def prepare(build: Build) -> list[Planned]:
@@ -61,8 +61,8 @@ def prepare(build: Build) -> list[Planned]:
 def move_address(build: Build) -> list[Planned]:
     """Let the bridge's routes win: at once through the kernel, then through NetworkManager.
 
-    From then on all that the host sends goes the new way, so that a switch without LACP sends the answers there too:
-    else those to a DHCP client on the bridge would end at the old NIC.
+    From then on the host sends everything through the bridge. So a switch without LACP sends the answers there, too.
+    Otherwise, answers to a DHCP client on the bridge would end at the old NIC.
     """
     if _early(build) is None:
         return [_reapply(build), _wait_lease(build)]
@@ -90,7 +90,7 @@ def asks_before_move(build: Build) -> bool:
 
 
 def _let_go_of_held(build: Build) -> list[Planned]:
-    """Have the DHCP server say that the address is the bridge's; until then it is held as a static one, besides."""
+    """Wait for the bridge's own lease of the address, and then remove the static copy."""
     own = dict(_layer3(build))
     step = steps.ModifyProfile(
         uuid=build.bridge.uuid,
@@ -107,8 +107,8 @@ def _let_go_of_held(build: Build) -> list[Planned]:
 
 
 def ask_gateways(build: Build, why: str, *, late: bool = False) -> list[Planned]:
-    """Wait until each gateway answers on the bridge; not for an adopted one that does not answer now either, nor
-    (`late`) for one of IPv6, which the bridge does not have yet."""
+    """Wait until each gateway answers on the bridge. Leave out an adopted one that does not answer now either, and with
+    `late` those of IPv6, which the bridge does not have yet."""
     waits = [
         steps.WaitNeighbour(ifname=build.bridge.ifname, address=gateway, timeout_s=NEIGHBOUR_S)
         for gateway in build.layer3.gateways
@@ -118,7 +118,7 @@ def ask_gateways(build: Build, why: str, *, late: bool = False) -> list[Planned]
 
 
 def _early(build: Build) -> Settings | None:
-    """Return layer 3 as the bridge has it before the way is proven; None where the address is yet unknown."""
+    """Return layer 3 of the bridge until its path is proven; None if the address is not known yet."""
     early = dict(_layer3(build))
     if build.layer3.dhcp:
         addresses = [str(address) for address in build.layer3.addresses if address.version == 4]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vmnet.plan.steps import Settings
     from vmnet.spec import AddressSpec, IpAddress, IpInterface
 
-# Property -> the value that means "nothing said", as nmcli prints it. Only what differs is carried over, so that a
+# Property -> its default value, as nmcli prints it. Only what differs is carried over, so that a
 # plan shows what matters and a newer NetworkManager keeps its own defaults.
 _ADOPTED: dict[str, tuple[str, ...]] = {
     "ipv4.dns": ("",),
@@ -62,11 +62,11 @@ _OWN_NETWORK_LINKS = ("virbr", "docker", "cni", "podman")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer3:
-    """What the bridge gets.
+    """Layer 3 of the bridge.
 
     `settings` are NetworkManager's (ipv4.*, ipv6.*, zone); `holder` is the link that has the addresses now, the
-    bridge itself on a second run; `addresses`, `gateways`, `dns` are what will be seen; `lost` are addresses of the
-    holder that will not.
+    bridge itself on a second run; `addresses`, `gateways` and `dns` are those that the bridge will have; `lost` are
+    addresses of the holder that it will not have.
     """
 
     settings: Settings
@@ -80,12 +80,12 @@ class Layer3:
 
 
 def plain(value: str) -> str:
-    """Return a property's value without what nmcli adds for people: "-1 (default)" -> "-1"."""
+    """Return a property's value without the comment that nmcli adds: "-1 (default)" -> "-1"."""
     return re.sub(r" \([^()]*\)$", "", value)
 
 
 def find_holder(nics: Sequence[Link], bridge: str, facts: Facts) -> str | None:
-    """Return the link whose addresses the bridge is to have: the bridge itself, a chosen NIC, what a chosen NIC is
+    """Return the link whose addresses the bridge will get: the bridge itself, a chosen NIC, what a chosen NIC is
     a port of, or another bridge that has the default route; None when none has any."""
     candidates = [bridge, *(nic.ifname for nic in nics)]
     candidates += [name for nic in nics for name in controllers_of(nic, facts)]
@@ -103,7 +103,7 @@ def find_live(holder: str | None, nics: Sequence[Link], wanted: set[str], facts:
     the link with the address gets a new profile.
 
     Args:
-        wanted: the names of what is to be made.
+        wanted: the names of the links to create.
     """
     names = [nic.ifname for nic in nics]
     if holder is None or holder in names:
@@ -124,7 +124,7 @@ def controllers_of(nic: Link, facts: Facts) -> list[str]:
 
 
 def wanted_layer3(spec: AddressSpec | None, mtu: int | None, holder: str | None, facts: Facts) -> Layer3:
-    """Return layer 3 as asked for, or adopted from `holder`.
+    """Return layer 3 as requested, or adopted from `holder`.
 
     Raises:
         SpecError: addresses, gateways and DNS do not fit together, or there is nothing to adopt.

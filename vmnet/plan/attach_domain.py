@@ -1,4 +1,4 @@
-"""attach-domain: one interface of one domain goes to the bridged network, or a new one is added there."""
+"""attach-domain: move interfaces of one domain to the bridged network, or add a new one there."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 def plan_attach_domain(spec: AttachSpec, facts: Facts) -> Plan:
     """Plan the move of interfaces of a domain to a network or bridge, in all of its documents; or of a new one.
 
-    Where the spec names none, the domain's only interface on a NAT network is meant.
+    If the spec names none, the domain's only interface on a NAT network moves.
 
     Raises:
         HypervisorError: libvirt was out of reach.
-        SpecError: no such domain or interface, or several that could be meant.
-        Refused: the network is not fit to take domains, or an interface cannot move.
+        SpecError: no such domain or interface, or the choice is ambiguous.
+        Refused: the network cannot take domains, or an interface cannot move.
     """
     domain = find_domain(spec.domain, facts)
     destination = find_destination(spec.network, facts) if spec.bridge is None else find_bridge(spec.bridge, facts)
@@ -65,7 +65,7 @@ def plan_attach_domain(spec: AttachSpec, facts: Facts) -> Plan:
 def _choose(
     spec: AttachSpec, domain: Domain, destination: Destination, away: Callable[[Source], bool], facts: Facts
 ) -> tuple[list[Move], tuple[str, ...]]:
-    """Return what is to move now, and in words what is there already or comes with the domain's next start."""
+    """Return the moves of this run, and a line for each interface that is there already or moves at the next start."""
     pairs = choose_pairs(spec, domain, destination, facts)
     moves = [move for pair in pairs if (move := choose_move(domain, pair, away)) is not None]
     if not moves:
@@ -87,7 +87,7 @@ def _replugged(move: Move) -> Move:
 
 
 def _waits(move: Move) -> bool:
-    """Whether the stored document is there already, and the running one cannot follow before the next start."""
+    """Whether the persistent document is changed already, and the running one follows only at the next start."""
     stays = not (move.persistent or move.running or move.replug or move.fixed)
     return stays and move.pair.persistent is not None
 

@@ -1,4 +1,4 @@
-"""In what order many domains move: one first, as a canary, then the rest, in batches where that is asked for."""
+"""The order in which many domains move: first one as a canary, then the rest, in batches if requested."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def plan_batches(
     """Return the steps of all moves: the canary's and its proof, then batch after batch.
 
     Raises:
-        SpecError: the canary is none of the domains that move.
+        SpecError: the canary is not among the domains that move.
     """
     groups: dict[str, list[Move]] = {}
     for move in moves:
@@ -55,8 +55,8 @@ def plan_batches(
 
 
 def _canary(groups: list[list[Move]], spec: MigrationSpec, facts: Facts) -> list[Move]:
-    """Return the moves of the domain that goes first; none where there is but one, or none that runs. On another
-    machine only a guest's agent can tell of it."""
+    """Return the moves of the domain that goes first; none if only one moves, or none runs. On another
+    machine, only a guest's agent can prove it."""
     if spec.canary is not None:
         named = [group for group in groups if group[0].domain.name == spec.canary]
         if not named:

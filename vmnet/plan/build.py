@@ -1,4 +1,4 @@
-"""What every part of the host-setup plan needs to know, worked out once."""
+"""Values that every part of the host-setup plan needs, computed once."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 
 LOSING = 1000
-"""How much worse than those of now the metric of the bridge's routes is while it is built."""
+"""While the bridge is built, the metric of its routes is worse than the current ones by this much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
     """The request, the facts, and what follows from both.
 
-    `live`: the NIC over which the address of now is reached, and which joins last; None where there is none, or it is
-    to become a port at once. `missing`: the NICs that are to join a bridge and bond that exist and are changed in
+    `live`: the NIC that carries the current address and joins last; None if no NIC does, or if it becomes a port at
+    once. `missing`: the NICs that are to join a bridge and bond that exist and are changed in
     place; None where all is created.
     """
 
@@ -86,8 +86,8 @@ def losing_metric(build: Build) -> int | None:
 
 
 def first_routes(build: Build) -> tuple[Route, ...]:
-    """What the bridge's static IPv4 needs to win at once: routes better than those of the link that has the address
-    now and than those that NetworkManager makes next. Empty where the metrics leave no room."""
+    """Return the routes with which the bridge's static IPv4 wins at once. They are better than those of the link that
+    has the address now, and than those that NetworkManager adds next. Empty if the metrics leave no room."""
     best = min(_metrics_now(build), default=0) - 2
     mine = [address for address in build.layer3.addresses if address.version == 4]
     if best < 1 or not mine:
@@ -122,7 +122,7 @@ def _metrics_now(build: Build) -> list[int]:
 
 
 def bridge_mac(spec: HostSpec, nics: tuple[Link, ...], holder: str | None, facts: Facts) -> Mac:
-    """The MAC that neighbours, DHCP servers and port security know the host by stays: the holder's."""
+    """Return the MAC of the bridge: the holder's, which neighbours, DHCP servers and port security know."""
     standing = facts.link(spec.bridge.ifname)
     if standing is not None and holder == standing.ifname:
         return standing.mac

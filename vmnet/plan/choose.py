@@ -1,4 +1,4 @@
-"""Which interfaces of a domain are meant."""
+"""The choice of a domain's interfaces."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def choose_pairs(spec: AttachSpec, domain: Domain, destination: Destination, facts: Facts) -> tuple[Pair, ...]:
-    """Return the interfaces that are meant: those that the spec names, or else the only one on a NAT network; none
-    where nothing is left to choose, all that could be being there already.
+    """Return the interfaces that the spec names, or else the only one on a NAT network. None if every candidate is on
+    the destination already.
 
     Raises:
-        SpecError: what is named is not there, or nothing is named and several could be meant.
+        SpecError: a named interface does not exist, or none is named and the choice is ambiguous.
         Refused: the domain has no interface.
     """
     pairs = pair_interfaces(domain)
@@ -61,7 +61,7 @@ def _found(
     domain: Domain,
     pairs: tuple[Pair, ...],
 ) -> set[int]:
-    """Return the numbers of the interfaces that go by the wanted names; each must name at least one."""
+    """Return the numbers of the interfaces with the wanted names; each must name at least one."""
     chosen: set[int] = set()
     for name in wanted:
         fits = {number for number, pair in enumerate(pairs, start=1) if name in names(pair, number)}

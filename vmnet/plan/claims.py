@@ -1,4 +1,4 @@
-"""What libvirt's documents ask of the NICs, and would ask in vain once these are ports."""
+"""Uses of the NICs in libvirt's documents that fail when the NICs become ports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FLAG = "--allow-claimed"
 
 
 def claim_risks(build: Build) -> Iterator[Risk]:
-    """Yield a risk for each domain and each network that is to use one of the NICs for itself."""
+    """Yield a risk for each domain and each network that uses one of the NICs directly."""
     for nic in build.nics:
         for message, hint in (*_of_domains(nic, build.facts), *_of_networks(nic, build.facts)):
             yield Risk(message=message, hint=hint, flag=FLAG, accepted=build.spec.allow_claimed)

@@ -20,7 +20,7 @@ _NM = "org.freedesktop.NetworkManager"
 _NM_PATH = "/org/freedesktop/NetworkManager"
 
 CHECKPOINT_FLAGS = 6
-"""DELETE_NEW_CONNECTIONS (2) | DISCONNECT_NEW_DEVICES (4): with less, the new profiles or devices stay behind after a
+"""DELETE_NEW_CONNECTIONS (2) | DISCONNECT_NEW_DEVICES (4): without them, the new profiles or devices remain after a
 rollback (NMCheckpointCreateFlags in NetworkManager's D-Bus interface)."""
 
 ACTIVATION_TIMEOUT_S = 45

@@ -1,4 +1,4 @@
-"""Where domains are to go: the network and the bridge behind it, and what must hold there before the first move."""
+"""The destination of domains: the network, its bridge, and what must be true there before the first move."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _warnings(network: Network) -> tuple[str, ...]:
 
 
 def find_domain(name: str, facts: Facts) -> Domain:
-    """Return the domain called `name`, or else the one with that UUID; a number is a name, never an id.
+    """Return the domain called `name`, or else the one with that UUID; a number is a name, not an id.
 
     Raises:
         HypervisorError: libvirt was out of reach.

@@ -37,7 +37,7 @@ def find_displaced(build: Build) -> list[tuple[Profile, str]]:
 
 
 def _left(profile: Profile, build: Build) -> str:
-    """Return why nothing is left for the profile to do: its address moves, or its ports do; "" where there is."""
+    """Return why the profile is no longer needed: its address moves, or its ports do; "" if it is needed."""
     if profile.device is None or profile.device in {wanted.ifname for wanted in build.wanted}:
         return ""
     if profile.device == build.layer3.holder:
@@ -63,7 +63,7 @@ def _named_profiles(names: tuple[str, ...], facts: Facts) -> set[str]:
 
 
 def disable_autoconnect(build: Build, displaced: list[tuple[Profile, str]]) -> list[Planned]:
-    """Return the steps that keep each of them from starting by itself, and take down those that are up elsewhere."""
+    """Return the steps that disable their autoconnect, and take down those that are active elsewhere."""
     planned = []
     ours = {profile.ifname for profile in build.wanted}
     for profile, reason in displaced:
@@ -76,7 +76,7 @@ def disable_autoconnect(build: Build, displaced: list[tuple[Profile, str]]) -> l
         if profile.device is not None and profile.device not in ours:
             back = steps.ActivateProfile(uuid=profile.uuid, name=profile.name, ifname=profile.device)
             down = steps.DeactivateProfile(uuid=profile.uuid, name=profile.name)
-            # A NIC that comes back to it brings it up.
+            # The NIC that becomes its port again activates it.
             undo = () if profile.device in _over_nics(build) else (back,)
             planned.append(Planned(step=down, why=f"profile {profile.name!r} goes down ({reason})", undo=undo))
             _refuse_ports(profile, build)
@@ -95,7 +95,7 @@ def _refuse_ports(profile: Profile, build: Build) -> None:
 
 
 def fix_management(build: Build) -> list[Planned]:
-    """Return the step that keeps the management link off the default route, when that is asked for."""
+    """Return the step that keeps the management link off the default route, if requested."""
     profile = build.facts.active_profile(build.management) if build.management else None
     if not build.spec.fix_management or profile is None:
         return []

@@ -1,4 +1,4 @@
-"""An address that another host on the LAN has already."""
+"""Addresses that another host on the LAN has already."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FLAG = "--allow-duplicate-address"
 
 
 def duplicate_risks(build: Build) -> Iterator[Risk]:
-    """Yield a risk for each wanted address for which somebody answered."""
+    """Yield a risk for each wanted address for which another host answered."""
     wanted = {address.ip for address in build.layer3.addresses}
     for duplicate in build.facts.duplicates:
         if duplicate.address in wanted:

@@ -1,9 +1,9 @@
 """host-setup: bond and bridge built beside the running configuration, the address moved last.
 
-The order is the one that loses no packet where the switch allows it: everything is added in memory, the bridge gets the
-address while the old NIC still has it, the idle NICs join the bond and agree with the switch, the bridge's routes take
-over, then the old NIC joins. Only when all of that is proven are the profiles saved; until then a reboot boots the old
-configuration. docs/benchmarks.md has what it costs.
+This order loses no packet if the switch allows it. Everything is added in memory. The bridge gets the address while the
+old NIC still has it. The idle NICs join the bond and agree LACP with the switch, the bridge's routes win, and then the
+old NIC joins. The profiles are saved only when all of that is proven; until then a reboot boots the old configuration.
+docs/benchmarks.md has measurements.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ if TYPE_CHECKING:
 
 CARRIER_S = 20
 LACP_S = 40
-"""A partner at the slow rate speaks every 30 s (IEEE 802.1AX 6.4.4); the kernel's aggregator timer adds up to 9 s."""
+"""A partner at the slow rate sends every 30 s (IEEE 802.1AX 6.4.4); the kernel's aggregator timer adds up to 9 s."""
 PORTS_S = 30
 SETTLE_S = 2
-"""A port at the fast rate is forgotten 3 s after its last frame, and frames come every second (802.1AX 6.4.4)."""
+"""The switch forgets a port at the fast rate 3 s after its last frame, and frames come every second (802.1AX 6.4.4)."""
 
 
 def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
     """Plan the bond, the bridge with the host's address, and the libvirt network on it.
 
     Raises:
-        SpecError: the request is wrong, or does not fit this host.
+        SpecError: the request is wrong, or wrong for this host.
         Refused: the host is not in a state in which the change is safe.
         Conflict: another change of the network is in progress.
     """
@@ -71,7 +71,7 @@ def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
 
 
 def _layout(spec: HostSpec, chosen: Chosen, facts: Facts) -> tuple[Build, Mac]:
-    """Return what is to be built on the chosen NICs, and the bridge's MAC."""
+    """Return what to build on the chosen NICs, and the bridge's MAC."""
     holder = find_holder(chosen.nics, spec.bridge.ifname, facts)
     layer3 = wanted_layer3(spec.address, spec.mtu, holder, facts)
     layer3 = in_zone(winning_metric(layer3, spec, facts), spec.bridge.ifname, facts)
@@ -223,7 +223,7 @@ def _join_first(build: Build) -> list[Planned]:
         return [*joining, Planned(step=wait, why="the bridge needs carrier")]
     joined = steps.WaitPorts(controller=bond, ports=tuple(sorted(first)), timeout_s=PORTS_S)
     silent = f"{bond} must not send LACP before its port joins: a strict switch would drop the live NIC"
-    # From here on time counts. Up before its port, the bond would take 9 s (802.3ad selection timer).
+    # From here on, time matters. Up before its port, the bond would take 9 s (802.3ad selection timer).
     speaking = f"{bond} starts LACP and chooses its aggregator at once"
     return [
         Planned(step=steps.SetLink(ifname=bond, up=False), why=silent),
@@ -268,7 +268,7 @@ def _join_last(build: Build) -> list[Planned]:
 
 
 def _leave_last(build: Build, live: str) -> tuple[steps.LeaveLast, ...]:
-    """Return what comes before the live NIC leaves the bond, unless it goes back into a bond of its own."""
+    """Return the undo step before the live NIC leaves the bond; none if its old profile is a port of another bond."""
     bond = build.spec.bond
     before = build.facts.active_profile(live)
     if bond is None or not build.lacp or before is None or plain(before.get("connection.master")):

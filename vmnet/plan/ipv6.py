@@ -1,4 +1,4 @@
-"""IPv6 of the link that the bridge comes after: what it is known by, and which of its addresses go with it."""
+"""IPv6 of the link that the bridge replaces: its DHCPv6 identity, and the addresses that are lost with it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 def dhcp_identity(profile: Profile, device: Device) -> Settings:
-    """Return what a DHCPv6 server knows the host by, where the profile leaves it to defaults that follow from the
+    """Return the host's DHCPv6 identity, if the profile leaves it to defaults that depend on the
     link's name (NetworkManager, ipv6.dhcp-iaid)."""
     seen = (("ipv6.dhcp-duid", device.dhcp6_duid), ("ipv6.dhcp-iaid", device.dhcp6_iaid))
     return tuple((key, value) for key, value in seen if value and not profile.get(key))
 
 
 def lost_addresses(holder: str, settings: Settings, facts: Facts) -> tuple[IpInterface, ...]:
-    """Return the addresses of the link that the bridge will not have: those that the kernel or NetworkManager makes of
-    the link's name or of chance (RFC 7217, RFC 8981). Those made of the MAC, and leased ones, stay."""
+    """Return the addresses of the link that the bridge will not have: those that the kernel or NetworkManager derives
+    from the link's name or at random (RFC 7217, RFC 8981). Those from the MAC, and leased ones, stay."""
     link = facts.link(holder)
     if link is None or dict(settings).get("ipv6.method") != "auto" or dict(settings).get("ipv6.token"):
         return ()

@@ -1,4 +1,4 @@
-"""What the LAN's answers mean for the guests that are to go there."""
+"""What the LAN's answers mean for the guests that move there."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 def lan_kept(facts: Facts) -> Iterator[str]:
-    """Yield what was found well."""
+    """Yield lines about what works on the LAN."""
     if facts.lan is not None and facts.lan.dhcp_server is not None:
         yield f"{facts.lan.dhcp_server} answers DHCP on {facts.lan.bridge}, also for a MAC that was never used there"
 
 
 def lan_warnings(moves: Iterable[Move], facts: Facts) -> Iterator[str]:
-    """Yield what the guests will meet there."""
+    """Yield warnings about what the guests will find there."""
     lan = facts.lan
     if lan is None:
         return

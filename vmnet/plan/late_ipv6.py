@@ -1,8 +1,8 @@
 """When the bridge gets its IPv6.
 
-A host defends its addresses against any other link that wants them, its own included (RFC 4862, 5.4): given to the
-bridge while the old NIC has them, they are found to be duplicates and are never used. So the bridge gets IPv6 when the
-NIC has given it up, and gives it up before the NIC is to have it again.
+A host defends its addresses against every other link, also its own (RFC 4862, 5.4). If the bridge gets them while the
+old NIC has them, they count as duplicates and are never used. So the bridge gets IPv6 when the NIC has given it up. In
+a rollback, the bridge gives it up before the NIC gets it again.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from vmnet.plan.steps import Settings
 
 _NOT_WITHOUT = ("ipv6.addresses", "ipv6.gateway", "ipv6.dns", "ipv6.dns-search", "ipv6.routes", "ipv6.routing-rules")
-"""What NetworkManager does not take beside the method "disabled"."""
+"""Settings that NetworkManager does not accept with the method "disabled"."""
 IPV6_S = 30
 """Duplicate detection takes a second or two, a router's answer up to 12 s (RFC 4861, 6.3.7), DHCPv6 some more."""
 _NONE = ("disabled", "ignore", "")
 
 
 def comes_late(build: Build) -> bool:
-    """Return whether another link than the bridge has IPv6 now, or may have, and the bridge is to have it."""
+    """Return whether the bridge will get IPv6 that another link has now, or may have."""
     holder = build.layer3.holder
     wanted = dict(build.bridge.layer3).get("ipv6.method", "")
     return holder not in (None, build.bridge.ifname) and wanted not in _NONE
@@ -58,7 +58,7 @@ def let_ipv6_in(build: Build) -> list[Planned]:
 
 
 def ipv6_warnings(build: Build) -> tuple[str, ...]:
-    """Return the addresses that go away."""
+    """Return a warning for each address that the host loses."""
     return tuple(
         f"the host loses the address {address.ip} of {build.layer3.holder}, which comes from the link's name or is "
         f"random (RFC 7217, RFC 8981): {build.bridge.ifname} gets another one in {address.network}"

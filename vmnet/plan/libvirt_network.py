@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 def plan_network(name: str, bridge: str, facts: Facts) -> tuple[list[Planned], list[str]]:
     """Plan a persistent, active, autostarted libvirt network `name` that leads to `bridge`.
 
-    An existing network of that name is compared; where it leads to another bridge it is redefined under its own UUID,
-    keeping its portgroups and metadata, and restarted.
+    An existing network of that name is compared. If it leads to another bridge, it is defined again under its own UUID,
+    with its portgroups and metadata, and restarted.
 
     Returns:
-        The steps, and what was found as wanted.
+        The steps, and a line for each thing that is as requested.
 
     Raises:
         HypervisorError: libvirt was out of reach when the facts were read.
@@ -112,7 +112,7 @@ def _set_autostart(name: str) -> Planned:
 
 
 def _refuse_users(seen: Network, bridge: str, facts: Facts) -> None:
-    """Taps stay where they are, or lose their bridge, when a network is stopped: its domains must be off."""
+    """Refuse if running domains use the network: when it stops, their taps stay where they are or lose their bridge."""
     users = [
         domain.name
         for domain in facts.domains

@@ -24,8 +24,8 @@ _FIXED = ("bond.options", "802-3-ethernet.cloned-mac-address", "connection.maste
 def missing_of(wanted: Sequence[WantedProfile], holder: str | None, facts: Facts) -> tuple[str, ...] | None:
     """Return the NICs that are still to join the existing bridge and bond; None where those do not exist.
 
-    What exists has its profile active, and is under its controller in the kernel. With a NIC missing, it is also the
-    bridge that has the address (`holder`): else that would have to move.
+    What exists has its profile active, and is under its controller in the kernel. If a NIC is missing, the
+    bridge must also have the address (`holder`), which would have to move otherwise.
     """
     by_uuid = {profile.uuid: profile.ifname for profile in wanted}
     missing = tuple(profile.ifname for profile in wanted if not _exists(profile, by_uuid, facts))
@@ -44,7 +44,7 @@ def _exists(profile: WantedProfile, by_uuid: dict[str, str], facts: Facts) -> bo
 
 
 def mend_stack(wanted: Sequence[WantedProfile], layer3: Layer3, facts: Facts) -> tuple[list[Planned], list[str]]:
-    """Return the steps that make the existing profiles as wanted, and a line for each that is.
+    """Return the steps that change the existing profiles as requested, and a line for each that needs no change.
 
     Raises:
         Refused: something differs that cannot be changed on a running bond or bridge.

@@ -1,4 +1,4 @@
-"""migrate-from-virbr0: every domain with an interface on libvirt's NAT network goes to the bridged one."""
+"""migrate-from-virbr0: every domain with an interface on libvirt's NAT network moves to the bridged one."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
     """Plan the move of all domains from one network to another.
 
     An interface counts that names the source network, or that names its bridge directly; that bridge is read from
-    the network. Domains are looked at in all their documents.
+    the network. All documents of a domain count.
 
     Raises:
         HypervisorError: libvirt was out of reach.
         SpecError: an unknown source network or domain, or source and target are one.
-        Refused: the target is not fit to take domains.
+        Refused: the target cannot take domains.
     """
     require_libvirt(facts)
     domains = _wanted_domains(spec, facts)
@@ -82,7 +82,7 @@ def _wanted_domains(spec: MigrationSpec, facts: Facts) -> list[Domain]:
 
 
 def _matching(pattern: str, names: list[str]) -> list[str]:
-    """Return the domains that are meant: the one of that very name, or else those that fit the shell pattern."""
+    """Return the domain with exactly this name, or else those that match the shell pattern."""
     found = [pattern] if pattern in names else [name for name in names if fits_pattern(name, pattern)]
     if not found:
         hint = closest(pattern, names) or "list the domains: virsh list --all"
@@ -138,7 +138,7 @@ def _refuse_without_mac(moves: list[Move]) -> None:
 def _other_rewrites(
     domains: list[Domain], moves: list[Move], destination: Destination, leaves: Callable[[Source], bool]
 ) -> Iterator[Planned]:
-    """Interfaces that stand on the old network only in a saved state or snapshot: they would bring it back."""
+    """Yield steps for interfaces that use the old network only in a saved state or snapshot: a restore would use it."""
     moved = {(move.domain.uuid, move.pair.either.mac) for move in moves}
     for domain in domains:
         stored = [*(domain.saved or ()), *(i for snapshot in domain.snapshots for i in snapshot.interfaces)]

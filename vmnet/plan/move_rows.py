@@ -28,7 +28,7 @@ _ORIGINS = ("agent", "tap", "lease", "neighbour")
 def move_rows(
     moves: Iterable[Move], destination: Destination, planned: Sequence[Planned], facts: Facts, *, renewal: Renewal
 ) -> tuple[MovedInterface, ...]:
-    """Return a row for each move: what changes, what the guest notices, what is left to do by hand."""
+    """Return a row for each move: what changes, what the guest notices, and what somebody must do by hand."""
     rewrites: dict[str, list[RewriteSavedState]] = {}
     for item in planned:
         if isinstance(item.step, RewriteSavedState):
@@ -109,7 +109,7 @@ def _by_hand(move: Move, addresses: Addresses, facts: Facts) -> Iterator[str]:
 
 
 def seems_static(interface: Interface, addresses: Addresses, facts: Facts) -> bool:
-    """Return whether a guest on a network with a DHCP server has an address that is no lease of it."""
+    """Return whether a guest on a network with a DHCP server has an address that is not one of its leases."""
     origins = {address.origin for address in addresses.get(interface.mac, ())}
     network = facts.network(interface.source.network or "")
     leased = network is not None and network.forward_mode != "bridge"
@@ -125,7 +125,7 @@ def by_mac(addresses: Iterable[GuestAddress]) -> Addresses:
 
 
 def known_addresses(addresses: Iterable[GuestAddress], *, origins: Sequence[str] = _ORIGINS) -> str:
-    """Return a guest's addresses and where each is known from: "192.0.2.7 (lease)"; "" when none is."""
+    """Return a guest's addresses with their sources: "192.0.2.7 (lease)"; "" when none is."""
     best: dict[str, str] = {}
     wanted = (address for address in addresses if address.origin in origins)
     for address in sorted(wanted, key=lambda a: origins.index(a.origin)):
@@ -136,13 +136,13 @@ def known_addresses(addresses: Iterable[GuestAddress], *, origins: Sequence[str]
 def rows_after(
     rows: Iterable[MovedInterface], states: Mapping[str, DomainState], heard: Iterable[GuestAddress]
 ) -> tuple[MovedInterface, ...]:
-    """Return a plan's rows as they are after the run: the guests' new addresses and what is left.
+    """Return a plan's rows as they are after the run: the guests' new addresses, and what remains to do.
 
     Args:
         states: the domains' states by name.
-        heard: the guests' addresses as far as they are known.
+        heard: the known addresses of the guests.
 
-    A lease does not count: the old network's DHCP server goes on listing it although the guest has left.
+    A lease does not count: the old network's DHCP server still lists it after the guest has left.
     """
     addresses = by_mac(heard)
     return tuple(_row_after(row, states.get(row.domain, DomainState.OTHER), addresses.get(row.mac, ())) for row in rows)

@@ -1,7 +1,7 @@
-"""What moving interfaces takes, one domain or all: the same steps for attach-domain and migrate-from-virbr0.
+"""The steps that move interfaces, of one domain or of all: for attach-domain and migrate-from-virbr0.
 
-Each interface moves in the persistent document first, then in the running one; then saved states and snapshots are
-rewritten; last, all links are bounced together so that the guests ask for new addresses.
+Each interface moves in the persistent document first, then in the running one. Then saved states and snapshots are
+rewritten. Last, all links are bounced together so that the guests ask for new addresses.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LIVE_TYPES = ("network", "bridge")
 """Types whose source libvirt changes while the domain runs (qemuDomainChangeNet); others need a power cycle."""
 
 STORED_TYPES = (*LIVE_TYPES, "direct", "user", "ethernet", "vdpa", "vhostuser", HOSTDEV)
-"""Types that a stored document may exchange for a network; the others connect guests with each other alone."""
+"""Types that vmnet replaces by a network in a persistent document; the others only connect guests to each other."""
 
 LEARNING_FILTERS = (
     "clean-traffic",
@@ -58,8 +58,8 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """A pair that is to move, and in which of its documents; `hindrance` says why not in the others. `replug`: in the
-    running one it is taken out and put in again."""
+    """A pair that moves, and in which of its documents; `hindrance` says why not in the others. `replug`: in the
+    running one it is unplugged and plugged in again."""
 
     domain: Domain
     pair: Pair
@@ -75,7 +75,7 @@ class Move:
 
 
 def pair_interfaces(domain: Domain) -> tuple[Pair, ...]:
-    """Return a domain's interfaces, running and persistent ones brought together by MAC and guest address; where the
+    """Return a domain's interfaces, running and persistent ones paired by MAC and guest address; where the
     addresses differ, by a MAC that occurs once."""
     rest = list(domain.running)
     pairs: list[Pair] = []
@@ -125,8 +125,8 @@ def plan_moves(
     """Return the steps of all `moves`, in order.
 
     Args:
-        renewal: how the guests are made to ask for new addresses, all together.
-        leaves: which sources in saved states and snapshots are to be rewritten as well.
+        renewal: how the guests get new addresses, all together.
+        leaves: which sources in saved states and snapshots to rewrite as well.
     """
     by_domain: dict[str, list[Move]] = {}
     for move in moves:
@@ -237,8 +237,8 @@ def _bounced(move: Move, renewal: Renewal) -> Iterator[BouncedLink]:
 
 
 def bounced_link(domain: Domain, live: Interface, *, by_agent: bool) -> BouncedLink:
-    """Return the record of a running interface whose link is to be bounced, or (`by_agent`) whose guest's agent is to
-    be asked first, if it has one that answers."""
+    """Return the record of a running interface whose link will be bounced. With `by_agent`, the guest's agent is asked
+    first, if it answers."""
     assert live.mac is not None
     return BouncedLink(
         domain=domain.name,
@@ -251,7 +251,7 @@ def bounced_link(domain: Domain, live: Interface, *, by_agent: bool) -> BouncedL
 
 
 def bounce(links: tuple[BouncedLink, ...], seconds: int) -> Iterator[Planned]:
-    """Yield the step that bounces `links` together, if there are any to bounce or agents to ask; undone, it leaves no
+    """Yield the step that bounces `links` together, if any link or agent is left; its undo leaves no
     link down."""
     taken = tuple(link for link in links if link.agent or seconds > 0)
     if taken:

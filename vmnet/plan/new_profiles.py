@@ -1,4 +1,4 @@
-"""The new profiles of host-setup: added in memory, saved in the end so that one file turns the boot over."""
+"""The new profiles of host-setup: added in memory, and saved at the end so that one file switches the boot."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def clear_stale(some: Sequence[WantedProfile], build: Build) -> list[Planned]:
-    """Remove what an earlier attempt has left: profiles with the same uuids, none of which is active."""
+    """Delete what an earlier run has left: inactive profiles with the same UUIDs."""
     planned = []
     for wanted in some:
         stale = build.facts.profile(wanted.uuid)
@@ -59,8 +59,9 @@ def add_profiles(some: Sequence[WantedProfile], build: Build) -> list[Planned]:
 def save_profiles(build: Build) -> list[Planned]:
     """Save them so that one file alone decides what a reboot boots.
 
-    The live NIC's port is that file: at boot it wins over the old profile of its NIC and brings its controllers up, and
-    they the other ports. All others are saved so that they do not start by themselves, and start so only after it.
+    That file is the port profile of the live NIC. At boot it wins over the old profile of its NIC and activates its
+    controllers, which activate the other ports. All other profiles are saved without autoconnect first, and get it only
+    after that file.
     """
     turning = build.port(build.live or build.nics[0].ifname)
     others = [wanted for wanted in (*build.wanted[1:], build.bridge) if wanted is not turning]
@@ -68,7 +69,7 @@ def save_profiles(build: Build) -> list[Planned]:
         save_profile(wanted, _quiet(wanted, build), "is saved, with autoconnect still disabled") for wanted in others
     ]
     why = f"is saved with autoconnect and starts {build.bridge.ifname}, too: from here on a reboot boots the new state"
-    # VLANs that move have files of their own that decide as well.
+    # The files of VLANs that move decide, too.
     turn = replace(save_profile(turning, turning.boot, why), turns_boot=not wanted_vlans(build))
     return [*quiet, turn, *(save_profile(wanted, STARTS, "gets autoconnect, too") for wanted in others)]
 

@@ -44,7 +44,7 @@ def choose_nics(spec: HostSpec, facts: Facts) -> Chosen:
 
 
 def check_named(spec: HostSpec) -> None:
-    """Raise SpecError where the NICs that are named do not go together, whatever the host has."""
+    """Raise SpecError if the named NICs exclude each other on any host."""
     for number, name in enumerate(spec.nics):
         check_ifname(name, what="NIC name")
         if name in spec.nics[:number]:
@@ -67,7 +67,7 @@ def _management(spec: HostSpec, facts: Facts) -> str | None:
         if facts.link(spec.management) is None:
             raise SpecError(f"there is no link {spec.management!r}", _known_links(spec.management, facts))
         return spec.management
-    # An address without the default route is what a management link looks like; a host's only link has the route.
+    # A management link has an address and no default route; a host's only link has the route.
     guessed = [
         link.ifname
         for link in _hardware(facts)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 AT_THE_SWITCH = "on the switch, disable and enable the ports of the other NICs: it may still forward to one of them"
 FORGET_S = 95
-"""At the slow rate of LACP a port is forgotten 90 s after the last frame of its partner, and is one without LACP 3 s
+"""At the slow rate of LACP, the switch forgets a port 90 s after the last frame, and treats it as one without LACP 3 s
 later (IEEE 802.1AX 6.4.4 and 6.4.12, states EXPIRED and DEFAULTED); at the fast rate it is 6 s in all."""
 
 
@@ -27,7 +27,7 @@ def old_addresses(ifname: str, before: Facts, made: Collection[str]) -> list[ste
     leased ones after it.
 
     Args:
-        made: what the run has made (`made_by`), under a name that was taken perhaps, comes back as it was later.
+        made: the links that the run has created (`made_by`); an old link of such a name is restored later.
     """
     link = before.link(ifname)
     waits = []
@@ -43,7 +43,7 @@ def old_answers(plan: Plan, before: Facts, now: Facts | None = None) -> list[ste
 
     Args:
         before: the facts that the plan was made from.
-        now: the facts of now; what does not answer by them is gone for another reason, and not waited for. None: the
+        now: the current facts; what does not answer in them has another reason, and is not waited for. None: the
             run is rolled back at once, or by a script, which asks itself.
     """
     goal = plan.goal

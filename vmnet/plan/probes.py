@@ -21,7 +21,7 @@ _MAX_CONFIRM_S = 3600
 
 
 def check_probes(spec: HostSpec, facts: Facts) -> None:
-    """Raise Refused where a probe of the admin's own fails before anything is changed."""
+    """Raise Refused if a probe of the admin already fails before the change."""
     for answer in facts.answers:
         if answer.probe.kind is ProbeKind.COMMAND and not answer.ok:
             raise Refused(
@@ -54,7 +54,7 @@ def _why(kind: ProbeKind) -> str:
 
 
 def silent_gateways(build: Build) -> set[str]:
-    """Return the adopted gateways that do not answer now: to wait for them would be to refuse a working change."""
+    """Return the adopted gateways that do not answer now: a wait for them would fail a change that works."""
     if build.spec.address is not None:
         return set()
     answers = build.facts.answers

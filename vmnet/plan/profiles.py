@@ -1,4 +1,4 @@
-"""The profiles that host-setup wants, and how a profile that is there compares with one that is wanted."""
+"""The profiles that host-setup wants, and the comparison of an existing profile with a wanted one."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ PULLS_PORTS = "connection.autoconnect-slaves"
 built it must not: the live NIC would be pulled in before the bridge has the address."""
 
 STARTS: Settings = (("connection.autoconnect", "yes"),)
-"""What lets NetworkManager start a profile by itself, at boot above all."""
+"""NetworkManager activates the profile by itself, most of all at boot."""
 _CONTROLLER_BOOT: Settings = (*STARTS, (PULLS_PORTS, "1"))
 _NM_TYPES = {"bridge": "bridge", "bond": "bond", "ethernet": "802-3-ethernet"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedProfile:
-    """A profile to be: `type` as `nmcli connection add` takes it, `shape` its own settings, `layer3` the bridge's
+    """A wanted profile: `type` as `nmcli connection add` takes it, `shape` its own settings, `layer3` the bridge's
     addresses (set late), `boot` what makes NetworkManager start it by itself."""
 
     uuid: str
@@ -44,7 +44,7 @@ class WantedProfile:
 
     @property
     def final(self) -> Settings:
-        """All settings as they are to be in the end."""
+        """All settings of the saved profile."""
         return (*self.shape, *self.layer3, *self.boot)
 
 
@@ -185,7 +185,7 @@ def is_default(profile: Profile) -> bool:
 
 
 def competes(profile: Profile, nics: tuple[Link, ...], names: tuple[str, ...]) -> str:
-    """Return why the profile would fight for a chosen NIC or a wanted name; "" when it does not.
+    """Return why the profile competes for a chosen NIC or a wanted name; "" when it does not.
 
     NetworkManager's own default profiles (in /run, priority -999) lose to any port profile and are not changed.
     """

@@ -1,4 +1,4 @@
-"""The end of the old network: not started any more, or stopped, once nothing refers to it; it is never undefined."""
+"""The end of the old network: without autostart, or stopped, when nothing refers to it; it is never undefined."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Risk:
-    """What speaks against a change, and what to do instead.
+    """A reason against a change, and what to do instead.
 
     `flag` is the option that accepts it, "" where nothing can; `accepted` whether it was given.
     """

@@ -118,7 +118,7 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def _left_last(nic: Link, nics: tuple[Link, ...], spec: HostSpec, facts: Facts) -> list[str]:
-    """Return what the NIC is a port of and may leave: the address moves from there, and NetworkManager made it."""
+    """Return the controllers that the NIC may leave: the address moves from there, and NetworkManager made them."""
     chain = controllers_of(nic, facts)
     devices = [facts.device(name) for name in chain]
     ours = all(device is not None and device.managed and not device.external for device in devices)
@@ -156,7 +156,7 @@ def _check_name(ifname: str, kind: str, facts: Facts) -> None:
 
 
 def check_build(build: Build) -> tuple[str, ...]:
-    """Return warnings of the risks that were accepted, and of what is not sure.
+    """Return warnings about the accepted risks, and about what vmnet cannot tell.
 
     What exists already is changed in place, which drops no port: then only the address may be at risk.
 

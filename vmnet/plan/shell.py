@@ -272,8 +272,8 @@ def with_document(run: str, command: str, text: str) -> Iterator[str]:
     """Yield the lines that have the function `run` run a command with `text` as its input, without a file: the disk may
     be full.
 
-    All lines are indented: none ends the text, and dash 0.5.12 loses a byte where one begins as the end does and goes
-    on in other letters than ASCII's.
+    All lines are indented: none ends the text, and dash 0.5.12 loses a byte of a line that begins
+    as the end does and continues with non-ASCII letters.
     """
     yield f"{run} with_input {command} /dev/stdin <<'END'"
     yield from (f" {line}" for line in text.rstrip("\n").split("\n"))
@@ -281,7 +281,7 @@ def with_document(run: str, command: str, text: str) -> Iterator[str]:
 
 
 def bounce_lines(step: steps.BounceLinks) -> Iterator[str]:
-    """Yield the lines that take guests' links down and up; those that ask agents instead a shell cannot write well."""
+    """Yield the lines that take guests' links down and up; a shell cannot ask agents well, and does not."""
     if step.seconds == 0:
         return
     yield from (_set_link(link, "down") for link in step.links)

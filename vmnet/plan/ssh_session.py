@@ -1,4 +1,4 @@
-"""The SSH session that vmnet was called through: what happens to it when the address moves."""
+"""The SSH session from which vmnet was started: what happens to it when the address moves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FLAG = "--allow-new-address"
 
 
 def ssh_risks(build: Build) -> Iterator[Risk]:
-    """Yield the risk that the address by which this session came will not be there any more."""
+    """Yield the risk that the host loses the address that this session uses."""
     ssh = build.facts.ssh
     if ssh is None or not _on_touched(build.facts.links_to(ssh.server), build) or _stays(ssh.server, build):
         return
@@ -33,7 +33,7 @@ def ssh_risks(build: Build) -> Iterator[Risk]:
 
 
 def ssh_warnings(build: Build) -> list[str]:
-    """Return what to know where this session runs over what is rebuilt."""
+    """Return a warning if this session runs over links that change."""
     ssh = build.facts.ssh
     if ssh is None:
         return []

@@ -16,7 +16,7 @@ FLAG = "--allow-storage"
 
 
 def storage_risks(build: Build) -> Iterator[Risk]:
-    """Yield the risk that filesystems, disks or a cluster are reached through what is rebuilt."""
+    """Yield the risk that filesystems, disks or a cluster are reached through links that change."""
     found = [(link, d) for d in build.facts.dependents for link in carrying_link(d, build.touched, build.facts)]
     if not found:
         return
@@ -32,7 +32,7 @@ def storage_risks(build: Build) -> Iterator[Risk]:
 
 
 def carrying_link(dependent: Dependent, touched: Collection[str], facts: Facts) -> tuple[str, ...]:
-    """Return those of the links to a dependent's two ends that stand on one of the links in `touched`."""
+    """Return those of the links to a dependent's two ends that are on one of the links in `touched`."""
     ends = (end for end in (dependent.peer, dependent.local) if end is not None)
     links = dict.fromkeys(link for end in ends for link in facts.links_to(end))
     return tuple(link for link in links if {x.ifname for x in facts.carriers(link)} & set(touched))

@@ -24,8 +24,8 @@ def check_contents(build: Build) -> None:
     """Raise Refused where a bridge or bond gets a new profile and has ports or VLANs besides the wanted ones, or an
     address that the host would lose.
 
-    NetworkManager takes all ports out when another profile is activated on a bridge, taps of running domains too, and
-    puts none back that is not its own.
+    When another profile is activated on a bridge, NetworkManager removes all ports, also taps of running domains. It
+    restores only its own ports.
     """
     for wanted in build.wanted:
         if wanted.type == "ethernet" or build.facts.link(wanted.ifname) is None:
@@ -72,7 +72,7 @@ def _carries_address(wanted: WantedProfile, build: Build) -> bool:
 
 
 def profile_on(wanted: WantedProfile, build: Build) -> Profile | None:
-    """Return the profile that made the link of the wanted one's name, and is active on it."""
+    """Return the profile that created the link with the name of the wanted one, and is active on it."""
     device = build.facts.device(wanted.ifname)
     return None if device is None or device.external else build.facts.active_profile(wanted.ifname)
 

@@ -1,7 +1,7 @@
 """Undo of a run's domain steps, planned again from the facts of now.
 
-Right after a run its journalled undo steps fit. Days later domains have been started, stopped, changed or removed:
-what was shut off at the move may run by now, and then both of its documents have to go back.
+Right after a run, the undo steps in its journal are right. Days later, domains have been started, stopped, changed or
+removed: one that was shut off at the move may run now, and then both of its documents must change.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class _Back:
             self._keep(f"{domain.name} no longer has the interface {step.mac}")
             return
         if step.scope == PERSISTENT and _key(step) not in self.moved_running:
-            # It was off at the move; if it runs now, it does so on the network of its stored document.
+            # It was off at the move; if it runs now, it uses the network of its persistent document.
             self._move_back(domain, RUNNING, pair.running, step)
         self._move_back(domain, step.scope, pair.persistent if step.scope == PERSISTENT else pair.running, step)
 
@@ -147,12 +147,12 @@ class _Back:
     def _back(self, domain: Domain, scope: str, interface: Interface, step: MoveInterface) -> Planned:
         back = move_step(domain, scope, interface, step.was, self.facts, replug=step.replug)
         if (step.replug or step.was.type == HOSTDEV) and isinstance(back.step, MoveInterface):
-            # It gets the very element that it had.
+            # It gets exactly the element that it had.
             back = replace(back, step=replace(back.step, document=step.document))
         return replace(back, why="as before the run")
 
     def networks(self) -> Iterator[Planned]:
-        """Yield the start of each network that running domains go back to and that was stopped since."""
+        """Yield the start of each network that running domains move back to and that was stopped since."""
         for name in self.targets:
             network = self.facts.network(name)
             if network is None:

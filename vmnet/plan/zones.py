@@ -1,4 +1,4 @@
-"""The zone that firewalld has the bridge in: that of its NIC, so that the same ports stay open."""
+"""The firewalld zone of the bridge: that of its NIC, so that the same ports stay open."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ZONE = "connection.zone"
 def in_zone(layer3: Layer3, bridge: str, facts: Facts) -> Layer3:
     """Return layer 3 with the zone of the link whose addresses the bridge gets; the default zone needs no setting.
 
-    The zone that a link is in may be another one than its profile says: `firewall-cmd --change-interface` lasts until
+    The zone of a link may differ from that of its profile: `firewall-cmd --change-interface` lasts until
     NetworkManager brings the profile up again and tells firewalld the profile's zone.
     """
     zone = _held(layer3.holder, bridge, facts) or _stored(layer3.holder, facts)
@@ -25,7 +25,7 @@ def in_zone(layer3: Layer3, bridge: str, facts: Facts) -> Layer3:
 
 
 def zone_warnings(holder: str | None, bridge: str, facts: Facts) -> tuple[str, ...]:
-    """Return what the admin should know where that zone is not the one of the profile: no undo knows it."""
+    """Return a warning if that zone is not the one of the profile: no undo knows it."""
     zone = _held(holder, bridge, facts)
     profile = facts.active_profile(holder) if holder else None
     if not zone or profile is None or facts.firewalld is None:
