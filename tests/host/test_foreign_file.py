@@ -158,7 +158,7 @@ def test_a_folder_that_is_a_link_is_not_followed(eve: Path, tmp_path: Path) -> N
     eve.symlink_to(tmp_path / "else")
     sources = Sources()
     assert session_domains.read_session_domains(sources, everybody=True) == ()
-    assert [unread.what for unread in sources.unread] == ["the own domains of eve"]
+    assert [unread.what for unread in sources.unread] == ["session domains of eve"]
 
 
 def test_a_home_on_a_filesystem_that_may_not_answer_is_left_alone(eve: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +172,7 @@ def test_a_home_on_a_filesystem_that_may_not_answer_is_left_alone(eve: Path, mon
 
 def test_without_root_only_ones_own_home_is_read(eve: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (eve / "a.xml").write_text(GOOD)
-    for user, domains, listed in ((ME, 1, []), (ME + 1, 0, ["other users' own domains"])):
+    for user, domains, listed in ((ME, 1, []), (ME + 1, 0, ["session domains of other users"])):
         monkeypatch.setattr(os, "geteuid", lambda user=user: user)
         sources = Sources()
         assert len(session_domains.read_session_domains(sources, everybody=False)) == domains

@@ -30,12 +30,12 @@ ERRORS = (
 # Module and function -> how the source is listed.
 SOURCES = {
     ("gather", "own_session"): "the SSH session",
-    ("gather", "read_owners"): "who else configures the NICs",
-    ("gather", "read_boot"): "the files of the next boot",
+    ("gather", "read_owners"): "other tools that configure the NICs",
+    ("gather", "read_boot"): "files for the next boot",
     ("gather", "read_bond_ports"): "the ports of bonds",
     ("gather", "read_firewalld"): "firewalld's zones",
     ("dependents", "read_mounts"): "mounted filesystems",
-    ("dependents", "read_users"): "who uses network disks",
+    ("dependents", "read_users"): "users of network disks",
     ("dependents", "_mounted"): "network filesystems",
     ("dependents", "_iscsi"): "iSCSI sessions",
     ("dependents", "_nvme"): "NVMe disks",
@@ -44,10 +44,10 @@ SOURCES = {
     ("dependents", "_drbd"): "DRBD",
     ("dependents", "_corosync"): "corosync",
     ("dependents", "_connected"): "connections to storage",
-    ("lldp", "parse_nmcli"): "what NetworkManager heard by LLDP",
+    ("lldp", "parse_nmcli"): "LLDP neighbours from NetworkManager",
     ("closely", "read_client"): "the version of nmcli",
     ("closely", "read_failed_waits"): "services that wait for the network at boot",
-    ("closely", "read_old_mentions"): "what names networks that nobody is on",
+    ("closely", "read_old_mentions"): "hooks and rules that name unused networks",
     ("mentions", "_in_hooks"): "libvirt's hooks",
     ("mentions", "_in_firewall"): "firewall rules that name a network",
     ("filters", "read_netfilter"): "br_netfilter",
@@ -59,15 +59,15 @@ SOURCES = {
     ("fabric", "parse_multicast"): "multicast groups",
     ("fabric", "read_log"): "the kernel's log",
     ("surroundings", "open_connection"): "libvirt's network filters",
-    ("surroundings", "parse_tap_filters"): "what libvirt's filters let through",
-    ("surroundings", "read_session_domains"): "users' own domains",
-    ("surroundings", "_daemons"): "what the daemons of libvirt wait for at boot",
+    ("surroundings", "parse_tap_filters"): "addresses that libvirt's filters allow",
+    ("surroundings", "read_session_domains"): "session domains of users",
+    ("surroundings", "_daemons"): "start order of libvirt's daemons at boot",
     ("surroundings", "_failed_starts"): "libvirt's journal of this boot",
     ("surroundings", "_helper"): "the file of QEMU's bridge helper",
     ("hypervisor_read", "HypervisorReader.read_hypervisor_links"): "libvirt's list of links",
     ("fabric", "_flags"): "flags of ports",
     ("fabric", "_virtual_functions"): "virtual functions",
-    ("fabric", "_virtualisation"): "what this host runs on",
+    ("fabric", "_virtualisation"): "hypervisor under this host",
     ("hypervisor_read", "_addresses"): "guests' addresses",
 }
 
@@ -147,5 +147,7 @@ def test_every_optional_source_is_tried_here() -> None:
         calls = (node for node in ast.walk(ast.parse(module.read_text("utf-8"))) if isinstance(node, ast.Call))
         named |= {ast.unparse(call.args[0]) for call in calls if ast.unparse(call.func) == "sources.read"}
     # Those whose names are made up of others' come in SOURCES under these, or in tests/host/test_foreign_file.py.
-    made_up = {"what", "f'the own domains of {user.pw_name}'"}
-    assert {ast.literal_eval(name) for name in named - made_up} <= set(SOURCES.values()) | {"what lldpd heard"}
+    made_up = {"what", "f'session domains of {user.pw_name}'"}
+    assert {ast.literal_eval(name) for name in named - made_up} <= set(SOURCES.values()) | {
+        "LLDP neighbours from lldpd"
+    }

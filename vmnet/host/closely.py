@@ -33,5 +33,7 @@ def read_closely(facts: Facts, uri: str, sources: Sources) -> Facts:
     return replace(
         facts,
         surroundings=read_surroundings(facts, uri, sources),
-        mentions=sources.read("what names networks that nobody is on", lambda: read_old_mentions(facts, sources), ()),
+        mentions=sources.read(
+            "hooks and rules that name unused networks", lambda: read_old_mentions(facts, sources), ()
+        ),
     )

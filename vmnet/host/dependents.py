@@ -53,7 +53,7 @@ def read_dependents(sources: Sources, root: Path = Path("/")) -> tuple[Dependent
     """
     mounts = sources.read("mounted filesystems", lambda: read_mounts(root), ())
     nobody: dict[str, tuple[str, ...]] = {}
-    users = sources.read("who uses network disks", lambda: read_users(root, mounts), nobody)
+    users = sources.read("users of network disks", lambda: read_users(root, mounts), nobody)
     parts: dict[str, Callable[[], Iterator[Dependent]]] = {
         "network filesystems": lambda: _mounted(mounts),
         "iSCSI sessions": lambda: _iscsi(root, users),

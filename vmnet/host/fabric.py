@@ -42,7 +42,7 @@ def read_fabric(facts: Facts, sources: Sources) -> Fabric:
         else (),
         unpinned=tuple(b.ifname for b in bridges if _assigned(b) not in (None, _SET_BY_HAND)),
         virtual_functions=sources.read("virtual functions", lambda: tuple(_virtual_functions(facts.links)), ()),
-        virtualisation=sources.read("what this host runs on", _virtualisation, ""),
+        virtualisation=sources.read("hypervisor under this host", _virtualisation, ""),
         log=sources.read("the kernel's log", read_log, (), allowed=facts.root),
     )
 

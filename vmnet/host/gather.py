@@ -160,9 +160,9 @@ def _with_host(facts: Facts, sources: Sources) -> Facts:
     return replace(
         facts,
         dependents=read_dependents(sources),
-        owners=sources.read("who else configures the NICs", lambda: read_owners(links), ()),
+        owners=sources.read("other tools that configure the NICs", lambda: read_owners(links), ()),
         switch_ports=read_switch_ports(profiles, sources),
-        boot=sources.read("the files of the next boot", lambda: read_boot(profiles), None),
+        boot=sources.read("files for the next boot", lambda: read_boot(profiles), None),
         bond_ports=sources.read("the ports of bonds", lambda: read_bond_ports(links), ()),
         firewalld=sources.read("firewalld's zones", read_firewalld, None, allowed=facts.root),
     )

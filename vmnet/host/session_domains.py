@@ -38,12 +38,12 @@ def read_session_domains(sources: Sources, *, everybody: bool) -> tuple[SessionD
     people = [user for user in pwd.getpwall() if user.pw_uid in PEOPLE]
     mine = [user for user in people if everybody or user.pw_uid == os.geteuid()]
     if len(mine) < len(people):
-        sources.missing("other users' own domains", "needs root")
+        sources.missing("session domains of other users", "needs root")
     distant = [Path(mount.mountpoint) for mount in read_mounts(Path("/")) if mount.fstype.startswith(_DISTANT)]
     found: list[SessionDomain] = []
     for user in mine:
         read = partial(_domains_of, user, distant, sources)
-        found += sources.read(f"the own domains of {user.pw_name}", read, ())
+        found += sources.read(f"session domains of {user.pw_name}", read, ())
     return tuple(found)
 
 

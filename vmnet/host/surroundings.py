@@ -1,4 +1,4 @@
-"""Read what works beside libvirt: filters on taps, what starts domains at boot, users' own domains."""
+"""Read what works beside libvirt: filters on taps, units that start domains at boot, session domains of users."""
 
 from __future__ import annotations
 
@@ -40,13 +40,15 @@ def read_surroundings(facts: Facts, uri: str, sources: Sources) -> Surroundings:
         uri: the hypervisor's URI.
         sources: where it is listed what could not be read.
     """
-    what = "what the daemons of libvirt wait for at boot"
+    what = "start order of libvirt's daemons at boot"
     return Surroundings(
         filters=sources.read("libvirt's network filters", lambda: _filters(facts, uri), None),
         tap_filters=_tap_filters(facts, sources),
         daemons=sources.read(what, lambda: _daemons(facts), ()),
         failed_starts=sources.read("libvirt's journal of this boot", lambda: _failed_starts(facts), ()),
-        sessions=sources.read("users' own domains", lambda: read_session_domains(sources, everybody=facts.root), ()),
+        sessions=sources.read(
+            "session domains of users", lambda: read_session_domains(sources, everybody=facts.root), ()
+        ),
         helper=sources.read("the file of QEMU's bridge helper", _helper, None),
     )
 
@@ -70,7 +72,7 @@ def _tap_filters(facts: Facts, sources: Sources) -> tuple[TapFilter, ...]:
     if not any(interface.filter for domain in facts.domains for interface in domain.running):
         return ()
     argv = ("ebtables", "-t", "nat", "-L")
-    what = "what libvirt's filters let through"
+    what = "addresses that libvirt's filters allow"
     if not facts.root:
         sources.missing(what, "ebtables needs root")
         return ()
