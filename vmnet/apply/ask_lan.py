@@ -1,5 +1,7 @@
-"""Ask the LAN, before running domains go there or when doctor is told to: does it answer DHCP, does it let other MACs
-than the host's through, how large may packets be?"""
+"""Ask the LAN, before running domains move there or for doctor --probe.
+
+The questions: does it answer DHCP, does it answer other MACs than the host's, and how large may packets be?
+"""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 LOOK_S = 1.0
 RENEW_S = 20.0
-"""So long a guest whose link was bounced is given for a new address; then it is enough that it answers at its old one,
-as one with a static address does, or one whose DHCP client takes no notice of the link."""
+"""Time for a guest whose link was bounced to get a new address. After that, an answer at its old address is enough: it
+may be static, or its DHCP client may ignore the link."""
 
 
 def wait_guests(

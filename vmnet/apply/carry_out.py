@@ -1,4 +1,4 @@
-"""Take a plan's steps in order, each written down before it is taken; on a failure, take back what must not stay."""
+"""Carry out a plan's steps in order, each written to the journal first. On a failure, roll back what must not stay."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class Teller:
         return entry
 
     def done(self, step: int, seconds: float) -> None:
-        """Hold the line back until the next one is written: a step counts as begun until then, which is as safe, and to
-        wait for the disk once instead of twice between two steps makes the cut shorter."""
+        """Hold the line until the next one is written. Until then the step counts as begun, which is as safe. One wait
+        for the disk instead of two between two steps makes the interruption shorter."""
         self._held += (Entry(event="done", step=step, time=now(), seconds=seconds),)
 
     def all(self, entries: Iterable[Entry] = ()) -> None:
@@ -87,8 +87,8 @@ class Teller:
 def carry_out(
     plan: Plan, executor: StepExecutor, journal: Journal, report: Report, *, taken: Collection[int] = ()
 ) -> None:
-    """Take the plan's steps in order, each written down before it is taken. On any exception all of it is taken back;
-    or (`plan.keeps`), where a step has failed, what belongs to its domain, and the rest stays.
+    """Carry out the plan's steps in order, each written to the journal first. On any exception, roll back all of them.
+    With `plan.keeps`, if a step fails, roll back only the steps of its domain.
 
     Args:
         taken: the steps that were taken before a loss of power; what of them a boot might have done otherwise is done,
@@ -132,7 +132,7 @@ def _give_up(
 
 
 def _stop(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Journal, note: Teller) -> str:
-    """Take back what belongs to the domains that failed, and return what stays."""
+    """Roll back the domains that failed, and return in words what stays."""
     failed = note.steps_of("failed")
     proven = (steps.WaitGuests, steps.IndependentStep)
     theirs = {
@@ -171,10 +171,10 @@ def _stop(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Jou
 
 
 def take_back(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Journal, note: Teller) -> str:
-    """Take back what was begun, and return what then answers as before.
+    """Roll back what was begun, and return what then answers as before.
 
     Raises:
-        UndoIncomplete: not all of it could be taken back, or what had answered does not answer.
+        UndoIncomplete: the rollback is incomplete, or what had answered does not answer.
     """
     if any(isinstance(planned.step, steps.LibvirtStep) for _, planned in begun):
         attempt(executor.reconnect)
@@ -194,7 +194,7 @@ def add_notes(error: BaseException | None, *notes: str) -> None:
 def _one_step(index: int, plan: Plan, executor: StepExecutor, note: Teller) -> None:
     started = time.monotonic()
     note("begin", index)
-    # What an undo would take back may be gone already: the run may have been cut off half-way.
+    # What an undo would remove may be gone already: the run may have been interrupted half-way.
     undoing = plan.undoes is not None
     failed = attempt(lambda: executor.execute(plan.planned[index].step, undoing=undoing))
     if isinstance(failed, VmnetError):

@@ -1,4 +1,4 @@
-"""The admin's word that the host can still be reached."""
+"""The confirmation by the admin that the host can still be reached."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def confirm(run: str | None = None, *, runs: Path = RUNS, ssh: SshSession | None = None) -> str:
-    """Leave word that the run is confirmed; return its id.
+    """Write down that the run is confirmed; return its id.
 
     Args:
         run: its id; None: the newest one.
-        ssh: the connection that this comes through; None: found out.
+        ssh: the connection of this command. None: detected.
 
     Raises:
         SpecError: there is no such run, or it does not wait.

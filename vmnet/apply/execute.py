@@ -38,9 +38,12 @@ _LIBVIRTS = Path("/etc/libvirt")
 
 @dataclass(slots=True, kw_only=True)
 class Executor:
-    """Carries out steps. `copies` is where the byte copies of profiles are; `note_checkpoint` writes the D-Bus path of
-    the checkpoint down, so that another process can find it; `is_confirmed` says whether the admin has confirmed the
-    run, and `note_waiting` is told now and then how many seconds a step waits on."""
+    """Carries out steps.
+
+    `copies` is the directory with the byte copies of profiles. `note_checkpoint` writes down the D-Bus path of the
+    checkpoint for other processes. `is_confirmed` says whether the admin has confirmed the run. `note_waiting` is told
+    now and then how many seconds a step still waits.
+    """
 
     uri: str
     copies: Path
@@ -60,7 +63,7 @@ class Executor:
         """Carry out `step`.
 
         Args:
-            undoing: the step undoes another, which may never have run: what it would take back may be gone.
+            undoing: the step undoes another, which may never have run: what it would remove may be missing.
 
         Raises:
             ToolError, LinkError, HypervisorError, Conflict: it failed.
@@ -104,7 +107,7 @@ class Executor:
             case steps.LetSettle() | steps.LeaveLast():
                 settle(step)
             case steps.AddRoutes(routes=routes):
-                # On a way back they only shorten the cut.
+                # In a rollback they only shorten the interruption.
                 with suppress(LinkError) if undoing else nullcontext():
                     link_changes.add_routes(routes)
             case steps.RemoveRoutes(routes=routes):
@@ -163,7 +166,7 @@ class Executor:
             hurried: only where a quarter of the timer has run.
 
         Raises:
-            ToolError: the checkpoint is gone, and this is no way back: NetworkManager was restarted, or another tool
+            ToolError: the checkpoint is gone, and this is no rollback: NetworkManager was restarted, or another tool
                 removed it.
         """
         now = time.monotonic()
@@ -181,7 +184,7 @@ class Executor:
                 return
             raise ToolError(
                 f"NetworkManager's checkpoint is gone: {error.stderr or error.message}",
-                "NetworkManager was restarted, or another tool removed the checkpoint, during the change",
+                "NetworkManager was restarted, or another tool removed the checkpoint: journalctl -u NetworkManager",
             ) from None
 
     def find_checkpoint(self, path: str | None) -> bool:
@@ -207,7 +210,7 @@ class Executor:
                 return
 
     def wait_started(self) -> None:
-        """Wait up to a minute until NetworkManager has brought up all that starts by itself."""
+        """Wait up to a minute until NetworkManager has brought up all profiles with autoconnect."""
         nmcli.wait_started(int(_DAEMON_S))
 
     def trouble(self) -> str:
@@ -221,7 +224,7 @@ class Executor:
             self._knows_stored = True
 
     def reconnect(self) -> bool:
-        """Open the connection to libvirt anew where it is broken: the daemon may have died, and been started again.
+        """Open a broken connection to libvirt again: the daemon may have been restarted.
         Return whether it answers."""
         for _ in range(2):
             try:
@@ -233,7 +236,7 @@ class Executor:
         return False
 
     def execute_together(self, taken: Sequence[steps.Step], *, undoing: bool = False) -> None:
-        """Carry out steps of one domain, several only where all move interfaces in its stored document. Several
+        """Carry out steps of one domain, several only if all move interfaces in its persistent document. Several
         threads may be at it, each with a domain of its own, once `connect` was called.
 
         Raises:
@@ -265,8 +268,8 @@ class Executor:
 
 
 def _run(step: steps.Step, *, may_be_gone: bool) -> None:
-    """Run the step's commands; a profile or device that is gone is no failure where that is said, on a way back. There
-    an activation that fails is tried again: going on is worth more than knowing soon."""
+    """Run the step's commands. With `may_be_gone` (in a rollback), a missing profile or device is no failure, and an
+    activation that fails is tried again."""
     for argv in commands_of(step):
         nmcli.call(argv, accept=(0, nmcli.NOT_FOUND) if may_be_gone else (0,), tries=3 if may_be_gone else 1)
 
@@ -278,7 +281,7 @@ def _set_link(step: steps.SetLink | steps.PutPort | steps.SetMtu, *, undoing: bo
     if isinstance(step, steps.SetMtu):
         link_changes.set_mtu(step.ifname, step.mtu)
         return
-    # A tap goes with its domain: where that was powered off since, there is nothing to take back.
+    # A tap goes with its domain: if that was powered off since, there is nothing to undo.
     with suppress(LinkError) if undoing else nullcontext():
         link_changes.set_controller(step.ifname, step.controller)
 

@@ -151,8 +151,8 @@ def _rewrite(step: RewriteSavedState, hypervisor: Hypervisor) -> None:
 
 
 def _add(step: AddInterface, hypervisor: Hypervisor) -> None:
-    """Add to the stored document first; the running one then gets it with the guest address that libvirt chose there,
-    so that the guest knows the interface again after a power cycle."""
+    """Add to the persistent document first. The running document then gets the PCI address that libvirt chose there, so
+    that the guest sees the same device after a power cycle."""
     element = step.document
     for scope in (PERSISTENT, RUNNING):
         document = hypervisor.read_document(step.domain_uuid, scope) if scope in step.scopes else None

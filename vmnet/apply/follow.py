@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 POLL_S = 0.05
 _LOOK_S = 5.0
-"""So long without news, and one looks whether the worker is there."""
+"""After so long without a new line, check whether the worker lives."""
 GIVE_UP_S = 60.0
-"""A worker that was killed is started anew within seconds, and by a slow host within many."""
+"""systemd starts a killed worker again within seconds; a slow host needs longer."""
 _ROOM_BYTES = 16 * MEBIBYTE
 _STEP_BYTES = 16 * 1024
 """For the facts, copies of all profiles, and of each step its lines and the documents of its domain."""
@@ -53,7 +53,7 @@ def apply(
     lock: Path = LOCK,
     start: Callable[[Journal], None] = unit.start,
 ) -> RunResult:
-    """Have `plan` carried out by a worker and wait for its end; a failure or an interrupt brings the state before back.
+    """Have a worker carry out `plan`, and wait for its end. A failure or an interrupt rolls back the run.
 
     Args:
         facts: what the plan was made from; kept with the run.
@@ -63,9 +63,9 @@ def apply(
     Raises:
         Refused: not root.
         Conflict: another vmnet or checkpoint is at work, or a run has changed the host since `facts` were read.
-        ToolError, LinkError, HypervisorError: a step failed, and all before it was taken back.
-        UndoIncomplete: a step failed and not everything could be taken back.
-        KeyboardInterrupt: it was interrupted and taken back, or (TerminalGone) nobody watches it any more.
+        ToolError, LinkError, HypervisorError: a step failed, and the run is rolled back.
+        UndoIncomplete: a step failed, and the rollback is incomplete.
+        KeyboardInterrupt: the run was interrupted and rolled back, or (TerminalGone) nobody watches it any more.
     """
     if plan.empty:
         return RunResult(run="", directory="", plan=plan, done=0)
@@ -214,7 +214,7 @@ def worker_of(journal: Journal) -> int:
 
 
 def _cancel(journal: Journal) -> None:
-    """Have the worker take back what it has done; one that has not begun is told not to."""
+    """Have the worker roll back the run, or not begin it."""
     with suppress(OSError):
         # A worker that lives is told by the signal, whatever the disk takes.
         write_cancelled(journal)

@@ -39,8 +39,8 @@ _PLAN = "plan.jsonl"
 _FACTS = "facts.json"
 _AFTER = "after.json"
 UNDO_SCRIPT = "undo.sh"
-"""In a run's directory: what takes the run back without vmnet. A link of that name, beside the directory of all runs,
-leads to that of the newest run that is left to undo."""
+"""In a run's directory: the script that undoes the run without vmnet. A link of that name, beside the directory of all
+runs, leads to the script of the newest run that can be undone."""
 
 
 class RunState(StrEnum):

@@ -157,7 +157,7 @@ def _has_moved_on(error: VmnetError) -> bool:
 
 
 def _bundles(lane: Lane, planned: Sequence[Planned]) -> Iterator[Lane]:
-    """Yield a lane's steps so that moves in one stored document are together: it is read once for all of them."""
+    """Yield a lane's steps so that moves in one persistent document are together: it is read once for all."""
     bundle: Lane = []
     for index in lane:
         if bundle and not (_in_stored(planned[index].step) and _in_stored(planned[bundle[0]].step)):

@@ -68,7 +68,7 @@ def _pick(step: MoveInterface, interfaces: Sequence[Interface]) -> Interface:
 
 
 def move_persistent(moves: Sequence[MoveInterface], hypervisor: Hypervisor) -> None:
-    """Move interfaces of one domain in its stored document; nothing happens where they are there already."""
+    """Move interfaces of one domain in its persistent document. Those that are there already stay as they are."""
     uuid = moves[0].domain_uuid
     document = hypervisor.read_document(uuid, PERSISTENT)
     if document is None:
@@ -107,7 +107,7 @@ def move_running(step: MoveInterface, hypervisor: Hypervisor, taps: Taps) -> Non
         return
     tap = interface.target
     if interface.source == step.wanted:
-        # A call with the same source does nothing in libvirt, so the kernel is put right past it.
+        # libvirt ignores a call with the same source, so the tap is set in the kernel directly.
         _put_tap(tap, step.wanted_bridge, taps)
         return
     before = taps.read_controller(tap) if tap else None

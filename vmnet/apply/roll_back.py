@@ -1,4 +1,4 @@
-"""Take back what a run has begun: at a failure, or when it was cut off and is taken up again."""
+"""Roll back what a run has begun: after a failure, or after an interruption."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vmnet.plan.steps import Plan, Planned
 
     WayBack = tuple[int, int, steps.Step]
-    """The step that is taken back, by its place in the plan; which of its undos; the undo."""
+    """Index of the step that is undone; index among its undos; the undo."""
 
 SOON_S = 2
 """For what is asked when something else has not answered in all its time."""
@@ -44,7 +44,7 @@ class StepExecutor(Protocol):
         ...
 
     def reconnect(self) -> bool:
-        """Open the connection to libvirt anew where it is broken; return whether it answers."""
+        """Open a broken connection to libvirt again; return whether it answers."""
         ...
 
     def execute_together(self, taken: Sequence[steps.Step], *, undoing: bool = False) -> None:
@@ -64,7 +64,7 @@ class StepExecutor(Protocol):
         ...
 
     def wait_started(self) -> None:
-        """Wait until NetworkManager has brought up all that starts by itself."""
+        """Wait until NetworkManager has brought up all profiles with autoconnect."""
         ...
 
     def trouble(self) -> str:
@@ -82,18 +82,17 @@ class Notes(Protocol):
 def roll_back(
     begun: Sequence[tuple[int, Planned]], executor: StepExecutor, note: Notes, *, ended: str = "rolled-back"
 ) -> None:
-    """Take back the steps that were begun, newest first.
+    """Undo the steps that were begun, newest first.
 
-    NetworkManager's checkpoint goes first, but for what is marked to go before it: one call restores every device at
-    once, with the shortest cut; the planned undos after it then find their work done, or do what the checkpoint does
-    not cover. One that is the last resort (`steps.OpenCheckpoint`) is given up when all is taken back, and gone back to
-    only where that fails.
+    NetworkManager's checkpoint comes first, after what is marked `back_first`: one call restores every device at once,
+    with the shortest interruption. The planned undos after it then find their work done, or do what the checkpoint does
+    not cover. A checkpoint that is the last resort (`steps.OpenCheckpoint`) is rolled back only if the undos fail.
 
     Args:
-        ended: the event that is written down when all of it is taken back.
+        ended: the event that is written down when all steps are undone.
 
     Raises:
-        UndoIncomplete: some step could not be taken back.
+        UndoIncomplete: a step could not be undone.
     """
     if any(isinstance(planned.step, steps.HostStep) for _, planned in begun):
         attempt(executor.wait_ready)
@@ -137,13 +136,13 @@ def _try_again(todo: Sequence[WayBack], executor: StepExecutor, left: dict[int, 
 
 
 def is_last_resort(planned: Iterable[Planned]) -> bool:
-    """Return whether NetworkManager's checkpoint is not to be gone back to as long as the planned undos do."""
+    """Return whether NetworkManager's checkpoint is rolled back only if the planned undos fail."""
     opened = (p.step for p in planned if isinstance(p.step, steps.OpenCheckpoint))
     return any(step.last_resort for step in opened)
 
 
 def _end_checkpoint(step: steps.CheckpointStep, executor: StepExecutor) -> None:
-    """Go back to the checkpoint or give it up, if it is still there: else its timer would go back to it later."""
+    """Roll back or commit the checkpoint, if it exists: otherwise its timer would roll it back later."""
     if executor.checkpoint:
         attempt(lambda: executor.execute(step, undoing=True))
 

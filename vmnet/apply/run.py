@@ -40,19 +40,19 @@ _SPARE_BYTES = 256 * 1024
 
 
 def conclude(journal: Journal, report: Report) -> RunResult:
-    """Bring a run to its end, wherever it stands: carry it out, or take up one that was cut off.
+    """Bring a run to its end: carry it out, or finish one that was interrupted.
 
-    One that was cut off is taken back; the undo of another is done again instead, for each of its steps may be, and one
-    that keeps what was done goes on.
+    An interrupted run is rolled back. An interrupted undo is done again, because each of its steps may be. A run that
+    keeps what was done continues.
 
     Args:
         journal: a run that was opened, or was begun by a process that is no more.
         report: told of each step as it begins and ends.
 
     Raises:
-        ToolError, LinkError, HypervisorError, Conflict: a step failed, and all before it was taken back; or the run
-            was cut off, and is taken back now.
-        UndoIncomplete: not everything could be taken back.
+        ToolError, LinkError, HypervisorError, Conflict: a step failed, and the run is rolled back; or the run
+            was interrupted, and is rolled back now.
+        UndoIncomplete: the rollback is incomplete.
     """
     state, plan = journal.state(), _readable_plan(journal)
     undone = find_run(plan.undoes, journal.directory.parent) if plan.undoes else None
@@ -179,7 +179,7 @@ def _carry_out_whole(plan: Plan, executor: Executor, journal: Journal, report: R
             with _standing(journal):
                 rows = guests.rows_now(plan, facts, executor.listener, executor.uri)
         except KeyboardInterrupt:
-            # Too late: it stands. Who interrupted is told so by whoever follows.
+            # Too late: the run is completed. `follow` tells whoever interrupted.
             rows = ()
     return replace(_result(journal, plan), rows=rows)
 

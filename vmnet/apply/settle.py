@@ -1,4 +1,4 @@
-"""Going back on a switch that speaks LACP: in which order the ports leave the bond, and the pause between them."""
+"""Rollback on a switch with LACP: in which order the ports leave the bond, and the pause between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM become one KeyboardInterrupt, and so one way back; a lost terminal is something else."""
+"""Ctrl-C and SIGTERM become one KeyboardInterrupt, and so one rollback. A lost terminal is something else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TerminalGone(KeyboardInterrupt):
 
 @contextmanager
 def one_interrupt() -> Iterator[None]:
-    """Raise KeyboardInterrupt at the first signal and ignore those that follow: the way back must not be cut short.
+    """Raise KeyboardInterrupt at the first signal and ignore those that follow: the rollback must not be interrupted.
 
     SIGHUP raises its subclass TerminalGone. A signal that is ignored already (nohup) stays so.
     """
@@ -42,7 +42,7 @@ def one_interrupt() -> Iterator[None]:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C, SIGTERM and a lost terminal back until what is being taken back is back."""
+    """Hold Ctrl-C, SIGTERM and a lost terminal until the rollback is done."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield

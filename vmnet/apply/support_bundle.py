@@ -44,7 +44,7 @@ _RUN_FILES = {
 }
 """What of a run is handed on; the copies of profiles and documents, and the script that undoes it, hold secrets."""
 _WITH_PROBES = ("facts.json", "plan.jsonl")
-"""Where the commands of probes stand; what they came to stands elsewhere."""
+"""The files with the commands of probes. Their answers are elsewhere."""
 
 ABOUT = """\
 What vmnet support-bundle gathered on {hostname} at {time} (UTC).

@@ -1,4 +1,4 @@
-"""Take up a run that was cut off, by kill -9 or a loss of power, and bring it to an end."""
+"""Finish a run that was interrupted by kill -9 or a loss of power."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 
 def take_up(plan: Plan, executor: StepExecutor, journal: Journal, report: Report) -> None:
-    """Bring a run to its end that was cut off: by kill -9, by a loss of power.
+    """Finish a run that was interrupted by kill -9 or a loss of power.
 
-    It is taken back, unless this boot has started what the run leads to: then the rest of it follows, as does that of
-    one that keeps what was done.
+    The run is rolled back, unless this boot has started the new configuration. Then the worker carries out the rest, as
+    it does for a run that keeps what was done.
 
     Raises:
-        ToolError: it is taken back.
-        LinkError: it is, because what had answered before the change does not.
-        UndoIncomplete: not all of it.
+        ToolError: the run is rolled back.
+        LinkError: the run is rolled back, because what had answered before it does not answer.
+        UndoIncomplete: the rollback is incomplete.
     """
     note = Teller(plan, journal, report, anyway=True)
     note("recovering")
@@ -69,13 +69,13 @@ def _take_all_back(plan: Plan, executor: StepExecutor, journal: Journal, note: T
 
 
 def _was_going_back(journal: Journal) -> bool:
-    """Return whether somebody had cancelled the run: what was being taken back was not so because a step had failed."""
+    """Return whether somebody had cancelled the run: then it was rolled back although no step had failed."""
     events = {entry.event for entry in journal.entries()}
     return is_cancelled(journal) or ("undo" in events and "failed" not in events)
 
 
 def _go_on(plan: Plan, executor: StepExecutor, journal: Journal, report: Report) -> None:
-    """Take the steps that are not known to be done, or were taken back since; each finds out whether it was."""
+    """Carry out the steps that are not known to be done, or were undone since. Each checks whether it was done."""
     taken: dict[str, set[int]] = {}
     for entry in journal.entries():
         taken.setdefault(entry.event, set()).add(entry.step)
@@ -89,7 +89,7 @@ def _go_on(plan: Plan, executor: StepExecutor, journal: Journal, report: Report)
 
 
 def _turned(plan: Plan, executor: StepExecutor, journal: Journal) -> int | None:
-    """Return the step that has turned the boot over; None when it has not, or something was taken back since."""
+    """Return the step that has changed the boot to the new state. None: it has not, or something was undone since."""
     events = {(entry.event, entry.step) for entry in journal.entries()}
     if any(event in ("failed", "undo") for event, _ in events):
         return None
@@ -101,7 +101,7 @@ def _turned(plan: Plan, executor: StepExecutor, journal: Journal) -> int | None:
 
 
 def _after_boot(plan: Plan) -> Plan:
-    """A boot has made the management link anew: what is left to prove is its profile's file."""
+    """A boot has created the management link again: only its keyfile is left to prove."""
     planned = tuple(
         replace(p, step=replace(p.step, proof=())) if isinstance(p.step, steps.ProveUntouched) else p
         for p in plan.planned

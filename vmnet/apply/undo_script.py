@@ -1,7 +1,7 @@
 """The undo of a run as a plain shell script, for the console of a host on which vmnet does not run any more.
 
 It is written before the first step. It undoes what `vmnet undo` would, newest first, with nmcli and virsh alone. It may
-be run again. It names what a script cannot do: it edits no saved states.
+be run again. It names what a script cannot do: it edits no managed saves and snapshots.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _lead_to(runs: Path, journal: Journal | None) -> None:
 
 
 def undo_script(plan: Plan, run: str, copies: Iterable[ProfileCopy], before: Facts) -> str:
-    """Return the script that takes `plan` back when it stands beside the run's `profiles/`.
+    """Return the script that undoes `plan`. It must be beside the run's `profiles/`.
 
     Args:
         copies: the profiles that were copied, with mode and owner.

@@ -1,4 +1,4 @@
-"""The systemd unit that a run's worker is: started now, and at every boot until the run is concluded.
+"""The systemd unit that a run's worker is: started now, and at every boot until the run has ended.
 
 It is a file, not a transient unit, because it must outlive a loss of power; it is gone as soon as the run has ended.
 Without systemd the worker is a process session of its own.

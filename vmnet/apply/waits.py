@@ -80,7 +80,7 @@ def _wait(
 def watch_lease(
     ifname: str, lease: IpAddress | None, end_before: str, seconds: float, alive: Callable[[float], None]
 ) -> None:
-    """Watch that a link keeps its address while NetworkManager asks for its lease anew.
+    """Watch that a link keeps its address while NetworkManager renews its lease.
 
     That is until the lease has another end, or has stood for so many seconds: some servers give no more than is left.
 
@@ -130,8 +130,8 @@ def _missing(step: steps.WaitStep, is_confirmed: Callable[[], bool], waited_s: f
 
 
 def _with_cable(ports: tuple[str, ...], waited_s: float) -> tuple[str, ...]:
-    """Return the ports that can have LACP. One whose cable was pulled meanwhile has the others carry on without it: to
-    go back would mean to go back to it, and to be out of reach."""
+    """Return the ports that can have LACP. If a cable was pulled during the run, the other ports go on without it: a
+    rollback to that port would cut off the host."""
     with_carrier = tuple(port for port in ports if sysfs.read_carrier(port))
     return with_carrier if with_carrier and waited_s > CABLE_S else ports
 

@@ -1,7 +1,7 @@
 """The process that carries a run out: started by `vmnet.apply.unit`, away from every terminal.
 
 Started again by systemd after a kill, and by the next boot after a loss of power, it finds in the journal how far it
-was. It ends with success, and its unit goes, only when the run is concluded, well or not: else systemd starts it again.
+was. It ends with success, and its unit goes, only when the run has ended: otherwise systemd starts it again.
 """
 
 from __future__ import annotations

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 def findings_of(
     session: Session, plan: Plan, network: str, uri: str, *, bridge: str | None = None
 ) -> tuple[Finding, ...]:
-    """Read the host anew and return the findings about `network`, unless domains went to a `bridge` past it, and about
-    the plan's domains."""
+    """Read the host again and return the findings about the plan's domains and, without a `bridge`, about `network`."""
     facts = session.api.read_facts(uri=uri, host=False)
     goal = session.api.deduce_goal(facts, bridge=bridge, network=network)
     layers = ("domain",) if bridge else ("domain", "network")

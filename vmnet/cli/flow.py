@@ -73,7 +73,7 @@ def carry_out(session: Session, mode: Mode, plan: Plan, facts: Facts, apply: App
     check_root(session, facts)
     if not mode.json:
         show(session, _blocks(session, mode, plan))
-        # In a log, too, the plan is to stand before the progress that goes to the other stream.
+        # In a log, too, the plan must come before the progress, which goes to the other stream.
         session.stdout.flush()
     if not mode.yes:
         confirm(session, plan, mode)

@@ -146,7 +146,7 @@ def paths_form(paths: tuple[Path, ...], unread: tuple[Unread, ...]) -> Json:
 
 
 def _path_form(path: Path) -> Json:
-    """A hop names the rules of its troubles, which stand beside the paths."""
+    """A hop has the ids of its troubles' rules. The troubles are beside the paths."""
     hops = [{**encode(hop), "troubles": [trouble.rule.id for trouble in hop.troubles]} for hop in path.hops]
     broken = path.broken
     return {

@@ -9,7 +9,7 @@ from vmnet.checks.topology import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Colour:
-    """A colour on light ground, and what stands for it on dark ground."""
+    """A colour for a light background, and its counterpart for a dark one."""
 
     light: str
     dark: str

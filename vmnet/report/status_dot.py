@@ -22,7 +22,7 @@ _LABEL = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """DOT text, and what its ids stand for: a node, a leaf of a panel, or an edge."""
+    """DOT text, and by id the node, panel leaf or edge that it draws."""
 
     dot: str
     things: dict[str, Node | Leaf | Edge]
@@ -48,7 +48,7 @@ class _Drawer:
         self._cards = view.size <= CARDS
 
     def lines(self) -> Iterator[str]:
-        """Yield the graph line by line. No text from outside stands anywhere but in HTML-like labels."""
+        """Yield the graph line by line. Text from outside is in HTML-like labels only."""
         topology = self._view.topology
         yield "digraph host {"
         yield f'  graph [bgcolor="{GROUND.light}", rankdir=TB, nodesep=0.35, ranksep=0.38, pad=0.25,'

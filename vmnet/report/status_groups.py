@@ -21,7 +21,7 @@ FEW = 30
 """With more domains than this on the host, a group that is shown one by one has no more than `SMALL`."""
 SMALL = 3
 NAMED = 20
-"""Of so many that are folded the names still stand in one line."""
+"""Up to so many folded names are shown in one line."""
 
 _ORDER = tuple(State)
 

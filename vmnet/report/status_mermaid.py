@@ -41,7 +41,7 @@ class _Chart:
         self._drawn: set[str] = set()
 
     def lines(self) -> Iterator[str]:
-        """Yield the chart line by line; a name from outside stands in quotes only."""
+        """Yield the chart line by line; a name from outside is in quotes only."""
         yield "flowchart TB"
         for state in State:
             colours = f"fill:{FILLS[state].light},stroke:{STROKES[state].light},color:{INK.light}"

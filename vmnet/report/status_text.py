@@ -25,7 +25,7 @@ _ASCII = str.maketrans({"│": "|", "├": "|", "└": "`", "─": "-"})
 
 
 def render_status(topology: Topology, *, every: bool = False, ascii_only: bool = False) -> tuple[Block, ...]:
-    """Return the host as a tree: bridges with what they stand on and what hangs on them, then all else.
+    """Return the host as a tree: bridges with their uplinks and ports, then all else.
 
     Args:
         every: show every domain; else many healthy ones become a count.
@@ -90,7 +90,7 @@ class _Tree:
             yield Line(f"{rest}{'└── ' if number == count else '├── '}{line.text}", line.style)
 
     def _children(self, node: Node) -> list[Node]:
-        """What a link stands on, without switches, and then what stands on it."""
+        """The links above a link, without switches, then those below it."""
         above = [x for x in self._uplinks(node) if x.role is not Role.SWITCH]
         below = [self._view.nodes[edge.below] for edge in self._view.below(node)]
         hanging = (Role.VLAN, Role.NETWORK, Role.PORT)
