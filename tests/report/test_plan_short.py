@@ -96,10 +96,11 @@ def test_batches_and_the_network_are_other_steps() -> None:
 
 
 def test_reservations_are_there_once() -> None:
-    kept = "".join(f"<host mac='{mac(n)}' ip='198.51.100.{n}'/>" for n in range(1, 100))
+    kept = "".join(f"<host mac='{mac(n)}' ip='198.51.{100 + n // 256}.{n % 256}'/>" for n in range(COUNT))
     document = DEFAULT.document.replace("/></network>", f"><dhcp>{kept}</dhcp></ip></network>")
     facts = many()
     networks = (replace(DEFAULT, document=document), *(n for n in facts.networks if n.name != "default"))
     lines = short(plan_migration(MigrationSpec(), replace(facts, networks=networks)))
-    assert len([line for line in lines if line.strip().startswith("dhcp-host=")]) == 99
+    assert len([line for line in lines if line.strip().startswith("dhcp-host=")]) == COUNT - THERE
+    assert any("Kea" in line and str(DETAILS) in line for line in lines)
     assert len(lines) < 700

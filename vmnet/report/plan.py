@@ -37,7 +37,8 @@ def render_plan_short(plan: Plan, details: Command) -> tuple[Block, ...]:
     Args:
         details: the command that shows the steps.
     """
-    return (*_before(plan), *_reservations(plan.reservations, _SERVERS[:1]), *brief(plan, details))
+    shown = _reservations(plan.reservations, _SERVERS[:1], f"the same for ISC dhcpd and Kea: {details}")
+    return (*_before(plan), *shown, *brief(plan, details))
 
 
 def render_nothing_to_do(plan: Plan) -> tuple[Block, ...]:
@@ -58,7 +59,7 @@ def _table(plan: Plan) -> Iterator[Block]:
         yield Line()
 
 
-def _reservations(kept: tuple[Reservation, ...], servers: Iterable[Server]) -> Iterator[Line]:
+def _reservations(kept: tuple[Reservation, ...], servers: Iterable[Server], more: str = "") -> Iterator[Line]:
     """The old network's reservations in the configuration of DHCP servers, each line ready to be pasted."""
     if not kept:
         return
@@ -69,6 +70,8 @@ def _reservations(kept: tuple[Reservation, ...], servers: Iterable[Server]) -> I
     for title, form in servers:
         yield Line(f"  {title}:")
         yield from (Line(f"{_INDENT}{form(one)}", Style.COMMAND) for one in named)
+    if more:
+        yield Line(f"  {more}", Style.QUIET)
     yield Line()
 
 
