@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from ipaddress import ip_interface
+from pathlib import Path
 from typing import Any
 
 from tests.plan.guests import DEFAULT, domain, host, interface, live
@@ -104,3 +106,15 @@ def test_reservations_are_there_once() -> None:
     assert len([line for line in lines if line.strip().startswith("dhcp-host=")]) == COUNT - THERE
     assert any("Kea" in line and str(DETAILS) in line for line in lines)
     assert len(lines) < 700
+
+
+def test_the_page_shows_it_as_it_is() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "commands.md").read_text("utf-8")
+    (shown,) = re.findall(r"```\n(migrate-from-virbr0: .*?)```", page, re.DOTALL)
+    addresses = tuple(
+        GuestAddress(mac=Mac(f"52:54:00:00:53:{n}"), interface=ip_interface(f"198.51.100.{n}/24"), origin="lease")
+        for n in (12, 13)
+    )
+    guests = (domain(name, interface(n), running=(live(n),)) for n, name in ((0x12, "db01"), (0x13, "web01")))
+    facts = replace(host(domain("build01", interface(0x11)), *guests), guest_addresses=addresses)
+    assert shown in text_of(render_plan_short(plan_migration(MigrationSpec(), facts), DETAILS))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 UNDO = root("sh", str(RUNS.parent / UNDO_SCRIPT))
 _WIDTH = 110
 _NAMED = 5
-"""So many domains a step names; of more it says how many they are."""
+"""Up to so many domains are named in the line itself."""
 _SUBJECT_WORDS = 8
 """What a warning is about has no more words."""
 
@@ -160,9 +160,9 @@ def _remarks(rows: Rows) -> Iterator[str]:
         if len(found) == sum(states[state] for state in of) > 1:
             yield f"{text} (all {len(found)} {' and '.join(of)})"
         else:
-            yield from _with_names(
-                text, [row.domain if len(rows[row.domain]) == 1 else f"{row.domain} {row.mac}" for row in found]
-            )
+            names = [row.domain if len(rows[row.domain]) == 1 else f"{row.domain} {row.mac}" for row in found]
+            few = len(names) <= _NAMED
+            yield from (f"{', '.join(names)}: {text}",) if few else _with_names(text, names)
 
 
 def _others(plan: Plan) -> Iterator[str]:
