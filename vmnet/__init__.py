@@ -5,7 +5,7 @@ The flow, as the command line uses it:
     facts = vmnet.read_facts()
     plan = vmnet.plan_host_setup(HostSpec(nics=("em1", "p4p1")), facts)
     result = vmnet.apply(plan, facts)
-    findings = vmnet.verify(vmnet.last_goal(), vmnet.read_facts())
+    findings = vmnet.verify(vmnet.last_goals(), vmnet.read_facts())
 
 Planning is pure and changes nothing. `apply` starts a worker process that carries out the plan. The worker writes each
 step to a journal, and rolls back all steps when one fails, even if its caller has ended. `undo` undoes a completed run,
@@ -24,7 +24,7 @@ from vmnet.look import diagnose as diagnose
 from vmnet.look import draw as draw
 from vmnet.look import find_duplicates as find_duplicates
 from vmnet.look import find_mentions as find_mentions
-from vmnet.look import last_goal as last_goal
+from vmnet.look import last_goals as last_goals
 from vmnet.look import probe_lan as probe_lan
 from vmnet.look import read_facts as read_facts
 from vmnet.look import read_host_words as read_host_words
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from vmnet.checks.topology import Topology as Topology
     from vmnet.facts import Facts as Facts
     from vmnet.facts.evidence import Bundle as Bundle
+    from vmnet.plan.steps import Goals as Goals
     from vmnet.plan.steps import HostGoal as HostGoal
     from vmnet.plan.steps import Plan as Plan
     from vmnet.spec import AttachSpec as AttachSpec
@@ -71,7 +72,7 @@ __all__ = [
     "find_duplicates",
     "find_mentions",
     "follow",
-    "last_goal",
+    "last_goals",
     "plan_attach_domain",
     "plan_fix",
     "plan_host_setup",
@@ -125,19 +126,19 @@ def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
     return plan
 
 
-def plan_fix(rule: str, goal: HostGoal | None, facts: Facts) -> Plan:
+def plan_fix(rule: str, goals: Goals, facts: Facts) -> Plan:
     """Plan the repair of all that doctor finds by one rule. Change nothing.
 
     Args:
         rule: id of the rule.
-        goal: from `last_goal`. None: derived by `deduce_goal`.
+        goals: from `last_goals`. None or empty: derived by `deduce_goal`.
         facts: from `read_facts` with `closely`.
 
     Raises:
         SpecError: there is no such rule.
         Refused: vmnet has no plan for this repair; the hint says what helps.
     """
-    plan: Plan = import_module("vmnet.checks.fix").plan_fix(rule, goal, facts)
+    plan: Plan = import_module("vmnet.checks.fix").plan_fix(rule, goals, facts)
     return plan
 
 

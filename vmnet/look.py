@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vmnet.checks.rules import Rule
     from vmnet.checks.topology import Topology
     from vmnet.facts import Facts
-    from vmnet.plan.steps import HostGoal, Plan
+    from vmnet.plan.steps import Goals, HostGoal, Plan
     from vmnet.spec import HostSpec
     from vmnet.spec_words import HostWords
 
@@ -106,10 +106,10 @@ def read_runs(run: str | None = None) -> tuple[RunRecord, ...]:
     return records
 
 
-def last_goal() -> HostGoal | None:
-    """Return the goal of the last completed host-setup run that was not undone. None: no such run, or no root."""
-    goal: HostGoal | None = import_module("vmnet.apply.undo").last_goal()
-    return goal
+def last_goals() -> tuple[HostGoal, ...]:
+    """Return the goals of the completed host-setup runs, one for each bridge, the oldest first. Empty without root."""
+    goals: tuple[HostGoal, ...] = import_module("vmnet.apply.undo").last_goals()
+    return goals
 
 
 def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None = None) -> HostGoal:
@@ -144,29 +144,29 @@ def wanted_goal(spec: HostSpec, facts: Facts) -> HostGoal:
     return goal
 
 
-def verify(goal: HostGoal | None, facts: Facts, plan: Plan | None = None) -> tuple[Finding, ...]:
+def verify(goals: Goals, facts: Facts, plan: Plan | None = None) -> tuple[Finding, ...]:
     """Compare what is wanted with what nmcli, the kernel and libvirt show.
 
     Args:
-        goal: from `last_goal`, `wanted_goal` or a plan. None: derived by `deduce_goal`.
+        goals: from `last_goals`, `wanted_goal` or a plan. None or empty: derived by `deduce_goal`.
         facts: the facts, read after the change.
         plan: a domain plan that was carried out. verify checks what it moved, too.
 
     Returns:
         The findings. `ok` is False if something differs.
     """
-    findings: tuple[Finding, ...] = import_module("vmnet.checks.verify").check_host(goal, facts, plan)
+    findings: tuple[Finding, ...] = import_module("vmnet.checks.verify").check_host(goals, facts, plan)
     return findings
 
 
-def status(goal: HostGoal | None, facts: Facts) -> Topology:
+def status(goals: Goals, facts: Facts) -> Topology:
     """Return the host as a graph of switches, links, networks and domains, each with its connections and state.
 
     Args:
-        goal: from `last_goal`. None: derived by `deduce_goal`.
+        goals: from `last_goals`. None or empty: derived by `deduce_goal`.
         facts: the host as it is now.
     """
-    topology: Topology = import_module("vmnet.checks.status").describe_host(goal, facts)
+    topology: Topology = import_module("vmnet.checks.status").describe_host(goals, facts)
     return topology
 
 
@@ -185,14 +185,14 @@ def draw(topology: Topology, form: str, *, every: bool = False) -> bytes:
     return picture
 
 
-def diagnose(goal: HostGoal | None, facts: Facts) -> tuple[Trouble, ...]:
+def diagnose(goals: Goals, facts: Facts) -> tuple[Trouble, ...]:
     """Return what is wrong on this host, the worst first, each with the text of its rule.
 
     Args:
-        goal: from `last_goal`. None: derived by `deduce_goal`.
+        goals: from `last_goals`. None or empty: derived by `deduce_goal`.
         facts: from `read_facts` with `closely`.
     """
-    troubles: tuple[Trouble, ...] = import_module("vmnet.checks.doctor").diagnose(goal, facts)
+    troubles: tuple[Trouble, ...] = import_module("vmnet.checks.doctor").diagnose(goals, facts)
     return troubles
 
 
@@ -213,14 +213,15 @@ def walk_path(domain: str, troubles: tuple[Trouble, ...], facts: Facts) -> tuple
     return paths
 
 
-def probe_lan(goal: HostGoal | None, facts: Facts, *, domain: str | None = None) -> Facts:
+def probe_lan(goals: Goals, facts: Facts, *, domain: str | None = None) -> Facts:
     """Send probes to the LAN behind a bridge. Takes some seconds and needs root.
 
     With a new MAC, it asks for the gateway by ARP and for an address by DHCP. It pings the gateway with large packets,
     and asks by ARP for the addresses that guests had behind NAT.
 
     Args:
-        goal: from `last_goal`. None: derived by `deduce_goal`. Its bridge is used.
+        goals: from `last_goals`. None or empty: derived by `deduce_goal`. The first bridge on which the host has an
+            address is used.
         facts: the host as it is now.
         domain: name or UUID of a domain, whose bridge is used instead.
 
@@ -231,7 +232,8 @@ def probe_lan(goal: HostGoal | None, facts: Facts, *, domain: str | None = None)
         HypervisorError: libvirt is out of reach, and a domain is named.
         SpecError: there is no such domain.
     """
-    bridge = (goal or deduce_goal(facts)).bridge
+    wanted = import_module("vmnet.checks.goal").goals_of(goals, facts)
+    bridge = min(wanted, key=lambda goal: goal.no_address).bridge
     if domain is not None:
         found = import_module("vmnet.plan.destination").find_domain(domain, facts)
         bridge = import_module("vmnet.checks.path").lan_bridge(found, facts) or bridge

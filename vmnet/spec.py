@@ -71,6 +71,11 @@ class AddressSpec:
     dns_search: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class NoAddress:
+    """The host gets no address on the bridge: IPv4 and IPv6 are disabled on it, link-local IPv6 too."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostSpec:
     """The request to host-setup.
@@ -85,7 +90,7 @@ class HostSpec:
     nics: tuple[str, ...] = ()
     bridge: BridgeSpec = BridgeSpec()
     bond: BondSpec | None = BondSpec()
-    address: AddressSpec | None = None
+    address: AddressSpec | NoAddress | None = None
     mtu: int | None = None
     management: str | None = None
     fix_management: bool = False

@@ -18,7 +18,7 @@ from vmnet.errors import SpecError
 from vmnet.fields import decode
 from vmnet.lines import number_of
 from vmnet.names import check_ifname
-from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, HostSpec
+from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, HostSpec, NoAddress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from vmnet.spec import IpAddress, IpInterface
 
 DHCP = "dhcp"
+NONE = "none"
 LACP_RATES = ("slow", "fast")
 HASH_POLICIES = ("layer2", "layer2+3", "layer3+4", "encap2+3", "encap3+4", "vlan+srcmac")
 TABLE = "host"
@@ -212,17 +213,10 @@ def _mode(text: str, place: Place) -> BondMode:
         raise SpecError(f"{text!r} is not a bond mode", f"{place.name('mode')} takes one of {names}") from None
 
 
-def _addresses(words: HostWords, place: Place) -> AddressSpec | None:
+def _addresses(words: HostWords, place: Place) -> AddressSpec | NoAddress | None:
     """Return the wanted addresses; None when none are given and the host's own are to be adopted."""
-    if not words.address:
-        given = {"gateway": words.gateway, "dns": words.dns, "dns-search": words.dns_search}
-        for key in (key for key, values in given.items() if values):
-            with place.at(key):
-                raise SpecError(
-                    f"{place.name(key)} needs {place.name('address')}",
-                    f"without {place.name('address')} vmnet adopts everything from the NIC, gateway and DNS too",
-                )
-        return None
+    if not words.address or NONE in (text.lower() for text in words.address):
+        return _no_static(words, place)
     dhcp = DHCP in (text.lower() for text in words.address)
     with place.at("address"):
         static = tuple(_interface(text, place) for text in words.address if text.lower() != DHCP)
@@ -237,8 +231,22 @@ def _addresses(words: HostWords, place: Place) -> AddressSpec | None:
     )
 
 
+def _no_static(words: HostWords, place: Place) -> NoAddress | None:
+    if len(words.address) > 1:
+        with place.at("address"):
+            raise SpecError(f"{NONE} and another address do not go together", "give one of the two")
+    given = {"gateway": words.gateway, "dns": words.dns, "dns-search": words.dns_search}
+    for key in (key for key, values in given.items() if values):
+        with place.at(key):
+            raise SpecError(
+                f"{place.name(key)} needs {place.name('address')} with an address or dhcp",
+                f"without {place.name('address')}, vmnet adopts gateway and DNS from the NIC, too",
+            )
+    return NoAddress() if words.address else None
+
+
 def _interface(text: str, place: Place) -> IpInterface:
-    hint = f"{place.name('address')} takes an address with its prefix length: 172.16.4.3/24, or dhcp"
+    hint = f"{place.name('address')} takes an address with its prefix length: 172.16.4.3/24, or dhcp, or none"
     if "/" not in text:
         problem = "has no prefix length" if _is_address(text) else "is not an address"
         raise SpecError(f"{text!r} {problem}", hint)

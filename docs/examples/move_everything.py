@@ -26,7 +26,7 @@ def main() -> int:
     except VmnetError as error:
         print(f"{error.message}\n{error.hint}", file=sys.stderr)
         return error.exit_code
-    differences = [finding for finding in vmnet.verify(vmnet.last_goal(), vmnet.read_facts()) if not finding.ok]
+    differences = [finding for finding in vmnet.verify(vmnet.last_goals(), vmnet.read_facts()) if not finding.ok]
     for finding in differences:
         print(f"{finding.subject}: wanted {finding.wanted}, seen {finding.seen} ({finding.source})")
     return 6 if differences else 0

@@ -24,7 +24,7 @@ from vmnet.apply.journal import Journal, RunState, list_runs
 from vmnet.apply.journal_lines import Entry
 from vmnet.apply.lock import locked
 from vmnet.apply.result import RunResult
-from vmnet.apply.undo import last_goal, plan_undo, standing_runs
+from vmnet.apply.undo import last_goals, plan_undo, standing_runs
 from vmnet.apply.undo_script import point_to_undo_script, write_undo_script
 from vmnet.apply.worker import is_concluded, work
 from vmnet.errors import Conflict, Refused, ToolError, UndoIncomplete, VmnetError
@@ -158,7 +158,7 @@ def questions(runs: Path, sound: str) -> Iterator[object]:
     """Yield what the commands that only look ask for, and the undo of a run that is sound."""
     yield read_runs(runs)
     yield standing_runs(runs)
-    yield last_goal(runs)
+    yield last_goals(runs)
     yield plan_undo(FACTS, sound, runs=runs, saved={})
     point_to_undo_script(runs)
 
@@ -248,8 +248,7 @@ def test_a_run_of_the_version_before_can_be_listed_shown_and_undone(tmp_path: Pa
     shutil.copytree(FIXTURE, runs / "20261130T073524Z-host-setup")
     (record,) = read_runs(runs)
     assert (record.command, record.state, len(record.steps)) == ("host-setup", RunState.STANDS, 35)
-    goal = last_goal(runs)
-    assert goal is not None
+    (goal,) = last_goals(runs)
     assert goal.nics == ("em1", "em2")
     undo = plan_undo(FACTS, runs=runs, saved={})
     assert undo.undoes == record.run

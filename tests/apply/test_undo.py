@@ -9,11 +9,12 @@ import pytest
 
 from tests.apply.test_run import FACTS, PLAN, RecordingExecutor
 from tests.plan.hosts import ADDRESS, addressed_by_a_bond, addressed_host
-from tests.plan.standing import as_set_up
+from tests.plan.standing import after, as_set_up
 from tests.plan.test_host_setup import ADOPT
+from tests.plan.test_second_bridge import SECOND, with_two_more
 from vmnet.apply.carry_out import carry_out
-from vmnet.apply.journal import Journal
-from vmnet.apply.undo import plan_undo
+from vmnet.apply.journal import Journal, list_runs
+from vmnet.apply.undo import last_goals, plan_undo
 from vmnet.apply.undo_script import undo_script
 from vmnet.errors import Refused, VmnetError
 from vmnet.facts import Answer, Probe, ProbeKind
@@ -252,3 +253,32 @@ def test_after_an_undo_that_led_nowhere_the_ports_leave_in_the_other_order(tmp_p
         with pytest.raises(VmnetError):
             carry_out(back, executor, Journal.create(back, before, tmp_path), lambda _: None)
     assert turned == [False, True, True]
+
+
+def carried_out(runs: Path, spec: HostSpec, facts: Facts) -> Facts:
+    """Carry out a host-setup in the journals, and return the host after it."""
+    plan = plan_host_setup(spec, facts)
+    carry_out(plan, RecordingExecutor(), Journal.create(plan, facts, runs), lambda _: None)
+    return after(plan, facts)
+
+
+def test_runs_that_share_nothing_are_undone_in_any_order(tmp_path: Path) -> None:
+    facts = carried_out(tmp_path, SECOND, carried_out(tmp_path, ADOPT, with_two_more(addressed_host())))
+    first, second = list_runs(tmp_path)
+    assert [goal.bridge for goal in last_goals(tmp_path)] == ["br0", "br1"]
+    links = {s.ifname for p in plan_undo(facts, first.run, runs=tmp_path, saved={}).planned if (s := link_of(p.step))}
+    assert not links & {"br1", "bond1", "em3", "em4"}
+    assert plan_undo(facts, second.run, runs=tmp_path, saved={}).undoes == second.run
+
+
+def link_of(step: steps.Step) -> steps.ActivateProfile | steps.DisconnectDevice | None:
+    return step if isinstance(step, steps.ActivateProfile | steps.DisconnectDevice) else None
+
+
+def test_a_run_on_the_links_of_an_earlier_one_is_undone_first(tmp_path: Path) -> None:
+    facts = carried_out(tmp_path, ADOPT, addressed_host())
+    facts = carried_out(tmp_path, replace(ADOPT, mtu=1400), facts)
+    first, second = list_runs(tmp_path)
+    assert [goal.mtu for goal in last_goals(tmp_path)] == [1400]
+    with pytest.raises(Refused, match=second.run):
+        plan_undo(facts, first.run, runs=tmp_path, saved={})

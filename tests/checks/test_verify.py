@@ -116,6 +116,7 @@ SPOILT_GOALS: list[tuple[str, str, HostGoal]] = [
     ("bridge.mtu", "br0", replace(samples.goal(), mtu=9000)),
     ("bridge.stp", "br0", replace(samples.goal(), stp=True)),
     ("address.dhcp", "br0", replace(samples.goal(), dhcp=True, addresses=(), gateways=())),
+    ("address.none", "br0", replace(samples.goal(), no_address=True, addresses=(), gateways=(), dns=())),
     (
         "management.unchanged",
         "p2p1",

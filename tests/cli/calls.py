@@ -26,7 +26,7 @@ from vmnet.host.new_file import check_new, write_new
 from vmnet.host.spec_file import read_host_words
 from vmnet.plan import steps
 from vmnet.plan.destination import find_domain
-from vmnet.plan.steps import HostGoal, Plan, Planned
+from vmnet.plan.steps import Goals, HostGoal, Plan, Planned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,7 @@ class MadeUpHost:
     runs: tuple[RunRecord, ...] = ()
     duplicates: tuple[Duplicate, ...] = ()
     lan: LanAnswer | None = None
-    probed: list[HostGoal | None] = field(default_factory=list)
+    probed: list[Goals] = field(default_factory=list)
     reads: list[dict[str, Any]] = field(default_factory=list)
 
     def read_facts(
@@ -103,8 +103,8 @@ class MadeUpHost:
     def plan_migration(self, spec: MigrationSpec, facts: Facts) -> Plan:
         return self._plan("migrate-from-virbr0", spec)
 
-    def plan_fix(self, rule: str, goal: HostGoal | None, facts: Facts) -> Plan:
-        return plan_fix(rule, goal, facts)
+    def plan_fix(self, rule: str, goals: Goals, facts: Facts) -> Plan:
+        return plan_fix(rule, goals, facts)
 
     def ask_again(self, facts: Facts, run: str | None = None) -> Facts:
         if not facts.root:
@@ -151,28 +151,28 @@ class MadeUpHost:
         unread = () if self.facts.root else (Unread(what="runs", why="only root may read them"),)
         return Bundle(file=file, size_bytes=6, files=files, unread=unread)
 
-    def last_goal(self) -> HostGoal | None:
-        return self.goal
+    def last_goals(self) -> tuple[HostGoal, ...]:
+        return () if self.goal is None else (self.goal,)
 
     def deduce_goal(self, facts: Facts, *, bridge: str | None = None, network: str | None = None) -> HostGoal:
         return deduce_goal(facts, bridge=bridge, network=network)
 
-    def status(self, goal: HostGoal | None, facts: Facts) -> Topology:
-        return describe_host(goal, facts)
+    def status(self, goals: Goals, facts: Facts) -> Topology:
+        return describe_host(goals, facts)
 
     def draw(self, topology: Topology, form: str, *, every: bool = False) -> bytes:
         if self.error is not None:
             raise self.error
         return f"{form} {every}".encode()
 
-    def diagnose(self, goal: HostGoal | None, facts: Facts) -> tuple[Trouble, ...]:
-        return diagnose(goal, facts)
+    def diagnose(self, goals: Goals, facts: Facts) -> tuple[Trouble, ...]:
+        return diagnose(goals, facts)
 
     def walk_path(self, domain: str, troubles: tuple[Trouble, ...], facts: Facts) -> tuple[hops.Path, ...]:
         return walk(find_domain(domain, facts), facts, troubles)
 
-    def probe_lan(self, goal: HostGoal | None, facts: Facts, *, domain: str | None = None) -> Facts:
-        self.probed.append(goal)
+    def probe_lan(self, goals: Goals, facts: Facts, *, domain: str | None = None) -> Facts:
+        self.probed.append(goals)
         return replace(facts, lan=self.lan)
 
     def read_rules(self) -> dict[str, Rule]:
@@ -184,8 +184,8 @@ class MadeUpHost:
     def wanted_goal(self, spec: HostSpec, facts: Facts) -> HostGoal:
         return wanted_goal(spec, facts)
 
-    def verify(self, goal: HostGoal | None, facts: Facts, plan: Plan | None = None) -> tuple[Finding, ...]:
-        return check_host(goal, facts, plan)
+    def verify(self, goals: Goals, facts: Facts, plan: Plan | None = None) -> tuple[Finding, ...]:
+        return check_host(goals, facts, plan)
 
 
 class Terminal(io.StringIO):

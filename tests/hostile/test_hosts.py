@@ -13,7 +13,7 @@ from tests.apply.test_undo import finished
 from tests.cli.calls import call
 from tests.hostile.outside import NAMES, Outside, printed, put_outside
 from vmnet.apply.history import read_runs
-from vmnet.apply.undo import last_goal, plan_undo
+from vmnet.apply.undo import last_goals, plan_undo
 from vmnet.host import gather
 
 COMMANDS = (
@@ -35,7 +35,7 @@ def api(runs: Path) -> Any:
     here = {name: getattr(vmnet, name) for name in vmnet.__all__}
     here["read_runs"] = lambda run=None: tuple(r for r in read_runs(runs) if run in (None, r.run))
     here["plan_undo"] = lambda facts, run=None: plan_undo(facts, run, runs=runs)
-    here["last_goal"] = lambda: last_goal(runs)
+    here["last_goals"] = lambda: last_goals(runs)
     return SimpleNamespace(**here)
 
 

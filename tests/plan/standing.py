@@ -7,31 +7,43 @@ from dataclasses import replace
 from tests.plan.hosts import LAN_UUID, nic, routed_host
 from vmnet.facts import Device, Facts, Profile
 from vmnet.plan.host_setup import plan_host_setup
-from vmnet.plan.steps import AddProfile, ModifyProfile, Step
+from vmnet.plan.steps import AddProfile, ModifyProfile, Plan, Step
 from vmnet.spec import HostSpec
-
-MADE = (("br0", 10, "bridge"), ("bond0", 11, "bond"))
 
 
 def as_set_up(spec: HostSpec) -> Facts:
-    """The host after host-setup; its old profile is gone."""
+    """The host after host-setup with bond0 and br0; its old profile is gone."""
     facts = routed_host()
-    wanted = plan_host_setup(spec, facts).goal
-    assert wanted is not None
-    added = [p.step for p in plan_host_setup(spec, facts).planned]
-    profiles = [as_profile(s, added) for s in added if isinstance(s, AddProfile)]
-    uuids = dict(wanted.profiles)
-    over = {"em1": "bond0", "em2": "bond0", "bond0": "br0"}
-    devices = [Device(ifname=name, type="", state=100, profile=uuid) for name, uuid in uuids.items()]
-    made = [replace(nic(name, number), kind=kind, mac=wanted.mac) for name, number, kind in MADE]
-    links = [replace(link, controller=over.get(link.ifname)) for link in (*facts.links, *made)]
+    facts = after(plan_host_setup(spec, facts), facts)
     return replace(
         facts,
-        links=tuple(replace(x, hardware=not x.kind, permanent_mac=None if x.kind else x.mac) for x in links),
-        devices=(*devices, *(d for d in facts.devices if d.ifname not in uuids)),
-        profiles=(*(p for p in facts.profiles if p.uuid != LAN_UUID), *profiles),
+        profiles=tuple(p for p in facts.profiles if p.uuid != LAN_UUID),
         addresses=tuple(replace(a, ifname="br0") if a.ifname == "em1" else a for a in facts.addresses),
         routes=tuple(replace(r, ifname="br0") if r.ifname == "em1" else r for r in facts.routes),
+    )
+
+
+def after(plan: Plan, facts: Facts) -> Facts:
+    """The host with the links and profiles that a plan makes."""
+    wanted = plan.goal
+    assert wanted is not None
+    planned = [p.step for p in plan.planned]
+    profiles = [as_profile(s, planned) for s in planned if isinstance(s, AddProfile)]
+    uuids = dict(wanted.profiles)
+    over = dict.fromkeys(wanted.nics, wanted.bond or wanted.bridge) | {wanted.bond: wanted.bridge}
+    devices = [Device(ifname=name, type="", state=100, profile=uuid) for name, uuid in uuids.items()]
+    kinds = {wanted.bridge: "bridge", wanted.bond: "bond"}
+    first = max(link.ifindex for link in facts.links) + 1
+    made = [
+        replace(nic(name, number), kind=kind, mac=wanted.mac, hardware=False, permanent_mac=None)
+        for number, (name, kind) in enumerate(kinds.items(), first)
+        if name is not None
+    ]
+    return replace(
+        facts,
+        links=tuple(replace(link, controller=over.get(link.ifname, link.controller)) for link in (*facts.links, *made)),
+        devices=(*devices, *(d for d in facts.devices if d.ifname not in uuids)),
+        profiles=(*facts.profiles, *profiles),
     )
 
 

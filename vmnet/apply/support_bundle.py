@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from vmnet import fields
 from vmnet.apply.journal import list_runs
-from vmnet.apply.undo import last_goal
+from vmnet.apply.undo import last_goals
 from vmnet.checks.doctor import diagnose
-from vmnet.checks.goal import deduce_goal
 from vmnet.checks.verify import check_host
 from vmnet.facts.boot import Unread
 from vmnet.facts.evidence import Bundle, BundleFile, Evidence, Form
@@ -101,8 +100,8 @@ def _gather(facts: Facts, uri: str, version: str) -> Iterator[Found]:
 
 
 def _looked_at(facts: Facts) -> Iterator[Evidence]:
-    goal = last_goal()
-    findings, troubles = check_host(goal or deduce_goal(facts), facts), diagnose(goal, facts)
+    goals = last_goals()
+    findings, troubles = check_host(goals, facts), diagnose(goals, facts)
     ok = all(finding.ok for finding in findings)
     found = {"schema": "vmnet/verify/1", "command": "verify", "ok": ok, "findings": fields.encode(findings)}
     ok = all(trouble.finding.ok for trouble in troubles)

@@ -46,14 +46,20 @@ def _unreadable(runs: Path) -> list[Journal]:
     ]
 
 
-def last_goal(runs: Path = RUNS) -> HostGoal | None:
-    """Return the goal of the newest host-setup run that stands; None where there is none or it cannot be read."""
+def last_goals(runs: Path = RUNS) -> tuple[HostGoal, ...]:
+    """Return the goals of the completed host-setup runs, oldest first; none where they cannot be read.
+
+    A goal counts until a later run uses one of its links: a bridge was changed then, or its NICs went to another one.
+    """
     try:
         journals = standing_runs(runs)
     except PermissionError:
-        return None
-    goals = [goal for journal in journals if journal.state() is RunState.STANDS if (goal := journal.outline().goal)]
-    return goals[-1] if goals else None
+        return ()
+    goals: list[HostGoal] = []
+    for goal in (journal.outline().goal for journal in journals if journal.state() is RunState.STANDS):
+        if goal is not None:
+            goals = [*(other for other in goals if other.links.isdisjoint(goal.links)), goal]
+    return tuple(goals)
 
 
 def plan_undo(facts: Facts, run: str | None = None, *, runs: Path = RUNS, saved: dict[str, str] | None = None) -> Plan:
@@ -145,11 +151,21 @@ def _check_nothing_rests_on(host: Sequence[Planned], journal: Journal, facts: Fa
         )
     if not host:
         return
-    later = [other for other in standing_runs(runs) if other.order > journal.order and other.outline().goal is not None]
+    goal = journal.outline().goal
+    later = [
+        other for other in standing_runs(runs) if other.order > journal.order and _rests(other.outline().goal, goal)
+    ]
     if later:
         newest = later[-1].run
         first = root("vmnet", "undo", newest)
         raise Refused(f"run {newest} came later and depends on {journal.run}", f"undo that run first: {first}")
+
+
+def _rests(later: HostGoal | None, earlier: HostGoal | None) -> bool:
+    """Return whether a run's goal is built of what an earlier one's is; of an unknown one, anything may be."""
+    if later is None:
+        return False
+    return earlier is None or not later.links.isdisjoint(earlier.links)
 
 
 def _check_unchanged(journal: Journal, saved: dict[str, str]) -> None:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from vmnet.checks import around, bond, domains, filters, guests, lan, layer2, leftovers, management, networks, ports
 from vmnet.checks.findings import Finding, in_order
-from vmnet.checks.goal import deduce_goal
+from vmnet.checks.goal import goals_of
 from vmnet.checks.rules import Rule, Severity, read_rules
 from vmnet.checks.verify import check_host
 
 if TYPE_CHECKING:
     from vmnet.checks.verify import Check
     from vmnet.facts import Facts
-    from vmnet.plan.steps import HostGoal
+    from vmnet.plan.steps import Goals
 
 CHECKS: tuple[Check, ...] = (
     *networks.CHECKS,
@@ -43,18 +43,17 @@ class Trouble:
     finding: Finding
 
 
-def diagnose(goal: HostGoal | None, facts: Facts) -> tuple[Trouble, ...]:
+def diagnose(goals: Goals, facts: Facts) -> tuple[Trouble, ...]:
     """Return what is wrong on this host, worst first, then from the cable up; the notes come last.
 
     Args:
-        goal: what is wanted; None: what the names and profiles suggest. Where no bridge stands yet and none is wanted,
-            nothing is missed.
+        goals: what is wanted. If it is not given and there is no bridge yet, nothing is missed.
         facts: read with `closely`.
     """
-    wanted = goal or deduce_goal(facts)
-    stands = goal is not None or facts.link(wanted.bridge) is not None
-    found = list(check_host(wanted, facts) if stands else ())
-    found += [finding for check in CHECKS for finding in check(wanted, facts)]
+    wanted = goals_of(goals, facts)
+    exists = goals or facts.link(wanted[0].bridge) is not None
+    found = dict.fromkeys(check_host(wanted, facts) if exists else ())
+    found |= dict.fromkeys(finding for check in CHECKS for goal in wanted for finding in check(goal, facts))
     troubles = [_trouble(finding) for finding in in_order(found) if finding.hint or not finding.ok]
     return tuple(sorted(troubles, key=lambda trouble: _WORST_FIRST.index(trouble.severity)))
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vmnet.checks.doctor import diagnose
-from vmnet.checks.goal import deduce_goal
+from vmnet.checks.goal import goals_of
 from vmnet.checks.libvirt import subject_of
 from vmnet.checks.rules import read_rules
 from vmnet.errors import Refused, SpecError
@@ -17,8 +17,8 @@ from vmnet.plan.attach_domain import plan_attach_domain
 from vmnet.plan.host_setup import plan_host_setup
 from vmnet.plan.libvirt_network import plan_network
 from vmnet.plan.moves import LIVE_TYPES, plan_rewrites
-from vmnet.plan.steps import Plan, Planned, PutPort, SetNetworkAutostart, StartNetwork, StopNetwork
-from vmnet.spec import AttachSpec, BondMode, BondSpec, BridgeSpec, HostSpec
+from vmnet.plan.steps import Goals, Plan, Planned, PutPort, SetNetworkAutostart, StartNetwork, StopNetwork
+from vmnet.spec import AttachSpec, BondMode, BondSpec, BridgeSpec, HostSpec, NoAddress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 COMMAND = "doctor"
 
 
-def plan_fix(rule: str, goal: HostGoal | None, facts: Facts) -> Plan:
+def plan_fix(rule: str, goals: Goals, facts: Facts) -> Plan:
     """Plan what puts right all that doctor finds by one rule. Changes nothing.
 
     Args:
         rule: its id.
-        goal: what is wanted; None: what the names and profiles suggest.
+        goals: what is wanted. The first of them that the rule finds something about is mended.
         facts: read with `closely`.
 
     Raises:
@@ -46,13 +46,19 @@ def plan_fix(rule: str, goal: HostGoal | None, facts: Facts) -> Plan:
         As `plan_host_setup` and `plan_attach_domain`.
     """
     known_rule(rule)
-    found = tuple(t.finding for t in diagnose(goal, facts) if t.rule.id == rule and not t.finding.ok)
+    found = _found(rule, goals, facts)
     if not found:
         return Plan(command=COMMAND, kept=(f"{rule}: nothing is wrong",))
     way = _WAYS.get(rule)
     if way is None:
         raise Refused(f"vmnet cannot repair {rule}", _by_hand(found, rule))
-    return replace(way(found, goal or deduce_goal(facts), facts), command=COMMAND)
+    wanted = goals_of(goals, facts)
+    goal = next((one for one in wanted if goals and _found(rule, one, facts)), wanted[0])
+    return replace(way(found, goal, facts), command=COMMAND)
+
+
+def _found(rule: str, goals: Goals, facts: Facts) -> tuple[Finding, ...]:
+    return tuple(t.finding for t in diagnose(goals, facts) if t.rule.id == rule and not t.finding.ok)
 
 
 def known_rule(rule: str) -> None:
@@ -82,6 +88,7 @@ def _by_host_setup(_: tuple[Finding, ...], goal: HostGoal, facts: Facts) -> Plan
         nics=goal.nics,
         bridge=BridgeSpec(ifname=goal.bridge, stp=goal.stp),
         bond=bond,
+        address=NoAddress() if goal.no_address else None,
         mtu=goal.mtu,
         management=goal.management,
         network=goal.network,
@@ -91,7 +98,7 @@ def _by_host_setup(_: tuple[Finding, ...], goal: HostGoal, facts: Facts) -> Plan
 
 def _by_network(_: tuple[Finding, ...], goal: HostGoal, facts: Facts) -> Plan:
     assert goal.network is not None
-    planned, kept = plan_network(goal.network, goal.bridge, facts)
+    planned, kept = plan_network(goal.network, goal.bridge, facts, nics=goal.nics)
     return Plan(command=COMMAND, planned=tuple(planned), kept=tuple(kept))
 
 

@@ -6,14 +6,13 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from vmnet.checks.layer3 import profile_addresses
-from vmnet.checks.links import uplinks
 from vmnet.lines import number_of
 from vmnet.names import Mac
 from vmnet.plan.adopt import Layer3, wanted_layer3
 from vmnet.plan.build import goal_of
 from vmnet.plan.nics import NO_MANAGEMENT, check_named
 from vmnet.plan.safety import check_spec
-from vmnet.plan.steps import HostGoal
+from vmnet.plan.steps import Goals, HostGoal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +22,13 @@ if TYPE_CHECKING:
 
 BRIDGE, BOND, NETWORK = "br0", "bond0", "host-bridge"
 """The names that host-setup gives when none are asked for."""
+
+
+def goals_of(goals: Goals, facts: Facts) -> tuple[HostGoal, ...]:
+    """Return the goals one by one, at least one."""
+    if isinstance(goals, HostGoal):
+        return (goals,)
+    return goals or (deduce_goal(facts),)
 
 
 def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None = None) -> HostGoal:
@@ -35,7 +41,7 @@ def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None 
     """
     name = bridge or BRIDGE
     bond = _bond(name, facts)
-    ports = facts.ports(bond.ifname) if bond else uplinks(name, facts)
+    ports = facts.ports(bond.ifname) if bond else facts.uplinks(name)
     nics = tuple(port.ifname for port in ports)
     profiles = tuple(_profiles((name, *((bond.ifname,) if bond else ()), *nics), facts))
     profile = facts.profile(dict(profiles).get(name))
@@ -104,7 +110,7 @@ def _layer3(spec: HostSpec, told: HostGoal, facts: Facts) -> Layer3:
 
 
 def _bond(bridge: str, facts: Facts) -> Link | None:
-    bonds = [port for port in uplinks(bridge, facts) if port.kind == "bond"]
+    bonds = [port for port in facts.uplinks(bridge) if port.kind == "bond"]
     stray = facts.link(BOND)
     # A bond that fell out of its bridge is missed, not forgotten.
     if not bonds and stray is not None and stray.kind == "bond" and stray.controller is None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from vmnet.checks.bridges import guest_bridges, modify, running_taps, set_stp
 from vmnet.checks.findings import NETLINK, SYSFS, Finding
-from vmnet.checks.links import uplinks
 from vmnet.checks.ways import show_link
 from vmnet.facts import Fabric
 from vmnet.shell_words import command, pipe, root
@@ -74,7 +73,7 @@ def mtus_differ(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     Where the goal has an MTU of its own, nic.mtu, bond.mtu and bridge.mtu compare with that.
     """
     for bridge in guest_bridges(goal, facts):
-        ups = [link for link in uplinks(bridge.ifname, facts) if link.kind != "vlan"] or uplinks(bridge.ifname, facts)
+        ups = [link for link in facts.uplinks(bridge.ifname) if link.kind != "vlan"] or facts.uplinks(bridge.ifname)
         if not ups:
             continue
         wanted = min(link.mtu for link in ups)

@@ -52,6 +52,25 @@ def addresses(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             )  # fmt: skip
 
 
+def no_address(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """address.none: the host has no address on the bridge, where none is wanted."""
+    if not goal.no_address or facts.link(goal.bridge) is None:
+        return
+    kernel = (*facts.addresses_of(goal.bridge), *facts.addresses_of(goal.bridge, scope="link"))
+    profile = facts.active_profile(goal.bridge)
+    yield Finding(
+        rule="address.none", layer="address", subject=goal.bridge, wanted="no address", seen=_listed(kernel),
+        source=NETLINK, ok=not kernel, shown_by=_show_addresses(goal.bridge),
+        hint="" if not kernel else "guests reach the host at that address, past the firewall between the two networks",
+        fix=() if not kernel or profile is None else _disable(profile, goal.bridge),
+    )  # fmt: skip
+
+
+def _disable(profile: Profile, bridge: str) -> tuple[Command, ...]:
+    off = [modify_profile(profile.uuid, f"{family}.method", "disabled") for family in ("ipv4", "ipv6")]
+    return (*off, *_reapply(bridge))
+
+
 def _show_addresses(ifname: str, *family: str) -> Command:
     return command("ip", *family, "address", "show", "dev", ifname)
 

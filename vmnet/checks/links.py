@@ -18,15 +18,7 @@ if TYPE_CHECKING:
     from vmnet.shell_words import Command
 
 MISSING = "missing"
-GUEST_KINDS = ("tun", "veth")
-"""Ports of these kinds are the host's ends of domains' and containers' interfaces, not ways out."""
-
 _SET_UP_AGAIN = "sudo vmnet host-setup repairs it"
-
-
-def uplinks(bridge: str, facts: Facts) -> tuple[Link, ...]:
-    """Return the bridge's ports that lead out of the host."""
-    return tuple(port for port in facts.ports(bridge) if port.kind not in GUEST_KINDS)
 
 
 def nic_link(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
@@ -236,7 +228,7 @@ def bridge_uplinks(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     """bridge.uplinks: besides taps the bridge has the wanted ports only, and they forward."""
     if facts.link(goal.bridge) is None:
         return
-    ports = uplinks(goal.bridge, facts)
+    ports = facts.uplinks(goal.bridge)
     names = [port.ifname for port in ports]
     ok = names == sorted(goal.uplinks) and all(port.bridge_port_state == "forwarding" for port in ports)
     seen = ", ".join(f"{port.ifname} ({port.bridge_port_state or 'state unknown'})" for port in ports)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vmnet.checks import ways
 from vmnet.checks.findings import LIBVIRT, NETLINK, Finding
 from vmnet.checks.libvirt import LIST_NETWORKS
-from vmnet.checks.links import MISSING, uplinks
+from vmnet.checks.links import MISSING
 from vmnet.shell_words import command, pipe, root
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _bridge_problem(bridge: str, facts: Facts) -> tuple[str, tuple[Command, ...]
         return f"{what}, not a bridge", (), "give the network a bridge's name: virsh net-edit"
     if not link.admin_up:
         return "down", (root("ip", "link", "set", "dev", bridge, "up"),), "bring the bridge up"
-    ports = uplinks(bridge, facts)
+    ports = facts.uplinks(bridge)
     if ports and not any(port.carrier for port in ports):
         return f"no uplink has carrier ({', '.join(p.ifname for p in ports)})", (), "check its cable and switch port"
     return "", (), ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmnet.checks.hops import Scope
-from vmnet.checks.links import uplinks
 from vmnet.shell_words import root
 from vmnet.spec import BondMode
 
@@ -20,7 +19,7 @@ _UPLINK_RULES = ("bridge.uplinks",)
 
 def below_bridge(bridge: str, ground: Ground) -> Iterator[Hop]:
     """Yield the hops from a bridge to the gateway."""
-    ports = uplinks(bridge, ground.facts)
+    ports = ground.facts.uplinks(bridge)
     if not ports:
         veths = [port for port in ground.facts.ports(bridge) if port.kind == "veth"]
         names = ", ".join(veth.ifname for veth in veths)

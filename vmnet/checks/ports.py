@@ -9,7 +9,6 @@ from vmnet.checks.bridges import all_interfaces, guest_bridges, modify, running_
 from vmnet.checks.findings import LIBVIRT, NETLINK, SYSFS, Finding
 from vmnet.checks.layer2 import BRIDGE_TOOL
 from vmnet.checks.libvirt import subject_of
-from vmnet.checks.links import uplinks
 from vmnet.checks.ways import show_link
 from vmnet.documents.ports import PortWish, parse_port
 from vmnet.facts import Fabric
@@ -77,7 +76,7 @@ def _wish(interface: Interface, facts: Facts) -> PortWish:
 
 
 def _out(bridge: str | None, facts: Facts) -> set[int]:
-    ports = uplinks(bridge, facts) if bridge else ()
+    ports = facts.uplinks(bridge) if bridge else ()
     vlans = ((facts.fabric or Fabric()).vlans_of(port.ifname) for port in ports)
     return {number for entry in vlans if entry for number in entry.vlans}
 
@@ -120,7 +119,7 @@ def port_isolation(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         wanted = _wish(interface, facts).isolated
         if tap.controller in bridges and facts.fabric.has_flag(tap.ifname, "isolated") != wanted:
             yield _isolation(subject_of(domain, interface), tap.ifname, wanted=wanted)
-    for port in (port for bridge in bridges for port in uplinks(bridge, facts)):
+    for port in (port for bridge in bridges for port in facts.uplinks(bridge)):
         if facts.fabric.has_flag(port.ifname, "isolated"):
             yield _isolation(port.ifname, port.ifname, wanted=False)
 
@@ -142,7 +141,7 @@ def _show_port(port: str) -> Command:
 def hairpin_uplink(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     """bridge.hairpin-uplink: the uplink sends nothing back to where it came from."""
     for bridge in guest_bridges(goal, facts):
-        for port in uplinks(bridge.ifname, facts):
+        for port in facts.uplinks(bridge.ifname):
             if (facts.fabric or Fabric()).has_flag(port.ifname, "hairpin"):
                 yield Finding(
                     rule="bridge.hairpin-uplink", layer="bridge", subject=port.ifname, wanted="hairpin off",
@@ -154,7 +153,7 @@ def hairpin_uplink(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 def mac_on_lan(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     """domain.mac-on-lan: no running domain's MAC is heard from the LAN."""
-    out = {port.ifname for bridge in guest_bridges(goal, facts) for port in uplinks(bridge.ifname, facts)}
+    out = {port.ifname for bridge in guest_bridges(goal, facts) for port in facts.uplinks(bridge.ifname)}
     heard = {entry.mac: entry.port for entry in (facts.fabric or Fabric()).heard if not entry.own}
     for domain, interface, tap in running_taps(facts):
         port = heard.get(interface.mac) if interface.mac else None
@@ -207,7 +206,7 @@ def direct_domains(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 def virtual_host(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     """nic.one-mac: whether what is above the host lets more than one MAC through, for information."""
     kind = (facts.fabric or Fabric()).virtualisation
-    bridges = [bridge for bridge in guest_bridges(goal, facts) if uplinks(bridge.ifname, facts)]
+    bridges = [bridge for bridge in guest_bridges(goal, facts) if facts.uplinks(bridge.ifname)]
     if kind and bridges:
         yield Finding(
             rule="nic.one-mac", layer="NIC", subject=", ".join(bridge.ifname for bridge in bridges),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmnet.checks.goal import deduce_goal
+from vmnet.checks.goal import goals_of
 from vmnet.checks.profiles import network_manager
 from vmnet.checks.remarks import Remarks
 from vmnet.checks.status_domains import Domains
@@ -17,20 +17,19 @@ if TYPE_CHECKING:
 
     from vmnet.checks.findings import Finding
     from vmnet.facts import Facts
-    from vmnet.plan.steps import HostGoal
+    from vmnet.plan.steps import Goals
 
 
-def describe_host(goal: HostGoal | None, facts: Facts) -> Topology:
+def describe_host(goals: Goals, facts: Facts) -> Topology:
     """Return the host as a graph, each thing in the state that verify finds it in.
 
     Args:
-        goal: what is wanted; None: what the names and profiles suggest. Where no bridge stands yet and none is wanted,
-            nothing is missed.
+        goals: what is wanted. If it is not given and there is no bridge yet, nothing is missed.
         facts: the host as it is.
     """
-    wanted = goal or deduce_goal(facts)
-    stands = goal is not None or facts.link(wanted.bridge) is not None
-    return map_host(facts, check_host(wanted, facts) if stands else tuple(network_manager(wanted, facts)))
+    wanted = goals_of(goals, facts)
+    exists = goals or facts.link(wanted[0].bridge) is not None
+    return map_host(facts, check_host(wanted, facts) if exists else tuple(network_manager(wanted[0], facts)))
 
 
 def map_host(facts: Facts, findings: tuple[Finding, ...]) -> Topology:

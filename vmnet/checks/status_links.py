@@ -6,14 +6,14 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from vmnet.checks.lacp import NOBODY
-from vmnet.checks.links import GUEST_KINDS
 from vmnet.checks.topology import Edge, Node, Remark, Role, State, link_key, remarked
+from vmnet.facts import GUEST_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.checks.remarks import Remarks
-    from vmnet.facts import Facts, Link, SwitchPort
+    from vmnet.facts import GUEST_KINDS, Facts, Link, SwitchPort
     from vmnet.names import Mac
 
 _KINDS = {"bond": Role.BOND, "bridge": Role.BRIDGE, "vlan": Role.VLAN}

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 
 from vmnet.checks import bond, boot, lacp, layer3, libvirt, links, management, moves, owners, profiles
 from vmnet.checks.findings import Finding, in_order
-from vmnet.checks.goal import deduce_goal
+from vmnet.checks.goal import goals_of
 from vmnet.facts import Facts
-from vmnet.plan.steps import HostGoal, Plan
+from vmnet.plan.steps import Goals, HostGoal, Plan
 
 Check = Callable[[HostGoal, Facts], Iterator[Finding]]
 
@@ -38,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     links.link_addresses,
     libvirt.bridge_listed,
     layer3.addresses,
+    layer3.no_address,
     layer3.address_by_dhcp,
     layer3.address_only_here,
     layer3.default_route,
@@ -69,16 +70,16 @@ MOVE_CHECKS: tuple[Callable[[Plan, Facts], Iterator[Finding]], ...] = (
 """What is looked at besides, right after a domain plan."""
 
 
-def check_host(goal: HostGoal | None, facts: Facts, plan: Plan | None = None) -> tuple[Finding, ...]:
+def check_host(goals: Goals, facts: Facts, plan: Plan | None = None) -> tuple[Finding, ...]:
     """Compare what is wanted with what is seen.
 
     Args:
-        goal: what is wanted; None: what the names and profiles suggest.
+        goals: what is wanted. What the rules find about the host as a whole is listed once.
         facts: what is seen.
         plan: a domain plan that was carried out; what it moved is looked at, too.
     """
-    wanted = goal or deduce_goal(facts)
-    findings = [finding for check in CHECKS for finding in check(wanted, facts)]
+    wanted = goals_of(goals, facts)
+    findings = dict.fromkeys(finding for check in CHECKS for goal in wanted for finding in check(goal, facts))
     if plan is not None:
-        findings += [finding for move_check in MOVE_CHECKS for finding in move_check(plan, facts)]
+        findings |= dict.fromkeys(finding for move_check in MOVE_CHECKS for finding in move_check(plan, facts))
     return in_order(findings)

@@ -16,7 +16,8 @@ from vmnet.report.path import render_paths
 from vmnet.report.troubles import render_troubles
 
 if TYPE_CHECKING:
-    from vmnet import Facts, Finding, HostGoal, Trouble
+    from vmnet import Facts, Finding, Trouble
+    from vmnet.plan.steps import Goals
 
 HELP = """Find what is wrong on this host, and say how to fix it: the worst first, each with what was seen, the command
 that shows it, and why it matters.
@@ -71,14 +72,13 @@ def command(session: Session, *, bridge: str | None, network: str | None, uri: s
     if fix is not None and (domain is not None or probe):
         raise SpecError("--fix cannot be combined with --domain or --probe", "--fix repairs all that the rule finds")
     facts = api.read_facts(uri=uri, closely=True)
-    goal = None if bridge or network else api.last_goal()
-    if bridge or network:
-        goal = api.deduce_goal(facts, bridge=bridge, network=network)
+    named = bridge or network
+    goals: Goals = api.deduce_goal(facts, bridge=bridge, network=network) if named else api.last_goals()
     if fix is not None:
-        _put_right(session, mode, fix, goal, facts, uri)
+        _put_right(session, mode, fix, goals, facts, uri)
         return
-    facts = api.probe_lan(goal, facts, domain=domain) if probe else facts
-    troubles = api.diagnose(goal, facts)
+    facts = api.probe_lan(goals, facts, domain=domain) if probe else facts
+    troubles = api.diagnose(goals, facts)
     if domain is not None:
         _walk(session, mode, domain, troubles, facts)
         return
@@ -100,13 +100,13 @@ def _walk(session: Session, mode: flow.Mode, domain: str, troubles: tuple[Troubl
         raise Reported(VerifyError.exit_code)
 
 
-def _put_right(session: Session, mode: flow.Mode, rule: str, goal: HostGoal | None, facts: Facts, uri: str) -> None:
+def _put_right(session: Session, mode: flow.Mode, rule: str, goals: Goals, facts: Facts, uri: str) -> None:
     api = session.api
-    plan = api.plan_fix(rule, goal, facts)
+    plan = api.plan_fix(rule, goals, facts)
 
     def left() -> tuple[Finding, ...]:
         now = api.read_facts(uri=uri, closely=True)
-        return tuple(trouble.finding for trouble in api.diagnose(plan.goal or goal, now) if trouble.rule.id == rule)
+        return tuple(trouble.finding for trouble in api.diagnose(plan.goal or goals, now) if trouble.rule.id == rule)
 
     flow.carry_out(
         session,

@@ -59,7 +59,10 @@ Examples:
 @click.option("--stp/--no-stp", default=False, show_default=True, help="Spanning tree (STP) on the bridge.")
 @click.option("--multicast-snooping/--no-multicast-snooping", default=None, help="IGMP and MLD snooping on the bridge.")
 @click.option(
-    "--address", metavar="CIDR|dhcp", multiple=True, help="Address of the bridge; repeatable. Default: the NIC's."
+    "--address",
+    metavar="CIDR|dhcp|none",
+    multiple=True,
+    help="Address of the bridge, repeatable; none: the host has no address on it. Default: the NIC's.",
 )
 @click.option("--gateway", metavar="ADDRESS", multiple=True, help="Default gateway; one for IPv4 and one for IPv6.")
 @click.option("--dns", metavar="ADDRESS", multiple=True, help="DNS server; repeatable.")

@@ -58,7 +58,7 @@ def command(session: Session, *, every: bool, picture: Path | None, uri: str, ou
     api = session.api
     form = _form(picture) if picture else ""
     facts = api.read_facts(uri=uri)
-    topology = api.status(api.last_goal(), facts)
+    topology = api.status(api.last_goals(), facts)
     if picture:
         write_over(picture, api.draw(topology, form, every=every), 0o644)
     if output == "json":

@@ -26,9 +26,10 @@ EVERY_S = 5.0
 HELP = """Compare what is wanted with what nmcli, the kernel and libvirt show, layer by layer: NICs, bond, LACP, bridge,
 addresses, routes, DNS, profiles, management link, libvirt network, VMs.
 
-What is wanted comes from the last host-setup. If none is recorded, or with --bridge or --network, vmnet derives it from
-the bridge's own profile. With --spec it comes from a file, the same that host-setup takes. vmnet changes nothing and
-needs no root. The exit code is 6 if anything differs; with --watch, if anything differs in the last check.
+What is wanted comes from the host-setup runs, the last one of each bridge. If none is recorded, or with --bridge or
+--network, vmnet derives it from the bridge's own profile. With --spec it comes from a file, the same that host-setup
+takes. vmnet changes nothing and needs no root. The exit code is 6 if anything differs; with --watch, if anything
+differs in the last check.
 
 \b
 Examples:
@@ -52,7 +53,7 @@ class Wanted:
 
 
 @click.command("verify", help=HELP, short_help="Compare wanted and seen.")
-@click.option("--bridge", metavar="NAME", help="Bridge to check. Default: that of the last host-setup, or br0.")
+@click.option("--bridge", metavar="NAME", help="Bridge to check. Default: those of the host-setup runs, or br0.")
 @click.option("--network", metavar="NAME", help="Libvirt network to check. Default: as recorded, or host-bridge.")
 @options.spec_option("Read what is wanted from a TOML file, as host-setup does.")
 @click.option(
@@ -108,9 +109,9 @@ def look(session: Session, wanted: Wanted) -> tuple[Facts, tuple[Finding, ...]]:
     facts = api.read_facts(uri=wanted.uri)
     if wanted.spec is not None:
         return facts, api.verify(api.wanted_goal(wanted.spec, facts), facts)
-    goal = None if wanted.bridge or wanted.network else api.last_goal()
-    goal = goal or api.deduce_goal(facts, bridge=wanted.bridge, network=wanted.network)
-    return facts, api.verify(goal, facts)
+    if wanted.bridge or wanted.network:
+        return facts, api.verify(api.deduce_goal(facts, bridge=wanted.bridge, network=wanted.network), facts)
+    return facts, api.verify(api.last_goals(), facts)
 
 
 def _sayer(session: Session, every_s: float, output: str, *, quiet: bool) -> watch.Say:

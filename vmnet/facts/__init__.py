@@ -22,6 +22,7 @@ from vmnet.facts.filters import (
 )
 from vmnet.facts.host import (
     CONNECTED,
+    GUEST_KINDS,
     LACP_COLLECTING_DISTRIBUTING,
     Address,
     BondState,
@@ -60,6 +61,7 @@ from vmnet.facts.surroundings import (
 
 __all__ = [
     "CONNECTED",
+    "GUEST_KINDS",
     "LACP_COLLECTING_DISTRIBUTING",
     "Address",
     "Answer",

@@ -10,7 +10,7 @@ from vmnet.facts.boot import Boot, Unread
 from vmnet.facts.dependents import Dependent
 from vmnet.facts.fabric import Fabric
 from vmnet.facts.filters import Filters, Firewalld
-from vmnet.facts.host import Address, Device, Duplicate, Link, Profile, Route, SshSession, SwitchPort
+from vmnet.facts.host import GUEST_KINDS, Address, Device, Duplicate, Link, Profile, Route, SshSession, SwitchPort
 from vmnet.facts.lan import LanAnswer, Mention
 from vmnet.facts.libvirt import Domain, GuestAddress, HypervisorLink, Network
 from vmnet.facts.owners import Owner
@@ -118,6 +118,14 @@ class Facts:
     def ports(self, controller: str) -> tuple[Link, ...]:
         """Return the links whose controller is `controller`, by name."""
         return tuple(sorted((x for x in self.links if x.controller == controller), key=lambda x: x.ifname))
+
+    def uplinks(self, bridge: str) -> tuple[Link, ...]:
+        """Return the bridge's ports that lead out of the host: all but the ends of domains' and containers' links."""
+        return tuple(port for port in self.ports(bridge) if port.kind not in GUEST_KINDS)
+
+    def nics_below(self, ifname: str) -> frozenset[str]:
+        """Return the NICs that carry a link, itself among them if it is one."""
+        return frozenset(link.ifname for link in self.carriers(ifname) if link.hardware)
 
     def network(self, name: str) -> Network | None:
         """Return the libvirt network called `name`."""

@@ -14,6 +14,9 @@ LACP_COLLECTING_DISTRIBUTING = 0x30
 CONNECTED = 100
 """NM_DEVICE_STATE_ACTIVATED."""
 
+GUEST_KINDS = ("tun", "veth")
+"""Ports of these kinds are the host's ends of domains' and containers' interfaces, not uplinks."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BondState:

@@ -50,12 +50,10 @@ def prepare(build: Build) -> list[Planned]:
         return [*planned, _set_layer3(build, _layer3(build), f"{bridge} gets its address by DHCP")]
     late = comes_late(build)
     addresses = ", ".join(str(a) for a in build.layer3.addresses if not late or a.version == 4)
-    return [
-        *planned,
-        _set_layer3(build, early, f"{bridge} gets {addresses}"),
-        _reapply(build),
-        _wait_address(build, "the address must exist before a port joins"),
-    ]
+    planned += [_set_layer3(build, early, f"{bridge} gets {addresses or 'no address'}"), _reapply(build)]
+    if build.layer3.has_ipv4:
+        planned.append(_wait_address(build, "the address must exist before a port joins"))
+    return planned
 
 
 def move_address(build: Build) -> list[Planned]:

@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vmnet.errors import SpecError
+from vmnet.errors import Refused, SpecError
 from vmnet.facts import CONNECTED
 from vmnet.plan.ipv6 import dhcp_identity, lost_addresses
+from vmnet.spec import NoAddress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +79,11 @@ class Layer3:
     dns: tuple[IpAddress, ...]
     lost: tuple[IpInterface, ...] = ()
 
+    @property
+    def has_ipv4(self) -> bool:
+        """Whether an IPv4 address will be seen, one that is known or a DHCP server's."""
+        return self.dhcp or any(address.version == 4 for address in self.addresses)
+
 
 def plain(value: str) -> str:
     """Return a property's value without the comment that nmcli adds: "-1 (default)" -> "-1"."""
@@ -86,10 +92,12 @@ def plain(value: str) -> str:
 
 def find_holder(nics: Sequence[Link], bridge: str, facts: Facts) -> str | None:
     """Return the link whose addresses the bridge will get: the bridge itself, a chosen NIC, what a chosen NIC is
-    a port of, or another bridge that has the default route; None when none has any."""
+    a port of, or another bridge that has the default route and no NIC; None when none has any."""
     candidates = [bridge, *(nic.ifname for nic in nics)]
     candidates += [name for nic in nics for name in controllers_of(nic, facts)]
-    candidates += [link.ifname for link in facts.links if link.kind == "bridge" and facts.default_routes(link.ifname)]
+    # A bridge on NICs of its own is another network, and keeps its address.
+    stray = (link.ifname for link in facts.links if link.kind == "bridge" and not facts.nics_below(link.ifname))
+    candidates += [name for name in stray if facts.default_routes(name)]
     usable = [
         name for name in dict.fromkeys(candidates)
         if facts.addresses_of(name) and not name.startswith(_OWN_NETWORK_LINKS)
@@ -123,20 +131,24 @@ def controllers_of(nic: Link, facts: Facts) -> list[str]:
     return found
 
 
-def wanted_layer3(spec: AddressSpec | None, mtu: int | None, holder: str | None, facts: Facts) -> Layer3:
+def wanted_layer3(spec: AddressSpec | NoAddress | None, mtu: int | None, holder: str | None, facts: Facts) -> Layer3:
     """Return layer 3 as requested, or adopted from `holder`.
 
     Raises:
         SpecError: addresses, gateways and DNS do not fit together, or there is nothing to adopt.
+        Refused: no address is wanted, and `holder` has one that the host would lose.
     """
     link = facts.link(holder)
     adopted_mtu = link.mtu if link and link.mtu != 1500 else None
+    if isinstance(spec, NoAddress):
+        return _nothing(mtu, holder, facts)
     if spec is not None:
         return replace(_requested(spec), holder=holder, mtu=mtu or adopted_mtu)
     if holder is None:
         raise SpecError(
             "none of the NICs has an address to adopt",
-            "give the host's address: --address 172.16.4.3/24 --gateway 172.16.4.1 --dns 172.16.4.2, or --address dhcp",
+            "give the host's address: --address 172.16.4.3/24 --gateway 172.16.4.1 --dns 172.16.4.2, "
+            "or --address dhcp, or --address none",
         )
     profile = facts.active_profile(holder)
     device = facts.device(holder)
@@ -155,6 +167,17 @@ def wanted_layer3(spec: AddressSpec | None, mtu: int | None, holder: str | None,
         gateways=tuple(r.gateway for r in facts.default_routes(holder) if r.gateway is not None),
         dns=device.dns if device else (),
     )
+
+
+def _nothing(mtu: int | None, holder: str | None, facts: Facts) -> Layer3:
+    if holder is not None:
+        addresses = ", ".join(str(address) for address in facts.addresses_of(holder))
+        raise Refused(
+            f"{holder} has {addresses}, and the host would lose that address with --address none",
+            "to move the address to the bridge, leave --address out; for a bridge without an address, name other NICs",
+        )
+    settings = (("ipv4.method", "disabled"), ("ipv6.method", "disabled"))
+    return Layer3(settings=settings, holder=None, mtu=mtu, dhcp=False, addresses=(), gateways=(), dns=())
 
 
 def _requested(spec: AddressSpec) -> Layer3:

@@ -9,7 +9,7 @@ from vmnet.facts import Route
 from vmnet.plan.adopt import Layer3
 from vmnet.plan.profiles import WantedProfile
 from vmnet.plan.steps import HostGoal
-from vmnet.spec import BondMode
+from vmnet.spec import BondMode, NoAddress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,6 +162,7 @@ def goal_of(
         gateways=layer3.gateways,
         dns=layer3.dns,
         network=spec.network,
+        no_address=isinstance(spec.address, NoAddress),
         management=management,
         vlans=vlans,
         profiles=profiles,

@@ -59,7 +59,7 @@ def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
     build, mac = _layout(spec, chosen, facts)
     accepted = check_build(build)
     host, kept = _host_part(build)
-    network, network_kept = plan_network(spec.network, spec.bridge.ifname, facts) if spec.network else ([], [])
+    network, network_kept = _network_part(build)
     return Plan(
         command="host-setup",
         planned=_in_order(build, host, network),
@@ -68,6 +68,13 @@ def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
         choices=(*chosen.reasons, *probe_words(facts)),
         goal=_goal(build, mac),
     )
+
+
+def _network_part(build: Build) -> tuple[list[Planned], list[str]]:
+    if build.spec.network is None:
+        return [], []
+    nics = [nic.ifname for nic in build.nics]
+    return plan_network(build.spec.network, build.bridge.ifname, build.facts, nics=nics)
 
 
 def _layout(spec: HostSpec, chosen: Chosen, facts: Facts) -> tuple[Build, Mac]:
@@ -152,7 +159,27 @@ def _in_order(build: Build, host: list[Planned], network: list[Planned]) -> tupl
         why="NetworkManager rolls back to this state by itself if this run dies",
     )
     closing = Planned(step=steps.CommitCheckpoint(), why="all checks passed: the change is kept")
-    return (opening, *host[:saves], *network, *host[saves:], *_prove_management(build), closing)
+    untouched = [*_prove_management(build), *_prove_others(build)]
+    return (opening, *host[:saves], *network, *host[saves:], *untouched, closing)
+
+
+def _prove_others(build: Build) -> list[Planned]:
+    """Prove untouched what is on other NICs: links that have an address, and bridges."""
+    ours = {nic.ifname for nic in build.nics}.union(*(build.facts.nics_below(name) for name in build.touched))
+    others = (
+        link.ifname
+        for link in sorted(build.facts.links, key=lambda link: link.ifname)
+        if link.ifname != build.management and (link.kind == "bridge" or build.facts.addresses_of(link.ifname))
+    )
+    planned = []
+    for name in others:
+        below = build.facts.nics_below(name)
+        if below and not below & ours:
+            profile = build.facts.active_profile(name)
+            proof = proof_of(name, build.facts)
+            step = steps.ProveUntouched(ifname=name, proof=proof, profile=None if profile is None else profile.uuid)
+            planned.append(Planned(step=step, why=f"{name} is not part of this change and must be unchanged"))
+    return planned
 
 
 def _prove_management(build: Build) -> list[Planned]:

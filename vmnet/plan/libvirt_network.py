@@ -18,27 +18,35 @@ from vmnet.plan.steps import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from vmnet.facts import Facts, Network
 
 
-def plan_network(name: str, bridge: str, facts: Facts) -> tuple[list[Planned], list[str]]:
+def plan_network(
+    name: str, bridge: str, facts: Facts, *, nics: Collection[str] = ()
+) -> tuple[list[Planned], list[str]]:
     """Plan a persistent, active, autostarted libvirt network `name` that leads to `bridge`.
 
     An existing network of that name is compared. If it leads to another bridge, it is defined again under its own UUID,
     with its portgroups and metadata, and restarted.
+
+    Args:
+        nics: those below the bridge. A network is not taken from a bridge on other NICs.
 
     Returns:
         The steps, and a line for each thing that is as requested.
 
     Raises:
         HypervisorError: libvirt was out of reach when the facts were read.
-        Refused: the network is of another kind (NAT), or leads elsewhere and running domains are on it.
+        Refused: the network is of another kind (NAT), or leads elsewhere and is in use there.
     """
     require_libvirt(facts)
     seen = facts.network(name)
     if seen is None:
         document = network_document(name, bridge, network_uuid(facts.machine_id, name))
         return [_define(name, document), _start(name), _set_autostart(name)], []
+    _refuse_other_bridge(seen, bridge, nics, facts)
     return _mend(seen, bridge, facts)
 
 
@@ -109,6 +117,15 @@ def _set_autostart(name: str) -> Planned:
         why=f"without autostart, domains on network {name} do not start after a reboot",
         undo=(SetNetworkAutostart(name=name, autostart=False),),
     )
+
+
+def _refuse_other_bridge(seen: Network, bridge: str, nics: Collection[str], facts: Facts) -> None:
+    there = facts.nics_below(seen.bridge) if seen.bridge else frozenset()
+    if seen.bridge != bridge and there and there.isdisjoint(nics):
+        raise Refused(
+            f"network {seen.name} leads to {seen.bridge} on {', '.join(sorted(there))}, which stays as it is",
+            f"give the network on {bridge} a name of its own with --network",
+        )
 
 
 def _refuse_users(seen: Network, bridge: str, facts: Facts) -> None:

@@ -24,13 +24,13 @@ _FIXED = ("bond.options", "802-3-ethernet.cloned-mac-address", "connection.maste
 def missing_of(wanted: Sequence[WantedProfile], holder: str | None, facts: Facts) -> tuple[str, ...] | None:
     """Return the NICs that are still to join the existing bridge and bond; None where those do not exist.
 
-    What exists has its profile active, and is under its controller in the kernel. If a NIC is missing, the
-    bridge must also have the address (`holder`), which would have to move otherwise.
+    What exists has its profile active, and is under its controller in the kernel. If a NIC is missing, no other link has
+    the address (`holder`), which would have to move otherwise.
     """
     by_uuid = {profile.uuid: profile.ifname for profile in wanted}
     missing = tuple(profile.ifname for profile in wanted if not _exists(profile, by_uuid, facts))
     controllers = {profile.ifname for profile in wanted if profile.type != "ethernet"}
-    if controllers & set(missing) or (missing and holder != wanted[0].ifname):
+    if controllers & set(missing) or (missing and holder not in (None, wanted[0].ifname)):
         return None
     return missing
 
@@ -94,7 +94,7 @@ def _change(want: WantedProfile, profile: Profile, changes: steps.Settings, fact
 def _prove(bridge: WantedProfile, layer3: Layer3) -> list[Planned]:
     addresses = tuple(a for a in layer3.addresses if a.version == 4)
     wait = steps.WaitAddress(ifname=bridge.ifname, addresses=addresses, timeout_s=15)
-    planned = [Planned(step=wait, why="the address must exist")]
+    planned = [Planned(step=wait, why="the address must exist")] if layer3.has_ipv4 else []
     for gateway in layer3.gateways:
         step = steps.WaitNeighbour(ifname=bridge.ifname, address=gateway, timeout_s=30)
         planned.append(Planned(step=step, why="the gateway must answer through the bridge"))

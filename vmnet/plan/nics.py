@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vmnet.errors import Refused, SpecError
 from vmnet.names import check_ifname
 from vmnet.shell_words import command
+from vmnet.spec import NoAddress
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts, Link
@@ -39,7 +40,7 @@ def choose_nics(spec: HostSpec, facts: Facts) -> Chosen:
         return _propose(spec, facts, management)
     check_named(spec)
     nics = tuple(_named(name, facts, management) for name in spec.nics)
-    left = [_left(link, facts, management) for link in _hardware(facts) if link.ifname not in spec.nics]
+    left = [_left(link, facts, management, spec) for link in _hardware(facts) if link.ifname not in spec.nics]
     return Chosen(nics=nics, management=management, reasons=(*(f"{n.ifname}: used, as requested" for n in nics), *left))
 
 
@@ -113,27 +114,32 @@ def _unfit(link: Link) -> str:
 
 
 def _propose(spec: HostSpec, facts: Facts, management: str | None) -> Chosen:
-    fit = [link for link in _hardware(facts) if not _left_because(link, facts, management)]
+    fit = [link for link in _hardware(facts) if not _left_because(link, facts, management, spec)]
     # The one that has the default route comes first: it gives the bridge its MAC.
     fit.sort(key=lambda link: (not facts.default_routes(link.ifname), link.ifname))
     taken = fit if spec.bond else fit[:1]
     if not taken:
-        why = "; ".join(_left(link, facts, management) for link in _hardware(facts))
+        why = "; ".join(_left(link, facts, management, spec) for link in _hardware(facts))
         raise SpecError(
             f"vmnet finds no suitable NIC ({why or 'this host has none'})", "name the NICs: vmnet host-setup em1 p4p1"
         )
     names = {link.ifname for link in taken}
     reasons = [f"{link.ifname}: used, wired and with carrier" for link in taken]
-    left = [_left(link, facts, management) for link in _hardware(facts) if link.ifname not in names]
+    left = [_left(link, facts, management, spec) for link in _hardware(facts) if link.ifname not in names]
     return Chosen(nics=tuple(taken), management=management, reasons=(*reasons, *left))
 
 
-def _left(link: Link, facts: Facts, management: str | None) -> str:
-    return f"{link.ifname}: not used, {_left_because(link, facts, management) or 'not requested'}"
+def _left(link: Link, facts: Facts, management: str | None, spec: HostSpec) -> str:
+    return f"{link.ifname}: not used, {_left_because(link, facts, management, spec) or 'not requested'}"
 
 
-def _left_because(link: Link, facts: Facts, management: str | None) -> str:
+def _left_because(link: Link, facts: Facts, management: str | None, spec: HostSpec) -> str:
     device = facts.device(link.ifname)
+    wanted = {spec.bridge.ifname, *((spec.bond.ifname,) if spec.bond else ())}
+    if isinstance(spec.address, NoAddress) and link.controller not in (None, *wanted):
+        return f"a port of {link.controller}"
+    if isinstance(spec.address, NoAddress) and facts.addresses_of(link.ifname):
+        return f"it has an address ({_addresses(link, facts)})"
     if link.ifname == management:
         return f"the management link ({_addresses(link, facts)})"
     if link.wireless:

@@ -109,6 +109,7 @@ class HostGoal:
     `addresses` are the static ones; `dhcp` says that IPv4 comes by DHCP. `uplinks` are the bridge's own ports
     (the bond, or the NIC where there is no bond). `vlans` are on the bridge, not on the NICs. `management_was` is
     the management link as it was when this was planned, by `record_of`; empty where that was not recorded.
+    `no_address`: the host must have none on the bridge, not even a link-local one.
     """
 
     bridge: str
@@ -128,11 +129,21 @@ class HostGoal:
     vlans: tuple[str, ...] = ()
     profiles: tuple[tuple[str, str], ...] = ()
     management_was: Proof = ()
+    no_address: bool = False
 
     @property
     def uplinks(self) -> tuple[str, ...]:
         """The bridge's own ports."""
         return (self.bond,) if self.bond else self.nics
+
+    @property
+    def links(self) -> frozenset[str]:
+        """Bridge, bond and NICs."""
+        return frozenset((self.bridge, *self.uplinks, *self.nics))
+
+
+Goals = HostGoal | tuple[HostGoal, ...] | None
+"""What is wanted: one bridge, several, or (None, empty) what the host's own names and profiles suggest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +221,7 @@ __all__ = [
     "DeleteProfile",
     "DisconnectDevice",
     "DomainStep",
+    "Goals",
     "Guest",
     "GuestStep",
     "HostGoal",
