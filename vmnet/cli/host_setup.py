@@ -34,6 +34,7 @@ Examples:
   sudo vmnet host-setup em1 p4p1 --address 172.16.4.3/24 --gateway 172.16.4.1 --dns 172.16.4.2 --management p2p1
   sudo vmnet host-setup em1 p4p1 --mode active-backup      for a switch without LACP
   sudo vmnet host-setup em1 --no-bond
+  sudo vmnet host-setup em2 p4p2 --bridge br1 --bond bond1 --address none --network guests      a second bridge
   sudo vmnet host-setup em1 p4p1 --probe 'curl -sf https://intra.example.org' --confirm 120
   sudo vmnet host-setup --spec host.toml                   read what is wanted from a file, as verify --spec does
   vmnet host-setup em1 p4p1 --script > setup.sh            print a script for a host without vmnet
