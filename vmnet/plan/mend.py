@@ -24,8 +24,8 @@ _FIXED = ("bond.options", "802-3-ethernet.cloned-mac-address", "connection.maste
 def missing_of(wanted: Sequence[WantedProfile], holder: str | None, facts: Facts) -> tuple[str, ...] | None:
     """Return the NICs that are still to join the existing bridge and bond; None where those do not exist.
 
-    What exists has its profile active, and is under its controller in the kernel. If a NIC is missing, no other link has
-    the address (`holder`), which would have to move otherwise.
+    What exists has its profile active, and is under its controller in the kernel. If a NIC is missing, no other link
+    has the address (`holder`), which would have to move otherwise.
     """
     by_uuid = {profile.uuid: profile.ifname for profile in wanted}
     missing = tuple(profile.ifname for profile in wanted if not _exists(profile, by_uuid, facts))
