@@ -37,7 +37,7 @@ def first_stack(lab: Lab) -> str:
     return "\n".join(line for line in seen.splitlines() if "guests" not in line)
 
 
-@pytest.mark.lab_state("bridged")
+@pytest.mark.lab_state("bridged", guests=False)
 def test_it_is_made_and_undone_beside_the_first(lab: Lab) -> None:
     second_pair.plug_in(lab)
     before = first_stack(lab)
@@ -83,7 +83,7 @@ def test_the_first_is_undone_while_the_second_exists(lab: Lab) -> None:
     assert not {"br0", "br1", "bond0", "bond1"} & {link["ifname"] for link in json.loads(lab.run("ip -j link").stdout)}
 
 
-@pytest.mark.lab_state("bridged")
+@pytest.mark.lab_state("bridged", guests=False)
 def test_a_second_one_that_fails_leaves_the_first_alone(lab: Lab) -> None:
     second_pair.plug_in(lab, silent=True)
     before = first_stack(lab)

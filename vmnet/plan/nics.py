@@ -135,13 +135,13 @@ def _left(link: Link, facts: Facts, management: str | None, spec: HostSpec) -> s
 
 def _left_because(link: Link, facts: Facts, management: str | None, spec: HostSpec) -> str:
     device = facts.device(link.ifname)
+    if link.ifname == management:
+        return f"the management link ({_addresses(link, facts)})"
     wanted = {spec.bridge.ifname, *((spec.bond.ifname,) if spec.bond else ())}
     if isinstance(spec.address, NoAddress) and link.controller not in (None, *wanted):
         return f"a port of {link.controller}"
     if isinstance(spec.address, NoAddress) and facts.addresses_of(link.ifname):
         return f"it has an address ({_addresses(link, facts)})"
-    if link.ifname == management:
-        return f"the management link ({_addresses(link, facts)})"
     if link.wireless:
         return "Wi-Fi"
     if not link.carrier and link.admin_up:
