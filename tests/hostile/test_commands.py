@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.process
 
-GOALS = (samples.goal(), replace(samples.goal(), stp=True, dhcp=True, mtu=9000))
+GOALS = (samples.goal(), replace(samples.goal(), stp=True, dhcp=True, mtu=9000, no_address=True))
 # Where nothing that could be typed would do what is meant: no bridge has such a name, nft cannot say it.
 NO_COMMAND = (
     "bond.mac", "bond.mode", "bond.mtu", "bond.ports", "bridge.loop", "bridge.mac", "bridge.mtu", "bridge.vlan",
