@@ -102,6 +102,7 @@ class HostSpec:
     allow_storage: bool = False
     allow_new_address: bool = False
     allow_claimed: bool = False
+    allow_firewall: bool = False
     different_switches: bool = False
     allow_duplicate_address: bool = False
 

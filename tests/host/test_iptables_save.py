@@ -29,8 +29,9 @@ COMMIT
 
 
 def test_chains_policies_and_rules() -> None:
-    forward, user, isolation = parse_saved(SAVED, tool="nft", family="ip")
+    incoming, forward, user, isolation = parse_saved(SAVED, tool="nft", family="ip")
     assert (forward.hook, forward.policy, forward.table, forward.family) == ("forward", "drop", "filter", "ip")
+    assert (incoming.hook, incoming.policy, incoming.rules) == ("input", "accept", ())
     assert (user.name, user.hook, user.policy) == ("DOCKER-USER", "", "accept")
     assert [(rule.verdict, rule.target) for rule in forward.rules[:2]] == [
         (Verdict.JUMP, "DOCKER-USER"),
@@ -41,7 +42,7 @@ def test_chains_policies_and_rules() -> None:
 
 
 def test_links_and_comments() -> None:
-    rule = parse_saved(SAVED, tool="nft", family="ip")[0].rules[3]
+    rule = parse_saved(SAVED, tool="nft", family="ip")[1].rules[3]
     assert (rule.verdict, rule.narrow) == (Verdict.ACCEPT, Narrow.NO)
     assert rule.incoming == LinkNames(patterns=("docker0",), but=True)
     assert rule.outgoing == LinkNames(patterns=("br*",))
@@ -79,7 +80,7 @@ def test_a_link_of_any_name(link: str) -> None:
 def test_a_comment_of_several_lines() -> None:
     comment = 'two\\"\n-A FORWARD -j ACCEPT\n*nat\n:FORWARD DROP [0:0]\u2028\\\\'
     saved = SAVED.replace("let -j DROP be", comment)
-    (forward, *_), (wanted, *_) = (parse_saved(text, tool="nft", family="ip") for text in (saved, SAVED))
+    (_, forward, *_), (_, wanted, *_) = (parse_saved(text, tool="nft", family="ip") for text in (saved, SAVED))
     assert [(rule.verdict, rule.incoming) for rule in forward.rules] == [
         (rule.verdict, rule.incoming) for rule in wanted.rules
     ]

@@ -48,8 +48,8 @@ def test_a_chain_with_its_policy() -> None:
     assert (chain.hook, chain.policy, chain.rules) == ("forward", "drop", ())
 
 
-@pytest.mark.parametrize("chain", [{"hook": "input"}, {"type": "nat"}, {"hook": "ingress"}])
-def test_what_no_bridged_packet_meets_is_left_out(chain: dict[str, str]) -> None:
+@pytest.mark.parametrize("chain", [{"type": "nat"}, {"hook": "ingress"}])
+def test_what_filters_no_packets_of_ip_is_left_out(chain: dict[str, str]) -> None:
     assert parse_ruleset(ruleset([ACCEPT], **chain)) == ()
     assert parse_ruleset(ruleset([ACCEPT], family="arp")) == ()
 
@@ -59,6 +59,21 @@ def test_links_by_name() -> None:
     assert (found.verdict, found.narrow) == (Verdict.ACCEPT, Narrow.NO)
     assert (found.incoming, found.outgoing) == (BR0, LinkNames(patterns=("br*",), but=True))
     assert found.text == "iifname br0 oifname != br* accept"
+
+
+@pytest.mark.parametrize(
+    ("right", "shown"),
+    [
+        (22, "22"),
+        ({"set": [22, 9090]}, "{ 22, 9090 }"),
+        ({"range": [80, 90]}, "80-90"),
+        ({"prefix": {"addr": "192.0.2.0", "len": 24}}, "192.0.2.0/24"),
+        (["syn", "ack"], "syn,ack"),
+        ({"concat": [1]}, '{"concat": [1]}'),
+    ],
+)
+def test_a_value_is_written_as_nft_does(right: Any, shown: str) -> None:
+    assert rule(payload("tcp", "dport", right), ACCEPT).text == f"tcp dport {shown} accept"
 
 
 def test_links_in_a_set_and_in_a_named_one() -> None:

@@ -88,6 +88,7 @@ def _names_of(facts: Facts) -> Iterator[str | None]:
         yield from (zone.name for zone in facts.firewalld.zones)
     if facts.filters:
         yield from (name for chain in facts.filters.chains for name in (chain.table, chain.name))
+    yield from (name for chain in facts.chains for name in (chain.table, chain.name))
     if facts.surroundings:
         yield from (tap.tap for tap in facts.surroundings.tap_filters)
         for session in facts.surroundings.sessions:

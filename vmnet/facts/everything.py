@@ -9,7 +9,7 @@ from vmnet.facts.bonding import BondPort
 from vmnet.facts.boot import Boot, Unread
 from vmnet.facts.dependents import Dependent
 from vmnet.facts.fabric import Fabric
-from vmnet.facts.filters import Filters, Firewalld
+from vmnet.facts.filters import FilterChain, Filters, Firewalld
 from vmnet.facts.host import GUEST_KINDS, Address, Device, Duplicate, Link, Profile, Route, SshSession, SwitchPort
 from vmnet.facts.lan import LanAnswer, Mention
 from vmnet.facts.libvirt import Domain, GuestAddress, HypervisorLink, Network
@@ -68,6 +68,7 @@ class Facts:
     surroundings: Surroundings | None = None
     """Other facts about libvirt, if read with `closely`."""
     filters: Filters | None = None
+    chains: tuple[FilterChain, ...] = ()
     """Filters for bridged frames, if read with `closely`."""
     fabric: Fabric | None = None
     """State of the bridges' ports and tables, if read with `closely`."""

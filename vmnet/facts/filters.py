@@ -36,7 +36,8 @@ class LinkNames:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterRule:
-    """A rule of a chain, as far as it matters to the first packet between two ports of a bridge; `text` for people."""
+    """A rule of a chain, as far as it matters to the first packet of a connection. `text` is the rule for people;
+    `handle` is nft's number for it, `words` are iptables' options."""
 
     verdict: Verdict
     text: str
@@ -44,6 +45,8 @@ class FilterRule:
     incoming: LinkNames = LinkNames()
     outgoing: LinkNames = LinkNames()
     narrow: Narrow = Narrow.NO
+    handle: int = 0
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from vmnet.host.outside import Sources
 
 ROOT = Path("/")
+_FOR_THE_HOST = ("input", "output")
+"""Hooks that bridged packets do not pass."""
 _DAEMONS = ("dockerd", "kubelet", "k3s-server", "k3s-agent", "crio", "firewalld")
 _LEGACY = (
     ("iptables-legacy", "ip", Path("/proc/net/ip_tables_names")),
@@ -30,17 +32,22 @@ _OVER_NFT = (("iptables-nft-save", "ip"), ("ip6tables-nft-save", "ip6"))
 
 def read_filters(facts: Facts, sources: Sources) -> Filters:
     """Return what filters bridged frames on this host."""
-    nothing: tuple[FilterChain, ...] = ()
     return Filters(
         netfilter=sources.read("br_netfilter", lambda: read_netfilter(facts.links), BridgeNetfilter()),
-        chains=sources.read("firewall rules", lambda: tuple(_read_chains()), nothing, allowed=facts.root),
+        chains=tuple(chain for chain in facts.chains if chain.hook not in _FOR_THE_HOST),
         daemons=sources.read("daemons that write rules", read_daemons, ()),
         layer3=sources.read("the rules of libvirt's filters", lambda: read_layer3(facts.domains), ()),
     )
 
 
-def _read_chains() -> Iterator[FilterChain]:
-    """nft shows the rules of iptables-nft, too, but for what only iptables can print: then iptables is asked."""
+def read_chains() -> Iterator[FilterChain]:
+    """Yield the firewall's chains; root only.
+
+    nft shows the rules of iptables-nft, too, but for what only iptables can print: then iptables is asked.
+
+    Raises:
+        ToolError: a tool failed, or printed what is not understood.
+    """
     ruleset = process.run(("nft", "-j", "list", "ruleset"), timeout_s=30).stdout if process.has_tool("nft") else "{}"
     instead = tuple(_over_nft()) if ruleset == "{}" or has_xtables(ruleset) else ()
     places = {(chain.family, chain.table) for chain in instead}

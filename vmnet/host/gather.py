@@ -16,6 +16,7 @@ from vmnet.host.bonding import read_bond_ports
 from vmnet.host.boot import read_boot
 from vmnet.host.closely import read_closely
 from vmnet.host.dependents import read_dependents
+from vmnet.host.filters import read_chains
 from vmnet.host.firewalld import read_firewalld
 from vmnet.host.hypervisor import Hypervisor
 from vmnet.host.lldp import read_switch_ports
@@ -165,6 +166,7 @@ def _with_host(facts: Facts, sources: Sources) -> Facts:
         boot=sources.read("files for the next boot", lambda: read_boot(profiles), None),
         bond_ports=sources.read("the ports of bonds", lambda: read_bond_ports(links), ()),
         firewalld=sources.read("firewalld's zones", read_firewalld, None, allowed=facts.root),
+        chains=sources.read("firewall rules", lambda: tuple(read_chains()), (), allowed=facts.root),
     )
 
 

@@ -1,4 +1,4 @@
-"""Parse what `iptables-save` and its sisters print: the chains that a bridged packet may come through."""
+"""Parse what `iptables-save` and its sisters print: the chains that filter packets."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from vmnet.facts import FilterChain, FilterRule, LinkNames, Narrow, Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HOOKS = {"PREROUTING": "prerouting", "FORWARD": "forward", "POSTROUTING": "postrouting"}
+HOOKS = {name: name.lower() for name in ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")}
 _NAMED = ("-i", "-o", "-j", "-g", "--physdev-in", "--physdev-out")
 # After these the name of a link or chain follows, which is never quoted.
 _NAME = r"(?:(?<=-[Aiojg] )|(?<=--physdev-in )|(?<=--physdev-out ))[^ \n]+"
 _WORD = re.compile(rf'{_NAME}|"(?P<quoted>[^"\\]*(?:\\.[^"\\]*)*)"(?=[ \n]|\Z)|[^ \n]+|\n', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_LEFT_OUT = ("INPUT", "OUTPUT")
 _TABLES = ("filter", "mangle", "raw", "security")
 _VERDICTS = {"ACCEPT": Verdict.ACCEPT, "DROP": Verdict.DROP, "REJECT": Verdict.REJECT, "RETURN": Verdict.RETURN}
 
 
 def parse_saved(text: str, *, tool: str, family: str) -> tuple[FilterChain, ...]:
-    """Return the chains of a listing; those for the host itself and the table nat are left out.
+    """Return the chains of a listing; those of the table nat are left out.
 
     Args:
         text: what iptables-save printed.
@@ -51,7 +50,6 @@ def parse_saved(text: str, *, tool: str, family: str) -> tuple[FilterChain, ...]
     return tuple(
         replace(chain, rules=tuple(_rule(*rule, tables[place]) for rule in rules.get((place, name), ())))
         for (place, name), chain in chains.items()
-        if name not in _LEFT_OUT
     )
 
 
@@ -86,7 +84,8 @@ def _rule(raw: str, words: list[str], chains: set[str]) -> FilterRule:
         else:
             narrow = max(narrow, _narrow(name, value, negated=negated), key=list(Narrow).index)
     return FilterRule(
-        verdict=verdict, text=raw, target=target, incoming=incoming, outgoing=outgoing, narrow=narrow
+        verdict=verdict, text=raw, target=target, incoming=incoming, outgoing=outgoing, narrow=narrow,
+        words=tuple(words[2:]),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Parse `nft -j list ruleset`: the chains that a bridged packet may come through."""
+"""Parse `nft -j list ruleset`: the chains that filter packets."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from vmnet.host.outside import parse_json, understood
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HOOKS = ("prerouting", "forward", "postrouting")
-"""Where bridged packets come by; what is for the host itself (input, output) does not concern them."""
+HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
 FAMILIES = ("ip", "ip6", "inet", "bridge")
 
 _PASSES = ("counter", "log", "mangle", "comment", "notrack", "ct helper", "ct timeout", "set", "flow")
@@ -85,13 +84,13 @@ def _rules(body: dict[str, Any]) -> Iterator[FilterRule]:
             _match(read, value, bridge=bridge)
             words.append(_match_text(value))
         elif kind == "vmap":
-            yield from _mapped(read, value, bridge=bridge)
+            yield from _mapped(read, value, bridge=bridge, handle=body.get("handle", 0))
         elif kind in list(Verdict):
             target = value["target"] if kind in ("jump", "goto") else ""
             text = " ".join([*words, kind, *([target] if target else [])])
             yield FilterRule(
                 verdict=Verdict(kind), text=text, target=target, incoming=read.incoming, outgoing=read.outgoing,
-                narrow=read.narrow,
+                narrow=read.narrow, handle=body.get("handle", 0),
             )  # fmt: skip
         elif kind not in _PASSES:
             read.narrow = Narrow.OTHERWISE
@@ -143,7 +142,7 @@ def _names(right: Any) -> tuple[str, ...]:
     return () if any(name.startswith("@") for name in names) else names
 
 
-def _mapped(read: _Reading, vmap: dict[str, Any], *, bridge: bool) -> Iterator[FilterRule]:
+def _mapped(read: _Reading, vmap: dict[str, Any], *, bridge: bool, handle: int) -> Iterator[FilterRule]:
     key = vmap["key"].get("meta", {}).get("key", "") if isinstance(vmap["key"], dict) else ""
     data = vmap["data"].get("set", ()) if isinstance(vmap["data"], dict) else ()
     if not _is_port_name(key, bridge=bridge):
@@ -155,15 +154,31 @@ def _mapped(read: _Reading, vmap: dict[str, Any], *, bridge: bool) -> Iterator[F
         yield FilterRule(
             verdict=Verdict(kind), text=f"{key} {name} {kind}", target=(value or {}).get("target", ""),
             incoming=names if comes else read.incoming, outgoing=read.outgoing if comes else names,
-            narrow=read.narrow if names.patterns else Narrow.OTHERWISE,
+            narrow=read.narrow if names.patterns else Narrow.OTHERWISE, handle=handle,
         )  # fmt: skip
 
 
 def _match_text(match: dict[str, Any]) -> str:
     left, right, op = match["left"], match["right"], match.get("op", "==")
     name = " ".join(str(word) for part in left.values() for word in _flat(part)) if isinstance(left, dict) else ""
-    shown = ", ".join(_texts(right)) or json.dumps(right)
-    return f"{name} {'!= ' if op == '!=' else ''}{shown}"
+    return f"{name} {'!= ' if op == '!=' else ''}{_shown(right)}"
+
+
+def _shown(right: Any) -> str:
+    """Return a value as nft writes it, where it is one of the usual ones; else as JSON."""
+    match right:
+        case str() | int():
+            return str(right)
+        case {"set": [*elements]}:
+            return f"{{ {', '.join(map(_shown, elements))} }}"
+        case {"range": [first, last]}:
+            return f"{_shown(first)}-{_shown(last)}"
+        case {"prefix": {"addr": str(address), "len": int(length)}}:
+            return f"{address}/{length}"
+        case [*flags] if all(isinstance(flag, str) for flag in flags):
+            return ",".join(flags)
+        case _:
+            return json.dumps(right)
 
 
 def _flat(part: Any) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ from vmnet.names import check_ifname
 from vmnet.plan.adopt import controllers_of, find_holder
 from vmnet.plan.claims import claim_risks
 from vmnet.plan.duplicates import duplicate_risks
+from vmnet.plan.firewall import firewall_risks, firewall_warnings
 from vmnet.plan.owners import check_owners, owner_warnings
 from vmnet.plan.risks import settle
 from vmnet.plan.ssh_session import ssh_risks, ssh_warnings
@@ -163,7 +164,8 @@ def check_build(build: Build) -> tuple[str, ...]:
     Raises:
         Refused: a risk was not accepted, or what exists already would be lost.
     """
-    accepted = settle((*ssh_risks(build), *duplicate_risks(build)))
+    accepted = settle((*ssh_risks(build), *duplicate_risks(build), *firewall_risks(build)))
+    accepted += firewall_warnings(build)
     if build.missing == ():
         return (*accepted, *content_warnings(build))
     if build.missing is None:
