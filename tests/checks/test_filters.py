@@ -249,6 +249,31 @@ def test_the_zone_of_the_nic_before() -> None:
     assert [f.wanted for f in findings(Filters(), stored)] == ["zone internal, the zone in its profile"]
 
 
+NAMES_EM1 = FilterRule(
+    verdict=Verdict.ACCEPT, text="iifname em1 tcp dport 22 accept", incoming=LinkNames(patterns=("em1",)), handle=7
+)
+
+
+def names_port(*rules: FilterRule, hook: str = "input", policy: str = "drop") -> list[Finding]:
+    facts = replace(GOOD, chains=(chain(*rules, hook=hook, policy=policy),))
+    return [t.finding for t in diagnose(samples.goal(), facts) if t.rule.id == "filter.names-port"]
+
+
+def test_a_rule_that_names_a_port_of_the_bridge_matches_nothing() -> None:
+    (finding,) = names_port(NAMES_EM1)
+    assert finding.subject == "br0"
+    added = """sudo nft 'insert rule ip filter FORWARD handle 7 iifname "br0" tcp dport 22 accept'"""
+    assert finding.fix == (added,)
+    for_bridge = replace(NAMES_EM1, text="iifname br0 tcp dport 22 accept", incoming=BR0)
+    assert names_port(NAMES_EM1, for_bridge) == []
+    assert names_port(NAMES_EM1, policy="accept") == []
+    assert names_port(NAMES_EM1, hook="forward") == []
+    (listed,) = names_port(replace(NAMES_EM1, handle=0))
+    assert listed.fix == ("sudo nft -a list chain ip filter FORWARD",)
+    (saved,) = names_port(replace(NAMES_EM1, words=("-i", "em1", "-j", "ACCEPT"), handle=0))
+    assert saved.fix == ("sudo iptables -t filter -I FORWARD 1 -i br0 -j ACCEPT",)
+
+
 def test_bridges_of_libvirts_own_networks_are_its_business() -> None:
     only_nat = replace(samples.without_link(GOOD, "br0"), filters=Filters(netfilter=ON, chains=(chain(),)))
     taps = samples.with_link(only_nat, "vnet0", controller="virbr0")

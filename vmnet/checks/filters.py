@@ -9,6 +9,7 @@ from vmnet.checks.chains import find_stop
 from vmnet.checks.filter_fixes import fix_of, needs, nft, nft_link, turn_off
 from vmnet.checks.findings import Finding
 from vmnet.facts import Filters, Verdict
+from vmnet.plan.firewall import changed_rules, copy_for
 from vmnet.shell_words import command, in_turn, root
 
 if TYPE_CHECKING:
@@ -188,4 +189,22 @@ def _zone_before(goal: HostGoal, facts: Facts) -> str:
     return ""
 
 
-CHECKS: tuple[Check, ...] = (bridged_frames_dropped, bridge_table_drops, netfilter_at_boot, firewalld_zone)
+def rules_name_ports(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """filter.names-port: no rule for the host's own packets names a port of the bridge, and not the bridge."""
+    ports = [name for name in (*goal.nics, goal.bond) if name and (link := facts.link(name)) and link.controller]
+    for changed in changed_rules(facts.chains, ports, goal.bridge):
+        yield Finding(
+            rule="filter.names-port", layer="filter", subject=goal.bridge, wanted=f"the same rule for {goal.bridge}",
+            seen=changed.words, source=changed.chain.tool, ok=False, shown_by=show(changed.chain),
+            fix=(copy_for(changed, goal.bridge),),
+            hint="add the rule for the bridge, also where the firewall stores its rules for the next boot",
+        )  # fmt: skip
+
+
+CHECKS: tuple[Check, ...] = (
+    bridged_frames_dropped,
+    bridge_table_drops,
+    netfilter_at_boot,
+    firewalld_zone,
+    rules_name_ports,
+)

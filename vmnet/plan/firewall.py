@@ -11,10 +11,10 @@ from vmnet.facts import Verdict
 from vmnet.lines import fits_pattern
 from vmnet.plan.adopt import controllers_of
 from vmnet.plan.risks import Risk
-from vmnet.shell_words import root
+from vmnet.shell_words import is_plain, root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from vmnet.facts import FilterChain, FilterRule, LinkNames
     from vmnet.plan.build import Build
@@ -57,7 +57,7 @@ def firewall_risks(build: Build) -> Iterator[Risk]:
     bridge = build.bridge.ifname
     old = ", ".join(sorted({changed.old for changed in closing}))
     rules = "; ".join(dict.fromkeys(changed.words for changed in closing))
-    commands = "\n".join(dict.fromkeys(_copy(changed, bridge) for changed in closing))
+    commands = "\n".join(dict.fromkeys(copy_for(changed, bridge) for changed in closing))
     yield Risk(
         message=f"the firewall would drop new connections, SSH too: they arrive on {bridge} after this run, and "
         f"these rules accept them on {old} only: {rules}",
@@ -84,11 +84,21 @@ def _changes(build: Build) -> Iterator[Changed]:
     """Yield the rules that treat the bridge otherwise than the links that have the host's address now."""
     over = [name for nic in build.nics for name in controllers_of(nic, build.facts)]
     gone = [name for name in dict.fromkeys((*build.touched, *over)) if build.facts.addresses_of(name)]
-    gone = [name for name in gone if name != build.bridge.ifname]
-    chains = build.facts.chains
+    return changed_rules(build.facts.chains, gone, build.bridge.ifname)
+
+
+def changed_rules(chains: tuple[FilterChain, ...], old: Iterable[str], bridge: str) -> Iterator[Changed]:
+    """Yield the rules for packets of the host itself that treat the bridge otherwise than links below it.
+
+    Args:
+        chains: the firewall's.
+        old: the links by which the packets came before.
+        bridge: the link by which they come now.
+    """
+    gone = [name for name in old if name != bridge]
     for base in chains:
         if gone and base.hook in _HOOKS and base.family in ("ip", "ip6", "inet") and base.table != _FIREWALLD:
-            yield from _changes_below(base, chains, gone, build.bridge.ifname)
+            yield from _changes_below(base, chains, gone, bridge)
 
 
 def _changes_below(
@@ -143,14 +153,14 @@ def _is_copied(rule: FilterRule, names: LinkNames, chain: FilterChain, bridge: s
     return any(other.text in texts for other in chain.rules if other is not rule)
 
 
-def _copy(changed: Changed, bridge: str) -> Command:
+def copy_for(changed: Changed, bridge: str) -> Command:
     """Return the command that adds the rule for the bridge, before it; else the one that lists its chain."""
     chain, rule = changed.chain, changed.rule
     if rule.words:
         return _copy_saved(changed, bridge)
     words = re.sub(rf"([io])if(name)? {re.escape(changed.pattern)}(?= |$)", rf'\1ifname "{bridge}"', rule.text, count=1)
     statement = f"insert rule {chain.family} {chain.table} {chain.name} handle {rule.handle} {words}"
-    if rule.handle and words != rule.text and _TYPED.fullmatch(statement):
+    if rule.handle and words != rule.text and is_plain(bridge) and _TYPED.fullmatch(statement):
         return root("nft", statement)
     return root("nft", "-a", "list", "chain", chain.family, chain.table, chain.name)
 
