@@ -42,6 +42,15 @@ def nft(*rules: list[Any], policy: str = "drop", hook: str = "input", more: dict
     return json.dumps({"nftables": items})
 
 
+BY_MAP = {"vmap": {"key": {"meta": {"key": "iifname"}}, "data": "@lan"}}
+
+
+def with_named(kind: str, elements: list[Any], *rule: dict[str, Any]) -> str:
+    document = json.loads(nft(list(rule)))
+    document["nftables"].append({kind: {"family": "inet", "table": "host", "name": "lan", "elem": elements}})
+    return json.dumps(document)
+
+
 def behind(listing: str, facts: Facts | None = None) -> Facts:
     return replace(facts or routed_host(), chains=parse_ruleset(listing))
 
@@ -70,6 +79,11 @@ def saved(rules: str, facts: Facts | None = None) -> Facts:
         (behind(nft([{"jump": {"target": "lan"}}], more={"lan": SSH})), "insert rule inet host lan"),
         (behind(nft([meta("iifname", ["em1", "lo"], "!="), DROP], policy="accept")), "list chain inet host input"),
         (behind(nft([meta("iifname", "bond0"), ACCEPT]), addressed_by_a_bond()), 'iifname "br9"'),
+        (
+            behind(with_named("set", ["x", {"elem": {"val": "em1", "comment": "a"}}], meta("iifname", "@lan"), ACCEPT)),
+            """sudo nft 'add element inet host lan { "br0" }'""",
+        ),
+        (behind(with_named("map", [["em1", ACCEPT]], BY_MAP)), 'iifname "br0" accept'),
         (
             saved("-A INPUT -i em1 -p tcp -m tcp --dport 22 -j ACCEPT"),
             "sudo iptables -t filter -I INPUT 1 -i br0 -p tcp -m tcp --dport 22 -j ACCEPT",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from vmnet.facts import FilterChain, FilterRule, LinkNames, Narrow, Verdict
 from vmnet.host.outside import parse_json, understood
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
 FAMILIES = ("ip", "ip6", "inet", "bridge")
@@ -35,6 +35,7 @@ def parse_ruleset(text: str) -> tuple[FilterChain, ...]:
 def _parse(document: dict[str, Any]) -> tuple[FilterChain, ...]:
     chains: dict[tuple[str, str, str], FilterChain] = {}
     rules: dict[tuple[str, str, str], list[FilterRule]] = {}
+    named = _named(document)
     for item in document.get("nftables", ()):
         body = item.get("chain") or item.get("rule")
         if body is None or body["family"] not in FAMILIES:
@@ -44,8 +45,17 @@ def _parse(document: dict[str, Any]) -> tuple[FilterChain, ...]:
             if (not hook or hook in HOOKS) and body.get("type", "") not in _TRANSLATES:
                 chains[_key(body, body["name"])] = _chain(body, hook)
         elif (key := _key(body, body["chain"])) in chains:
-            rules.setdefault(key, []).extend(_rules(body))
+            rules.setdefault(key, []).extend(_rules(body, named.get((body["family"], body["table"]), {})))
     return tuple(replace(chain, rules=tuple(rules.get(key, ()))) for key, chain in chains.items())
+
+
+def _named(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, list[Any]]]:
+    """Return the elements of named sets and maps, by table and then by their name in rules."""
+    found: dict[tuple[str, str], dict[str, list[Any]]] = {}
+    for body in (item.get("set") or item.get("map") for item in document.get("nftables", ())):
+        if body:
+            found.setdefault((body["family"], body["table"]), {})[f"@{body['name']}"] = body.get("elem", [])
+    return found
 
 
 def has_xtables(text: str) -> bool:
@@ -71,11 +81,12 @@ class _Reading:
     incoming: LinkNames = ANY
     outgoing: LinkNames = ANY
     narrow: Narrow = Narrow.NO
+    named: Mapping[str, list[Any]] = field(default_factory=dict)
 
 
-def _rules(body: dict[str, Any]) -> Iterator[FilterRule]:
+def _rules(body: dict[str, Any], named: Mapping[str, list[Any]]) -> Iterator[FilterRule]:
     """Yield the rule; a map of verdicts is a rule for each of its entries."""
-    read = _Reading()
+    read = _Reading(named=named)
     bridge = body["family"] == "bridge"
     words: list[str] = []
     for expression in body.get("expr", ()):
@@ -99,7 +110,7 @@ def _rules(body: dict[str, Any]) -> Iterator[FilterRule]:
 def _match(read: _Reading, match: dict[str, Any], *, bridge: bool) -> None:
     left, right, op = match["left"], match["right"], match.get("op", "==")
     key = left.get("meta", {}).get("key", "") if isinstance(left, dict) else ""
-    names = _names(right)
+    names = _names(read.named.get(right, right) if isinstance(right, str) else right)
     if _is_port_name(key, bridge=bridge) and names and op in ("==", "!=", "in"):
         found = LinkNames(patterns=names, but=op == "!=")
         # In the family bridge a link's name is a port's, and which port a guest is on is not known: any is not all.
@@ -133,18 +144,21 @@ def _texts(right: Any) -> tuple[str, ...]:
     if isinstance(right, dict):
         right = right.get("set", ())
     found = right if isinstance(right, list) else [right]
-    return tuple(word for word in found if isinstance(word, str))
+    # An element with a counter or a comment is a record.
+    plain = (word["elem"].get("val") if isinstance(word, dict) and "elem" in word else word for word in found)
+    return tuple(word for word in plain if isinstance(word, str))
 
 
 def _names(right: Any) -> tuple[str, ...]:
-    """Return the links' names; a named set ("@lan") is none, for its elements change."""
+    """Return the links' names; a named set ("@lan") that was not found is none."""
     names = _texts(right)
     return () if any(name.startswith("@") for name in names) else names
 
 
 def _mapped(read: _Reading, vmap: dict[str, Any], *, bridge: bool, handle: int) -> Iterator[FilterRule]:
     key = vmap["key"].get("meta", {}).get("key", "") if isinstance(vmap["key"], dict) else ""
-    data = vmap["data"].get("set", ()) if isinstance(vmap["data"], dict) else ()
+    given = vmap["data"]
+    data = given.get("set", ()) if isinstance(given, dict) else read.named.get(given, ())
     if not _is_port_name(key, bridge=bridge):
         return
     for name, verdict in (entry for entry in data if isinstance(entry, list)):

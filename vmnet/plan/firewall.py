@@ -158,10 +158,17 @@ def copy_for(changed: Changed, bridge: str) -> Command:
     chain, rule = changed.chain, changed.rule
     if rule.words:
         return _copy_saved(changed, bridge)
+    if named := re.search(r"[io]if(?:name)? @(\w+) ", rule.text):
+        element = f'add element {chain.family} {chain.table} {named[1]} {{ "{bridge}" }}'
+        return root("nft", element) if is_plain(bridge) and _TYPED.fullmatch(element) else _listing(chain)
     words = re.sub(rf"([io])if(name)? {re.escape(changed.pattern)}(?= |$)", rf'\1ifname "{bridge}"', rule.text, count=1)
     statement = f"insert rule {chain.family} {chain.table} {chain.name} handle {rule.handle} {words}"
     if rule.handle and words != rule.text and is_plain(bridge) and _TYPED.fullmatch(statement):
         return root("nft", statement)
+    return _listing(chain)
+
+
+def _listing(chain: FilterChain) -> Command:
     return root("nft", "-a", "list", "chain", chain.family, chain.table, chain.name)
 
 
