@@ -84,6 +84,7 @@ def saved(rules: str, facts: Facts | None = None) -> Facts:
             """sudo nft 'add element inet host lan { "br0" }'""",
         ),
         (behind(with_named("map", [["em1", ACCEPT]], BY_MAP)), 'iifname "br0" accept'),
+        (behind(with_named("map", [["em1", {"jump": {"target": "lan"}}]], BY_MAP)), 'iifname "br0" jump lan'),
         (
             saved("-A INPUT -i em1 -p tcp -m tcp --dport 22 -j ACCEPT"),
             "sudo iptables -t filter -I INPUT 1 -i br0 -p tcp -m tcp --dport 22 -j ACCEPT",

@@ -165,8 +165,9 @@ def _mapped(read: _Reading, vmap: dict[str, Any], *, bridge: bool, handle: int) 
         ((kind, value),) = verdict.items()
         names = LinkNames(patterns=_names(name))
         comes = key.startswith("i")
+        target = (value or {}).get("target", "")
         yield FilterRule(
-            verdict=Verdict(kind), text=f"{key} {name} {kind}", target=(value or {}).get("target", ""),
+            verdict=Verdict(kind), text=f"{key} {name} {kind} {target}".rstrip(), target=target,
             incoming=names if comes else read.incoming, outgoing=read.outgoing if comes else names,
             narrow=read.narrow if names.patterns else Narrow.OTHERWISE, handle=handle,
         )  # fmt: skip
