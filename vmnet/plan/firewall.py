@@ -59,8 +59,8 @@ def firewall_risks(build: Build) -> Iterator[Risk]:
     rules = "; ".join(dict.fromkeys(changed.words for changed in closing))
     commands = "\n".join(dict.fromkeys(copy_for(changed, bridge) for changed in closing))
     yield Risk(
-        message=f"after this run, the firewall would drop new connections that it accepts now, perhaps SSH: they arrive on "
-        f"{bridge}, and these rules accept them on {old} only: {rules}",
+        message="after this run, the firewall would drop new connections that it accepts now, perhaps SSH: they "
+        f"arrive on {bridge}, and these rules accept them on {old} only: {rules}",
         hint=f"add the same rules for {bridge}, also where the firewall stores its rules for the next boot:\n"
         f"{commands}\nthen run vmnet again",
         flag=FLAG,
