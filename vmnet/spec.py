@@ -101,6 +101,7 @@ class HostSpec:
     move_vlans: bool = False
     allow_storage: bool = False
     allow_new_address: bool = False
+    allow_lost_address: bool = False
     allow_claimed: bool = False
     allow_firewall: bool = False
     different_switches: bool = False

@@ -18,6 +18,7 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 RISKS = {
     "allow_storage": "Go on although this host reaches storage or its cluster through the NICs.",
     "allow_new_address": "Go on although the address that this SSH session uses goes away.",
+    "allow_lost_address": "Go on although a NIC that becomes a port has an address that the host loses.",
     "allow_firewall": "Go on although firewall rules accept connections on a NIC's name only.",
     "allow_claimed": "Go on although a VM or a libvirt network is configured to use one of the NICs.",
     "different_switches": "Build an LACP bond over two switches that act as one for LACP (MLAG).",

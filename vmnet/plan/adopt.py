@@ -103,7 +103,8 @@ def find_holder(nics: Sequence[Link], bridge: str, facts: Facts) -> str | None:
         if facts.addresses_of(name) and not name.startswith(_OWN_NETWORK_LINKS)
     ]  # fmt: skip
     with_route = [name for name in usable if facts.default_routes(name)]
-    return next(iter(with_route or usable), None)
+    best = min(with_route, key=lambda name: min(route.metric for route in facts.default_routes(name)), default=None)
+    return best or next(iter(usable), None)
 
 
 def find_live(holder: str | None, nics: Sequence[Link], wanted: set[str], facts: Facts) -> str | None:

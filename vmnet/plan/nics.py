@@ -68,13 +68,26 @@ def _management(spec: HostSpec, facts: Facts) -> str | None:
         if facts.link(spec.management) is None:
             raise SpecError(f"there is no link {spec.management!r}", _known_links(spec.management, facts))
         return spec.management
-    # A management link has an address and no default route; a host's only link has the route.
+    # It has an address, and another link has the best default route. Its own network may announce a router, too.
+    carrying = spec.nics or best_uplinks(facts)
     guessed = [
         link.ifname
         for link in _hardware(facts)
-        if facts.addresses_of(link.ifname) and not facts.default_routes(link.ifname) and link.controller is None
+        if facts.addresses_of(link.ifname)
+        and link.controller is None
+        and not (link.ifname in carrying and facts.default_routes(link.ifname))
     ]
-    return guessed[0] if guessed else None
+    return min(guessed, key=lambda name: (name in spec.nics, bool(facts.default_routes(name))), default=None)
+
+
+def best_uplinks(facts: Facts) -> tuple[str, ...]:
+    """Return the links of the default routes with the lowest metric: those of IPv4, or of IPv6 if it has none."""
+    for version in (4, 6):
+        routes = [r for r in facts.default_routes() if r.gateway is None or r.gateway.version == version]
+        if routes:
+            best = min(route.metric for route in routes)
+            return tuple(dict.fromkeys(route.ifname for route in routes if route.metric == best))
+    return ()
 
 
 def _known_links(name: str, facts: Facts) -> str:
@@ -114,9 +127,15 @@ def _unfit(link: Link) -> str:
 
 
 def _propose(spec: HostSpec, facts: Facts, management: str | None) -> Chosen:
+    best = best_uplinks(facts)
     fit = [link for link in _hardware(facts) if not _left_because(link, facts, management, spec)]
+    if len(several := [link.ifname for link in fit if link.ifname in best]) > 1:
+        raise SpecError(
+            f"vmnet cannot tell which NIC is the uplink: {', '.join(several)} have default routes of one metric",
+            f"name the NICs: {command('vmnet', 'host-setup', several[0])}",
+        )
     # The one that has the default route comes first: it gives the bridge its MAC.
-    fit.sort(key=lambda link: (not facts.default_routes(link.ifname), link.ifname))
+    fit.sort(key=lambda link: (link.ifname not in best, link.ifname))
     taken = fit if spec.bond else fit[:1]
     if not taken:
         why = "; ".join(_left(link, facts, management, spec) for link in _hardware(facts))
@@ -140,8 +159,10 @@ def _left_because(link: Link, facts: Facts, management: str | None, spec: HostSp
     wanted = {spec.bridge.ifname, *((spec.bond.ifname,) if spec.bond else ())}
     if isinstance(spec.address, NoAddress) and link.controller not in (None, *wanted):
         return f"a port of {link.controller}"
-    if isinstance(spec.address, NoAddress) and facts.addresses_of(link.ifname):
-        return f"it has an address ({_addresses(link, facts)})"
+    if facts.addresses_of(link.ifname) and (
+        isinstance(spec.address, NoAddress) or link.ifname not in best_uplinks(facts)
+    ):
+        return f"it has an address of its own ({_addresses(link, facts)})"
     if link.wireless:
         return "Wi-Fi"
     if not link.carrier and link.admin_up:

@@ -12,6 +12,7 @@ from vmnet.plan.adopt import controllers_of, find_holder
 from vmnet.plan.claims import claim_risks
 from vmnet.plan.duplicates import duplicate_risks
 from vmnet.plan.firewall import firewall_risks, firewall_warnings
+from vmnet.plan.lost_addresses import lost_address_risks, lost_address_warnings
 from vmnet.plan.owners import check_owners, owner_warnings
 from vmnet.plan.risks import settle
 from vmnet.plan.ssh_session import ssh_risks, ssh_warnings
@@ -164,8 +165,8 @@ def check_build(build: Build) -> tuple[str, ...]:
     Raises:
         Refused: a risk was not accepted, or what exists already would be lost.
     """
-    accepted = settle((*ssh_risks(build), *duplicate_risks(build), *firewall_risks(build)))
-    accepted += firewall_warnings(build)
+    accepted = settle((*ssh_risks(build), *duplicate_risks(build), *firewall_risks(build), *lost_address_risks(build)))
+    accepted += (*firewall_warnings(build), *lost_address_warnings(build))
     if build.missing == ():
         return (*accepted, *content_warnings(build))
     if build.missing is None:
