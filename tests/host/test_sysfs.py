@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from vmnet.host import sysfs
 from vmnet.host.sysfs import parse_pci_address
 
 
@@ -20,3 +21,16 @@ from vmnet.host.sysfs import parse_pci_address
 )
 def test_the_pci_device_behind_a_link(device: str, address: str | None) -> None:
     assert parse_pci_address(Path(device)) == address
+
+
+def test_what_kind_of_nic_a_link_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, number in (("em1", 1), ("ib0", 32), ("vf0", 1)):
+        (tmp_path / name / "device").mkdir(parents=True)
+        (tmp_path / name / "type").write_text(f"{number}\n")
+    (tmp_path / "cdc_ether").mkdir()
+    (tmp_path / "em1/device/driver").symlink_to(tmp_path / "cdc_ether")
+    (tmp_path / "vf0/device/physfn").symlink_to(tmp_path / "em1")
+    monkeypatch.setattr(sysfs, "NET", tmp_path)
+    assert [sysfs.is_ethernet(name) for name in ("em1", "ib0", "gone")] == [True, False, True]
+    assert [sysfs.read_driver(name) for name in ("em1", "ib0")] == ["cdc_ether", ""]
+    assert [sysfs.is_virtual_function(name) for name in ("em1", "vf0")] == [False, True]

@@ -60,6 +60,37 @@ def test_the_lowest_metric_decides_whatever_the_names() -> None:
     assert (plan.goal.nics, plan.goal.management) == (("mgmt",), "em1")
 
 
+@pytest.mark.parametrize(
+    ("unfit", "named"),
+    [
+        ({"ethernet": False}, "Ethernet only"),
+        ({"driver": "cdc_ether"}, "service processor"),
+        ({"driver": "rndis_host"}, "service processor"),
+        ({"virtual_function": True}, ""),
+    ],
+)
+def test_what_no_bridge_can_use_is_not_proposed(unfit: dict[str, object], named: str) -> None:
+    facts = routed_host()
+    facts = replace(facts, links=(*facts.links, replace(nic("a0", 31), **unfit)))  # type: ignore[arg-type]
+    plan = plan_host_setup(PROPOSE, facts)
+    assert plan.goal is not None
+    assert plan.goal.nics == ("em1", "em2")
+    assert [line for line in plan.choices if line.startswith("a0: not used")] != []
+    if named:
+        with pytest.raises(Refused, match=named):
+            plan_host_setup(replace(PROPOSE, nics=("em1", "a0")), facts)
+
+
+def test_a_service_processor_is_no_management_link() -> None:
+    facts = routed_host()
+    usb = replace(nic("a0", 31), driver="cdc_ether")
+    address = Address(ifname="a0", interface=ip_interface("169.254.0.2/16"))
+    facts = replace(facts, links=(usb, *facts.links), addresses=(address, *facts.addresses))
+    goal = plan_host_setup(PROPOSE, facts).goal
+    assert goal is not None
+    assert goal.management == "mgmt"
+
+
 def test_two_routes_of_one_metric_are_a_question() -> None:
     with pytest.raises(SpecError, match="em1, mgmt"):
         plan_host_setup(PROPOSE, with_route(routed_host(), "mgmt", "198.51.100.1", 100))

@@ -71,7 +71,8 @@ class Link:
 
     `parent` is the link below a VLAN or macvtap; `bridge_port_state` is the port's STP state where it is in a
     bridge ("forwarding", ...). `hardware` is true where the link has a device (sysfs `device`), `pci` is that
-    device's address ("0000:01:00.0").
+    device's address ("0000:01:00.0"), `driver` the name of its driver. `ethernet` is false for InfiniBand and others;
+    `virtual_function`: one of SR-IOV, of another NIC of this host.
     """
 
     ifname: str
@@ -95,6 +96,9 @@ class Link:
     lacp: LacpPort | None = None
     bridge_port_state: str | None = None
     pci: str | None = None
+    ethernet: bool = True
+    driver: str = ""
+    virtual_function: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,6 +104,9 @@ def _with_sysfs(link: Link) -> Link:
         hardware=sysfs.has_hardware(link.ifname),
         lacp=sysfs.read_lacp(link.ifname) if link.controller else None,
         pci=sysfs.read_pci_address(link.ifname),
+        ethernet=sysfs.is_ethernet(link.ifname),
+        driver=sysfs.read_driver(link.ifname),
+        virtual_function=sysfs.is_virtual_function(link.ifname),
     )
 
 

@@ -146,6 +146,22 @@ def has_hardware(ifname: str) -> bool:
     return (NET / ifname / "device").exists()
 
 
+def is_ethernet(ifname: str) -> bool:
+    """Return whether the link's frames are Ethernet's (ARPHRD_ETHER); InfiniBand's and others are not."""
+    return read_int(NET / ifname / "type") in (None, 1)
+
+
+def read_driver(ifname: str) -> str:
+    """Return the name of the driver of the link's device, "" for none."""
+    driver = NET / ifname / "device" / "driver"
+    return driver.resolve().name if driver.exists() else ""
+
+
+def is_virtual_function(ifname: str) -> bool:
+    """Return whether the link is a virtual function (SR-IOV) of a NIC of this host."""
+    return (NET / ifname / "device" / "physfn").exists()
+
+
 def read_pci_address(ifname: str) -> str | None:
     """Return the address of the PCI device behind the link ("0000:01:00.0"), for virtio that of the one below; None
     for other buses."""

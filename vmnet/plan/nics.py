@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 NO_MANAGEMENT = "none"
 """The value of `--management` for a host without a management link."""
+_SERVICE_PROCESSOR = ("cdc_ether", "cdc_eem", "cdc_subset", "rndis_host")
+"""Drivers of the USB NICs by which a server reaches its own service processor (iDRAC, XCC, iLO)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,7 @@ def _management(spec: HostSpec, facts: Facts) -> str | None:
         for link in _hardware(facts)
         if facts.addresses_of(link.ifname)
         and link.controller is None
+        and link.driver not in _SERVICE_PROCESSOR
         and not (link.ifname in carrying and facts.default_routes(link.ifname))
     ]
     return min(guessed, key=lambda name: (name in spec.nics, bool(facts.default_routes(name))), default=None)
@@ -123,6 +126,10 @@ def _unfit(link: Link) -> str:
         return "is a Wi-Fi NIC: the access point drops frames from other MACs, so guests would reach nobody"
     if not link.hardware:
         return f"is a {link.kind or 'virtual'} link, not a NIC"
+    if not link.ethernet:
+        return "is not an Ethernet NIC, and a bridge takes Ethernet only"
+    if link.driver in _SERVICE_PROCESSOR:
+        return f"is a USB link to this server's service processor ({link.driver}), which leads to no switch"
     return ""
 
 
@@ -165,6 +172,12 @@ def _left_because(link: Link, facts: Facts, management: str | None, spec: HostSp
         return f"it has an address of its own ({_addresses(link, facts)})"
     if link.wireless:
         return "Wi-Fi"
+    if not link.ethernet:
+        return "not Ethernet, and a bridge takes Ethernet only"
+    if link.driver in _SERVICE_PROCESSOR:
+        return f"a USB link to this server's service processor ({link.driver})"
+    if link.virtual_function:
+        return "a virtual function of another NIC"
     if not link.carrier and link.admin_up:
         return "no carrier: no cable, or the switch port is off"
     if device is not None and not device.managed:
