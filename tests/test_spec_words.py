@@ -111,3 +111,8 @@ def test_a_file_that_cannot_be_read(content: bytes | None, tmp_path: Path) -> No
         path.write_bytes(content)
     with pytest.raises(SpecError, match=r"a b\.toml: "):
         read_host_words(str(path))
+
+
+def test_a_number_that_is_too_long_is_an_error_of_the_file() -> None:
+    with pytest.raises(SpecError, match=r"host\.toml"):
+        parse_file(f"[host]\nmtu = {'9' * 5000}\n", "host.toml")

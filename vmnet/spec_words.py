@@ -98,7 +98,8 @@ def parse_file(text: str, name: str) -> HostWords:
     """
     try:
         document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # Besides TOMLDecodeError, Python refuses a number of more than 4,300 digits by a plain ValueError.
         raise SpecError(
             f"{name} is not valid TOML: {error}", 'write one key and its value in each line: nics = ["em1", "p4p1"]'
         ) from None
