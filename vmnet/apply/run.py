@@ -179,7 +179,7 @@ def _carry_out_whole(plan: Plan, executor: Executor, journal: Journal, report: R
             with _standing(journal):
                 rows = guests.rows_now(plan, facts, executor.listener, executor.uri)
         except KeyboardInterrupt:
-            # Too late: the run is completed. `follow` tells whoever interrupted.
+            # Too late: the run is completed. `follow` reports the interrupt.
             rows = ()
     return replace(_result(journal, plan), rows=rows)
 
