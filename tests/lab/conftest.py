@@ -23,16 +23,30 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 
 
+SHARDS = 3
+"""In how many parts `--lab-shard` cuts the tests that take turns."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--lab-release``, ``--lab-name``, ``--lab-share``, ``--lab-turn`` and ``--lab-half``."""
+    """``--lab-release``, ``--lab-name``, ``--lab-share``, ``--lab-turn`` and ``--lab-shard``."""
     parser.addoption("--lab-release", choices=tuple(RELEASES), default="bookworm", help="the lab host's release")
     help_share = "a directory: of the tests marked `turns`, take those that no other run that names it has taken"
     parser.addoption("--lab-share", type=Path, help=help_share)
     help_turn = "0 or 1: of two runs that share, one takes them from the first one on, one from the last one on"
     parser.addoption("--lab-turn", type=int, default=0, help=help_turn)
-    help_half = "of the tests marked `halves`, take every other one; which half follows from the commit"
-    parser.addoption("--lab-half", action="store_true", help=help_half)
+    help_shard = f"of the tests marked `turns`, take one in {SHARDS}; the commit decides which"
+    parser.addoption("--lab-shard", action="store_true", help=help_shard)
     parser.addoption("--lab-name", default="", help="the lab to use (default: test-RELEASE); one that runs is kept")
+
+
+def _commit() -> int:
+    return int(process.run(["git", "rev-parse", "HEAD"], timeout=30, check=False).stdout.strip() or "0", 16)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say which shard it is: the log is what tells which tests have run."""
+    shard = f"of the tests marked `turns`: shard {_commit() % SHARDS + 1} of {SHARDS}, which the commit decides"
+    return shard if config.getoption("--lab-shard") else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -41,18 +55,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
-    if config.getoption("--lab-share") is None and not config.getoption("--lab-half"):
+    if config.getoption("--lab-share") is None and not config.getoption("--lab-shard"):
         return
-    commit = int(process.run(["git", "rev-parse", "HEAD"], timeout=30, check=False).stdout.strip() or "0", 16)
-    if config.getoption("--lab-half"):
-        halves = [item for item in items if item.get_closest_marker("halves")]
-        left_out = halves[commit // 2 % 2 :: 2]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+    commit = _commit()
     turning = [item for item in items if item.get_closest_marker("turns")]
+    rest = [item for item in items if item not in turning]
+    if config.getoption("--lab-shard"):
+        taken = turning[commit % SHARDS :: SHARDS]
+        config.hook.pytest_deselected(items=[item for item in turning if item not in taken])
+        turning = taken
     if (commit + config.getoption("--lab-turn")) % 2:
         turning.reverse()
-    items[:] = [*(item for item in items if item not in turning), *turning]
+    items[:] = [*rest, *turning]
 
 
 @pytest.hookimpl(tryfirst=True)

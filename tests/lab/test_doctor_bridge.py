@@ -112,7 +112,6 @@ FILTERS = (
 
 
 @pytest.mark.turns
-@pytest.mark.halves
 @pytest.mark.lab_state("bridged")
 def test_filters_below_the_bridge(lab: Lab) -> None:
     lab.vmnet("attach-domain", "web01", "--yes", timeout=300)
@@ -159,7 +158,6 @@ SWITCHING = (
 
 
 @pytest.mark.turns
-@pytest.mark.halves
 @pytest.mark.lab_state("bridged")
 def test_the_bridge_as_a_switch(lab: Lab) -> None:
     lab.vmnet("attach-domain", "web01", "--yes", timeout=300)

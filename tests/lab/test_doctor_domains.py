@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .chamber import Chamber
     from .machine import Lab
 
-pytestmark = [pytest.mark.turns, pytest.mark.halves]
+pytestmark = pytest.mark.turns
 
 NO_NETWORK_MANAGER = Fault(rule="nm.running", inject=None)
 """The chamber has none, which doctor says each time."""

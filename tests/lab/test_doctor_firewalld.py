@@ -12,7 +12,7 @@ from .observe import management, observe
 if TYPE_CHECKING:
     from .machine import Lab
 
-pytestmark = [pytest.mark.turns, pytest.mark.halves, pytest.mark.lab_state("clean", guests=False)]
+pytestmark = [pytest.mark.turns, pytest.mark.lab_state("clean", guests=False)]
 
 # The LAN's NIC is in its zone for now, as firewall-cmd without --permanent leaves it; the other's is its profile's.
 START = """

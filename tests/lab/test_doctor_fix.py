@@ -12,7 +12,7 @@ from .chain import expect
 if TYPE_CHECKING:
     from .machine import Lab
 
-pytestmark = [pytest.mark.turns, pytest.mark.halves]
+pytestmark = pytest.mark.turns
 
 
 def fix(lab: Lab, rule: str) -> None:

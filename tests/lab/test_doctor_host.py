@@ -14,7 +14,7 @@ from .observe import observe
 if TYPE_CHECKING:
     from .machine import Lab
 
-pytestmark = [pytest.mark.turns, pytest.mark.halves]
+pytestmark = pytest.mark.turns
 
 KEYFILES = "/etc/NetworkManager/system-connections"
 NM = "org.freedesktop.NetworkManager /org/freedesktop/NetworkManager org.freedesktop.NetworkManager"

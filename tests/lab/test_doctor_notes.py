@@ -14,7 +14,7 @@ from .test_doctor_domains import LAN, NO_NETWORK_MANAGER, network, update
 if TYPE_CHECKING:
     from .chamber import Chamber
 
-pytestmark = [pytest.mark.turns, pytest.mark.halves]
+pytestmark = pytest.mark.turns
 
 # A guest that is let go on is one whose address nobody tells.
 LEFT = Fault(rule="domain.left", subject="all", seen="behind NAT: nat", inject=None, also=frozenset({"domain.address"}))

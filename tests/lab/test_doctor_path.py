@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .chamber import Chamber
     from .machine import Lab
 
-pytestmark = [pytest.mark.turns, pytest.mark.halves]
+pytestmark = pytest.mark.turns
 
 PORT_SECURITY = (
     "nft add table netdev port; nft add chain netdev port in '{ type filter hook ingress device gate0 priority 0; }'; "

@@ -48,7 +48,7 @@ def undo_all(chamber: Chamber) -> None:
     for _ in range(20):
         done = chamber.vmnet("undo", "--yes", timeout=200)
         assert done.returncode == 0
-        if "nothing to undo" in done.stdout:
+        if "nothing to do" in done.stdout:
             return
     raise AssertionError(done.stdout)
 

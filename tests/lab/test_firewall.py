@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from .machine import Lab
 
-pytestmark = [pytest.mark.turns, pytest.mark.halves, pytest.mark.lab_state("clean", guests=False)]
+pytestmark = [pytest.mark.turns, pytest.mark.lab_state("clean", guests=False)]
 
 NFT = """\
 nft -f - <<'RULES'

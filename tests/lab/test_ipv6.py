@@ -13,7 +13,7 @@ from .observe import ADOPT, observe
 if TYPE_CHECKING:
     from .machine import Lab
 
-pytestmark = [pytest.mark.turns, pytest.mark.halves]
+pytestmark = pytest.mark.turns
 
 # The switch's router has no IPv6 by itself. $1: what it offers; what follows: the settings of em1's profile.
 ROUTER = """\

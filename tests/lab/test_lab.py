@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .machine import Lab
 
-pytestmark = [pytest.mark.turns, pytest.mark.halves]
+pytestmark = pytest.mark.turns
 
 SWITCH_MAC = "52:54:00:bb:00:ff"
 

@@ -69,7 +69,6 @@ def test_it_is_made_and_undone_beside_the_first(lab: Lab) -> None:
 
 
 @pytest.mark.turns
-@pytest.mark.halves
 @pytest.mark.lab_state("bridged", guests=False)
 def test_the_first_is_undone_while_the_second_exists(lab: Lab) -> None:
     second_pair.plug_in(lab)
@@ -98,7 +97,6 @@ exit $code
 
 
 @pytest.mark.turns
-@pytest.mark.halves
 @pytest.mark.lab_state("bridged", guests=False)
 def test_a_second_one_that_fails_leaves_the_first_alone(lab: Lab) -> None:
     second_pair.plug_in(lab, silent=True)

@@ -39,7 +39,6 @@ def wires(edges: list[dict[str, Any]], domain: str) -> set[tuple[str, str, str]]
 
 
 @pytest.mark.turns
-@pytest.mark.halves
 @pytest.mark.lab_state("bridged")
 def test_status_shows_what_ip_and_virsh_say(lab: Lab) -> None:
     lab.vmnet("attach-domain", "web01", "--yes", timeout=300)

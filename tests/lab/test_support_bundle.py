@@ -15,7 +15,7 @@ from tests.schemas import check
 if TYPE_CHECKING:
     from .machine import Lab
 
-pytestmark = [pytest.mark.turns, pytest.mark.halves]
+pytestmark = pytest.mark.turns
 
 FILE, NOBODYS = "/root/host one.tar.gz", "/tmp/nobody.tar.gz"
 SECRETS = {

@@ -12,7 +12,7 @@ from .observe import ADOPT, observe
 if TYPE_CHECKING:
     from .machine import Lab
 
-pytestmark = [pytest.mark.turns, pytest.mark.halves]
+pytestmark = pytest.mark.turns
 
 STORAGE = """\
 ip -n switch link add link sw0 name sw0.100 type vlan id 100

@@ -79,10 +79,20 @@ def provoke(address: IpAddress, ifname: str | None = None) -> None:
             return
 
 
+def _links_to_ask(address: IpAddress) -> Sequence[str | None]:
+    """Return the links on which to ask for a neighbour. None: the kernel's routes say where it is. No route does for a
+    link-local address, which most IPv6 gateways have (RFC 4861 4.2): it may be on any link that has one itself."""
+    if not address.is_link_local:
+        return [None]
+    own = netlink.read_addresses()
+    return sorted({a.ifname for a in own if a.interface.version == address.version and a.interface.is_link_local})
+
+
 def _neighbour(address: IpAddress) -> str:
     end = time.monotonic() + ANSWER_S
     while time.monotonic() < end:
-        provoke(address)
+        for ifname in _links_to_ask(address):
+            provoke(address, ifname)
         if netlink.read_neighbour(address):
             return ""
         time.sleep(0.2)

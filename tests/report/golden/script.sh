@@ -181,10 +181,17 @@ name_server() {
     command -v dig >/dev/null || { say "$1 is not asked: dig is not installed"; return 0; }
     dig +time=2 +tries=1 "@$1" . NS >/dev/null 2>&1
 }
-# A router need not answer a ping.
+# A router need not answer a ping. No route says on which link a link-local address is.
 gateway() {
     ip neigh flush to "$1"
-    ping -n -q -c 1 -W 1 "$1" || ip neigh show to "$1" | grep -qF REACHABLE
+    case $1 in
+    fe80:*) targets=$(ip -o -6 address show scope link | awk -v to="$1" '{ print to "%" $2 }') ;;
+    *) targets=$1 ;;
+    esac
+    for target in $targets; do
+        ! ping -n -q -c 1 -W 1 "$target" || return 0
+    done
+    ip neigh show to "$1" | grep -qF REACHABLE
 }
 heard=
 # Arguments: number of a probe, its command. Runs before anything is undone.
