@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import libvirt
 from lxml import etree
 
-from vmnet.host.libvirt_calls import Code, SnapshotHandle
+from vmnet.host.libvirt.libvirt_calls import Code, SnapshotHandle
 
 if TYPE_CHECKING:
     from tests.fake_libvirt import FakeConnection

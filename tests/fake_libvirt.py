@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from tests.fake_domain import FakeDomain, FakeError
-from vmnet.apply.move_interfaces import Taps
-from vmnet.host.libvirt_calls import Code, DomainHandle, FilterHandle, InterfaceHandle, NetworkHandle
+from vmnet.host.libvirt.libvirt_calls import Code, DomainHandle, FilterHandle, InterfaceHandle, NetworkHandle
+from vmnet.runs.executor.move_interfaces import Taps
 
 FLAG_ACTIVE, FLAG_PERSISTENT, FLAG_RUNNING, FLAG_PAUSED = 1, 4, 16, 32
 FLAG_MANAGEDSAVE, FLAG_AUTOSTART, FLAG_SNAPSHOT, FLAG_CHECKPOINT = 256, 1024, 4096, 16384

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import chain
@@ -19,10 +20,10 @@ LAYERS = [
     {"__main__"},
     {"cli"},
     {"vmnet", "look"},  # vmnet/__init__.py, the public API, and its part that only looks
-    {"apply", "report"},
+    {"bundle", "drawing"},
+    {"runs", "report"},
     {"host", "plan", "checks"},
     {"documents", "redact"},
-    {"spec_words"},
     {"spec", "facts"},
     {"fields", "names", "lines", "shell_words"},
     {"errors"},
@@ -32,18 +33,18 @@ APART = {("plan", "host"), ("host", "plan"), ("checks", "host"), ("host", "check
 # Who quotes words for a shell: commands to paste, and the scripts.
 SHELL = (
     "vmnet.shell_words", "vmnet.plan.shell", "vmnet.plan.shell_answers", "vmnet.report.host_script",
-    "vmnet.apply.undo_script",
+    "vmnet.runs.undo_script",
 )  # fmt: skip
 
 # Who alone may import what.
 ONLY_IN = {
     "click": ("vmnet.cli",),
     "rich": ("vmnet.cli", "vmnet.report"),
-    "lxml": ("vmnet.documents", "vmnet.report.junit"),
+    "lxml": ("vmnet.documents", "vmnet.report.monitoring"),
     "libvirt": ("vmnet.host",),
     "pyroute2": ("vmnet.host",),
     # What follows SHELL takes apart what others have quoted, or looks for it.
-    "shlex": (*SHELL, "vmnet.host.probes", "vmnet.redact.values", "vmnet.cli.complete"),
+    "shlex": (*SHELL, "vmnet.host.lan.probes", "vmnet.redact.values", "vmnet.cli.complete"),
     "subprocess": ("vmnet.host.process",),
 }
 PURE = ("plan", "checks", "report", "documents", "redact", "facts", *chain(*LAYERS[-4:]))
@@ -296,3 +297,20 @@ def test_depth_counts_as_people_do(source: str, levels: int) -> None:
 )
 def test_broad_excepts_are_seen(source: str, broad: bool) -> None:
     assert any(is_broad(node) for node in ast.walk(ast.parse(source))) is broad
+
+
+FOLDER_MODULES = 13
+LIKE_THINGS = {"cli", "checks/rules"}
+"""Folders with a file for each command or subject: they may have more."""
+
+
+def test_folder_modules() -> None:
+    folders = {path.parent for path in MODULES.values()}
+    numbers = {str(folder.relative_to(PACKAGE)): len(list(folder.glob("[!_]*.py"))) for folder in folders}
+    assert {name: n for name, n in numbers.items() if n > FOLDER_MODULES and name not in LIKE_THINGS} == {}
+
+
+def test_the_docs_name_files_that_exist() -> None:
+    path = re.compile(r"`([a-z_]+/[\w/]+\.(?:py|sh))`")
+    named = {name for page in (ROOT / "docs").glob("*.md") for name in path.findall(page.read_text("utf-8"))}
+    assert [name for name in named if not ((PACKAGE / name).exists() or (ROOT / name).exists())] == []

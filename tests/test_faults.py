@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vmnet.checks.rules import read_rules
+from vmnet.checks.rule_texts import read_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

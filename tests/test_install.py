@@ -19,7 +19,7 @@ DOCUMENTS = {path.name for path in (ROOT / "xml").glob("*.xml")}
 DEBIAN_PYTHON = "/usr/bin/python3"
 PACKAGED = "import importlib.resources as r; print(*(p.name for p in (r.files('vmnet') / 'xml').iterdir()))"
 LOOPBACK = """
-from vmnet.host.netlink import read_addresses, read_links, read_routes
+from vmnet.host.kernel.netlink import read_addresses, read_links, read_routes
 print([link for link in read_links() if link.ifname == "lo"])
 print([address for address in read_addresses() if address.ifname == "lo"])
 print(len(read_routes()) >= 0)

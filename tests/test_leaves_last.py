@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from vmnet.facts import BondPort
-from vmnet.facts.bonding import leaves_last
-from vmnet.host.bonding import parse_bond
+from vmnet.facts.fabric import leaves_last
+from vmnet.host.kernel.sysfs import parse_bond
 from vmnet.plan.shell import UNDO_FUNCTIONS
 
 TEXT = """\

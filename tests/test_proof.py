@@ -7,10 +7,10 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
 
-from vmnet.apply.untouched import differences
 from vmnet.facts import Address, Device, Facts, Link, Route
 from vmnet.facts.proof import proof_of
 from vmnet.names import Mac
+from vmnet.runs.executor.waits import differences
 
 LINK = Link(
     ifname="mgmt", ifindex=2, kind="", mac=Mac("00:00:5e:00:53:01"), mtu=1500, admin_up=True, carrier=True,

@@ -30,11 +30,11 @@ SPELT_COMMAND = re.compile(
 )
 # Names of runs and units, which vmnet makes up itself, and directories of root's; an option of a few choices.
 SAFE = {
-    "vmnet.apply.carry_out": ("journal.run", "where"),
-    "vmnet.apply.follow": ("journal.run", "other.run", "unit.name_of(journal.run)"),
-    "vmnet.apply.handover": ("unit",),
-    "vmnet.apply.journal": ("script",),
-    "vmnet.apply.run": ("journal.run",),
+    "vmnet.runs.carry_out": ("journal.run", "where"),
+    "vmnet.runs.follow": ("journal.run", "other.run", "unit.name_of(journal.run)"),
+    "vmnet.runs.worker_files": ("unit",),
+    "vmnet.runs.records.journal": ("script",),
+    "vmnet.runs.run": ("journal.run",),
     "vmnet.cli.verify": ("output",),
 }
 

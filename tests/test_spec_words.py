@@ -10,9 +10,9 @@ import pytest
 
 from vmnet.cli.commands import load
 from vmnet.errors import SpecError
-from vmnet.host.spec_file import read_host_words
+from vmnet.host.files.spec_file import read_host_words
 from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, HostSpec
-from vmnet.spec_words import HostWords, Place, parse_file, parse_host
+from vmnet.spec.words import HostWords, Place, parse_file, parse_host
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 ADDRESS = AddressSpec(

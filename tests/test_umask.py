@@ -12,7 +12,7 @@ from tests.test_architecture import MODULES, tree, where
 
 ELSEWHERE = {
     "vmnet.host.graphviz",  # in a directory of its own, which only its owner may enter
-    "vmnet.apply.unit",  # the command line sees to it that others cannot write what it writes
+    "vmnet.runs.unit",  # the command line sees to it that others cannot write what it writes
 }
 
 

@@ -38,28 +38,25 @@ from vmnet.look import wanted_goal as wanted_goal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vmnet.apply.history import RunRecord as RunRecord
-    from vmnet.apply.progress import Progress as Progress
-    from vmnet.apply.result import RunResult as RunResult
-    from vmnet.checks.doctor import Trouble as Trouble
+    from vmnet.checks.diagnostics import Trouble as Trouble
     from vmnet.checks.findings import Finding as Finding
-    from vmnet.checks.hops import Path as Path
-    from vmnet.checks.rules import Rule as Rule
+    from vmnet.checks.path_below import Path as Path
+    from vmnet.checks.rule_texts import Rule as Rule
     from vmnet.checks.topology import Topology as Topology
     from vmnet.facts import Facts as Facts
     from vmnet.facts.evidence import Bundle as Bundle
     from vmnet.plan.steps import Goals as Goals
     from vmnet.plan.steps import HostGoal as HostGoal
     from vmnet.plan.steps import Plan as Plan
+    from vmnet.runs.progress import Progress as Progress
+    from vmnet.runs.progress import RunResult as RunResult
+    from vmnet.runs.records.history import RunRecord as RunRecord
     from vmnet.spec import AttachSpec as AttachSpec
     from vmnet.spec import HostSpec as HostSpec
     from vmnet.spec import MigrationSpec as MigrationSpec
-    from vmnet.spec_words import HostWords as HostWords
+    from vmnet.spec.words import HostWords as HostWords
 
 __version__ = "0.1.0"
-
-# The first import of the subpackage binds its name here; now, so that it does not hide the function later.
-import_module("vmnet.apply")
 
 __all__ = [
     "apply",
@@ -100,7 +97,7 @@ def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
         Refused: the host is not in a state in which the change is safe.
         Conflict: another change of the network is in progress.
     """
-    plan: Plan = import_module("vmnet.plan.host_setup").plan_host_setup(spec, facts)
+    plan: Plan = import_module("vmnet.plan.host.setup").plan_host_setup(spec, facts)
     return plan
 
 
@@ -111,7 +108,7 @@ def plan_attach_domain(spec: AttachSpec, facts: Facts) -> Plan:
         SpecError: there is no such domain or interface, or the domain has several and none is chosen.
         Refused: the network or the interface is not in a state in which the move is safe.
     """
-    plan: Plan = import_module("vmnet.plan.attach_domain").plan_attach_domain(spec, facts)
+    plan: Plan = import_module("vmnet.plan.domains.attach").plan_attach_domain(spec, facts)
     return plan
 
 
@@ -122,7 +119,7 @@ def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
         SpecError: the request names a domain or network that does not exist.
         Refused: the target network is not in a state in which the move is safe.
     """
-    plan: Plan = import_module("vmnet.plan.migrate_from_virbr0").plan_migration(spec, facts)
+    plan: Plan = import_module("vmnet.plan.domains.migrate").plan_migration(spec, facts)
     return plan
 
 
@@ -158,7 +155,7 @@ def ask_again(facts: Facts, run: str | None = None) -> Facts:
         SpecError: there is no such run.
         PermissionError: only root may read the journals.
     """
-    asked: Facts = import_module("vmnet.apply.undo").ask_again(facts, run)
+    asked: Facts = import_module("vmnet.runs.undo").ask_again(facts, run)
     return asked
 
 
@@ -173,7 +170,7 @@ def plan_undo(facts: Facts, run: str | None = None) -> Plan:
         SpecError: there is no such run.
         Refused: a later run depends on it, or others have changed what it made.
     """
-    plan: Plan = import_module("vmnet.apply.undo").plan_undo(facts, run)
+    plan: Plan = import_module("vmnet.runs.undo").plan_undo(facts, run)
     return plan
 
 
@@ -201,7 +198,7 @@ def apply(
         ToolError, LinkError, HypervisorError: a step failed; the run is rolled back.
         UndoIncomplete: a step failed, and the rollback, too; `left` holds the commands to finish by hand.
     """
-    result: RunResult = import_module("vmnet.apply.follow").apply(plan, facts, progress=progress, uri=uri)
+    result: RunResult = import_module("vmnet.runs.follow").apply(plan, facts, progress=progress, uri=uri)
     return result
 
 
@@ -234,7 +231,7 @@ def follow(run: str | None = None, *, progress: Callable[[Progress], None] | Non
         PermissionError: only root may read the journals.
         As `apply`.
     """
-    result: RunResult = import_module("vmnet.apply.follow").follow(run, progress)
+    result: RunResult = import_module("vmnet.runs.follow").follow(run, progress)
     return result
 
 
@@ -249,7 +246,7 @@ def confirm(run: str | None = None) -> str:
         Refused: this is the connection that started the run; it does not prove that new connections work.
         PermissionError: only root may confirm a run.
     """
-    confirmed: str = import_module("vmnet.apply.confirm").confirm(run)
+    confirmed: str = import_module("vmnet.runs.worker_files").confirm(run)
     return confirmed
 
 
@@ -267,6 +264,6 @@ def support_bundle(file: str, *, uri: str = SYSTEM_URI) -> Bundle:
         SpecError: the file exists already, or cannot be created.
         OSError: the file cannot be written; it is removed.
     """
-    write = import_module("vmnet.apply.support_bundle").write_bundle
+    write = import_module("vmnet.bundle").write_bundle
     bundle: Bundle = write(file, uri=uri, version=__version__)
     return bundle

@@ -6,16 +6,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vmnet.apply.history import RunRecord
-    from vmnet.checks.doctor import Trouble
+    from vmnet.checks.diagnostics import Trouble
     from vmnet.checks.findings import Finding
-    from vmnet.checks.hops import Path
-    from vmnet.checks.rules import Rule
+    from vmnet.checks.path_below import Path
+    from vmnet.checks.rule_texts import Rule
     from vmnet.checks.topology import Topology
     from vmnet.facts import Facts
     from vmnet.plan.steps import Goals, HostGoal, Plan
+    from vmnet.runs.records.history import RunRecord
     from vmnet.spec import HostSpec
-    from vmnet.spec_words import HostWords
+    from vmnet.spec.words import HostWords
 
 SYSTEM_URI = "qemu:///system"
 
@@ -60,7 +60,7 @@ def find_duplicates(plan: Plan, facts: Facts) -> Facts:
         The facts with `duplicates`: if there are any, plan again with these facts. Unchanged without root, or if no
         address is new.
     """
-    found: Facts = import_module("vmnet.apply.duplicates").find_duplicates(plan, facts)
+    found: Facts = import_module("vmnet.runs.asking").find_duplicates(plan, facts)
     return found
 
 
@@ -77,7 +77,7 @@ def ask_lan(plan: Plan, facts: Facts) -> Facts:
         The facts with `lan`: if it is set, plan again with these facts. Unchanged if no running domain moves, without
         root, or if the hypervisor runs on another machine.
     """
-    asked: Facts = import_module("vmnet.apply.ask_lan").ask_lan(plan, facts)
+    asked: Facts = import_module("vmnet.runs.asking").ask_lan(plan, facts)
     return asked
 
 
@@ -87,7 +87,7 @@ def find_mentions(network: str, facts: Facts) -> Facts:
     Returns:
         The facts with `mentions`, which `plan_migration` warns of. Reading firewall rules needs root.
     """
-    found: Facts = import_module("vmnet.apply.find_mentions").find_mentions(network, facts)
+    found: Facts = import_module("vmnet.runs.asking").find_mentions(network, facts)
     return found
 
 
@@ -101,14 +101,14 @@ def read_runs(run: str | None = None) -> tuple[RunRecord, ...]:
         SpecError: there is no such run.
         PermissionError: only root may read the journals.
     """
-    history = import_module("vmnet.apply.history")
+    history = import_module("vmnet.runs.records.history")
     records: tuple[RunRecord, ...] = history.read_runs() if run is None else (history.read_run(run),)
     return records
 
 
 def last_goals() -> tuple[HostGoal, ...]:
     """Return the goals of the completed host-setup runs, one for each bridge, the oldest first. Empty without root."""
-    goals: tuple[HostGoal, ...] = import_module("vmnet.apply.undo").last_goals()
+    goals: tuple[HostGoal, ...] = import_module("vmnet.runs.undo").last_goals()
     return goals
 
 
@@ -125,12 +125,12 @@ def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None 
 
 
 def read_host_words(file: str) -> HostWords:
-    """Return what a TOML file wants of a host. `vmnet.spec_words.parse_host` makes a HostSpec of it.
+    """Return what a TOML file wants of a host. `vmnet.spec.words.parse_host` makes a HostSpec of it.
 
     Raises:
         SpecError: the file cannot be read, or a key or value is wrong; the message names the key.
     """
-    words: HostWords = import_module("vmnet.host.spec_file").read_host_words(file)
+    words: HostWords = import_module("vmnet.host.files.spec_file").read_host_words(file)
     return words
 
 
@@ -155,7 +155,7 @@ def verify(goals: Goals, facts: Facts, plan: Plan | None = None) -> tuple[Findin
     Returns:
         The findings. `ok` is False if something differs.
     """
-    findings: tuple[Finding, ...] = import_module("vmnet.checks.verify").check_host(goals, facts, plan)
+    findings: tuple[Finding, ...] = import_module("vmnet.checks.diagnostics").check_host(goals, facts, plan)
     return findings
 
 
@@ -181,7 +181,7 @@ def draw(topology: Topology, form: str, *, every: bool = False) -> bytes:
     Raises:
         ToolError: Graphviz's dot is missing or fails.
     """
-    picture: bytes = import_module("vmnet.apply.draw").draw(topology, form, every=every)
+    picture: bytes = import_module("vmnet.drawing").draw(topology, form, every=every)
     return picture
 
 
@@ -192,7 +192,7 @@ def diagnose(goals: Goals, facts: Facts) -> tuple[Trouble, ...]:
         goals: from `last_goals`. None or empty: derived by `deduce_goal`.
         facts: from `read_facts` with `closely`.
     """
-    troubles: tuple[Trouble, ...] = import_module("vmnet.checks.doctor").diagnose(goals, facts)
+    troubles: tuple[Trouble, ...] = import_module("vmnet.checks.diagnostics").diagnose(goals, facts)
     return troubles
 
 
@@ -208,7 +208,7 @@ def walk_path(domain: str, troubles: tuple[Trouble, ...], facts: Facts) -> tuple
         HypervisorError: libvirt is out of reach.
         SpecError: there is no such domain.
     """
-    found = import_module("vmnet.plan.destination").find_domain(domain, facts)
+    found = import_module("vmnet.plan.domains.destination").find_domain(domain, facts)
     paths: tuple[Path, ...] = import_module("vmnet.checks.path").walk(found, facts, troubles)
     return paths
 
@@ -235,13 +235,13 @@ def probe_lan(goals: Goals, facts: Facts, *, domain: str | None = None) -> Facts
     wanted = import_module("vmnet.checks.goal").goals_of(goals, facts)
     bridge = min(wanted, key=lambda goal: goal.no_address).bridge
     if domain is not None:
-        found = import_module("vmnet.plan.destination").find_domain(domain, facts)
+        found = import_module("vmnet.plan.domains.destination").find_domain(domain, facts)
         bridge = import_module("vmnet.checks.path").lan_bridge(found, facts) or bridge
-    asked: Facts = import_module("vmnet.apply.ask_lan").probe_lan(bridge, facts)
+    asked: Facts = import_module("vmnet.runs.asking").probe_lan(bridge, facts)
     return asked
 
 
 def read_rules() -> dict[str, Rule]:
     """Return all rules by id: what each expects, why that matters, and what helps."""
-    rules: dict[str, Rule] = import_module("vmnet.checks.rules").read_rules()
+    rules: dict[str, Rule] = import_module("vmnet.checks.rule_texts").read_rules()
     return rules

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests import facts_samples as samples
-from vmnet.checks.doctor import diagnose
+from vmnet.checks.diagnostics import diagnose
 
 if TYPE_CHECKING:
     from vmnet.checks.findings import Finding

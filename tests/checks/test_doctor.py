@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests import facts_samples as samples
-from vmnet.checks.doctor import CHECKS, diagnose
-from vmnet.checks.rules import Severity
+from vmnet.checks.diagnostics import diagnose
+from vmnet.checks.registry import DIAGNOSED
+from vmnet.checks.rule_texts import Severity
 from vmnet.facts import Boot, Facts
 
 GOOD = samples.end_state()
@@ -41,4 +42,4 @@ def test_an_address_from_the_kernels_command_line() -> None:
 
 
 def test_each_check_copes_with_a_bare_host() -> None:
-    assert [list(check(samples.goal(), BARE)) for check in CHECKS] == [[]] * len(CHECKS)
+    assert [list(check(samples.goal(), BARE)) for check in DIAGNOSED] == [[]] * len(DIAGNOSED)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import facts_samples as samples
-from vmnet.checks.doctor import diagnose
+from vmnet.checks.diagnostics import diagnose
 from vmnet.facts import (
     BridgeNetfilter,
     FilterChain,

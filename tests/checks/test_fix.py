@@ -8,7 +8,7 @@ import pytest
 
 from tests import facts_samples as samples
 from vmnet.checks.fix import fixable, plan_fix
-from vmnet.checks.rules import read_rules
+from vmnet.checks.rule_texts import read_rules
 from vmnet.errors import Refused, SpecError
 from vmnet.facts import Snapshot
 from vmnet.plan import steps

@@ -10,10 +10,10 @@ import pytest
 
 from tests import facts_samples as samples
 from tests.plan.standing import as_set_up
+from vmnet.checks.diagnostics import check_host
 from vmnet.checks.goal import deduce_goal, wanted_goal
-from vmnet.checks.verify import check_host
 from vmnet.errors import Refused, SpecError, VmnetError
-from vmnet.plan.host_setup import plan_host_setup
+from vmnet.plan.host.setup import plan_host_setup
 from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, HostSpec
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests import facts_samples as samples
-from vmnet.checks.doctor import diagnose
+from vmnet.checks.diagnostics import diagnose
 from vmnet.facts import Device, Facts, Owner, ProfileFile, Tool
 from vmnet.names import profile_uuid
 

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 from tests import facts_samples as samples
 from tests.checks.fired import fired, notes, trouble
-from vmnet.checks.doctor import diagnose
+from vmnet.checks.diagnostics import diagnose
 from vmnet.facts import Facts, LanAnswer
 
 GOOD = samples.end_state()

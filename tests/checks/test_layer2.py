@@ -7,8 +7,9 @@ from ipaddress import ip_interface
 from typing import TYPE_CHECKING
 
 from tests import facts_samples as samples
-from vmnet.checks import layer2
-from vmnet.checks.doctor import diagnose
+from vmnet.checks.diagnostics import diagnose
+from vmnet.checks.registry import DIAGNOSED
+from vmnet.checks.rules import bridge
 from vmnet.facts import BridgeState, Fabric, GuestAddress, LogLine, Multicast, PortFlags
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from vmnet.facts import Facts
     from vmnet.plan.steps import HostGoal
 
+CHECKS = [check for check in DIAGNOSED if check.__module__ == bridge.__name__]
 GOOD = samples.end_state()
 STP = BridgeState(stp=True, forward_delay_cs=1500, multicast_snooping=True, vlan_filtering=False)
 UUID = samples.UUIDS["br0"]
@@ -23,7 +25,7 @@ UUID = samples.UUIDS["br0"]
 
 def findings(facts: Facts, goal: HostGoal | None = None) -> list[Finding]:
     wanted = samples.goal() if goal is None else goal
-    return [found for check in layer2.CHECKS for found in check(wanted, facts) if not found.ok]
+    return [found for check in CHECKS for found in check(wanted, facts) if not found.ok]
 
 
 def test_a_host_that_is_well() -> None:

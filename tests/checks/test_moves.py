@@ -8,7 +8,7 @@ import pytest
 
 from tests import facts_samples as samples
 from tests.report.samples import HOST_BRIDGE, move
-from vmnet.checks.verify import check_host
+from vmnet.checks.diagnostics import check_host
 from vmnet.facts import Facts, Snapshot, Source
 from vmnet.names import Mac
 from vmnet.plan import steps

@@ -8,9 +8,9 @@ from ipaddress import ip_address
 import pytest
 
 from tests import facts_samples as samples
-from vmnet.checks.doctor import diagnose
-from vmnet.checks.hops import HopState, Path
+from vmnet.checks.diagnostics import diagnose
 from vmnet.checks.path import lan_bridge, walk
+from vmnet.checks.path_below import HopState, Path
 from vmnet.facts import Boot, BridgeState, DomainState, Facts, Interface, LanAnswer, Source, Surroundings, TapFilter
 from vmnet.facts.fabric import Fabric, PortFlags, PortVlans
 from vmnet.names import Mac

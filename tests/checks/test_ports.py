@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import facts_samples as samples
-from vmnet.checks import ports
+from vmnet.checks.registry import DIAGNOSED
+from vmnet.checks.rules import ports
 from vmnet.documents.ports import PortWish, parse_port
 from vmnet.facts import DomainState, Fabric, Heard, PortFlags, PortVlans
 
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
     from vmnet.checks.findings import Finding
     from vmnet.facts import Facts
 
+CHECKS = [check for check in DIAGNOSED if check.__module__ == ports.__name__]
 GOOD = samples.end_state()
 WEB = f"web01 {samples.WEB_MAC}"
 
 
 def findings(facts: Facts, *, notes: bool = False) -> list[Finding]:
-    return [found for check in ports.CHECKS for found in check(samples.goal(), facts) if notes or not found.ok]
+    return [found for check in CHECKS for found in check(samples.goal(), facts) if notes or not found.ok]
 
 
 def with_web(document: str, facts: Facts = GOOD, **values: Any) -> Facts:

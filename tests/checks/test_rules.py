@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vmnet.checks.findings import LAYERS
-from vmnet.checks.rules import Rule, Severity, read_pains, read_rules
+from vmnet.checks.rule_texts import Rule, Severity, read_pains, read_rules
 
 ROOT = Path(__file__).parents[2]
 RULES = read_rules()

@@ -8,35 +8,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests import facts_samples, schemas
-from vmnet.apply.progress import Event, Progress
-from vmnet.apply.result import RunResult
-from vmnet.checks.doctor import Trouble, diagnose
+from vmnet.checks.diagnostics import Trouble, check_host, diagnose
 from vmnet.checks.fix import plan_fix
 from vmnet.checks.goal import deduce_goal, wanted_goal
 from vmnet.checks.path import walk
-from vmnet.checks.rules import Rule, read_rules
+from vmnet.checks.rule_texts import Rule, read_rules
 from vmnet.checks.status import describe_host
-from vmnet.checks.verify import check_host
 from vmnet.cli import main
 from vmnet.cli.session import Session
 from vmnet.facts import Duplicate, Facts, LanAnswer
-from vmnet.facts.boot import Unread
 from vmnet.facts.evidence import Bundle, BundleFile
-from vmnet.host.new_file import check_new, write_new
-from vmnet.host.spec_file import read_host_words
+from vmnet.facts.surroundings import Unread
+from vmnet.host.files.own_files import check_new, write_new
+from vmnet.host.files.spec_file import read_host_words
 from vmnet.plan import steps
-from vmnet.plan.destination import find_domain
+from vmnet.plan.domains.destination import find_domain
 from vmnet.plan.steps import Goals, HostGoal, Plan, Planned
+from vmnet.runs.progress import Event, Progress, RunResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vmnet.apply.history import RunRecord
-    from vmnet.checks import hops
+    from vmnet.checks import path_below
     from vmnet.checks.findings import Finding
     from vmnet.checks.topology import Topology
+    from vmnet.runs.records.history import RunRecord
     from vmnet.spec import AttachSpec, HostSpec, MigrationSpec
-    from vmnet.spec_words import HostWords
+    from vmnet.spec.words import HostWords
 
 STEP = steps.ActivateProfile(uuid="00000000-0000-4000-8000-000000000001", name="br0", ifname="br0")
 CHANGING = ("host-setup", "attach-domain web01", "migrate-from-virbr0", "undo")
@@ -168,7 +166,7 @@ class MadeUpHost:
     def diagnose(self, goals: Goals, facts: Facts) -> tuple[Trouble, ...]:
         return diagnose(goals, facts)
 
-    def walk_path(self, domain: str, troubles: tuple[Trouble, ...], facts: Facts) -> tuple[hops.Path, ...]:
+    def walk_path(self, domain: str, troubles: tuple[Trouble, ...], facts: Facts) -> tuple[path_below.Path, ...]:
         return walk(find_domain(domain, facts), facts, troubles)
 
     def probe_lan(self, goals: Goals, facts: Facts, *, domain: str | None = None) -> Facts:

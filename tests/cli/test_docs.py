@@ -12,7 +12,7 @@ import pytest
 
 from vmnet import errors
 from vmnet.checks.findings import LAYERS
-from vmnet.checks.rules import read_pains, read_rules
+from vmnet.checks.rule_texts import read_pains, read_rules
 from vmnet.cli import group
 from vmnet.cli.commands import COMMANDS, load
 

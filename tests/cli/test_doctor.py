@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tests import facts_samples
 from tests.cli.calls import DEGRADED, MadeUpHost, call
-from vmnet.checks.rules import read_rules
+from vmnet.checks.rule_texts import read_rules
 from vmnet.facts import LanAnswer, Unread
 
 

@@ -15,7 +15,6 @@ import pytest
 from tests import facts_samples
 from tests.cli.calls import CHANGING, DEGRADED, MadeUpHost, Terminal, call, some_plan
 from tests.report import samples
-from vmnet.apply.signals import one_interrupt
 from vmnet.cli.flow import MANY, WORKER_NOTE
 from vmnet.errors import (
     Conflict,
@@ -31,11 +30,12 @@ from vmnet.errors import (
 from vmnet.facts import Duplicate
 from vmnet.names import Mac
 from vmnet.plan.steps import MoveInterface, Plan, Planned
+from vmnet.runs.lock import one_interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vmnet.apply.result import RunResult
+    from vmnet.runs.progress import RunResult
 
 NOT_ROOT = replace(facts_samples.end_state(), root=False)
 

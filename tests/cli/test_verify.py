@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests import facts_samples as samples
 from tests import schemas
 from tests.cli.calls import DEGRADED, MadeUpHost, Terminal, call
-from vmnet.apply.signals import TerminalGone
+from vmnet.runs.lock import TerminalGone
 from vmnet.spec import BondSpec, HostSpec
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.plan.hosts import nic
 from vmnet.facts import Duplicate
-from vmnet.host.arp_probe import PROBES, ask, probe_frame, who_has
+from vmnet.host.lan.arp_probe import PROBES, ask, probe_frame, who_has
 from vmnet.names import Mac
 
 EM1 = nic("em1", 2)

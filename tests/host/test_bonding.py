@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.host.machine import lay_out
 from vmnet.facts import BondPort
-from vmnet.host.bonding import parse_bond
+from vmnet.host.kernel.sysfs import parse_bond
 from vmnet.names import Mac
 
 if TYPE_CHECKING:

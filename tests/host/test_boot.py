@@ -8,7 +8,7 @@ import pytest
 
 from tests.facts_samples import profile
 from tests.host.machine import lay_out
-from vmnet.host.boot import parse_failed, read_boot
+from vmnet.host.files.boot import parse_failed, read_boot
 
 if TYPE_CHECKING:
     from pathlib import Path

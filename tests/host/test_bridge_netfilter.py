@@ -9,7 +9,7 @@ import pytest
 from tests import facts_samples as samples
 from tests.host.machine import lay_out
 from vmnet.facts import BridgeNetfilter, StoredSwitch
-from vmnet.host.bridge_netfilter import read_netfilter
+from vmnet.host.firewall.filters import read_netfilter
 
 if TYPE_CHECKING:
     from pathlib import Path

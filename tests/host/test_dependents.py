@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.host.machine import lay_out
-from vmnet.host.dependents import read_dependents
-from vmnet.host.mounts import parse_mounts
+from vmnet.host.files.dependents import read_dependents
+from vmnet.host.kernel.mounts import parse_mounts
+from vmnet.host.kernel.sockets import Socket, parse_sockets
 from vmnet.host.outside import Sources
-from vmnet.host.sockets import Socket, parse_sockets
 
 if TYPE_CHECKING:
     from pathlib import Path

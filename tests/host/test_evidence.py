@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vmnet.facts.boot import Unread
 from vmnet.facts.evidence import Evidence
-from vmnet.host import evidence
+from vmnet.facts.surroundings import Unread
+from vmnet.host.files import evidence
 
 if TYPE_CHECKING:
     from pathlib import Path

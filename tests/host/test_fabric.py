@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from vmnet.facts import Heard, LogLine, Multicast, PortVlans
-from vmnet.host.fabric import parse_heard, parse_multicast, parse_virtual_functions, parse_vlans
-from vmnet.host.kernel_log import parse_records
+from vmnet.host.kernel.fabric import parse_heard, parse_multicast, parse_virtual_functions, parse_vlans
+from vmnet.host.kernel.kernel_log import parse_records
 from vmnet.names import Mac
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from tests import facts_samples as samples
 from tests.host.machine import lay_out
 from vmnet.errors import ToolError
 from vmnet.facts import Firewalld, Zone
-from vmnet.host.filters import read_daemons, read_layer3
-from vmnet.host.firewalld import parse_zones
+from vmnet.host.firewall.filters import parse_zones, read_daemons, read_layer3
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from vmnet.errors import ToolError
-from vmnet.host import session_domains
-from vmnet.host.foreign_file import MOST_BYTES, MOST_FILES, names_in, open_folder, read_file
-from vmnet.host.outside import Sources
+from vmnet.host.libvirt import surroundings
+from vmnet.host.outside import MOST_BYTES, MOST_FILES, Sources, names_in, open_folder, read_file
 
 ME = os.geteuid()
 GOOD = "<domain><devices><interface type='bridge'><source bridge='br0'/></interface></devices></domain>"
@@ -93,9 +92,9 @@ def test_only_so_many_names_are_looked_at(tmp_path: Path) -> None:
 def eve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the only user of this machine, who is the one that the tests run as, has her domains."""
     entry = pwd.struct_passwd(("eve", "x", ME, ME, "", str(tmp_path / "eve"), "/bin/sh"))
-    monkeypatch.setattr(session_domains, "PEOPLE", (ME,))
+    monkeypatch.setattr(surroundings, "PEOPLE", (ME,))
     monkeypatch.setattr("pwd.getpwall", lambda: [entry])
-    folder = tmp_path / "eve" / session_domains.SESSION_DOMAINS
+    folder = tmp_path / "eve" / surroundings.SESSION_DOMAINS
     folder.mkdir(parents=True)
     return folder
 
@@ -131,7 +130,7 @@ def test_users_files_that_cannot_be_read_are_listed(eve: Path) -> None:
     sources = Sources()
     tracemalloc.start()
     began = time.process_time()
-    found = session_domains.read_session_domains(sources, everybody=True)
+    found = surroundings.read_session_domains(sources, everybody=True)
     assert time.process_time() - began < 5
     assert tracemalloc.get_traced_memory()[1] < 30 * MOST_BYTES
     tracemalloc.stop()
@@ -148,7 +147,7 @@ def test_a_home_that_is_not_there_has_no_domains(eve: Path) -> None:
     sources = Sources()
     for folder in (eve, *list(eve.parents)[:3]):
         folder.rmdir()
-        assert session_domains.read_session_domains(sources, everybody=True) == ()
+        assert surroundings.read_session_domains(sources, everybody=True) == ()
     assert sources.unread == []
 
 
@@ -157,16 +156,16 @@ def test_a_folder_that_is_a_link_is_not_followed(eve: Path, tmp_path: Path) -> N
     eve.rename(tmp_path / "else")
     eve.symlink_to(tmp_path / "else")
     sources = Sources()
-    assert session_domains.read_session_domains(sources, everybody=True) == ()
+    assert surroundings.read_session_domains(sources, everybody=True) == ()
     assert [unread.what for unread in sources.unread] == ["session domains of eve"]
 
 
 def test_a_home_on_a_filesystem_that_may_not_answer_is_left_alone(eve: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mount = f"50 1 0:50 / {eve.parent} rw - fuse.eve x rw\n"
-    monkeypatch.setattr("vmnet.host.mounts.read_text", lambda _: mount)
-    monkeypatch.setattr(session_domains, "open_folder", lambda *_: pytest.fail("it was opened"))
+    monkeypatch.setattr("vmnet.host.kernel.mounts.read_text", lambda _: mount)
+    monkeypatch.setattr(surroundings, "open_folder", lambda *_: pytest.fail("it was opened"))
     sources = Sources()
-    assert session_domains.read_session_domains(sources, everybody=True) == ()
+    assert surroundings.read_session_domains(sources, everybody=True) == ()
     assert "may not answer" in sources.unread[0].why
 
 
@@ -175,7 +174,7 @@ def test_without_root_only_ones_own_home_is_read(eve: Path, monkeypatch: pytest.
     for user, domains, listed in ((ME, 1, []), (ME + 1, 0, ["session domains of other users"])):
         monkeypatch.setattr(os, "geteuid", lambda user=user: user)
         sources = Sources()
-        assert len(session_domains.read_session_domains(sources, everybody=False)) == domains
+        assert len(surroundings.read_session_domains(sources, everybody=False)) == domains
         assert [unread.what for unread in sources.unread] == listed
 
 
@@ -183,6 +182,6 @@ def test_nothing_that_is_opened_stays_open(eve: Path) -> None:
     bad_files(eve)
     opened = Path("/proc/self/fd")
     before = len(list(opened.iterdir()))
-    session_domains.read_session_domains(Sources(), everybody=True)
+    surroundings.read_session_domains(Sources(), everybody=True)
     assert len(list(opened.iterdir())) == before
     assert stat.S_ISFIFO((eve / "fifo.xml").lstat().st_mode)

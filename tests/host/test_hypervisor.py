@@ -10,8 +10,8 @@ from tests.fake_domain import FakeDomain, FakeError
 from tests.fake_libvirt import FakeConnection, FakeNetwork
 from vmnet.errors import HypervisorError
 from vmnet.facts import DomainState, Source
-from vmnet.host.hypervisor import Hypervisor
-from vmnet.host.libvirt_calls import Code, ask, calling
+from vmnet.host.libvirt.hypervisor import Hypervisor
+from vmnet.host.libvirt.libvirt_calls import Code, ask, calling
 
 AGENT = "<channel type='unix'><target name='org.qemu.guest_agent.0' state='connected'/></channel>"
 NIC = "<interface type='network'><mac address='52:54:00:00:53:01'/><source network='default'/></interface>"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vmnet.host import sysfs
-from vmnet.host.lan_probe import discover_frame, offering_server
+from vmnet.host.kernel import sysfs
+from vmnet.host.lan.lan_probe import discover_frame, offering_server
 from vmnet.names import Mac
 
 if TYPE_CHECKING:

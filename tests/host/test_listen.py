@@ -7,7 +7,7 @@ import ipaddress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmnet.host.listen import parse_frame
+from vmnet.host.lan.listen import parse_frame
 from vmnet.names import Mac
 
 MAC = Mac("00:00:5e:00:53:01")

@@ -8,7 +8,7 @@ import pytest
 
 from vmnet.errors import ToolError
 from vmnet.facts import SwitchPort
-from vmnet.host.lldp import parse_lldpctl, parse_nmcli, read_switch_ports
+from vmnet.host.lan.lldp import parse_lldpctl, parse_nmcli, read_switch_ports
 from vmnet.host.outside import Sources
 
 HEARD = SwitchPort(ifname="em1", chassis="00:00:5e:00:53:ff", port="Gi1/0/3", system="sw1")

@@ -8,10 +8,11 @@ import pytest
 
 from tests.facts_samples import with_network
 from tests.plan.guests import DEFAULT, domain, host, interface
-from vmnet.apply.find_mentions import find_mentions
-from vmnet.host import mentions, process
+from vmnet.host import process
+from vmnet.host.files import mentions
 from vmnet.host.outside import Sources
-from vmnet.plan.migrate_from_virbr0 import plan_migration
+from vmnet.plan.domains.migrate import plan_migration
+from vmnet.runs.asking import find_mentions
 from vmnet.spec import MigrationSpec
 
 if TYPE_CHECKING:

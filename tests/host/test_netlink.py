@@ -8,8 +8,7 @@ import pytest
 from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 
 from vmnet.errors import LinkError
-from vmnet.host.netlink import _text, read_links, read_rules
-from vmnet.host.rtnetlink import IPRoute, dump
+from vmnet.host.kernel.netlink import IPRoute, _text, dump, read_links, read_rules
 
 
 def test_the_rules_that_every_kernel_starts_with() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from vmnet.errors import SpecError
-from vmnet.host.new_file import check_new, write_new, write_over
+from vmnet.host.files.own_files import check_new, write_new, write_over
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o777])

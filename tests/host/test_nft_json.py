@@ -9,7 +9,7 @@ import pytest
 
 from vmnet.errors import ToolError
 from vmnet.facts import FilterRule, LinkNames, Narrow, Verdict
-from vmnet.host.nft_json import has_xtables, parse_ruleset
+from vmnet.host.firewall.nft_json import has_xtables, parse_ruleset
 
 
 def ruleset(*expressions: list[Any], family: str = "inet", **chain: object) -> str:

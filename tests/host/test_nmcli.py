@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.host.nmcli_host import NmcliHost
 from vmnet.errors import ToolError
-from vmnet.host import nmcli
+from vmnet.host.networkmanager import nmcli
 from vmnet.host.process import Output
 
 
@@ -25,7 +25,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, times: int, *, owned: bool = True, s
         return Output(exit_status=accept[0], stdout="said", stderr="")
 
     monkeypatch.setattr(nmcli, "run", run)
-    monkeypatch.setattr("vmnet.host.bus.has_owner", lambda _: owned)
+    monkeypatch.setattr("vmnet.host.networkmanager.bus.has_owner", lambda _: owned)
     return asked
 
 
@@ -48,7 +48,7 @@ def test_what_waiting_does_not_mend_is_said_at_once(
 
 def test_one_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = refuse(monkeypatch, 99)
-    monkeypatch.setattr("vmnet.host.nmcli.time.monotonic", iter(range(0, 1000, 25)).__next__)
+    monkeypatch.setattr("vmnet.host.networkmanager.nmcli.time.monotonic", iter(range(0, 1000, 25)).__next__)
     with pytest.raises(ToolError, match="60 s"):
         nmcli.call(("nmcli", "general"))
     assert len(asked) == 3
@@ -58,7 +58,7 @@ def test_one_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> 
 def test_an_activation_that_fails_is_tried_again(
     monkeypatch: pytest.MonkeyPatch, times: int, status: int, asked: int
 ) -> None:
-    monkeypatch.setattr("vmnet.host.nmcli.time.sleep", lambda _: None)
+    monkeypatch.setattr("vmnet.host.networkmanager.nmcli.time.sleep", lambda _: None)
     words = refuse(monkeypatch, times, status=status)
     with nullcontext() if times < asked else pytest.raises(ToolError, match="nmcli failed"):
         nmcli.call(("nmcli", "connection", "up"), tries=3)

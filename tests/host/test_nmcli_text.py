@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from vmnet.host.nmcli_text import (
+from vmnet.host.networkmanager.nmcli_text import (
     Listed,
+    Unclear,
     parse_devices,
     parse_listing,
     parse_options,
@@ -13,7 +14,6 @@ from vmnet.host.nmcli_text import (
     parse_version,
     worth_showing,
 )
-from vmnet.host.terse import Unclear
 
 LISTING = """\
 11111111-0000-0000-0000-000000000001:/etc/NetworkManager/system-connections/lan.nmconnection:em1:802-3-ethernet

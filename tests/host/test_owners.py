@@ -9,7 +9,7 @@ import pytest
 
 from tests.host.machine import lay_out
 from tests.plan.hosts import nic
-from vmnet.host.owners import included, interfaces_name, netplan_names, read_owners, unmanages
+from vmnet.host.files.owners import included, interfaces_name, netplan_names, read_owners, unmanages
 
 if TYPE_CHECKING:
     from pathlib import Path

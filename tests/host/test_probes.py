@@ -12,7 +12,7 @@ import pytest
 
 from vmnet.errors import SpecError
 from vmnet.facts import Probe, ProbeKind
-from vmnet.host import probes
+from vmnet.host.lan import probes
 
 LOOPBACK = ip_address("127.0.0.1")
 

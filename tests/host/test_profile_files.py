@@ -12,8 +12,9 @@ import pytest
 from tests import facts_samples
 from vmnet import fields
 from vmnet.facts import Profile
-from vmnet.host import nmcli, process, profile_files
-from vmnet.host.profile_files import (
+from vmnet.host import process
+from vmnet.host.networkmanager import nmcli, profile_files
+from vmnet.host.networkmanager.profile_files import (
     ProfileCopy,
     copy_profiles,
     read_saved,

@@ -9,7 +9,7 @@ import pytest
 
 from tests.host.machine import lay_out
 from vmnet.facts import SshSession
-from vmnet.host.ssh import parse_parent, parse_ssh_connection, read_ssh_session
+from vmnet.host.files.ssh import parse_parent, parse_ssh_connection, read_ssh_session
 
 if TYPE_CHECKING:
     from pathlib import Path

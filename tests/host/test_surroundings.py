@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 from vmnet.facts import DaemonUnit, FailedStart, TapFilter
 
-surroundings = import_module("vmnet.host.surroundings")
+surroundings = import_module("vmnet.host.libvirt.surroundings")
 
 # As ebtables-nft of Debian 12 prints it for one domain with clean-traffic, and one with an address given.
 EBTABLES = """\

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from vmnet.host import sysfs
-from vmnet.host.sysfs import parse_pci_address
+from vmnet.host.kernel import sysfs
+from vmnet.host.kernel.sysfs import parse_pci_address
 
 
 @pytest.mark.parametrize(

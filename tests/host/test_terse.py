@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.host.nmcli_host import NmcliHost, escaped
-from vmnet.host.terse import Unclear, join_forms, read_pairs, split_rows
+from vmnet.host.networkmanager.nmcli_text import Unclear, join_forms, read_pairs, split_rows
 
 WORDS = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\n"), min_size=1)
 VALUES = st.text(alphabet=st.sampled_from("a:\\\n\u2028\x0b\x85 .")) | st.text()

@@ -14,7 +14,7 @@ from tests.redact.test_redact import DOMAIN
 from vmnet.documents import claims, domains, interfaces, networks, nwfilters, ports
 from vmnet.facts import Source
 from vmnet.facts.evidence import Evidence, Form
-from vmnet.host import arp_probe, lan_probe, listen
+from vmnet.host.lan import arp_probe, lan_probe, listen
 from vmnet.names import Mac
 from vmnet.redact.known import KnownSecrets
 from vmnet.redact.values import without_secrets_in

@@ -9,20 +9,15 @@ from tests.host import test_bonding, test_bridge_netfilter, test_dependents, tes
 from tests.host.machine import lay_out
 from tests.hostile.reader import Reader, every, text
 from tests.plan.hosts import nic
-from vmnet.host import (
-    bonding,
-    boot,
-    bridge_netfilter,
-    dependents,
-    gather,
-    owners,
-    profile_files,
-    ssh,
-    surroundings,
-)
+from vmnet.host import gather
+from vmnet.host.files import boot, dependents, owners, ssh
+from vmnet.host.firewall import filters
+from vmnet.host.kernel import sysfs
+from vmnet.host.libvirt import surroundings
+from vmnet.host.networkmanager import profile_files
 from vmnet.host.outside import Sources
 from vmnet.redact.known import secrets_of_keyfile
-from vmnet.spec_words import parse_file
+from vmnet.spec.words import parse_file
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -112,7 +107,7 @@ def owner_readers(machine: Machine) -> list[Reader]:
 def other_readers(machine: Machine) -> list[Reader]:
     def switches(path: str, seed: str) -> Reader:
         kernel = test_bridge_netfilter.KERNEL
-        return machine.reader(path, path, seed, lambda root: bridge_netfilter.read_netfilter(LINKS, root), **kernel)
+        return machine.reader(path, path, seed, lambda root: filters.read_netfilter(LINKS, root), **kernel)
 
     def session(path: str, seed: str, **others: str) -> Reader:
         return machine.reader(path, path, seed, lambda root: ssh.read_ssh_session({}, 30, root), **others)
@@ -150,7 +145,7 @@ def file_readers() -> list[Reader]:
     examples = [path.read_text("utf-8") for path in sorted(EXAMPLES.glob("*.toml"))]
     keyfile = "[vpn-secrets]\npassword=a\\nb\n[wifi-security]\npsk=s3cret\npsk-flags=1\n"
     return [
-        text("proc/net/bonding", lambda t: bonding.parse_bond("bond0", t, Path("/nowhere")), told),
+        text("proc/net/bonding", lambda t: sysfs.parse_bond("bond0", t, Path("/nowhere")), told),
         text("resolv.conf", gather.parse_resolvers, "nameserver 192.0.2.2\nnameserver fe80::1%em1\n# x\n"),
         text("bridge.conf", surroundings.parse_bridge_conf, "# ours\nallow br0\ndeny all\n"),
         text("SSH_CONNECTION", ssh.parse_ssh_connection, "192.0.2.9 50000 fe80::1%em1 22"),

@@ -16,7 +16,9 @@ from tests.host.nmcli_host import NmcliHost, escaped, out
 from tests.plan.hosts import routed_host
 from vmnet.errors import ToolError
 from vmnet.facts import Address, BridgeState, Facts, Link
-from vmnet.host import gather, netlink, process, session_domains, surroundings, sysfs
+from vmnet.host import gather, process
+from vmnet.host.kernel import netlink, sysfs
+from vmnet.host.libvirt import surroundings
 from vmnet.host.process import Output
 from vmnet.names import Mac
 
@@ -165,8 +167,8 @@ def put_outside(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
     for part in ("links", "addresses", "routes", "rules"):
         found = getattr(outside.facts, part)
         monkeypatch.setattr(netlink, f"read_{part}", lambda found=found: found)
-    monkeypatch.setattr("vmnet.host.hypervisor_read.open_connection", outside.connect)
+    monkeypatch.setattr("vmnet.host.libvirt.hypervisor_read.open_connection", outside.connect)
     monkeypatch.setattr(surroundings, "open_connection", outside.connect)
-    monkeypatch.setattr(session_domains, "read_mounts", lambda _: ())
+    monkeypatch.setattr(surroundings, "read_mounts", lambda _: ())
     monkeypatch.setattr(gather, "try_probes", lambda _: ())
     monkeypatch.setattr(sysfs, "is_root", lambda: True)

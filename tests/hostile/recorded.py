@@ -14,10 +14,10 @@ import pytest
 import tests.checks
 import tests.plan
 from vmnet.facts import Facts
-from vmnet.plan.attach_domain import plan_attach_domain
-from vmnet.plan.host_setup import plan_host_setup
-from vmnet.plan.migrate_from_virbr0 import plan_migration
-from vmnet.plan.undo_domains import plan_domain_undo
+from vmnet.plan.domains.attach import plan_attach_domain
+from vmnet.plan.domains.migrate import plan_migration
+from vmnet.plan.domains.undo import plan_domain_undo
+from vmnet.plan.host.setup import plan_host_setup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

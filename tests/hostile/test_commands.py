@@ -14,8 +14,8 @@ from tests.hostile.pasted import Line, check, in_text, one_of_a_kind, plain_call
 from tests.hostile.recorded import facts_of_rules
 from tests.hostile.shells import Sandbox
 from tests.hostile.tokens import HOSTILE, PLAIN, TOKEN, Names, names_of
-from vmnet.checks.doctor import diagnose
-from vmnet.checks.rules import read_rules
+from vmnet.checks.diagnostics import diagnose
+from vmnet.checks.rule_texts import read_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -39,7 +39,7 @@ def test_the_same_seed_gives_the_same_inputs() -> None:
 
 def test_what_is_wrong_is_found() -> None:
     def quadratic(content: bytes) -> object:
-        return sum(content.find(b"y") for _ in content)
+        return sum(content.find(b"y") for _ in content for _ in range(4))
 
     def hoard(content: bytes) -> object:
         return [object() for _ in content for _ in range(20)] and None

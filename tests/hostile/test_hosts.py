@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 import vmnet
-from tests.apply.test_undo import finished
 from tests.cli.calls import call
 from tests.hostile.outside import NAMES, Outside, printed, put_outside
-from vmnet.apply.history import read_runs
-from vmnet.apply.undo import last_goals, plan_undo
+from tests.runs.test_undo import finished
 from vmnet.host import gather
+from vmnet.runs.records.history import read_runs
+from vmnet.runs.undo import last_goals, plan_undo
 
 COMMANDS = (
     "status", "status --all", "status --output json", "status --output dot", "verify", "verify --output json",

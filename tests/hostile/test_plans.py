@@ -11,10 +11,10 @@ from tests.hostile.pasted import Line, check, in_text, one_of_a_kind, plain_call
 from tests.hostile.recorded import plans
 from tests.hostile.shells import Sandbox
 from tests.hostile.tokens import HOSTILE, PLAIN, TOKEN, Names, names_of
-from vmnet.apply.roll_back import StepExecutor, roll_back
 from vmnet.errors import LinkError, SpecError, UndoIncomplete, VmnetError
 from vmnet.facts import Facts
 from vmnet.report.calls import libvirt_calls, shell_lines
+from vmnet.runs.roll_back import StepExecutor, roll_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

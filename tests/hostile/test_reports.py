@@ -20,20 +20,18 @@ from tests.cli.calls import MadeUpHost, Terminal, call
 from tests.hostile.names import KEPT, hostile
 from tests.report import samples
 from tests.report.test_status_graphs import pretended
-from vmnet.checks.hops import Path as Way
+from vmnet.checks.path_below import Path as Way
 from vmnet.checks.status import describe_host
 from vmnet.cli.complete import domains
 from vmnet.cli.session import Session
 from vmnet.errors import HypervisorError, ToolError, UndoIncomplete, VmnetError
 from vmnet.facts import Facts, Unread
 from vmnet.facts.evidence import Bundle, BundleFile
-from vmnet.report.bundle import render_bundle
-from vmnet.report.path import render_paths
-from vmnet.report.rows import render_rows, render_rows_after
-from vmnet.report.run import render_run
+from vmnet.report.findings import render_bundle, render_paths
+from vmnet.report.pictures.status_dot import render_dot
+from vmnet.report.pictures.status_picture import render_page, render_svg
+from vmnet.report.plan import render_rows, render_rows_after, render_run
 from vmnet.report.screen import Screen
-from vmnet.report.status_dot import render_dot
-from vmnet.report.status_picture import render_page, render_svg
 
 STEERS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"

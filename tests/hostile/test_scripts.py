@@ -18,11 +18,11 @@ import pytest
 from tests import facts_samples as facts
 from tests.hostile.names import KEPT, hostile
 from tests.report import samples
-from vmnet.apply.undo_script import undo_script
-from vmnet.host.profile_files import ProfileCopy
+from vmnet.host.networkmanager.profile_files import ProfileCopy
 from vmnet.plan import steps
 from vmnet.plan.steps import Plan, Planned
 from vmnet.report.host_script import host_script
+from vmnet.runs.undo_script import undo_script
 
 pytestmark = pytest.mark.process
 

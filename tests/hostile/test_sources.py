@@ -12,7 +12,8 @@ import pytest
 from tests.hostile.outside import Outside, put_outside
 from vmnet.errors import LinkError, ToolError
 from vmnet.facts import Facts
-from vmnet.host import gather, netlink
+from vmnet.host import gather
+from vmnet.host.kernel import netlink
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,41 +35,41 @@ SOURCES = {
     ("gather", "read_boot"): "files for the next boot",
     ("gather", "read_bond_ports"): "the ports of bonds",
     ("gather", "read_firewalld"): "firewalld's zones",
-    ("dependents", "read_mounts"): "mounted filesystems",
-    ("dependents", "read_users"): "users of network disks",
-    ("dependents", "_mounted"): "network filesystems",
-    ("dependents", "_iscsi"): "iSCSI sessions",
-    ("dependents", "_nvme"): "NVMe disks",
-    ("dependents", "_rbd"): "RBD images",
-    ("dependents", "_nbd"): "NBD disks",
-    ("dependents", "_drbd"): "DRBD",
-    ("dependents", "_corosync"): "corosync",
-    ("dependents", "_connected"): "connections to storage",
-    ("lldp", "parse_nmcli"): "LLDP neighbours from NetworkManager",
-    ("closely", "read_client"): "the version of nmcli",
-    ("closely", "read_failed_waits"): "services that wait for the network at boot",
-    ("closely", "read_old_mentions"): "hooks and rules that name unused networks",
-    ("mentions", "_in_hooks"): "libvirt's hooks",
-    ("mentions", "_in_firewall"): "firewall rules that name a network",
-    ("filters", "read_netfilter"): "br_netfilter",
-    ("filters", "parse_ruleset"): "firewall rules",
-    ("filters", "read_daemons"): "daemons that write rules",
-    ("filters", "read_layer3"): "the rules of libvirt's filters",
-    ("fabric", "parse_heard"): "forwarding databases",
-    ("fabric", "parse_vlans"): "VLANs of ports",
-    ("fabric", "parse_multicast"): "multicast groups",
-    ("fabric", "read_log"): "the kernel's log",
-    ("surroundings", "open_connection"): "libvirt's network filters",
-    ("surroundings", "parse_tap_filters"): "addresses that libvirt's filters allow",
-    ("surroundings", "read_session_domains"): "session domains of users",
-    ("surroundings", "_daemons"): "start order of libvirt's daemons at boot",
-    ("surroundings", "_failed_starts"): "libvirt's journal of this boot",
-    ("surroundings", "_helper"): "the file of QEMU's bridge helper",
-    ("hypervisor_read", "HypervisorReader.read_hypervisor_links"): "libvirt's list of links",
-    ("fabric", "_flags"): "flags of ports",
-    ("fabric", "_virtual_functions"): "virtual functions",
-    ("fabric", "_virtualisation"): "hypervisor under this host",
-    ("hypervisor_read", "_addresses"): "guests' addresses",
+    ("files.dependents", "read_mounts"): "mounted filesystems",
+    ("files.dependents", "read_users"): "users of network disks",
+    ("files.dependents", "_mounted"): "network filesystems",
+    ("files.dependents", "_iscsi"): "iSCSI sessions",
+    ("files.dependents", "_nvme"): "NVMe disks",
+    ("files.dependents", "_rbd"): "RBD images",
+    ("files.dependents", "_nbd"): "NBD disks",
+    ("files.dependents", "_drbd"): "DRBD",
+    ("files.dependents", "_corosync"): "corosync",
+    ("files.dependents", "_connected"): "connections to storage",
+    ("lan.lldp", "parse_nmcli"): "LLDP neighbours from NetworkManager",
+    ("gather", "read_client"): "the version of nmcli",
+    ("gather", "read_failed_waits"): "services that wait for the network at boot",
+    ("gather", "read_old_mentions"): "hooks and rules that name unused networks",
+    ("files.mentions", "_in_hooks"): "libvirt's hooks",
+    ("files.mentions", "_in_firewall"): "firewall rules that name a network",
+    ("firewall.filters", "read_netfilter"): "br_netfilter",
+    ("firewall.filters", "parse_ruleset"): "firewall rules",
+    ("firewall.filters", "read_daemons"): "daemons that write rules",
+    ("firewall.filters", "read_layer3"): "the rules of libvirt's filters",
+    ("kernel.fabric", "parse_heard"): "forwarding databases",
+    ("kernel.fabric", "parse_vlans"): "VLANs of ports",
+    ("kernel.fabric", "parse_multicast"): "multicast groups",
+    ("kernel.fabric", "read_log"): "the kernel's log",
+    ("libvirt.surroundings", "open_connection"): "libvirt's network filters",
+    ("libvirt.surroundings", "parse_tap_filters"): "addresses that libvirt's filters allow",
+    ("libvirt.surroundings", "read_session_domains"): "session domains of users",
+    ("libvirt.surroundings", "_daemons"): "start order of libvirt's daemons at boot",
+    ("libvirt.surroundings", "_failed_starts"): "libvirt's journal of this boot",
+    ("libvirt.surroundings", "_helper"): "the file of QEMU's bridge helper",
+    ("libvirt.hypervisor_read", "HypervisorReader.read_hypervisor_links"): "libvirt's list of links",
+    ("kernel.fabric", "_flags"): "flags of ports",
+    ("kernel.fabric", "_virtual_functions"): "virtual functions",
+    ("kernel.fabric", "_virtualisation"): "hypervisor under this host",
+    ("libvirt.hypervisor_read", "_addresses"): "guests' addresses",
 }
 
 
@@ -115,7 +116,7 @@ def test_when_every_tool_fails_the_kernel_is_left(
     for name, module in list(sys.modules.items()):
         if name.startswith("vmnet.host.") and getattr(module, "run", None) == outside.run:
             monkeypatch.setattr(module, "run", raising(error))
-    monkeypatch.setattr("vmnet.host.hypervisor_read.open_connection", raising(error))
+    monkeypatch.setattr("vmnet.host.libvirt.hypervisor_read.open_connection", raising(error))
     found = read()
     assert found.links == outside.facts.links
     assert found.nm_problem
@@ -143,7 +144,7 @@ def test_who_wants_to_stop_is_heard(
 
 def test_every_optional_source_is_tried_here() -> None:
     named = set()
-    for module in (ROOT / "vmnet" / "host").glob("*.py"):
+    for module in (ROOT / "vmnet" / "host").rglob("*.py"):
         calls = (node for node in ast.walk(ast.parse(module.read_text("utf-8"))) if isinstance(node, ast.Call))
         named |= {ast.unparse(call.args[0]) for call in calls if ast.unparse(call.func) == "sources.read"}
     # Those whose names are made up of others' come in SOURCES under these, or in tests/host/test_foreign_file.py.

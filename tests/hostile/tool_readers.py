@@ -18,21 +18,13 @@ from tests.host import (
 from tests.host.nmcli_host import NmcliHost
 from tests.host.test_nft_json import ACCEPT, meta, ruleset
 from tests.hostile.reader import Reader, text
-from vmnet.host import (
-    boot,
-    bus,
-    fabric,
-    firewalld,
-    iptables_save,
-    kernel_log,
-    lldp,
-    mentions,
-    nft_json,
-    nmcli_text,
-    surroundings,
-    terse,
-)
-from vmnet.host.hypervisor import Hypervisor
+from vmnet.host.files import boot, mentions
+from vmnet.host.firewall import filters, iptables_save, nft_json
+from vmnet.host.kernel import fabric, kernel_log
+from vmnet.host.lan import lldp
+from vmnet.host.libvirt import surroundings
+from vmnet.host.libvirt.hypervisor import Hypervisor
+from vmnet.host.networkmanager import bus, nmcli_text
 
 
 def ask_agent(answer: str) -> object:
@@ -73,7 +65,7 @@ def nmcli_readers() -> list[Reader]:
         text("nmcli's leases", lambda t: nmcli_text.parse_options("DHCP4", t), lease),
         text("nmcli's version", nmcli_text.parse_version, "nmcli tool, version 1.42.4\n"),
         text("nmcli's LLDP", lldp.parse_nmcli, heard),
-        text("nmcli's pairs", lambda t: terse.read_pairs(t, "connection.id"), samples.DETAILS),
+        text("nmcli's pairs", lambda t: nmcli_text.read_pairs(t, "connection.id"), samples.DETAILS),
     ]
 
 
@@ -90,7 +82,7 @@ def firewall_readers() -> list[Reader]:
         text(
             "iptables-save, for names", lambda t: mentions.parse_saved(t, wanted), saved, "*nat\n-A X -o virbr0 -j Y\n"
         ),
-        text("firewalld", lambda t: firewalld.parse_zones(*[*bus._data(t, list), None, None][:2]), json.dumps(zones)),
+        text("firewalld", lambda t: filters.parse_zones(*[*bus._data(t, list), None, None][:2]), json.dumps(zones)),
         text("ebtables", surroundings.parse_tap_filters, test_surroundings.EBTABLES),
     ]
 

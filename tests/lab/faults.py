@@ -61,7 +61,7 @@ class Fault:
 
 
 KILLS = {
-    "kill-vmnet": Fault(command="pkill -KILL -f '[v]mnet.apply.worker|[b]in/vmnet host-setup'"),
+    "kill-vmnet": Fault(command="pkill -KILL -f '[v]mnet.runs.worker|[b]in/vmnet host-setup'"),
     "kill-nm": Fault(command="kill -KILL $(pidof NetworkManager)"),
     "restart-nm": Fault(command="systemctl restart NetworkManager"),
     POWER: Fault(command="echo b >/proc/sysrq-trigger"),

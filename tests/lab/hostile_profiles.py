@@ -3,7 +3,7 @@
 import base64
 import json
 
-from vmnet.host import nmcli, profile_files
+from vmnet.host.networkmanager import nmcli, profile_files
 
 written: dict[str, bytes] = {}
 profiles = nmcli.read_profiles()

@@ -40,7 +40,7 @@ _RUN = f"vmnet migrate-from-virbr0 --yes --no-bounce --no-canary --batch {_BATCH
 _BEGUN = (
     "until [ $(cat /var/lib/vmnet/runs/*/journal.jsonl 2>/dev/null | grep -c '\"begin\"') -ge {} ]; do sleep 0.02; done"
 )
-_NEXT_BOOT = "rm -rf /run/vmnet; exec python3 -P -m vmnet.apply.worker /var/lib/vmnet/runs/*/"
+_NEXT_BOOT = "rm -rf /run/vmnet; exec python3 -P -m vmnet.runs.worker /var/lib/vmnet/runs/*/"
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def strike(chamber: Chamber, kind: str, batch: int) -> str:
     # With the pause between two batches, twice as many steps.
     begun = _BEGUN.format(max(1, (batch - 1) * (_BATCH + 1)))
     chamber.run(f"{_RUN} & {begun}; {hit}; wait", timeout=300, check=False)
-    pids = "pgrep -f '[v]mnet.apply.worker'"
+    pids = "pgrep -f '[v]mnet.runs.worker'"
     chamber.run(f"for second in $(seq 100); do {pids} >/dev/null || break; sleep 1; done", timeout=200, check=False)
     chamber.run(mend)
     return state_of(chamber)

@@ -20,7 +20,7 @@ VMNET_KILLS = 200
 LIBVIRTD_KILLS = 50
 _RUN = "vmnet migrate-from-virbr0 --yes --no-bounce --no-canary --batch 3 --pause 1 >/tmp/out 2>&1"
 _BEGUN = "until find /var/lib/vmnet/runs -newer /tmp/mark -name journal.jsonl | xargs -r grep -qs begin; do :; done"
-_KILL_VMNET = "pkill -KILL -f '[v]mnet.apply.worker|[b]in/vmnet '"
+_KILL_VMNET = "pkill -KILL -f '[v]mnet.runs.worker|[b]in/vmnet '"
 _KILL_LIBVIRTD = "kill -KILL $(pidof libvirtd)"
 _START_LIBVIRTD = "rm -f /run/libvirtd.pid; libvirtd --daemon; until virsh list >/dev/null 2>&1; do sleep 0.1; done"
 

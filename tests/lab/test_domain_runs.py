@@ -171,10 +171,10 @@ def test_a_worker_that_is_killed_is_taken_up_and_goes_on(chamber: Chamber) -> No
     journal = "/var/lib/vmnet/runs/*/journal.jsonl"
     down = f"virsh domif-getlink b {mac(1)} | grep -q down"
     run = "vmnet migrate-from-virbr0 --yes --bounce 30 >/tmp/out 2>&1"
-    chamber.run(["sh", "-c", f"{run} & until {down}; do sleep 0.2; done; pkill -KILL -f '[v]mnet.apply.worker'"])
+    chamber.run(["sh", "-c", f"{run} & until {down}; do sleep 0.2; done; pkill -KILL -f '[v]mnet.runs.worker'"])
     assert '"begin", "step": 2' in chamber.run(f"cat {journal}").stdout
     chamber.run('sed -i \'s/"seconds": 30/"seconds": 1/\' /var/lib/vmnet/runs/*/plan.jsonl')
-    chamber.run("python3 -m vmnet.apply.worker /var/lib/vmnet/runs/*-migrate-from-virbr0", timeout=200)
+    chamber.run("python3 -m vmnet.runs.worker /var/lib/vmnet/runs/*-migrate-from-virbr0", timeout=200)
     assert "completed" in chamber.vmnet("runs").stdout
     for name in ("b", "c"):
         assert_on_lan(chamber, name)
@@ -229,7 +229,7 @@ def test_hooks_and_rules_that_name_the_old_network_are_told_of(chamber: Chamber)
 # Idle for longer than libvirtd waits for answers to its pings (30 s), then before a daemon that hangs.
 HANGS = """
 import os, signal, sys, time
-from vmnet.host.hypervisor import Hypervisor
+from vmnet.host.libvirt.hypervisor import Hypervisor
 hypervisor = Hypervisor("qemu:///system", read_only=False)
 time.sleep(32)
 print(hypervisor.version, flush=True)

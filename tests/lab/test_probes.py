@@ -18,7 +18,7 @@ while ip -6 address show dev wan0 tentative | grep -q .; do sleep 0.2; done
 _GONE = "ip link delete wan0; ip netns delete isp"
 _ASK = """\
 from vmnet.facts import Probe, ProbeKind
-from vmnet.host.probes import try_probe
+from vmnet.host.lan.probes import try_probe
 for target in ("fe80::1", "fe80::2"):
     print(try_probe(Probe(kind=ProbeKind.GATEWAY, target=target), fresh=True) == "")
 """

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tests.plan.hosts import LAN_UUID, nic, routed_host
 from vmnet.facts import Device, Facts, Profile
-from vmnet.plan.host_setup import plan_host_setup
+from vmnet.plan.host.setup import plan_host_setup
 from vmnet.plan.steps import AddProfile, ModifyProfile, Plan, Step
 from vmnet.spec import HostSpec
 

@@ -9,7 +9,7 @@ from tests.plan.test_host_setup import ADOPT, REQUEST, activated, kinds, layer3_
 from vmnet.facts import Route
 from vmnet.names import Mac
 from vmnet.plan import steps
-from vmnet.plan.host_setup import plan_host_setup
+from vmnet.plan.host.setup import plan_host_setup
 from vmnet.spec import AddressSpec
 
 

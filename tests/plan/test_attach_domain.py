@@ -8,7 +8,7 @@ from tests.plan.guests import domain, host, interface, live
 from vmnet.errors import Refused, SpecError, VmnetError
 from vmnet.facts import Domain
 from vmnet.names import Mac
-from vmnet.plan.attach_domain import plan_attach_domain
+from vmnet.plan.domains.attach import plan_attach_domain
 from vmnet.plan.steps import AddInterface, BounceLinks, MoveInterface, Plan, RemoveInterface
 from vmnet.spec import AttachSpec
 

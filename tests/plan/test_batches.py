@@ -11,7 +11,8 @@ from tests.plan.guests import domain, host, interface, live
 from vmnet.errors import SpecError
 from vmnet.facts import Domain, DomainState, Facts, GuestAddress, Snapshot
 from vmnet.names import Mac
-from vmnet.plan.migrate_from_virbr0 import plan_migration
+from vmnet.plan.domains.migrate import plan_migration
+from vmnet.plan.domains.undo import plan_domain_undo
 from vmnet.plan.steps import (
     BounceLinks,
     MoveInterface,
@@ -22,7 +23,6 @@ from vmnet.plan.steps import (
     StopNetwork,
     WaitGuests,
 )
-from vmnet.plan.undo_domains import plan_domain_undo
 from vmnet.spec import MigrationSpec, Retire
 
 SPEC = MigrationSpec()

@@ -16,7 +16,7 @@ from vmnet import fields
 from vmnet.errors import VmnetError
 from vmnet.facts import Facts
 from vmnet.plan.commands import commands_of
-from vmnet.plan.host_setup import plan_host_setup
+from vmnet.plan.host.setup import plan_host_setup
 from vmnet.plan.steps import Plan
 from vmnet.spec import HostSpec
 

@@ -12,9 +12,9 @@ from tests.plan.hosts import addressed_by_a_bond, routed_host
 from tests.plan.standing import as_set_up
 from vmnet.errors import Refused
 from vmnet.facts import Facts
-from vmnet.host.iptables_save import parse_saved
-from vmnet.host.nft_json import parse_ruleset
-from vmnet.plan.host_setup import plan_host_setup
+from vmnet.host.firewall.iptables_save import parse_saved
+from vmnet.host.firewall.nft_json import parse_ruleset
+from vmnet.plan.host.setup import plan_host_setup
 from vmnet.spec import BondSpec, BridgeSpec, HostSpec
 
 ADOPT = HostSpec(network=None)

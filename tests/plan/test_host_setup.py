@@ -20,7 +20,7 @@ from tests.plan.hosts import (
 )
 from vmnet.facts import Firewalld, Profile, Zone
 from vmnet.plan import steps
-from vmnet.plan.host_setup import plan_host_setup
+from vmnet.plan.host.setup import plan_host_setup
 from vmnet.plan.steps import Plan
 from vmnet.spec import BondMode, BondSpec, HostSpec
 

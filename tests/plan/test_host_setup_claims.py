@@ -12,7 +12,7 @@ from tests.plan.test_host_setup_risks import accepted, port
 from vmnet.errors import Refused
 from vmnet.facts import Domain, Facts, Network
 from vmnet.plan import steps
-from vmnet.plan.host_setup import plan_host_setup
+from vmnet.plan.host.setup import plan_host_setup
 from vmnet.spec import HostSpec
 
 SPEC = HostSpec(nics=("em1", "em2"), address=REQUESTED)

@@ -9,7 +9,7 @@ import pytest
 from tests.plan.hosts import REQUESTED, profile, routed_host, with_profile
 from vmnet.errors import Refused
 from vmnet.facts import Device, Facts, Owner, Tool
-from vmnet.plan.host_setup import plan_host_setup
+from vmnet.plan.host.setup import plan_host_setup
 from vmnet.spec import HostSpec
 
 SPEC = HostSpec(nics=("em1", "em2"), address=REQUESTED)

@@ -10,7 +10,7 @@ import pytest
 from tests.plan.hosts import ADDRESS, DNS, GATEWAY, REQUESTED, addressed_host, bare_host, profile
 from vmnet.errors import Conflict, Refused, SpecError, VmnetError
 from vmnet.facts import BridgeState, Facts, Link
-from vmnet.plan.host_setup import plan_host_setup
+from vmnet.plan.host.setup import plan_host_setup
 from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, HostSpec
 
 TWO = ("em1", "em2")

@@ -35,7 +35,7 @@ from vmnet.facts import (
 )
 from vmnet.names import Mac
 from vmnet.plan import steps
-from vmnet.plan.host_setup import plan_host_setup
+from vmnet.plan.host.setup import plan_host_setup
 from vmnet.spec import AddressSpec, BondSpec, HostSpec
 
 SPEC = HostSpec(nics=("em1", "em2"), address=REQUESTED)

@@ -8,7 +8,7 @@ from tests.plan.hosts import REQUESTED, routed_host
 from tests.plan.standing import as_set_up
 from tests.plan.test_host_setup_risks import accepted
 from vmnet.facts import Facts, SwitchPort
-from vmnet.plan.host_setup import plan_host_setup
+from vmnet.plan.host.setup import plan_host_setup
 from vmnet.spec import BondMode, BondSpec, HostSpec
 
 SPEC = HostSpec(nics=("em1", "em2"), address=REQUESTED)

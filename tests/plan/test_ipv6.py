@@ -13,8 +13,8 @@ from tests.plan.test_host_setup_risks import accepted, by_ssh
 from vmnet.facts import Address, Facts, Route
 from vmnet.names import Mac
 from vmnet.plan import steps
-from vmnet.plan.host_setup import plan_host_setup
-from vmnet.plan.ipv6 import of_mac
+from vmnet.plan.host.layer3 import of_mac
+from vmnet.plan.host.setup import plan_host_setup
 
 OF_MAC = ipaddress.IPv6Interface("2001:db8::200:5eff:fe00:5302/64")
 OF_NAME = ipaddress.IPv6Interface("2001:db8::1234:5678:9abc:def0/64")

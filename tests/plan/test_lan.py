@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from tests.plan.guests import DEFAULT, domain, host, interface, live
 from vmnet.facts import Facts, LanAnswer, Reservation
 from vmnet.names import Mac
-from vmnet.plan.migrate_from_virbr0 import plan_migration
+from vmnet.plan.domains.migrate import plan_migration
 from vmnet.plan.steps import Plan
 from vmnet.report.plan import render_plan
 from vmnet.spec import MigrationSpec

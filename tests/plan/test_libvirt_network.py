@@ -11,7 +11,7 @@ from tests.plan.guests import domain, host, interface, live
 from vmnet.documents.networks import network_document, parse_network
 from vmnet.errors import HypervisorError, Refused
 from vmnet.facts import Facts
-from vmnet.plan.libvirt_network import plan_network
+from vmnet.plan.host.network import plan_network
 from vmnet.plan.steps import DefineNetwork, SetNetworkAutostart, StartNetwork, StopNetwork, UndefineNetwork
 
 UUID = "00000000-0000-4000-8000-0000000000ee"

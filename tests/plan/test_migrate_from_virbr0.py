@@ -12,8 +12,8 @@ from tests.plan.guests import domain, host, interface, live
 from vmnet.errors import HypervisorError, Refused, SpecError
 from vmnet.facts import BridgeState, DomainState, Facts, GuestAddress, Snapshot, Source
 from vmnet.names import Mac
-from vmnet.plan.migrate_from_virbr0 import plan_migration
-from vmnet.plan.move_rows import rows_after
+from vmnet.plan.domains.migrate import plan_migration
+from vmnet.plan.domains.rows import rows_after
 from vmnet.plan.steps import BounceLinks, LearnAgain, MoveInterface, Plan, RaiseLinks, RewriteSavedState
 from vmnet.spec import MigrationSpec
 

@@ -10,7 +10,7 @@ from tests.plan import hosts
 from vmnet.errors import Refused, SpecError
 from vmnet.facts import Answer, Facts, Probe, ProbeKind
 from vmnet.plan import steps
-from vmnet.plan.host_setup import plan_host_setup
+from vmnet.plan.host.setup import plan_host_setup
 from vmnet.plan.steps import Plan
 from vmnet.spec import BridgeSpec, HostSpec
 

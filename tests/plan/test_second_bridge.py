@@ -12,10 +12,10 @@ from tests.plan.standing import after, as_set_up
 from vmnet.errors import Refused, SpecError
 from vmnet.facts import Device, Facts, Network
 from vmnet.plan import steps
-from vmnet.plan.host_setup import plan_host_setup
+from vmnet.plan.host.setup import plan_host_setup
 from vmnet.plan.steps import Plan
 from vmnet.spec import AddressSpec, BondSpec, BridgeSpec, HostSpec, NoAddress
-from vmnet.spec_words import HostWords, parse_host
+from vmnet.spec.words import HostWords, parse_host
 
 FIRST = HostSpec(network=None)
 SECOND = HostSpec(

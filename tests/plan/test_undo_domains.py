@@ -11,10 +11,10 @@ from tests.plan.guests import domain, host, interface, live
 from vmnet.errors import Conflict, Refused
 from vmnet.facts import Domain, Facts, Snapshot
 from vmnet.names import Mac
-from vmnet.plan.attach_domain import plan_attach_domain
-from vmnet.plan.migrate_from_virbr0 import plan_migration
+from vmnet.plan.domains.attach import plan_attach_domain
+from vmnet.plan.domains.migrate import plan_migration
+from vmnet.plan.domains.undo import plan_domain_undo
 from vmnet.plan.steps import BounceLinks, MoveInterface, Plan, RemoveInterface, RewriteSavedState, StartNetwork
-from vmnet.plan.undo_domains import plan_domain_undo
 from vmnet.spec import AttachSpec, MigrationSpec
 
 MOVED = "network='host-bridge'"

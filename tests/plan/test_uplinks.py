@@ -11,7 +11,7 @@ from tests.plan.hosts import ADDRESS, GATEWAY, nic, routed_host
 from vmnet.errors import Refused, SpecError
 from vmnet.facts import Address, Device, Facts, Route
 from vmnet.plan import steps
-from vmnet.plan.host_setup import plan_host_setup
+from vmnet.plan.host.setup import plan_host_setup
 from vmnet.spec import AddressSpec, HostSpec
 
 PROPOSE = HostSpec(network=None)

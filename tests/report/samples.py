@@ -6,16 +6,16 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 
 from tests import facts_samples as facts
-from vmnet.apply.history import RunRecord, RunStep, StepState
-from vmnet.apply.journal import RunState
-from vmnet.apply.result import RunResult
-from vmnet.checks.doctor import diagnose
-from vmnet.checks.hops import Path
+from vmnet.checks.diagnostics import diagnose
 from vmnet.checks.path import walk
+from vmnet.checks.path_below import Path
 from vmnet.facts import Probe, ProbeKind, Route, Source
 from vmnet.names import Mac
 from vmnet.plan import steps
 from vmnet.plan.steps import MovedInterface, Plan, Planned
+from vmnet.runs.progress import RunResult
+from vmnet.runs.records.history import RunRecord, RunStep, StepState
+from vmnet.runs.records.journal import RunState
 
 BRIDGE_UUID = facts.UUIDS["br0"]
 OLD_UUID = "00000000-0000-4000-8000-0000000000aa"

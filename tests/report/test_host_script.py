@@ -16,7 +16,7 @@ from tests.report import samples
 from vmnet import fields
 from vmnet.facts import Facts
 from vmnet.plan import steps
-from vmnet.plan.host_setup import plan_host_setup
+from vmnet.plan.host.setup import plan_host_setup
 from vmnet.plan.steps import Plan
 from vmnet.report.host_script import host_script
 from vmnet.spec import HostSpec

@@ -10,8 +10,8 @@ import pytest
 from tests import facts_samples, schemas, status_samples
 from tests.report import samples
 from tests.report.test_text import TOOL_ERROR, incomplete, noted
+from vmnet.checks.diagnostics import check_host
 from vmnet.checks.status import describe_host
-from vmnet.checks.verify import check_host
 from vmnet.errors import SpecError
 from vmnet.facts import Unread
 from vmnet.fields import decode

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from tests import facts_samples as samples
+from vmnet.checks.diagnostics import check_host
 from vmnet.checks.findings import Finding
-from vmnet.checks.verify import check_host
-from vmnet.report.junit import junit_text
+from vmnet.report.monitoring import junit_text
 
 FORM = Path(__file__).parent / "junit.xsd"
 GOOD = check_host(samples.goal(), samples.end_state())

@@ -9,15 +9,13 @@ import pytest
 
 from tests import facts_samples, status_samples
 from tests.report.test_text import text_of
-from vmnet.checks.doctor import diagnose
-from vmnet.checks.rules import read_rules
-from vmnet.checks.verify import check_host
-from vmnet.report.findings import render_differences
+from vmnet.checks.diagnostics import check_host, diagnose
+from vmnet.checks.rule_texts import read_rules
+from vmnet.report.findings import render_differences, render_troubles
 from vmnet.report.json_forms import troubles_form
-from vmnet.report.troubles import render_troubles
 
 if TYPE_CHECKING:
-    from vmnet.checks.doctor import Trouble
+    from vmnet.checks.diagnostics import Trouble
     from vmnet.facts import Facts
 
 TAPS = 273

@@ -12,7 +12,7 @@ from tests.plan.guests import DEFAULT, domain, host, interface, live
 from tests.report.test_text import text_of
 from vmnet.facts import Domain, Facts, GuestAddress, Interface, LanAnswer, Snapshot
 from vmnet.names import Mac
-from vmnet.plan.migrate_from_virbr0 import plan_migration
+from vmnet.plan.domains.migrate import plan_migration
 from vmnet.plan.steps import MoveInterface, Plan
 from vmnet.report.plan import render_plan, render_plan_short
 from vmnet.shell_words import command

@@ -10,7 +10,7 @@ from tests import facts_samples as samples
 from tests.report.test_junit import BAD, FINDING, GOOD
 from vmnet.checks.findings import Finding
 from vmnet.names import printable
-from vmnet.report.prometheus import prometheus_text
+from vmnet.report.monitoring import prometheus_text
 
 Metrics = dict[str, dict[tuple[str, ...], float]]
 

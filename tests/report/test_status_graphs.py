@@ -19,11 +19,11 @@ from vmnet.documents.svg import SVG
 from vmnet.errors import ToolError
 from vmnet.facts import Facts
 from vmnet.names import printable
-from vmnet.report import palette
-from vmnet.report.status_dot import Drawing, render_dot
-from vmnet.report.status_mermaid import quoted, render_mermaid
-from vmnet.report.status_picture import render_page, render_svg
-from vmnet.report.status_text import render_status
+from vmnet.report.pictures import status_cards
+from vmnet.report.pictures.status_dot import Drawing, render_dot
+from vmnet.report.pictures.status_mermaid import quoted, render_mermaid
+from vmnet.report.pictures.status_picture import render_page, render_svg
+from vmnet.report.pictures.status_text import render_status
 
 GOAL = replace(facts_samples.goal(), vlans=())
 NASTY = st.text(st.characters() | st.sampled_from("\"'<>&\\\n#;%{}`|[]()\x1b\x00\u2028"), min_size=1, max_size=20)
@@ -140,25 +140,25 @@ def test_mermaid_folds() -> None:
 def test_colours_can_be_read(ground: str) -> None:
     """WCAG 2.1 asks for a contrast of 4.5 of text on its ground."""
 
-    def lightness(colour: palette.Colour) -> float:
+    def lightness(colour: status_cards.Colour) -> float:
         code = getattr(colour, ground)
         parts = [int(code[at : at + 2], 16) / 255 for at in (1, 3, 5)]
         red, green, blue = (p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
-    def contrast(one: palette.Colour, other: palette.Colour) -> float:
+    def contrast(one: status_cards.Colour, other: status_cards.Colour) -> float:
         low, high = sorted((lightness(one), lightness(other)))
         return (high + 0.05) / (low + 0.05)
 
-    for fill in (palette.GROUND, palette.CELL, *palette.FILLS.values()):
-        assert contrast(palette.INK, fill) > 7
-        assert contrast(palette.MUTED, fill) > 4.5
+    for fill in (status_cards.GROUND, status_cards.CELL, *status_cards.FILLS.values()):
+        assert contrast(status_cards.INK, fill) > 7
+        assert contrast(status_cards.MUTED, fill) > 4.5
     for state in (State.ERROR, State.WARNING):
-        assert contrast(palette.STROKES[state], palette.FILLS[state]) > 4.5
+        assert contrast(status_cards.STROKES[state], status_cards.FILLS[state]) > 4.5
 
 
 def test_each_colour_is_one_of_its_kind() -> None:
-    assert len({colour.light for colour in palette.ALL}) == len(palette.ALL)
+    assert len({colour.light for colour in status_cards.ALL}) == len(status_cards.ALL)
 
 
 def test_what_is_no_svg_is_said() -> None:

@@ -12,8 +12,8 @@ import pytest
 from tests import facts_samples, status_samples
 from tests.report.test_text import text_of
 from vmnet.checks.status import describe_host
-from vmnet.report.blocks import Line, Style
-from vmnet.report.status_text import render_status
+from vmnet.report.pictures.status_text import render_status
+from vmnet.report.screen import Line, Style
 
 if TYPE_CHECKING:
     from vmnet.checks.topology import Topology

@@ -12,26 +12,27 @@ import pytest
 
 from tests import facts_samples
 from tests.report import samples
-from vmnet.apply.progress import Event, Progress
-from vmnet.checks.doctor import diagnose
-from vmnet.checks.verify import check_host
+from vmnet.checks.diagnostics import check_host, diagnose
 from vmnet.errors import HypervisorError, SpecError, ToolError, UndoIncomplete, VmnetError
 from vmnet.facts import Reservation
 from vmnet.plan import steps
 from vmnet.plan.steps import Plan
-from vmnet.report.blocks import Block, Grid, Line, Style
 from vmnet.report.calls import document_diff, shell_lines
 from vmnet.report.errors import render_error
-from vmnet.report.findings import render_differences, render_findings
-from vmnet.report.path import render_paths
-from vmnet.report.plan import render_nothing_to_do, render_plan
+from vmnet.report.findings import render_differences, render_findings, render_paths, render_trouble
+from vmnet.report.plan import (
+    render_nothing_to_do,
+    render_plan,
+    render_rows,
+    render_rows_after,
+    render_run,
+    render_run_record,
+    render_runs,
+)
 from vmnet.report.progress import progress_text
-from vmnet.report.rows import render_rows, render_rows_after
-from vmnet.report.run import render_run
-from vmnet.report.runs import render_run_record, render_runs
-from vmnet.report.screen import Screen
-from vmnet.report.troubles import render_trouble
+from vmnet.report.screen import Block, Grid, Line, Screen, Style
 from vmnet.report.words import describe
+from vmnet.runs.progress import Event, Progress
 from vmnet.shell_words import command
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests import facts_samples as samples
+from vmnet.checks.diagnostics import check_host
 from vmnet.checks.findings import NETLINK, NMCLI, Finding
-from vmnet.checks.verify import check_host
-from vmnet.report.watch import render_changes, render_first
+from vmnet.report.progress import render_changes, render_first
 
 BRIDGE = Finding(rule="bridge.link", layer="bridge", subject="br0", wanted="up", seen="up", source=NETLINK, ok=True)
 DNS = Finding(rule="dns.device", layer="DNS", subject="br0", wanted="192.0.2.2", seen="it", source=NMCLI, ok=True)

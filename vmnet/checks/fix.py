@@ -8,15 +8,15 @@ from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING
 
-from vmnet.checks.doctor import diagnose
+from vmnet.checks.diagnostics import diagnose
 from vmnet.checks.goal import goals_of
-from vmnet.checks.libvirt import subject_of
-from vmnet.checks.rules import read_rules
+from vmnet.checks.rule_texts import read_rules
+from vmnet.checks.rules.network import subject_of
 from vmnet.errors import Refused, SpecError
-from vmnet.plan.attach_domain import plan_attach_domain
-from vmnet.plan.host_setup import plan_host_setup
-from vmnet.plan.libvirt_network import plan_network
-from vmnet.plan.moves import LIVE_TYPES, plan_rewrites
+from vmnet.plan.domains.attach import plan_attach_domain
+from vmnet.plan.domains.interface_moves import LIVE_TYPES, plan_rewrites
+from vmnet.plan.host.network import plan_network
+from vmnet.plan.host.setup import plan_host_setup
 from vmnet.plan.steps import Goals, Plan, Planned, PutPort, SetNetworkAutostart, StartNetwork, StopNetwork
 from vmnet.spec import AttachSpec, BondMode, BondSpec, BridgeSpec, HostSpec, NoAddress
 

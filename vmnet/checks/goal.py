@@ -5,13 +5,13 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from vmnet.checks.layer3 import profile_addresses
+from vmnet.checks.rules.address import profile_addresses
 from vmnet.lines import number_of
 from vmnet.names import Mac
-from vmnet.plan.adopt import Layer3, wanted_layer3
-from vmnet.plan.build import goal_of
-from vmnet.plan.nics import NO_MANAGEMENT, check_named
-from vmnet.plan.safety import check_spec
+from vmnet.plan.host.build import goal_of
+from vmnet.plan.host.layer3 import Layer3, wanted_layer3
+from vmnet.plan.host.nics import NO_MANAGEMENT, check_named
+from vmnet.plan.risks.safety import check_spec
 from vmnet.plan.steps import Goals, HostGoal
 
 if TYPE_CHECKING:

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmnet.checks import ways
-from vmnet.checks.domains import on_lan
-from vmnet.checks.hops import Ground, Hop, Path, Scope
-from vmnet.checks.libvirt import subject_of
-from vmnet.checks.networks import ROUTED
-from vmnet.checks.path_below import below_bridge, below_direct
+from vmnet.checks import commands
+from vmnet.checks.path_below import Ground, Hop, Path, Scope, below_bridge, below_direct
+from vmnet.checks.rules.domain import on_lan
+from vmnet.checks.rules.network import ROUTED, subject_of
 from vmnet.facts import DomainState
-from vmnet.plan.destination import describe
-from vmnet.plan.moves import bridge_behind, pair_interfaces
+from vmnet.plan.domains.destination import describe
+from vmnet.plan.domains.interface_moves import bridge_behind, pair_interfaces
 from vmnet.shell_words import command, last, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vmnet.checks.doctor import Trouble
+    from vmnet.checks.diagnostics import Trouble
     from vmnet.facts import BridgeState, Domain, Facts, Interface, Link
 
 TAP_RULES = ("domain.tap-down",)
@@ -85,7 +83,7 @@ def _hops(domain: Domain, interface: Interface, ground: Ground) -> Iterator[Hop]
 
 
 def _state(domain: Domain, ground: Ground) -> Hop:
-    start = root("virsh", "resume" if domain.active else "start", *ways.named(domain))
+    start = root("virsh", "resume" if domain.active else "start", *commands.named(domain))
     runs = domain.state is DomainState.RUNNING
     return ground.hop(
         "domain", domain.name, domain.state.value, ok=runs, scope=Scope(layers=("domain", "boot")), hint=start

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from vmnet.checks.lacp import NOBODY
+from vmnet.checks.rules.bond import NOBODY
 from vmnet.checks.topology import Edge, Node, Remark, Role, State, link_key, remarked
 from vmnet.facts import GUEST_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vmnet.checks.remarks import Remarks
+    from vmnet.checks.topology import Remarks
     from vmnet.facts import GUEST_KINDS, Facts, Link, SwitchPort
     from vmnet.names import Mac
 

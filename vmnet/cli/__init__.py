@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import vmnet
-from vmnet.apply.signals import TerminalGone, one_interrupt
 from vmnet.cli.commands import COMPLETE_VARIABLE, Commands, load
 from vmnet.cli.session import Session
 from vmnet.errors import SpecError, VmnetError
+from vmnet.runs.lock import TerminalGone, one_interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

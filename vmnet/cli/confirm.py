@@ -8,8 +8,8 @@ from vmnet.cli import complete, flow, options
 from vmnet.cli.output import show
 from vmnet.cli.session import Session
 from vmnet.errors import Refused
-from vmnet.report.blocks import Line
 from vmnet.report.json_forms import confirm_form
+from vmnet.report.screen import Line
 
 HELP = """Confirm a run that waits for confirmation: host-setup --confirm SECONDS.
 

@@ -11,9 +11,8 @@ from vmnet.cli.outcome import Reported
 from vmnet.cli.output import show
 from vmnet.cli.session import Session
 from vmnet.errors import SpecError, VerifyError
+from vmnet.report.findings import render_paths, render_troubles
 from vmnet.report.json_forms import paths_form, troubles_form
-from vmnet.report.path import render_paths
-from vmnet.report.troubles import render_troubles
 
 if TYPE_CHECKING:
     from vmnet import Facts, Finding, Trouble

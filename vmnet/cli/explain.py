@@ -8,8 +8,8 @@ from vmnet.checks.fix import known_rule
 from vmnet.cli import complete, flow, options
 from vmnet.cli.output import show
 from vmnet.cli.session import Session
+from vmnet.report.findings import render_rule, render_rules
 from vmnet.report.json_forms import rules_form
-from vmnet.report.troubles import render_rule, render_rules
 
 HELP = """Explain a rule of verify and doctor: what it expects, why that matters, and what helps.
 

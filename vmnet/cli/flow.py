@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 from vmnet.cli.outcome import Reported
 from vmnet.cli.output import ProgressLines, show
 from vmnet.errors import Refused, VerifyError
-from vmnet.host.new_file import write_over
+from vmnet.host.files.own_files import write_over
 from vmnet.plan.steps import DomainStep
 from vmnet.report.json_forms import Json, json_text, plan_form, run_form
-from vmnet.report.plan import render_nothing_to_do, render_plan, render_plan_short
-from vmnet.report.run import render_run
+from vmnet.report.plan import render_nothing_to_do, render_plan, render_plan_short, render_run
 from vmnet.report.screen import Screen
 from vmnet.shell_words import command, root
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from vmnet import Facts, Finding, Plan, Progress, RunResult
     from vmnet.cli.session import Session
-    from vmnet.report.blocks import Block
+    from vmnet.report.screen import Block
     from vmnet.shell_words import Command
 
     Apply = Callable[[Callable[[Progress], None]], RunResult]

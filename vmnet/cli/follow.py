@@ -9,7 +9,7 @@ from vmnet.cli.output import ProgressLines, show
 from vmnet.cli.session import Session
 from vmnet.errors import Refused
 from vmnet.report.json_forms import result_form
-from vmnet.report.run import render_run
+from vmnet.report.plan import render_run
 
 HELP = """Watch the run that is in progress, from its first step to its end.
 

@@ -13,7 +13,7 @@ from vmnet.cli.commands import load
 from vmnet.cli.output import write_exactly
 from vmnet.cli.session import Session
 from vmnet.errors import SpecError
-from vmnet.spec_words import HASH_POLICIES, LACP_RATES, HostWords, parse_host
+from vmnet.spec.words import HASH_POLICIES, LACP_RATES, HostWords, parse_host
 
 if TYPE_CHECKING:
     from vmnet.spec import HostSpec

@@ -6,18 +6,18 @@ import shutil
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
-from vmnet.apply.progress import Pace
 from vmnet.lines import number_of
 from vmnet.report.json_forms import json_line, progress_form
 from vmnet.report.progress import progress_text
 from vmnet.report.screen import FILE_WIDTH, Screen
+from vmnet.runs.progress import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from vmnet import Progress
     from vmnet.cli.session import Session
-    from vmnet.report.blocks import Block
+    from vmnet.report.screen import Block
 
 
 def wants_colour(stream: IO[str], environ: Mapping[str, str]) -> bool:

@@ -9,7 +9,7 @@ from vmnet.cli.output import show
 from vmnet.cli.session import Session
 from vmnet.errors import Refused
 from vmnet.report.json_forms import run_record_form, runs_form
-from vmnet.report.runs import render_run_record, render_runs
+from vmnet.report.plan import render_run_record, render_runs
 
 HELP = """List the runs on this host, or show one of them.
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     )
     from vmnet.plan.steps import Goals
     from vmnet.spec import AttachSpec, HostSpec, MigrationSpec
-    from vmnet.spec_words import HostWords
+    from vmnet.spec.words import HostWords
 
 
 class Api(Protocol):

@@ -10,12 +10,12 @@ from vmnet.cli import flow, options
 from vmnet.cli.output import show, write_exactly
 from vmnet.cli.session import Session
 from vmnet.errors import SpecError
-from vmnet.host.new_file import write_over
-from vmnet.report.blocks import Line
+from vmnet.host.files.own_files import write_over
 from vmnet.report.json_forms import status_form
-from vmnet.report.status_dot import render_dot
-from vmnet.report.status_mermaid import render_mermaid
-from vmnet.report.status_text import render_status
+from vmnet.report.pictures.status_dot import render_dot
+from vmnet.report.pictures.status_mermaid import render_mermaid
+from vmnet.report.pictures.status_text import render_status
+from vmnet.report.screen import Line
 
 HELP = """Show the host as a tree, or draw it: switch, NICs, bond, bridge, networks, VMs with taps and addresses, the
 management link, and the VMs that are still behind NAT.

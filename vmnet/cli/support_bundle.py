@@ -8,7 +8,7 @@ import click
 
 from vmnet.cli import flow, options
 from vmnet.cli.output import show
-from vmnet.report.bundle import render_bundle
+from vmnet.report.findings import render_bundle
 from vmnet.report.json_forms import bundle_form
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from vmnet.cli.output import show, write_exactly
 from vmnet.errors import SpecError, VerifyError
 from vmnet.report.findings import render_differences, render_findings
 from vmnet.report.json_forms import findings_form
-from vmnet.spec_words import parse_host
+from vmnet.spec.words import parse_host
 
 if TYPE_CHECKING:
     from vmnet import Facts, Finding
@@ -130,9 +130,9 @@ def _report(session: Session, facts: Facts, findings: tuple[Finding, ...], outpu
             flow.write_json(session, findings_form("verify", findings))
         case "junit":
             now = watch.utc_now().removesuffix("Z")
-            junit = load("vmnet.report.junit").junit_text
+            junit = load("vmnet.report.monitoring").junit_text
             write_exactly(session, junit(findings, hostname=facts.hostname, time=now))
         case "prometheus":
-            write_exactly(session, load("vmnet.report.prometheus").prometheus_text(findings, time_s=time.time()))
+            write_exactly(session, load("vmnet.report.monitoring").prometheus_text(findings, time_s=time.time()))
         case _:
             show(session, render_differences(findings) if quiet else render_findings(findings))

@@ -8,13 +8,12 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from vmnet.apply.signals import TerminalGone
 from vmnet.cli.output import show, wants_colour
-from vmnet.report.blocks import Line, Style
 from vmnet.report.findings import render_differences, render_findings
 from vmnet.report.json_forms import findings_form, json_line
-from vmnet.report.screen import Screen
-from vmnet.report.watch import render_changes, render_first
+from vmnet.report.progress import render_changes, render_first
+from vmnet.report.screen import Line, Screen, Style
+from vmnet.runs.lock import TerminalGone
 
 if TYPE_CHECKING:
     from collections.abc import Callable

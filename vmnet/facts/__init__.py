@@ -3,11 +3,8 @@
 Values are canonical: MACs in lower case, tuples sorted, units in the names. Nothing here touches the outside.
 """
 
-from vmnet.facts.bonding import BondPort
-from vmnet.facts.boot import Boot, ProfileFile, Unread
-from vmnet.facts.dependents import Dependent
 from vmnet.facts.everything import Facts
-from vmnet.facts.fabric import Fabric, Heard, LogLine, Multicast, PortFlags, PortVlans
+from vmnet.facts.fabric import BondPort, Fabric, Heard, LogLine, Multicast, PortFlags, PortVlans
 from vmnet.facts.filters import (
     BridgeNetfilter,
     FilterChain,
@@ -36,7 +33,7 @@ from vmnet.facts.host import (
     SshSession,
     SwitchPort,
 )
-from vmnet.facts.lan import LanAnswer, Mention
+from vmnet.facts.lan import Answer, LanAnswer, Mention, Probe, ProbeKind
 from vmnet.facts.libvirt import (
     Domain,
     DomainState,
@@ -48,15 +45,19 @@ from vmnet.facts.libvirt import (
     Snapshot,
     Source,
 )
-from vmnet.facts.owners import Owner, Tool
-from vmnet.facts.probes import Answer, Probe, ProbeKind
 from vmnet.facts.surroundings import (
+    Boot,
     BridgeHelper,
     DaemonUnit,
+    Dependent,
     FailedStart,
+    Owner,
+    ProfileFile,
     SessionDomain,
     Surroundings,
     TapFilter,
+    Tool,
+    Unread,
 )
 
 __all__ = [

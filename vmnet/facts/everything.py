@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from vmnet.facts.bonding import BondPort
-from vmnet.facts.boot import Boot, Unread
-from vmnet.facts.dependents import Dependent
-from vmnet.facts.fabric import Fabric
+from vmnet.facts.fabric import BondPort, Fabric
 from vmnet.facts.filters import FilterChain, Filters, Firewalld
 from vmnet.facts.host import GUEST_KINDS, Address, Device, Duplicate, Link, Profile, Route, SshSession, SwitchPort
-from vmnet.facts.lan import LanAnswer, Mention
+from vmnet.facts.lan import Answer, LanAnswer, Mention
 from vmnet.facts.libvirt import Domain, GuestAddress, HypervisorLink, Network
-from vmnet.facts.owners import Owner
-from vmnet.facts.probes import Answer
-from vmnet.facts.surroundings import Surroundings
+from vmnet.facts.surroundings import Boot, Dependent, Owner, Surroundings, Unread
 from vmnet.spec import IpAddress, IpInterface
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from vmnet.facts.boot import Unread
+from vmnet.facts.surroundings import Unread
 
 
 class Form(StrEnum):

@@ -11,23 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 from vmnet.errors import VmnetError, attempt
 from vmnet.facts import Facts, Probe, ProbeKind
-from vmnet.host import netlink, nmcli, sysfs
-from vmnet.host.bonding import read_bond_ports
-from vmnet.host.boot import read_boot
-from vmnet.host.closely import read_closely
-from vmnet.host.dependents import read_dependents
-from vmnet.host.filters import read_chains
-from vmnet.host.firewalld import read_firewalld
-from vmnet.host.hypervisor import Hypervisor
-from vmnet.host.lldp import read_switch_ports
+from vmnet.host.files.boot import read_boot, read_failed_waits
+from vmnet.host.files.dependents import read_dependents
+from vmnet.host.files.mentions import read_old_mentions
+from vmnet.host.files.owners import read_owners
+from vmnet.host.files.run_mark import read_mark
+from vmnet.host.files.ssh import own_session
+from vmnet.host.firewall.filters import read_chains, read_filters, read_firewalld
+from vmnet.host.kernel import netlink, sysfs
+from vmnet.host.kernel.fabric import read_fabric
+from vmnet.host.kernel.sysfs import read_bond_ports
+from vmnet.host.lan.lldp import read_switch_ports
+from vmnet.host.lan.probes import try_probes
+from vmnet.host.libvirt.hypervisor import Hypervisor
+from vmnet.host.libvirt.surroundings import read_surroundings
+from vmnet.host.networkmanager import nmcli
+from vmnet.host.networkmanager.nmcli import read_client
 from vmnet.host.outside import Sources
-from vmnet.host.owners import read_owners
-from vmnet.host.probes import try_probes
-from vmnet.host.run_mark import read_mark
-from vmnet.host.ssh import own_session
 from vmnet.lines import lines_of
 
 if TYPE_CHECKING:
+    from vmnet.facts import Facts
+    from vmnet.host.outside import Sources
     from vmnet.spec import IpAddress
 
 MACHINE_ID = Path("/etc/machine-id")
@@ -180,3 +185,28 @@ def parse_resolvers(text: str) -> tuple[IpAddress, ...]:
             except ValueError:
                 continue
     return tuple(found)
+
+
+# What only doctor reads: on demand, because it takes time and plans do not need it.
+
+
+def read_closely(facts: Facts, uri: str, sources: Sources) -> Facts:
+    """Return the facts with what doctor looks at besides; what could not be read is listed in `sources`, not raised."""
+    facts = replace(
+        facts,
+        filters=read_filters(facts, sources),
+        fabric=read_fabric(facts, sources),
+        nmcli_version=sources.read("the version of nmcli", read_client, None) if facts.nm_version else None,
+    )
+    if facts.boot is not None:
+        failed = sources.read("services that wait for the network at boot", read_failed_waits, ())
+        facts = replace(facts, boot=replace(facts.boot, failed_waits=failed))
+    if facts.hypervisor_elsewhere:
+        return facts
+    return replace(
+        facts,
+        surroundings=read_surroundings(facts, uri, sources),
+        mentions=sources.read(
+            "hooks and rules that name unused networks", lambda: read_old_mentions(facts, sources), ()
+        ),
+    )

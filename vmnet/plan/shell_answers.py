@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vmnet.plan import steps
 
 ANSWER_FUNCTIONS = """\
-# Arguments: bond, link. Whether the link must be the last port: see vmnet/facts/bonding.py.
+# Arguments: bond, link. Whether the link must be the last port: see vmnet/facts/fabric.py.
 leaves_last() {
     link=$2 awk '
         /^Slave Interface: / { port = $3; actor = 1 }

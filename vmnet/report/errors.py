@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmnet.errors import HypervisorError, ToolError, UndoIncomplete, VmnetError
-from vmnet.report.blocks import Line, Style
+from vmnet.report.screen import Line, Style
 from vmnet.shell_words import command
 
 if TYPE_CHECKING:

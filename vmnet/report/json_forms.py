@@ -19,17 +19,16 @@ from vmnet.report.words import describe
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vmnet.apply.history import RunRecord
-    from vmnet.apply.progress import Progress
-    from vmnet.apply.result import RunResult
-    from vmnet.checks.doctor import Trouble
+    from vmnet.checks.diagnostics import Trouble
     from vmnet.checks.findings import Finding
-    from vmnet.checks.hops import Path
-    from vmnet.checks.rules import Rule
+    from vmnet.checks.path_below import Path
+    from vmnet.checks.rule_texts import Rule
     from vmnet.checks.topology import Topology
     from vmnet.facts import Unread
     from vmnet.facts.evidence import Bundle
     from vmnet.plan.steps import Plan
+    from vmnet.runs.progress import Progress, RunResult
+    from vmnet.runs.records.history import RunRecord
 
 Json = dict[str, Any]
 

@@ -6,19 +6,25 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vmnet.names import printable
 from vmnet.plan.steps import RestoreProfile
-from vmnet.report.blocks import Block, Line, Style
 from vmnet.report.calls import document_diff, libvirt_calls, shell_lines
+from vmnet.report.findings import render_differences
 from vmnet.report.plan_short import UNDO, brief, counted, grouped, section
-from vmnet.report.rows import render_rows
-from vmnet.report.words import describe
-from vmnet.shell_words import is_plain
+from vmnet.report.screen import Block, Grid, Line, Style
+from vmnet.report.words import describe, listed
+from vmnet.runs.records.history import StepState
+from vmnet.runs.records.journal import RunState
+from vmnet.shell_words import is_plain, root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from vmnet.checks.findings import Finding
     from vmnet.facts import Reservation
-    from vmnet.plan.steps import Plan, Planned
+    from vmnet.plan.steps import MovedInterface, Plan, Planned
+    from vmnet.runs.progress import RunResult
+    from vmnet.runs.records.history import RunRecord
     from vmnet.shell_words import Command
 
     Server = tuple[str, Callable[[Reservation], str]]
@@ -127,3 +133,134 @@ def _undo(plan: Plan) -> Iterator[Line]:
         yield Line(f"  without vmnet, from a console: {UNDO}", Style.QUIET)
     yield from (Line(f"  - {describe(step)}") for step in undo)
     yield Line()
+
+
+# Tables of moved interfaces: what will become of each before a run, where each is afterwards.
+
+
+def render_rows(rows: tuple[MovedInterface, ...]) -> Grid:
+    """Return the table shown before a run: one row an interface, from where to where, and what the guest notices."""
+    cells = tuple(
+        (
+            row.domain,
+            row.state,
+            row.mac or "",
+            row.was,
+            row.wanted,
+            listed(row.scopes, nothing="-"),
+            row.address_now or "-",
+            row.remark,
+        )
+        for row in rows
+    )
+    columns = ("domain", "state", "interface", "from", "to", "changes in", "address now", "remark")
+    spare = ("state", "changes in", "to")
+    return Grid(columns=columns, rows=cells, styles=(Style.PLAIN,) * len(cells), spare=spare)
+
+
+def render_rows_after(before: tuple[MovedInterface, ...], after: tuple[MovedInterface, ...]) -> Grid:
+    """Return the table shown after a run: the guest's old address, its new one, and what is left to do by hand."""
+    old = {(row.domain, row.mac): row.address_now for row in before}
+    cells = tuple(
+        (
+            row.domain,
+            row.state,
+            row.mac or "",
+            row.wanted,
+            old.get((row.domain, row.mac)) or "-",
+            row.address_now or "-",
+            row.remark or "-",
+        )
+        for row in after
+    )
+    columns = ("domain", "state", "interface", "now on", "old address", "new address", "left to do")
+    styles = tuple(Style.WARNING if row.remark else Style.PLAIN for row in after)
+    return Grid(columns=columns, rows=cells, styles=styles, spare=("state", "now on"))
+
+
+# A finished run for people.
+
+
+def render_run(result: RunResult, findings: tuple[Finding, ...]) -> tuple[Block, ...]:
+    """Return where the moved interfaces are now, what verify found, and how to undo the run."""
+    return (*_rows(result), *_passed_over(result), *(render_differences(findings) if findings else ()), *_end(result))
+
+
+def _rows(result: RunResult) -> Iterator[Block]:
+    if result.rows:
+        yield Line()
+        yield render_rows_after(result.plan.rows, result.rows)
+        yield Line()
+
+
+def _passed_over(result: RunResult) -> Iterator[Block]:
+    if result.passed_over:
+        yield Line("Skipped, because others changed it during the run", Style.HEADING)
+        yield from (Line(f"  - {text}", Style.WARNING) for text in result.passed_over)
+        yield Line()
+
+
+def _end(result: RunResult) -> Iterator[Block]:
+    if result.undone:
+        yield Line(f"{result.plan.command}: rolled back to the state before", Style.WARNING)
+        return
+    steps = f"{result.done} step{'' if result.done == 1 else 's'}"
+    yield Line(f"{result.plan.command}: done, {steps}, run {result.run}", Style.GOOD)
+    yield Line(f"journal: {result.directory}", Style.QUIET)
+    if result.plan.command != "undo":
+        yield Line(f"to undo it: {root('vmnet', 'undo', result.run)}", Style.QUIET)
+
+
+# The runs on this host for people: a table of all, and one step by step.
+
+_RUN_WORDS = {RunState.STANDS: "completed"}
+_STEP_WORDS = {StepState.TAKEN_BACK: "rolled back", StepState.NOT_TAKEN_BACK: "could not be rolled back"}
+"""Where a state is called otherwise than in JSON."""
+_RUN_STYLES = {
+    RunState.STANDS: Style.GOOD,
+    RunState.OPEN: Style.BAD,
+    RunState.INCOMPLETE: Style.BAD,
+    RunState.UNREADABLE: Style.BAD,
+    RunState.ROLLED_BACK: Style.WARNING,
+    RunState.UNDONE: Style.QUIET,
+}
+_STEP_STYLES = {
+    StepState.FAILED: Style.BAD,
+    StepState.NOT_TAKEN_BACK: Style.BAD,
+    StepState.BEGUN: Style.WARNING,
+    StepState.TAKEN_BACK: Style.WARNING,
+    StepState.WAITING: Style.QUIET,
+}
+
+
+def render_runs(records: tuple[RunRecord, ...]) -> tuple[Block, ...]:
+    """Return the table of all runs, oldest first."""
+    if not records:
+        return (Line("no run is recorded on this host"),)
+    rows = tuple((r.run, r.began, f"{r.done} of {len(r.steps)}", _state(r), printable(r.text)) for r in records)
+    styles = tuple(_RUN_STYLES.get(record.state, Style.PLAIN) for record in records)
+    columns = ("run", "began", "steps", "state", "why")
+    return (Grid(columns=columns, rows=rows, styles=styles, spare=("began", "steps")),)
+
+
+def _state(record: RunRecord) -> str:
+    return _RUN_WORDS.get(record.state, record.state.value)
+
+
+def render_run_record(record: RunRecord) -> tuple[Block, ...]:
+    """Return one run: what became of it, then each of its steps."""
+    return tuple(_run_lines(record))
+
+
+def _run_lines(record: RunRecord) -> Iterator[Block]:
+    why = f": {printable(record.text)}" if record.text else ""
+    yield Line(f"{record.run}: {_state(record)}{why}", _RUN_STYLES.get(record.state, Style.PLAIN))
+    yield Line(f"began {record.began}, last entry {record.ended}; journal: {record.directory}", Style.QUIET)
+    yield Line()
+    for number, step in enumerate(record.steps, 1):
+        text = f": {printable(step.text)}" if step.text else ""
+        words = f"{number:3}. {describe(step.planned.step)} ... {_STEP_WORDS.get(step.state, step.state.value)}{text}"
+        yield Line(words, _STEP_STYLES.get(step.state, Style.PLAIN))
+    if record.undoes is None and record.state in (RunState.STANDS, RunState.OPEN, RunState.INCOMPLETE):
+        yield Line()
+        yield Line(f"to undo it: {root('vmnet', 'undo', record.run)}", Style.QUIET)

@@ -6,14 +6,14 @@ import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from vmnet.apply.journal import UNDO_SCRIPT
-from vmnet.host.run_mark import RUNS
+from vmnet.host.files.run_mark import RUNS
 from vmnet.names import printable
 from vmnet.plan import steps
-from vmnet.plan.destination import describe as source_words
+from vmnet.plan.domains.destination import describe as source_words
 from vmnet.plan.steps import MovedInterface
-from vmnet.report.blocks import Block, Line, Style
+from vmnet.report.screen import Block, Line, Style
 from vmnet.report.words import describe, describe_bounce
+from vmnet.runs.records.journal import UNDO_SCRIPT
 from vmnet.shell_words import root
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, assert_never
 
 from vmnet.names import printable
 from vmnet.plan import steps
-from vmnet.plan.destination import describe as source_words
-from vmnet.plan.host_steps import LINK_DOWN_S
+from vmnet.plan.domains.destination import describe as source_words
+from vmnet.plan.steps.host import LINK_DOWN_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

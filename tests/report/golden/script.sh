@@ -149,7 +149,7 @@ back_again() {
 network() {
     virsh net-info -- "$1" 2>/dev/null | grep -q "^$2"
 }
-# Arguments: bond, link. Whether the link must be the last port: see vmnet/facts/bonding.py.
+# Arguments: bond, link. Whether the link must be the last port: see vmnet/facts/fabric.py.
 leaves_last() {
     link=$2 awk '
         /^Slave Interface: / { port = $3; actor = 1 }

@@ -1,1 +1,0 @@
-"""Steps -> host, journalled, such that a crash anywhere can be undone."""

@@ -1,0 +1,323 @@
+"""Rules about addresses, routes and DNS on the bridge, and about the management link."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_interface
+from typing import TYPE_CHECKING
+
+from vmnet.checks.commands import modify_profile, show_link, show_profile
+from vmnet.checks.findings import NETLINK, NMCLI, RESOLVER, Finding
+from vmnet.checks.registry import diagnosed, verified
+from vmnet.checks.rules.boot import LIST_PROFILES, keep_down
+from vmnet.facts.proof import NM_VERSION, PROFILE, record_of
+from vmnet.plan.host.profiles import competes
+from vmnet.shell_words import command, root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vmnet.facts import Facts, Profile
+    from vmnet.plan.steps import HostGoal
+    from vmnet.shell_words import Command
+    from vmnet.spec import IpInterface
+
+
+def profile_addresses(profile: Profile | None) -> tuple[IpInterface, ...]:
+    """Return the static addresses of a profile, IPv4 and IPv6."""
+    if profile is None:
+        return ()
+    texts = ",".join(profile.get(f"{family}.addresses") for family in ("ipv4", "ipv6")).split(",")
+    return tuple(ip_interface(text.strip()) for text in texts if text.strip())
+
+
+def _listed(items: Iterable[object]) -> str:
+    return ", ".join(str(item) for item in items) or "none"
+
+
+@verified
+def addresses(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """address.kernel, address.profile: each static address is on the bridge, and in its profile."""
+    kernel = facts.addresses_of(goal.bridge)
+    profile = facts.active_profile(goal.bridge)
+    for address in goal.addresses:
+        ok = address in kernel
+        yield Finding(
+            rule="address.kernel", layer="address", subject=goal.bridge, wanted=str(address), seen=_listed(kernel),
+            source=NETLINK, ok=ok, shown_by=_show_addresses(goal.bridge),
+            fix=() if ok else _reapply(goal.bridge),
+        )  # fmt: skip
+        if profile is not None:
+            stored = profile_addresses(profile)
+            ok = address in stored
+            yield Finding(
+                rule="address.profile", layer="address", subject=goal.bridge, wanted=str(address),
+                seen=_listed(stored), source=NMCLI, ok=ok, shown_by=_shows(profile, "addresses"),
+                hint="" if ok else f"the address is gone after a reboot: it is not in profile {profile.uuid}",
+                fix=() if ok else _store(profile, f"ipv{address.version}.addresses", str(address)),
+            )  # fmt: skip
+
+
+@verified
+def no_address(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """address.none: the host has no address on the bridge, where none is wanted."""
+    if not goal.no_address or facts.link(goal.bridge) is None:
+        return
+    kernel = (*facts.addresses_of(goal.bridge), *facts.addresses_of(goal.bridge, scope="link"))
+    profile = facts.active_profile(goal.bridge)
+    yield Finding(
+        rule="address.none", layer="address", subject=goal.bridge, wanted="no address", seen=_listed(kernel),
+        source=NETLINK, ok=not kernel, shown_by=_show_addresses(goal.bridge),
+        hint="" if not kernel else "guests reach the host at that address, past the firewall between the two networks",
+        fix=() if not kernel or profile is None else _disable(profile, goal.bridge),
+    )  # fmt: skip
+
+
+def _disable(profile: Profile, bridge: str) -> tuple[Command, ...]:
+    off = [modify_profile(profile.uuid, f"{family}.method", "disabled") for family in ("ipv4", "ipv6")]
+    return (*off, *_reapply(bridge))
+
+
+def _show_addresses(ifname: str, *family: str) -> Command:
+    return command("ip", *family, "address", "show", "dev", ifname)
+
+
+def _reapply(ifname: str) -> tuple[Command, ...]:
+    """What gives a link again all that its profile says, without taking it down."""
+    return (root("nmcli", "device", "reapply", ifname),)
+
+
+def _shows(profile: Profile, name: str) -> Command:
+    return show_profile(profile.uuid, f"ipv4.{name}", f"ipv6.{name}")
+
+
+def _store(profile: Profile, name: str, value: str) -> tuple[Command, ...]:
+    return (modify_profile(profile.uuid, f"+{name}", value),)
+
+
+@verified
+def address_by_dhcp(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """address.dhcp: the bridge has an IPv4 address of a DHCP server's, where one is wanted."""
+    if not goal.dhcp:
+        return
+    leased = [
+        a.interface for a in facts.addresses if a.ifname == goal.bridge and a.dynamic and a.interface.version == 4
+    ]
+    yield Finding(
+        rule="address.dhcp", layer="address", subject=goal.bridge, wanted="an address by DHCP", seen=_listed(leased),
+        source=NETLINK, ok=bool(leased), shown_by=_show_addresses(goal.bridge, "-4"),
+        hint="" if leased else f"no DHCP server answers on {goal.bridge}: journalctl -u NetworkManager",
+    )  # fmt: skip
+
+
+@verified
+def address_only_here(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """address.only: no other link has one of the bridge's addresses."""
+    wanted = {address.ip for address in goal.addresses}
+    others = sorted({a.ifname for a in facts.addresses if a.interface.ip in wanted and a.ifname != goal.bridge})
+    if others:
+        yield Finding(
+            rule="address.only", layer="address", subject=goal.bridge, wanted="address on the bridge only",
+            seen=f"also on {_listed(others)}", source=NETLINK, ok=False,
+            shown_by=command("ip", "-br", "address"),
+            hint="an old profile is still active there: nmcli connection show --active",
+        )  # fmt: skip
+
+
+@verified
+def default_route(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """route.default: the default route goes through each gateway, over the bridge, and no other link's wins."""
+    others = sorted({route.ifname for route in facts.default_routes()} - {goal.bridge})
+    for gateway in goal.gateways:
+        routes = [r for r in facts.default_routes() if r.gateway and r.gateway.version == gateway.version]
+        best = min((route.metric for route in routes), default=0)
+        ok = any(r.gateway == gateway and r.ifname == goal.bridge and r.metric == best for r in routes)
+        seen = "; ".join(
+            f"via {r.gateway} over {r.ifname} metric {r.metric}" for r in sorted(routes, key=lambda r: r.metric)
+        )
+        yield Finding(
+            rule="route.default", layer="route", subject="default", wanted=f"via {gateway} over {goal.bridge}",
+            seen=seen or "no default route", source=NETLINK, ok=ok,
+            shown_by=command("ip", "route", "show", "default"),
+            hint="" if ok or not others else f"{others[0]} must not take the default route",
+            fix=() if ok else _route_fix(others, goal, facts),
+        )  # fmt: skip
+
+
+def _route_fix(others: list[str], goal: HostGoal, facts: Facts) -> tuple[Command, ...]:
+    if not others:
+        return _reapply(goal.bridge)
+    profile = facts.active_profile(others[0])
+    if profile is None:
+        return ()
+    modify = modify_profile(profile.uuid, "ipv4.never-default", "yes")
+    return (modify, *_reapply(others[0]), *_reapply(goal.bridge))
+
+
+@verified
+def gateway_in_profile(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """route.profile: a static bridge's gateway is in its profile."""
+    profile = facts.active_profile(goal.bridge)
+    for gateway in goal.gateways if profile else ():
+        family = f"ipv{gateway.version}"
+        if profile is None or profile.get(f"{family}.method") != "manual":
+            continue
+        # A default route may also stand among the profile's routes.
+        stored = profile.get(f"{family}.gateway") or profile.get(f"{family}.routes")
+        ok = str(gateway) in stored
+        yield Finding(
+            rule="route.profile", layer="route", subject=goal.bridge, wanted=f"gateway {gateway}",
+            seen=f"gateway {stored or 'none'}", source=NMCLI, ok=ok, shown_by=_shows(profile, "gateway"),
+            hint="" if ok else "the default route is gone after a reboot; to save it: sudo vmnet host-setup",
+        )  # fmt: skip
+
+
+@verified
+def dns_servers(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """dns.device, dns.resolv_conf: the servers are known on the bridge, and the host's programs ask one of them."""
+    if not goal.dns:
+        return
+    device = facts.device(goal.bridge)
+    known = device.dns if device else ()
+    ok = set(goal.dns) <= set(known)
+    yield Finding(
+        rule="dns.device", layer="DNS", subject=goal.bridge, wanted=_listed(goal.dns), seen=_listed(known),
+        source=NMCLI, ok=ok, shown_by=command("nmcli", "-f", "IP4.DNS,IP6.DNS", "device", "show", goal.bridge),
+        fix=() if ok else _dns_fix(goal, facts),
+    )  # fmt: skip
+    asked = facts.resolvers
+    stub = any(resolver.is_loopback for resolver in asked)
+    ok = stub or bool(set(goal.dns) & set(asked))
+    yield Finding(
+        rule="dns.resolv_conf", layer="DNS", subject="host", wanted=f"{_listed(goal.dns)} or a local resolver",
+        seen=_listed(asked), source=RESOLVER, ok=ok, shown_by=command("cat", "/etc/resolv.conf"),
+        hint="" if ok else "another program writes /etc/resolv.conf: ls -l /etc/resolv.conf",
+    )  # fmt: skip
+
+
+def _dns_fix(goal: HostGoal, facts: Facts) -> tuple[Command, ...]:
+    profile, device = facts.active_profile(goal.bridge), facts.device(goal.bridge)
+    if profile is None or device is None:
+        return (root("vmnet", "host-setup"),)
+    missing = [server for server in goal.dns if server not in device.dns]
+    stored = [line for server in missing for line in _store(profile, f"ipv{server.version}.dns", str(server))]
+    return (*stored, *_reapply(goal.bridge))
+
+
+@verified
+def management_link(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """management.link: the management link is up."""
+    if goal.management is None:
+        return
+    link = facts.link(goal.management)
+    ok = link is not None and link.admin_up
+    seen = "missing" if link is None else f"{'up' if link.admin_up else 'down'}, {_carrier(link.carrier)}"
+    hint = "" if ok and link is not None and link.carrier else "nobody can log in over this link: check its cable"
+    yield Finding(
+        rule="management.link", layer="management", subject=goal.management, wanted="up", seen=seen, source=NETLINK,
+        ok=ok, hint=hint, shown_by=show_link(goal.management),
+    )  # fmt: skip
+
+
+def _carrier(carrier: bool) -> str:
+    return "carrier" if carrier else "no carrier"
+
+
+@verified
+def management_address(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """management.address: the management link has the address that its profile says."""
+    if goal.management is None:
+        return
+    wanted = profile_addresses(facts.active_profile(goal.management))
+    seen = facts.addresses_of(goal.management)
+    ok = set(wanted) <= set(seen) and bool(seen)
+    yield Finding(
+        rule="management.address", layer="management", subject=goal.management,
+        wanted=_listed(wanted) if wanted else "an address", seen=_listed(seen), source=NETLINK, ok=ok,
+        shown_by=_show_addresses(goal.management), fix=() if ok else _reapply(goal.management),
+    )  # fmt: skip
+
+
+@verified
+def management_profile(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """management.profile: its profile takes no default route and does not hold the boot up; for information."""
+    profile = facts.active_profile(goal.management) if goal.management else None
+    if profile is None:
+        return
+    wanted = ("never-default", "may-fail")
+    missing = [key for key in wanted if profile.get(f"ipv4.{key}") != "yes"]
+    yield Finding(
+        rule="management.profile", layer="management", subject=goal.management or "", wanted=", ".join(wanted),
+        seen=", ".join(f"{key} {profile.get(f'ipv4.{key}') or 'unset'}" for key in wanted), source=NMCLI, ok=True,
+        hint="sudo vmnet host-setup --fix-management sets both" if missing else "",
+    )  # fmt: skip
+
+
+# Rules about the management link: as it was when the recorded run was planned, and alone in starting at boot.
+
+_BOUND_TO_CHANGE = ("index", "carrier changes")
+"""What a reboot or a pulled cable changes, and no program did."""
+_LEASED = ("addresses", "routes", "rules")
+"""What a DHCP server may change."""
+
+
+@verified
+def unchanged(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """management.unchanged: the management link is as it was when the run was planned."""
+    if goal.management is None or not (goal.management_was or not facts.root):
+        return
+    changed = _changed(goal, facts)
+    seen = "; ".join(changed) or "as it was"
+    if not goal.management_was:
+        seen = "not compared: only root may read the record of the run"
+    yield Finding(
+        rule="management.unchanged", layer="management", subject=goal.management, wanted="as before the recorded run",
+        seen=seen, source=NETLINK, ok=not changed,
+        hint="journalctl -u NetworkManager may show who changed it. Undo unwanted changes by hand: "
+        "vmnet never changes this link" if changed else "",
+        shown_by=command("nmcli", "device", "show", goal.management),
+    )  # fmt: skip
+
+
+def _changed(goal: HostGoal, facts: Facts) -> list[str]:
+    was, now = dict(goal.management_was), dict(record_of(goal.management or "", facts))
+    passed = set(_BOUND_TO_CHANGE)
+    profile = facts.active_profile(goal.management or "")
+    if profile is not None and profile.get("ipv4.method") == "auto":
+        passed |= set(_LEASED)
+    for record in (was, now):
+        record |= {key: _without_metrics(routes) for key, routes in record.items() if key == "routes"}
+    # Another version of nmcli writes values in other ways.
+    upgraded = was.pop(NM_VERSION, "") != now.pop(NM_VERSION, "")
+    keys = [key for key in was if key not in passed and not (upgraded and key.startswith(PROFILE))]
+    # Which profile it is has been said by then.
+    same_profile = was.get("active profile") == now.get("active profile")
+    keys = [key for key in keys if same_profile or not key.startswith(PROFILE)]
+    return [f"{key} was {was[key]} and is {now.get(key, 'none')}" for key in keys if was[key] != now.get(key)]
+
+
+def _without_metrics(routes: str) -> str:
+    """NetworkManager counts metrics up in the order in which links come up, which a boot changes; one that is wanted
+    stands in the profile, which is compared, too."""
+    return ", ".join(sorted(re.sub(r" metric \d+$", "", route) for route in routes.split(", ")))
+
+
+@diagnosed
+def alone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """management.alone: one profile starts by itself on the management link."""
+    link = facts.link(goal.management)
+    active = facts.active_profile(goal.management) if goal.management else None
+    if link is None or active is None:
+        return
+    rivals = [
+        p for p in facts.profiles
+        if p.uuid != active.uuid and p.autoconnect and p.device in (None, link.ifname)
+        and competes(p, (link,), (link.ifname,))
+    ]  # fmt: skip
+    if rivals:
+        yield Finding(
+            rule="management.alone", layer="management", subject=link.ifname, wanted=f"only {active.name}",
+            seen=", ".join([active.name, *(rival.name for rival in rivals)]), source=NMCLI, ok=False,
+            hint="this keeps the other profiles and disables their autoconnect",
+            shown_by=LIST_PROFILES, fix=keep_down(rivals),
+        )  # fmt: skip

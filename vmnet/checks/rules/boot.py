@@ -1,0 +1,334 @@
+"""Rules about the next boot: what would come up then, and is not as it is now."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from vmnet.checks.commands import activate_profile, modify_profile, show_profile
+from vmnet.checks.findings import FILES, NMCLI, Finding
+from vmnet.checks.registry import verified
+from vmnet.facts import CONNECTED
+from vmnet.plan.host.layer3 import plain
+from vmnet.plan.host.profiles import PULLS_PORTS, competes, is_default
+from vmnet.shell_words import command, root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vmnet.facts import Device, Facts, Profile, ProfileFile
+    from vmnet.plan.steps import HostGoal
+    from vmnet.shell_words import Command
+
+COMMAND_LINE = "/proc/cmdline"
+_MAKES_LINKS = re.compile(r"(?:ip|bond|bridge|team|rd\.neednet)=")
+"""What makes an initrd configure links (dracut.cmdline(7), initramfs-tools(7))."""
+_NO_LINK = re.compile(r"ip=(?:off|none)?|rd\.neednet=0")
+_ADDRESS_FAMILY = re.compile(r"\[[^]]*\]")
+_CLONED_MAC = "802-3-ethernet.cloned-mac-address"
+
+
+def _wanted(goal: HostGoal) -> tuple[str, ...]:
+    return (*goal.nics, *((goal.bond,) if goal.bond else ()), goal.bridge)
+
+
+def _profiles(goal: HostGoal, facts: Facts) -> Iterator[tuple[str, Profile]]:
+    """Yield the wanted profiles that are there, as (ifname, profile); verify's own rules miss the others."""
+    for ifname, uuid in goal.profiles:
+        profile = facts.profile(uuid)
+        if profile is not None:
+            yield ifname, profile
+
+
+@verified
+def kernel_address(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """boot.kernel-address: the kernel's command line has the initrd configure none of the bridge's links."""
+    words = facts.boot.kernel_arguments if facts.boot else ()
+    ours = [word for word in words if _MAKES_LINKS.match(word) and not _NO_LINK.fullmatch(word)]
+    names = {link.ifname for link in facts.links} - set(_wanted(goal))
+    # One that names another link, the management one say, is no matter.
+    ours = [word for word in ours if not names & set(_ADDRESS_FAMILY.sub("", word).replace("=", ":").split(":"))]
+    if ours:
+        yield Finding(
+            rule="boot.kernel-address", layer="boot", subject="host", wanted="no ip=, bond= or bridge=",
+            seen=" ".join(ours), source=COMMAND_LINE, ok=False,
+            shown_by=command("cat", COMMAND_LINE),
+            hint="remove it from the boot loader's configuration (GRUB_CMDLINE_LINUX in /etc/default/grub)",
+            fix=(root("editor", "/etc/default/grub"), root("update-grub")),
+        )  # fmt: skip
+
+
+@verified
+def manager_starts(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """boot.manager: systemd starts NetworkManager."""
+    starts = facts.boot.manager_starts if facts.boot else None
+    if starts is None or facts.nm_version is None:
+        return
+    yield Finding(
+        rule="boot.manager", layer="boot", subject="host", wanted="NetworkManager starts",
+        seen="it starts" if starts else "it runs, but does not start at boot", source=FILES, ok=starts,
+        hint="" if starts else "after a reboot nothing configures bond and bridge",
+        shown_by=command("systemctl", "is-enabled", "NetworkManager"),
+        fix=() if starts else tuple(root("systemctl", verb, "NetworkManager") for verb in ("unmask", "enable")),
+    )  # fmt: skip
+
+
+@verified
+def profile_files(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """boot.profile-file: each wanted profile's file is one that NetworkManager will read."""
+    files = {file.path: file for file in facts.boot.profile_files} if facts.boot else {}
+    stored = [(ifname, p, files[p.filename]) for ifname, p in _profiles(goal, facts) if p.filename in files]
+    wanted = "owned by root, mode 600"
+    bad = [(ifname, profile, file) for ifname, profile, file in stored if _unreadable(file)]
+    for ifname, profile, file in bad:
+        yield Finding(
+            rule="boot.profile-file", layer="boot", subject=ifname, wanted=f"file {wanted}",
+            seen=_unreadable(file), source=FILES, ok=False,
+            hint="NetworkManager uses what it read before; at its next start it ignores this file",
+            shown_by=command("ls", "-l", profile.filename), fix=_write_again(file, profile),
+        )  # fmt: skip
+    if stored and not bad:
+        yield Finding(
+            rule="boot.profile-file", layer="boot", subject="profiles", wanted=wanted, seen=wanted, source=FILES,
+            ok=True,
+        )  # fmt: skip
+
+
+def _unreadable(file: ProfileFile) -> str:
+    """Return what makes NetworkManager ignore a keyfile: it wants root's, and that nobody else may read it."""
+    if not file.there:
+        return "missing"
+    if not file.size:
+        return "empty"
+    if file.uid:
+        return f"owned by user {file.uid}"
+    return f"mode {file.mode:04o}" if file.mode & 0o077 else ""
+
+
+def _write_again(file: ProfileFile, profile: Profile) -> tuple[Command, ...]:
+    if file.there and file.size:
+        return root("chown", "root:root", file.path), root("chmod", "600", file.path)
+    # Whatever is modified is saved whole.
+    return (modify_profile(profile.uuid, "connection.autoconnect", "yes"),)
+
+
+@verified
+def pulls_ports(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """profile.pulls-ports: when bridge and bond come up, they bring their ports with them."""
+    controllers = (goal.bond, goal.bridge)
+    for ifname, profile in _profiles(goal, facts):
+        if ifname not in controllers:
+            continue
+        ok = plain(profile.get(PULLS_PORTS)) in ("1", "yes", "true")
+        yield Finding(
+            rule="profile.pulls-ports", layer="boot", subject=ifname, wanted="activates its ports",
+            seen="activates its ports" if ok else f"{PULLS_PORTS} {profile.get(PULLS_PORTS) or 'unset'}", source=NMCLI,
+            ok=ok, hint="" if ok else f"if another profile takes a port first, {ifname} comes up without it",
+            shown_by=show_profile(profile.uuid, PULLS_PORTS),
+            fix=() if ok else (modify_profile(profile.uuid, PULLS_PORTS, "1"),),
+        )  # fmt: skip
+
+
+@verified
+def pinned_mac(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """profile.mac: bridge and bond get their MAC from their profiles, not from udev or the first port."""
+    controllers = (goal.bond, goal.bridge)
+    for ifname, profile in _profiles(goal, facts):
+        if ifname not in controllers or not goal.mac:
+            continue
+        stored = profile.get(_CLONED_MAC).lower()
+        ok = stored == goal.mac
+        yield Finding(
+            rule="profile.mac", layer="boot", subject=ifname, wanted=f"MAC {goal.mac}",
+            seen=f"MAC {stored}" if stored else "no MAC in its profile", source=NMCLI, ok=ok,
+            hint="" if ok else "at the next boot udev computes a MAC, or the link takes its first port's",
+            shown_by=show_profile(profile.uuid, _CLONED_MAC),
+            fix=() if ok else (modify_profile(profile.uuid, _CLONED_MAC, goal.mac),),
+        )  # fmt: skip
+
+
+# Rules about NetworkManager: each profile active on its device, kept on disk, and alone in starting at boot.
+
+LIST_PROFILES = command("nmcli", "-f", "NAME,UUID,AUTOCONNECT,AUTOCONNECT-PRIORITY,DEVICE", "connection", "show")
+_STATES = {
+    10: "unmanaged", 20: "unavailable", 30: "disconnected", 40: "preparing", 50: "configuring",
+    60: "needs authentication", 70: "getting an address", 80: "checking the address", 90: "waiting for a port",
+    100: "connected", 110: "disconnecting", 120: "failed",
+}  # fmt: skip
+"""NMDeviceState in nmcli's manner."""
+
+
+@verified
+def network_manager(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """nm.running: NetworkManager answers."""
+    version = facts.nm_version
+    yield Finding(
+        rule="nm.running", layer="NetworkManager", subject="host", wanted="running",
+        seen=f"running, {version}" if version else facts.nm_problem or "not running", source=NMCLI,
+        ok=version is not None, hint="" if version else "sudo systemctl start NetworkManager",
+    )  # fmt: skip
+
+
+@verified
+def profile_active(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """profile.active: each wanted profile is active on its device."""
+    for ifname, uuid in _known(goal, facts):
+        device, profile = facts.device(ifname), facts.profile(uuid)
+        name = profile.name if profile else uuid
+        ok = device is not None and device.profile == uuid and device.state == CONNECTED
+        yield Finding(
+            rule="profile.active", layer=_layer(ifname, goal), subject=ifname, wanted=f"connected, profile {name}",
+            seen=_seen(device, facts), source=NMCLI, ok=ok, hint="" if ok else _wake(ifname, uuid, profile, goal),
+            shown_by=command("nmcli", "device", "show", ifname),
+            fix=() if ok or profile is None or ifname not in goal.nics else _take_back(ifname, uuid, device),
+        )  # fmt: skip
+
+
+def _wake(ifname: str, uuid: str, profile: Profile | None, goal: HostGoal) -> str:
+    if profile is None or ifname == goal.bridge:
+        # To activate a bridge again throws all taps out.
+        return "sudo vmnet host-setup"
+    return activate_profile(uuid)
+
+
+def _take_back(ifname: str, uuid: str, device: Device | None) -> tuple[Command, ...]:
+    up = activate_profile(uuid)
+    managed = device is None or device.managed
+    return (up,) if managed else (root("nmcli", "device", "set", ifname, "managed", "yes"), up)
+
+
+def _seen(device: Device | None, facts: Facts) -> str:
+    if device is None:
+        return "no such device"
+    state = _STATES.get(device.state, f"state {device.state}") + (" (externally)" if device.external else "")
+    profile = facts.profile(device.profile)
+    if profile is None:
+        # NMDeviceStateReason: 0 and 3 say no more than the state does.
+        told = device.reason and device.reason.split(" ", maxsplit=1)[0] not in ("0", "3")
+        return f"{state} (reason {device.reason})" if told else state
+    made_up = ", which NetworkManager created itself" if is_default(profile) else ""
+    return f"{state}, profile {profile.name}{made_up}"
+
+
+@verified
+def profile_saved(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """profile.saved: each wanted profile is on disk, not in /run, and starts by itself."""
+    for ifname, uuid in _known(goal, facts):
+        profile = facts.profile(uuid)
+        if profile is None:
+            continue
+        ok = not profile.volatile and profile.autoconnect
+        where = "in memory only" if profile.volatile else "on disk"
+        start = modify_profile(uuid, "connection.autoconnect", "yes")
+        yield Finding(
+            rule="profile.saved", layer=_layer(ifname, goal), subject=ifname, wanted="on disk, autoconnect",
+            seen=f"{where}, {'' if profile.autoconnect else 'no '}autoconnect", source=NMCLI, ok=ok,
+            hint="" if ok else f"a reboot loses it; to save it: {start}", fix=() if ok else (start,),
+            shown_by=command("nmcli", "-f", "NAME,UUID,AUTOCONNECT,FILENAME", "connection", "show"),
+        )  # fmt: skip
+
+
+@verified
+def profile_alone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """profile.alone: no profile but its own starts by itself on a NIC, so that a boot ends where we are now."""
+    wanted = dict(_known(goal, facts))
+    for nic in goal.nics:
+        link, uuid = facts.link(nic), wanted.get(nic)
+        if link is None or uuid is None:
+            continue
+        rivals = [
+            p for p in facts.profiles if p.uuid != uuid and _rival(p, goal, facts) and competes(p, (link,), (nic,))
+        ]
+        seen = ", ".join(rival.name for rival in rivals)
+        yield Finding(
+            rule="profile.alone", layer="NIC", subject=nic, wanted="no other profile with autoconnect",
+            seen=f"autoconnect on {seen}" if rivals else "no other",
+            source=NMCLI, ok=not rivals,
+            hint="sudo vmnet host-setup disables autoconnect on the others and keeps them" if rivals else "",
+            shown_by=LIST_PROFILES, fix=keep_down(rivals),
+        )  # fmt: skip
+
+
+def keep_down(profiles: Iterable[Profile]) -> tuple[Command, ...]:
+    """Return the commands after which the profiles do not start by themselves any more."""
+    return tuple(modify_profile(profile.uuid, "connection.autoconnect", "no") for profile in profiles)
+
+
+def _rival(profile: Profile, goal: HostGoal, facts: Facts) -> bool:
+    """A profile that is at work on another link, the management link above all, does not come over at boot."""
+    ours = {goal.bridge, goal.bond, *goal.nics}
+    elsewhere = profile.device is not None and profile.device not in ours
+    management = goal.management is not None and goal.management in (profile.device, profile.ifname)
+    ports = {uuid for _, uuid in _known(goal, facts)}
+    return profile.autoconnect and not elsewhere and not management and profile.uuid not in ports
+
+
+@verified
+def profile_controller(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """profile.controller: nmcli agrees with the kernel about who is a port of whom."""
+    above = dict.fromkeys(goal.nics, goal.bond or goal.bridge)
+    if goal.bond:
+        above[goal.bond] = goal.bridge
+    for ifname, uuid in _known(goal, facts):
+        profile = facts.profile(uuid)
+        if profile is None or ifname not in above:
+            continue
+        named = facts.profile(profile.controller)
+        seen = named.ifname if named else profile.controller
+        ok = seen == above[ifname]
+        yield Finding(
+            rule="profile.controller", layer=_layer(ifname, goal), subject=ifname, wanted=f"port of {above[ifname]}",
+            seen=f"port of {seen or 'nothing'}", source=NMCLI, ok=ok,
+            hint="" if ok else "sudo vmnet host-setup makes it a port again",
+            shown_by=show_profile(uuid, "connection.master"),
+            fix=() if ok else (_put_under(uuid, above[ifname], goal),),
+        )  # fmt: skip
+
+
+def _put_under(uuid: str, controller: str, goal: HostGoal) -> Command:
+    """The controller is named by UUID, as host-setup does, where that is known."""
+    above = dict(goal.profiles).get(controller, controller)
+    kind = "bridge" if controller == goal.bridge else "bond"
+    return modify_profile(uuid, "connection.master", above, "connection.slave-type", kind)
+
+
+@verified
+def profile_settings(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """profile.stp, profile.mode: what is stored is what runs, and so what the next boot brings."""
+    wanted = dict(_known(goal, facts))
+    bridge = facts.profile(wanted.get(goal.bridge))
+    if bridge is not None:
+        seen = bridge.get("bridge.stp")
+        ok = seen == ("yes" if goal.stp else "no")
+        wanted_stp = f"STP {'on' if goal.stp else 'off'}"
+        yield _setting(
+            "profile.stp", bridge, "bridge", goal.bridge, wanted_stp, f"bridge.stp {seen}", ok,
+            ("bridge.stp", "yes" if goal.stp else "no"),
+        )  # fmt: skip
+    bond = facts.profile(wanted.get(goal.bond)) if goal.bond else None
+    if bond is not None and goal.bond and goal.bond_mode:
+        seen = dict(pair.split("=", 1) for pair in bond.get("bond.options").split(",") if "=" in pair).get("mode", "")
+        yield _setting(
+            "profile.mode", bond, "bond", goal.bond, f"mode {goal.bond_mode}", f"mode {seen}", seen == goal.bond_mode,
+            ("+bond.options", f"mode={goal.bond_mode}"),
+        )  # fmt: skip
+
+
+def _setting(
+    rule: str, profile: Profile, layer: str, subject: str, wanted: str, seen: str, ok: bool, change: tuple[str, str]
+) -> Finding:
+    return Finding(
+        rule=rule, layer=layer, subject=subject, wanted=wanted, seen=seen, source=NMCLI, ok=ok,
+        hint="" if ok else "it changes at the next boot; to correct the profile: sudo vmnet host-setup",
+        shown_by=show_profile(profile.uuid), fix=() if ok else (modify_profile(profile.uuid, *change),),
+    )  # fmt: skip
+
+
+def _known(goal: HostGoal, facts: Facts) -> tuple[tuple[str, str], ...]:
+    """The wanted profiles, as (ifname, uuid); none while NetworkManager does not answer: nm.running says so once."""
+    return goal.profiles if facts.nm_version is not None else ()
+
+
+def _layer(ifname: str, goal: HostGoal) -> str:
+    """A profile's finding stands beside the kernel's about the same link."""
+    return {goal.bridge: "bridge", goal.bond: "bond"}.get(ifname, "NIC")

@@ -1,0 +1,295 @@
+"""Rules about what earlier attempts, other programs and upgrades have left on a host, for doctor alone."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from vmnet.checks.commands import activate_profile, show_link, show_profile
+from vmnet.checks.findings import FILES, LIBVIRT, NETLINK, NMCLI, SYSFS, Finding
+from vmnet.checks.registry import diagnosed, verified
+from vmnet.checks.rules.boot import keep_down
+from vmnet.facts import Tool
+from vmnet.names import profile_uuid
+from vmnet.shell_words import command, in_turn, last, root, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmnet.facts import Facts, Owner, Profile
+    from vmnet.plan.steps import HostGoal
+    from vmnet.shell_words import Command
+
+_NM = ("org.freedesktop.NetworkManager", "/org/freedesktop/NetworkManager", "org.freedesktop.NetworkManager")
+_ROLES = {"bridge": ("bridge",), "bond": ("bond",), "802-3-ethernet": ("port",)}
+_IFCFG = "/network-scripts/ifcfg-"
+_NETWORKD_WAIT = "systemd-networkd-wait-online.service"
+
+
+@diagnosed
+def open_checkpoint(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """nm.checkpoint: no change of the network waits to be taken back."""
+    if facts.checkpoints:
+        yield Finding(
+            rule="nm.checkpoint", layer="NetworkManager", subject="checkpoint", wanted="none open",
+            seen=f"open: {', '.join(facts.checkpoints)}", source=NMCLI, ok=False,
+            hint="if somebody is changing the network now, wait; otherwise this keeps the present state",
+            shown_by=command("busctl", "get-property", *_NM, "Checkpoints"),
+            fix=tuple(root("busctl", "call", *_NM, "CheckpointDestroy", "o", path) for path in facts.checkpoints),
+        )  # fmt: skip
+
+
+@diagnosed
+def unfinished_run(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """run.unfinished: no run of vmnet waits to be concluded."""
+    for path in facts.boot.worker_units if facts.boot else ():
+        unit = PurePath(path).name
+        yield Finding(
+            rule="run.unfinished", layer="boot", subject=unit, wanted="no unit of an ended run", seen="the unit exists",
+            source=path, ok=False, hint="wait if the run still works; this finishes or rolls back an interrupted run",
+            shown_by=_status(unit), fix=(root("systemctl", "start", *last(unit)),),
+        )  # fmt: skip
+
+
+def _status(unit: str) -> Command:
+    return command("systemctl", "status", *last(unit))
+
+
+@diagnosed
+def left_profiles(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """profile.left-over: no profile that vmnet made for another goal starts by itself."""
+    wanted = {uuid for _, uuid in goal.profiles}
+    # What has ports, or is one, is at work for somebody, though the goal that was handed in is another.
+    at_work = {name for link in facts.links if link.controller for name in (link.ifname, link.controller)}
+    for profile in facts.profiles:
+        if not profile.autoconnect or profile.uuid in wanted or profile.device in at_work:
+            continue
+        if _made_by_vmnet(profile, facts.machine_id):
+            yield Finding(
+                rule="profile.left-over", layer="boot", subject=profile.ifname or profile.name,
+                wanted="no profile of an earlier run with autoconnect", seen=f"{profile.name} has autoconnect",
+                source=NMCLI, ok=False, hint="this keeps the profile and disables its autoconnect",
+                shown_by=show_profile(profile.uuid), fix=keep_down((profile,)),
+            )  # fmt: skip
+
+
+def _made_by_vmnet(profile: Profile, machine_id: str) -> bool:
+    """Its UUID is derived from what it is for: nobody else makes that one."""
+    roles = [f"{role} {profile.ifname}{again}" for role in _ROLES.get(profile.type, ()) for again in ("", " again")]
+    return any(profile.uuid == profile_uuid(machine_id, role) for role in roles)
+
+
+@diagnosed
+def failed_wait(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """boot.wait-online: no boot waits for a network that does not come."""
+    for unit in facts.boot.failed_waits if facts.boot else ():
+        waiting = [d.ifname for d in facts.devices if d.managed and 30 < d.state < 100]
+        fix: tuple[Command, ...] = ()
+        hint = "journalctl -b -u NetworkManager shows what it waited for"
+        if waiting:
+            hint = f"NetworkManager waits for {', '.join(waiting)}: set ipv4.may-fail and ipv6.may-fail to yes"
+        if unit == _NETWORKD_WAIT and facts.nm_version is not None:
+            fix = root("systemctl", "disable", "--now", unit), root("systemctl", "reset-failed", unit)
+            hint = "NetworkManager has its own service for this; systemd-networkd never configures these links"
+        yield Finding(
+            rule="boot.wait-online", layer="boot", subject=unit, wanted="the network is up in time",
+            seen="gave up at this boot", source="systemd", ok=False, hint=hint,
+            shown_by=_status(unit), fix=fix,
+        )  # fmt: skip
+
+
+@diagnosed
+def same_names(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """profile.names: a note on profiles that share a name."""
+    names = Counter(profile.name for profile in facts.profiles)
+    for name, number in names.items():
+        if number > 1:
+            yield Finding(
+                rule="profile.names", layer="NetworkManager", subject=name, wanted="one profile of this name",
+                seen=f"{number} profiles", source=NMCLI, ok=True,
+                shown_by=command("nmcli", "-f", "NAME,UUID,DEVICE", "connection", "show"),
+                hint="a command that uses the name changes any one of them: use the profile's UUID",
+            )  # fmt: skip
+
+
+@diagnosed
+def held_taps(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """nm.holds-tap: NetworkManager only looks at the taps of domains."""
+    links = {link.ifname: link for link in facts.links}
+    saved = {profile.uuid for profile in facts.profiles if not profile.volatile}
+    held = []
+    for device in facts.devices:
+        link = links.get(device.ifname)
+        if link is None or link.kind != "tun" or link.controller is None:
+            continue
+        if device.managed and not device.external and device.profile not in saved:
+            held.append(device.ifname)
+    if held:
+        yield Finding(
+            rule="nm.holds-tap", layer="NetworkManager", subject="taps", wanted="connected (externally), or unmanaged",
+            seen=f"controlled by NetworkManager: {', '.join(held)}", source=NMCLI, ok=False,
+            hint="this releases the taps; none leaves its bridge", shown_by=command("nmcli", "device", "status"),
+            fix=tuple(root("nmcli", "device", "set", name, "managed", "no") for name in held),
+        )  # fmt: skip
+
+
+@diagnosed
+def versions(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """nm.versions: a note where nmcli and the daemon are of different versions."""
+    client, daemon = facts.nmcli_version, facts.nm_version
+    if client and daemon and re.match(r"[\d.]*", daemon)[0] != client:  # type: ignore[index]
+        yield Finding(
+            rule="nm.versions", layer="NetworkManager", subject="host", wanted="nmcli and daemon with the same version",
+            seen=f"nmcli {client}, daemon {daemon}", source=NMCLI, ok=True,
+            shown_by=in_turn(command("nmcli", "--version"), command("nmcli", "general")),
+            hint="the daemon still runs the version before the upgrade: reboot at a time of your choice",
+        )  # fmt: skip
+
+
+@diagnosed
+def ifcfg_files(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """profile.ifcfg: no profile that the bridge rests on is an ifcfg file."""
+    wanted = {uuid for _, uuid in goal.profiles}
+    for profile in facts.profiles:
+        if profile.uuid in wanted and _IFCFG in profile.filename:
+            yield Finding(
+                rule="profile.ifcfg", layer="boot", subject=profile.ifname or profile.name, wanted="a keyfile",
+                seen=profile.filename, source=NMCLI, ok=False,
+                shown_by=command("nmcli", "-f", "NAME,FILENAME", "connection", "show"),
+                fix=(root("nmcli", "connection", "migrate", "uuid", profile.uuid),),
+            )  # fmt: skip
+
+
+@diagnosed
+def teams(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """link.team: no bridge rests on a team."""
+    for link in facts.links:
+        if link.kind == "team" and link.controller is not None:
+            yield Finding(
+                rule="link.team", layer="bond", subject=link.ifname, wanted="a bond", source=NETLINK, ok=False,
+                seen=f"a team under {link.controller}", shown_by=show_link(link.ifname),
+                hint="newer releases have no teams: build a bond beside it with vmnet host-setup --bond NAME",
+            )  # fmt: skip
+
+
+@diagnosed
+def wireless(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """nic.wireless: no bridge with guests leads out by Wi-Fi."""
+    below = {link.ifname for link in facts.carriers(goal.bridge)} | set(goal.nics)
+    for link in facts.links:
+        if link.wireless and link.ifname in below:
+            yield Finding(
+                rule="nic.wireless", layer="NIC", subject=link.ifname, wanted="a wired NIC", seen="Wi-Fi", source=SYSFS,
+                ok=False, hint="the access point drops frames from the guests' MACs: use a wired NIC, or leave "
+                "the guests behind NAT", shown_by=command("ls", "-d", f"/sys/class/net/{link.ifname}/phy80211"),
+            )  # fmt: skip
+
+
+@diagnosed
+def direct_on_port(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """nic.direct: no domain holds a NIC by macvtap that the bridge needs."""
+    parents = {link.parent for link in facts.links if link.kind in ("macvtap", "macvlan", "ipvlan")}
+    for name in (*goal.nics, *((goal.bond,) if goal.bond else ())):
+        link = facts.link(name)
+        if link is None or link.controller is not None or name not in parents:
+            continue
+        above = [other.ifname for other in facts.links if other.parent == name]
+        owners = {i.target: d.name for d in facts.domains for i in d.running if i.target}
+        told = ", ".join(f"{a} of domain {owners[a]}" if a in owners else a for a in above)
+        yield Finding(
+            rule="nic.direct", layer="NIC", subject=name, wanted="not in use by others", seen=f"in use by {told}",
+            source=LIBVIRT if set(above) & set(owners) else NETLINK, ok=False,
+            hint="only one of both can have the NIC: vmnet attach-domain DOMAIN moves a domain to the bridge",
+            shown_by=in_turn(command("ip", "-d", "link", "show", "type", "macvtap"), show_link(name)),
+            fix=() if set(above) & set(owners) else (
+                *(root("ip", "link", "delete", "dev", a) for a in above),
+                *(activate_profile(uuid) for ifname, uuid in goal.profiles if ifname == name),
+            ),
+        )  # fmt: skip
+
+
+# Rules about who else configures the links, now or at the next boot: netplan, ifupdown, cloud-init, and others.
+
+_NETPLAN_PROFILE = "/netplan-"
+_HINTS = {
+    Tool.NETPLAN: "netplan writes its own profiles at boot: remove the link from the file; the bridge does not need it",
+    Tool.IFUPDOWN: "NetworkManager does not manage a link that this file names: remove its stanza",
+    Tool.NETWORKD: "remove the link from the file, or add Unmanaged=yes under its [Link]. Then: networkctl reload",
+    Tool.IFCFG: "remove NM_CONTROLLED from the file",
+    Tool.UDEV: "find the rule (grep -r NM_UNMANAGED /etc/udev /usr/lib/udev) and change it",
+}
+_WANTED = "no other tool"
+_MAIN = "/etc/network/interfaces"
+
+
+@verified
+def other_tools(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """boot.other-tool, boot.unmanaged: NetworkManager alone configures bridge, bond and NICs, and is let."""
+    ours = (*goal.nics, *((goal.bond,) if goal.bond else ()), goal.bridge)
+    owners = [owner for owner in facts.owners if owner.ifname in ours and not _is_source(owner, facts)]
+    for owner in owners:
+        rule = "boot.unmanaged" if owner.tool in (Tool.UNMANAGED, Tool.UDEV) else "boot.other-tool"
+        yield Finding(
+            rule=rule, layer="boot", subject=owner.ifname, wanted=_WANTED, seen=f"{owner.tool}: {owner.file}",
+            source=FILES, ok=False, hint=_hint(owner), shown_by=command("cat", owner.file),
+            fix=_fix(owner, ours, facts),
+        )  # fmt: skip
+    if not owners and facts.boot is not None and facts.link(goal.bridge) is not None:
+        yield Finding(
+            rule="boot.other-tool", layer="boot", subject=", ".join(ours), wanted=_WANTED, seen="none", source=FILES,
+            ok=True,
+        )  # fmt: skip
+
+
+def _is_source(owner: Owner, facts: Facts) -> bool:
+    """Whether the file is where the active profile comes from: netplan then is how this host is configured."""
+    profile = facts.active_profile(owner.ifname)
+    return owner.tool is Tool.NETPLAN and profile is not None and _NETPLAN_PROFILE in profile.filename
+
+
+def _hint(owner: Owner) -> str:
+    if owner.tool is Tool.UNMANAGED:
+        others = len(owner.line.replace(",", ";").strip(";").split(";")) > 1
+        more = "; the line also names others: keep them in a line of their own" if others else ""
+        return f"from its next start on, NetworkManager does not manage {owner.ifname}{more}"
+    return _HINTS[owner.tool]
+
+
+def _fix(owner: Owner, ours: tuple[str, ...], facts: Facts) -> tuple[Command, ...]:
+    """Return commands that take the file out of use, where nothing else hangs on it: else it is for an editor."""
+    shared = any(other.file == owner.file and other.ifname not in ours for other in facts.owners)
+    path = PurePath(owner.file)
+    match owner.tool:
+        case Tool.NETPLAN if not shared:
+            return root("mv", owner.file, f"{owner.file}.off"), root("netplan", "generate")
+        case Tool.IFUPDOWN if not shared and owner.file != _MAIN:
+            return (root("mv", owner.file, f"/etc/network/{path.name}.off"),)
+        case Tool.UNMANAGED if owner.line:
+            return _comment_out(owner), root("nmcli", "general", "reload", "conf")
+        case Tool.UDEV:
+            return ()
+        case _:
+            return (root("editor", owner.file),)
+
+
+def _comment_out(owner: Owner) -> Command:
+    """Return the command that puts a # before the very line."""
+    line = "".join(f"\\{letter}" if letter in r"\.*[]^$|" else letter for letter in owner.line)
+    return root("sed", "-i", f"s|^{line}|#&|", owner.file)
+
+
+@verified
+def cloud_init(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+    """boot.cloud-init: cloud-init does not write the old configuration again."""
+    for owner in facts.owners:
+        if owner.tool is Tool.CLOUD_INIT:
+            keep = "/etc/cloud/cloud.cfg.d/99-disable-network.cfg"
+            yield Finding(
+                rule="boot.cloud-init", layer="boot", subject="host", wanted="does not configure the network",
+                seen=f"wrote {owner.file}", source=FILES, ok=False,
+                shown_by=command("cloud-init", "status", "--long"),
+                hint="cloud-init's other settings stay as they are",
+                fix=(write(keep, "network: {config: disabled}"),),
+            )  # fmt: skip

@@ -1,0 +1,34 @@
+"""Read the file that describes the wanted host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmnet.errors import SpecError
+from vmnet.spec.words import parse_file
+
+if TYPE_CHECKING:
+    from vmnet.spec.words import HostWords
+
+MOST = 64 * 1024
+"""Bytes. A file with every key is shorter than 2 KiB."""
+_EXAMPLE = "give a TOML file such as docs/examples/host.toml"
+
+
+def read_host_words(file: str) -> HostWords:
+    """Return the words of a TOML file.
+
+    Raises:
+        SpecError: it cannot be read, or a value in it is wrong.
+    """
+    try:
+        with Path(file).open("rb") as opened:
+            content = opened.read(MOST + 1)
+        text = content.decode()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SpecError(f"vmnet cannot read {file}: {why}", _EXAMPLE) from None
+    if len(content) > MOST:
+        raise SpecError(f"{file} is longer than {MOST >> 10} KiB", _EXAMPLE)
+    return parse_file(text, file)

@@ -1,0 +1,1 @@
+"""The firewall: nft's, iptables' and firewalld's rules, and br_netfilter's switches."""

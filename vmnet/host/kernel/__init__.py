@@ -1,0 +1,1 @@
+"""The kernel: links, addresses, routes, bridges' insides, its log, mounts and sockets."""

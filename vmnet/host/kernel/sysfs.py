@@ -1,0 +1,237 @@
+"""Read links from sysfs and procfs: no privilege, no process, some 20 microseconds a value."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmnet.errors import SpecError
+from vmnet.facts import BondPort, BridgeState, LacpPort
+from vmnet.lines import lines_of, number_of
+from vmnet.names import Mac, mac_of, parse_mac
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vmnet.facts import Link
+
+NET = Path("/sys/class/net")
+MOST = 64 * 1024 * 1024
+"""Bytes. The kernel's longest files, /proc/net/tcp and mountinfo, have some hundred for each line."""
+_CHUNK = 1 << 16
+_PCI = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+_PORT_STATES = ("disabled", "listening", "learning", "forwarding", "blocking")
+
+
+def read_text(path: Path) -> str | None:
+    """Return a file's stripped text; None when it is not there or the driver has no value (EINVAL for the speed of
+    a link that is down)."""
+    text = read_whole(path)
+    return None if text is None else text.strip()
+
+
+def read_whole(path: Path) -> str | None:
+    """As `read_text`, not stripped. Of a file that is longer than `MOST`, the text ends there."""
+    content = bytearray()
+    try:
+        with path.open("rb", buffering=0) as file:
+            while len(content) < MOST and (more := file.read(_CHUNK)):
+                content += more
+    except (OSError, ValueError):
+        # ValueError: a name that came from outside holds a null byte.
+        return None
+    return content.decode("utf-8", "replace")
+
+
+def read_int(path: Path) -> int | None:
+    """Return a file's decimal number; None when there is none."""
+    text = read_text(path)
+    try:
+        return int(text) if text else None
+    except ValueError:
+        return None
+
+
+def read_controller(ifname: str) -> str | None:
+    """Return the name of the link's controller (its bridge or bond) as the kernel has it now."""
+    target = NET / ifname / "master"
+    return target.readlink().name if target.is_symlink() else None
+
+
+def read_mtu(ifname: str) -> int | None:
+    """Return the link's MTU in bytes."""
+    return read_int(NET / ifname / "mtu")
+
+
+def read_carrier(ifname: str) -> bool:
+    """Return whether the link has carrier; False as well for one that is down or not there."""
+    return read_int(NET / ifname / "carrier") == 1
+
+
+def read_ports(controller: str) -> tuple[str, ...]:
+    """Return the ports of a bridge or bond, sorted."""
+    lower = (path.name.removeprefix("lower_") for path in (NET / controller).glob("lower_*"))
+    return tuple(sorted(lower))
+
+
+def read_bridge(ifname: str) -> BridgeState | None:
+    """Return the bridge's settings; None when the link is no bridge."""
+    base = NET / ifname / "bridge"
+    if not base.is_dir():
+        return None
+    return BridgeState(
+        stp=read_int(base / "stp_state") != 0,
+        forward_delay_cs=read_int(base / "forward_delay") or 0,
+        multicast_snooping=read_int(base / "multicast_snooping") == 1,
+        vlan_filtering=read_int(base / "vlan_filtering") == 1,
+    )
+
+
+def read_bridge_port_state(ifname: str) -> str | None:
+    """Return the link's state as a port of a bridge ("forwarding", ...); None when it is none."""
+    number = read_int(NET / ifname / "brport" / "state")
+    return _PORT_STATES[number] if number is not None and number < len(_PORT_STATES) else None
+
+
+def read_forwarding(bridge: str) -> frozenset[Mac]:
+    """Return the MACs that a bridge has heard on its ports of late: those of its forwarding database that it learnt.
+
+    The file holds records of 16 bytes (struct __fdb_entry in linux/if_bridge.h): the address, the port, whether it is
+    the host's own.
+    """
+    try:
+        raw = (NET / bridge / "brforward").read_bytes()
+    except OSError:
+        return frozenset()
+    records = (raw[start : start + 16] for start in range(0, len(raw), 16))
+    return frozenset(Mac(record[:6].hex(":")) for record in records if len(record) == 16 and not record[7])
+
+
+def read_lacp(ifname: str) -> LacpPort | None:
+    """Return the LACP state of a bond's port; None outside 802.3ad."""
+    base = NET / ifname / "bonding_slave"
+    actor = read_int(base / "ad_actor_oper_port_state")
+    partner = read_int(base / "ad_partner_oper_port_state")
+    aggregator = read_int(base / "ad_aggregator_id")
+    if actor is None or partner is None or aggregator is None:
+        return None
+    return LacpPort(actor_state=actor, partner_state=partner, aggregator_id=aggregator)
+
+
+def read_permanent_mac(ifname: str) -> Mac | None:
+    """Return the hardware address of a bond's port, or of a link that still carries its own."""
+    text = read_text(NET / ifname / "bonding_slave" / "perm_hwaddr")
+    if text is None and read_int(NET / ifname / "addr_assign_type") == 0:
+        text = read_text(NET / ifname / "address")
+    try:
+        return parse_mac(text) if text else None
+    except SpecError:
+        return None
+
+
+def read_speed(ifname: str) -> int | None:
+    """Return the link's speed in Mbit/s; None when unknown."""
+    speed = read_int(NET / ifname / "speed")
+    return speed if speed and speed > 0 else None
+
+
+def read_duplex(ifname: str) -> str | None:
+    """Return "full" or "half"; None when unknown."""
+    duplex = read_text(NET / ifname / "duplex")
+    return duplex if duplex in ("full", "half") else None
+
+
+def is_wireless(ifname: str) -> bool:
+    """Return whether the link is Wi-Fi."""
+    return (NET / ifname / "phy80211").exists() or (NET / ifname / "wireless").exists()
+
+
+def has_hardware(ifname: str) -> bool:
+    """Return whether the link has a device (PCI, virtio, USB)."""
+    return (NET / ifname / "device").exists()
+
+
+def is_ethernet(ifname: str) -> bool:
+    """Return whether the link's frames are Ethernet's (ARPHRD_ETHER); InfiniBand's and others are not."""
+    return read_int(NET / ifname / "type") in (None, 1)
+
+
+def read_driver(ifname: str) -> str:
+    """Return the name of the driver of the link's device, "" for none."""
+    driver = NET / ifname / "device" / "driver"
+    return driver.resolve().name if driver.exists() else ""
+
+
+def is_virtual_function(ifname: str) -> bool:
+    """Return whether the link is a virtual function (SR-IOV) of a NIC of this host."""
+    return (NET / ifname / "device" / "physfn").exists()
+
+
+def read_pci_address(ifname: str) -> str | None:
+    """Return the address of the PCI device behind the link ("0000:01:00.0"), for virtio that of the one below; None
+    for other buses."""
+    return parse_pci_address((NET / ifname / "device").resolve())
+
+
+def parse_pci_address(device: Path) -> str | None:
+    """Return the last PCI address in a device's path in sysfs: the bridges on the way come before it."""
+    found = [part for part in device.parts if _PCI.fullmatch(part)]
+    return found[-1] if found else None
+
+
+def is_root() -> bool:
+    """Return whether this process may change the host."""
+    return os.geteuid() == 0
+
+
+# The ports of bonds, from /proc/net/bonding: the partner's key and MAC of each port are nowhere else on older
+# kernels, and root alone may see them.
+
+BONDS = Path("/proc/net/bonding")
+_PORT = "Slave Interface"
+_PARTNER = "details partner lacp pdu"
+
+
+def read_bond_ports(links: Iterable[Link]) -> tuple[BondPort, ...]:
+    """Return the ports of all bonds among `links`; one file each is read."""
+    return tuple(port for link in links if link.kind == "bond" for port in read_ports_of(link.ifname))
+
+
+def read_ports_of(bond: str) -> tuple[BondPort, ...]:
+    """Return the ports of one bond; none where it is not there."""
+    return tuple(parse_bond(bond, read_text(BONDS / bond) or "", NET))
+
+
+def parse_bond(bond: str, text: str, net: Path) -> Iterator[BondPort]:
+    """Yield the ports of a bond from the kernel's text about it.
+
+    Args:
+        net: /sys/class/net, for the counters.
+    """
+    for block in text.split(f"{_PORT}: ")[1:]:
+        ifname, _, rest = block.partition("\n")
+        before, _, after = rest.partition(_PARTNER)
+        told, partner = _pairs(before), _pairs(after)
+        yield BondPort(
+            ifname=ifname.strip(),
+            bond=bond,
+            link_failures=_number(told, "Link Failure Count") or 0,
+            partner_mac=mac_of(partner.get("system mac address", "")),
+            partner_key=_number(partner, "oper key"),
+            churned="churned" in (told.get("Actor Churn State"), told.get("Partner Churn State")),
+            sent_bytes=read_int(net / ifname.strip() / "statistics/tx_bytes") or 0,
+            number=_number(told, "port number"),
+            partner_number=_number(partner, "port number"),
+            aggregator=_number(told, "Aggregator ID"),
+        )
+
+
+def _number(told: dict[str, str], name: str) -> int | None:
+    return number_of(told.get(name, ""))
+
+
+def _pairs(text: str) -> dict[str, str]:
+    lines = (line.strip().partition(":") for line in lines_of(text))
+    return {name: value.strip() for name, _, value in lines}

@@ -1,0 +1,1 @@
+"""The plan of host-setup: which NICs, which layer 3, which profiles, and in which order."""

@@ -1,0 +1,108 @@
+"""Profiles that compete for the NICs or the names: their autoconnect is disabled, and undo restores it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.errors import Refused, SpecError
+from vmnet.plan import steps
+from vmnet.plan.host.layer3 import controllers_of
+from vmnet.plan.host.profiles import competes
+from vmnet.plan.steps import Planned
+
+if TYPE_CHECKING:
+    from vmnet.facts import Facts, Profile
+    from vmnet.plan.host.build import Build
+
+
+def find_displaced(build: Build) -> list[tuple[Profile, str]]:
+    """Return the profiles whose autoconnect is to be disabled, each with the reason."""
+    wanted = {profile.uuid for profile in build.wanted}
+    ours = {profile.ifname for profile in build.wanted}
+    named = _named_profiles(build.spec.displace, build.facts)
+    found = []
+    for profile in build.facts.profiles:
+        if profile.uuid in wanted:
+            continue
+        reason = "named with --displace" if profile.uuid in named else competes(profile, build.nics, tuple(ours))
+        reason = reason or _left(profile, build)
+        if not reason or (build.management and build.management in (profile.device, profile.ifname)):
+            continue
+        elsewhere = profile.device is not None and profile.device not in ours
+        if elsewhere and profile.uuid not in named and not _left(profile, build):
+            continue
+        if profile.autoconnect or profile.device is not None:
+            found.append((profile, reason))
+    return found
+
+
+def _left(profile: Profile, build: Build) -> str:
+    """Return why the profile is no longer needed: its address moves, or its ports do; "" if it is needed."""
+    if profile.device is None or profile.device in {wanted.ifname for wanted in build.wanted}:
+        return ""
+    if profile.device == build.layer3.holder:
+        return f"its address moves to {build.bridge.ifname}"
+    return f"its ports move to {build.uplinks[0]}" if profile.device in _over_nics(build) else ""
+
+
+def _over_nics(build: Build) -> set[str]:
+    return {name for nic in build.nics for name in controllers_of(nic, build.facts)}
+
+
+def _named_profiles(names: tuple[str, ...], facts: Facts) -> set[str]:
+    found = set()
+    for name in names:
+        matches = [profile for profile in facts.profiles if name in (profile.uuid, profile.name)]
+        if not matches:
+            raise SpecError(f"there is no profile {name!r} for --displace", "list the profiles: nmcli connection show")
+        if len(matches) > 1:
+            uuids = ", ".join(profile.uuid for profile in matches)
+            raise SpecError(f"{len(matches)} profiles are called {name!r}", f"give the UUID of one: {uuids}")
+        found.add(matches[0].uuid)
+    return found
+
+
+def disable_autoconnect(build: Build, displaced: list[tuple[Profile, str]]) -> list[Planned]:
+    """Return the steps that disable their autoconnect, and take down those that are active elsewhere."""
+    planned = []
+    ours = {profile.ifname for profile in build.wanted}
+    for profile, reason in displaced:
+        restore = steps.RestoreProfile(uuid=profile.uuid, name=profile.name, filename=profile.filename)
+        if profile.autoconnect:
+            off = (("connection.autoconnect", "no"),)
+            step = steps.ModifyProfile(uuid=profile.uuid, name=profile.name, settings=off, save=True)
+            why = f"autoconnect of {profile.name!r} is disabled ({reason}); the profile is kept, and undo restores it"
+            planned.append(Planned(step=step, why=why, undo=(restore,)))
+        if profile.device is not None and profile.device not in ours:
+            back = steps.ActivateProfile(uuid=profile.uuid, name=profile.name, ifname=profile.device)
+            down = steps.DeactivateProfile(uuid=profile.uuid, name=profile.name)
+            # The NIC that becomes its port again activates it.
+            undo = () if profile.device in _over_nics(build) else (back,)
+            planned.append(Planned(step=down, why=f"profile {profile.name!r} goes down ({reason})", undo=undo))
+            _refuse_ports(profile, build)
+    return planned
+
+
+def _refuse_ports(profile: Profile, build: Build) -> None:
+    going = {*(nic.ifname for nic in build.nics), *_over_nics(build)}
+    ports = [link.ifname for link in build.facts.ports(profile.device or "") if link.ifname not in going]
+    above = [link.ifname for link in build.facts.links if link.parent and link.parent == profile.device]
+    if ports or above:
+        raise Refused(
+            f"{profile.device} ({profile.name!r}) would go down, and cut off {', '.join((*ports, *above))}",
+            f"move them off {profile.device} first",
+        )
+
+
+def fix_management(build: Build) -> list[Planned]:
+    """Return the step that keeps the management link off the default route, if requested."""
+    profile = build.facts.active_profile(build.management) if build.management else None
+    if not build.spec.fix_management or profile is None:
+        return []
+    wanted = (("ipv4.never-default", "yes"), ("ipv4.may-fail", "yes"))
+    settings = tuple((key, value) for key, value in wanted if profile.get(key) != value)
+    if not settings:
+        return []
+    step = steps.ModifyProfile(uuid=profile.uuid, name=profile.name, settings=settings, save=True)
+    restore = steps.RestoreProfile(uuid=profile.uuid, name=profile.name, filename=profile.filename)
+    return [Planned(step=step, why="the management link must not take the default route", undo=(restore,))]

@@ -1,0 +1,197 @@
+"""A bond and bridge that exist already: find what differs, and change only that, without dropping a port."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmnet.errors import Refused
+from vmnet.plan import steps
+from vmnet.plan.host.layer3 import controllers_of
+from vmnet.plan.host.profiles import differing, stray_settings
+from vmnet.plan.risks.accept import listed
+from vmnet.plan.steps import Planned
+from vmnet.shell_words import command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from vmnet.facts import Facts, Link, Profile
+    from vmnet.plan.host.build import Build
+    from vmnet.plan.host.layer3 import Layer3
+    from vmnet.plan.host.profiles import WantedProfile
+
+_MTU = "802-3-ethernet.mtu"
+# `nmcli device reapply` refuses these: they need the link created again, which drops every guest's tap.
+_FIXED = ("bond.options", "802-3-ethernet.cloned-mac-address", "connection.master", "connection.slave-type")
+
+
+def missing_of(wanted: Sequence[WantedProfile], holder: str | None, facts: Facts) -> tuple[str, ...] | None:
+    """Return the NICs that are still to join the existing bridge and bond; None where those do not exist.
+
+    What exists has its profile active, and is under its controller in the kernel. If a NIC is missing, no other link
+    has the address (`holder`), which would have to move otherwise.
+    """
+    by_uuid = {profile.uuid: profile.ifname for profile in wanted}
+    missing = tuple(profile.ifname for profile in wanted if not _exists(profile, by_uuid, facts))
+    controllers = {profile.ifname for profile in wanted if profile.type != "ethernet"}
+    if controllers & set(missing) or (missing and holder not in (None, wanted[0].ifname)):
+        return None
+    return missing
+
+
+def _exists(profile: WantedProfile, by_uuid: dict[str, str], facts: Facts) -> bool:
+    link, device = facts.link(profile.ifname), facts.device(profile.ifname)
+    if link is None or device is None or device.profile != profile.uuid:
+        return False
+    controller = dict(profile.shape).get("connection.master")
+    return controller is None or link.controller == by_uuid[controller]
+
+
+def mend_stack(wanted: Sequence[WantedProfile], layer3: Layer3, facts: Facts) -> tuple[list[Planned], list[str]]:
+    """Return the steps that change the existing profiles as requested, and a line for each that needs no change.
+
+    Raises:
+        Refused: something differs that cannot be changed on a running bond or bridge.
+    """
+    planned: list[Planned] = []
+    kept: list[str] = []
+    for want in wanted:
+        profile = facts.profile(want.uuid)
+        assert profile is not None
+        changes = differing(want.final, profile, facts)
+        if want.layer3:
+            changes = (*changes, *stray_settings(profile, want.layer3))
+        _check_changeable(want, changes, profile)
+        if not changes and not profile.volatile:
+            kept.append(f"{want.type} {want.ifname}: profile {profile.name!r} is active and as requested")
+            continue
+        planned += _change(want, profile, changes or want.boot, facts)
+    if planned:
+        planned += _prove(wanted[0], layer3)
+    return planned, kept
+
+
+def _check_changeable(want: WantedProfile, changes: steps.Settings, profile: Profile) -> None:
+    fixed = [(key, value) for key, value in changes if key in _FIXED]
+    if fixed:
+        key, value = fixed[0]
+        raise Refused(
+            f"{want.ifname} runs with {key} {profile.get(key) or 'unset'}, and {value} is requested: "
+            "NetworkManager cannot change that while it runs",
+            "undo the run that made it (sudo vmnet undo), then run host-setup again",
+        )
+
+
+def _change(want: WantedProfile, profile: Profile, changes: steps.Settings, facts: Facts) -> list[Planned]:
+    restore = steps.RestoreProfile(uuid=profile.uuid, name=profile.name, filename=profile.filename)
+    reapply = steps.ReapplyDevice(ifname=want.ifname)
+    modify = steps.ModifyProfile(uuid=profile.uuid, name=profile.name, settings=changes, save=True)
+    link = facts.link(want.ifname)
+    # The file of before may name no MTU: to reapply it would leave the link with the new one.
+    mtu = [steps.SetMtu(ifname=want.ifname, mtu=link.mtu)] if link and _MTU in dict(changes) else []
+    return [
+        Planned(step=modify, why=f"{want.ifname} differs from the request", undo=(restore, reapply, *mtu)),
+        Planned(step=reapply, why="takes effect without dropping a port"),
+    ]
+
+
+def _prove(bridge: WantedProfile, layer3: Layer3) -> list[Planned]:
+    addresses = tuple(a for a in layer3.addresses if a.version == 4)
+    wait = steps.WaitAddress(ifname=bridge.ifname, addresses=addresses, timeout_s=15)
+    planned = [Planned(step=wait, why="the address must exist")] if layer3.has_ipv4 else []
+    for gateway in layer3.gateways:
+        step = steps.WaitNeighbour(ifname=bridge.ifname, address=gateway, timeout_s=30)
+        planned.append(Planned(step=step, why="the gateway must answer through the bridge"))
+    return planned
+
+
+# A bridge or bond of the wanted name that exists already, and what uses it.
+
+_GUESTS = ("tun", "veth", "macvtap")
+"""Kinds of links whose other end is a domain or a container."""
+
+
+def check_contents(build: Build) -> None:
+    """Raise Refused where a bridge or bond gets a new profile and has ports or VLANs besides the wanted ones, or an
+    address that the host would lose.
+
+    When another profile is activated on a bridge, NetworkManager removes all ports, also taps of running domains. It
+    restores only its own ports.
+    """
+    for wanted in build.wanted:
+        if wanted.type == "ethernet" or build.facts.link(wanted.ifname) is None:
+            continue
+        _check_addresses(wanted, build)
+        others = _others(wanted.ifname, build)
+        if others:
+            raise Refused(
+                f"{_taken(wanted)}, which cuts off {listed(describe_link(link, build.facts) for link in others)}",
+                f"remove them from {wanted.ifname} (shut domains down), or choose another name with --{wanted.type}",
+            )
+
+
+def _check_addresses(wanted: WantedProfile, build: Build) -> None:
+    profile = profile_on(wanted, build)
+    if profile is None or {profile.uuid, profile.name} & set(build.spec.displace):
+        return
+    displace = command("--displace", profile.name)
+    if _carries_address(wanted, build):
+        raise Refused(
+            f"{_taken(wanted)}, and nobody could reach the host's address meanwhile",
+            f"choose another name with --{wanted.type}: vmnet then builds the new one beside it and moves the address "
+            f"last; or accept the interruption with {displace}",
+        )
+    kept = build.facts.addresses_of(build.layer3.holder) if build.layer3.holder else ()
+    lost = [a for a in build.facts.addresses_of(wanted.ifname) if a not in (*kept, *build.layer3.addresses)]
+    if lost:
+        raise Refused(
+            f"{_taken(wanted)}, and the host would lose {listed(map(str, lost))} of profile {profile.name!r}",
+            f"choose another name with --{wanted.type}, or accept the loss with {displace}",
+        )
+
+
+def _taken(wanted: WantedProfile) -> str:
+    return f"{wanted.type} {wanted.ifname} exists already and would get a new profile"
+
+
+def _carries_address(wanted: WantedProfile, build: Build) -> bool:
+    holder = build.layer3.holder
+    if wanted.ifname == holder:
+        return True
+    chains = [controllers_of(nic, build.facts) for nic in build.nics]
+    return any(wanted.ifname in chain and holder in chain for chain in chains)
+
+
+def profile_on(wanted: WantedProfile, build: Build) -> Profile | None:
+    """Return the profile that created the link with the name of the wanted one, and is active on it."""
+    device = build.facts.device(wanted.ifname)
+    return None if device is None or device.external else build.facts.active_profile(wanted.ifname)
+
+
+def content_warnings(build: Build) -> Iterator[str]:
+    """Yield a warning for each other uplink of a bridge, or port of a bond, that is kept."""
+    for wanted in build.wanted:
+        others = [link for link in _others(wanted.ifname, build) if link.kind not in _GUESTS and not link.parent]
+        if wanted.type != "ethernet" and others:
+            yield (
+                f"{wanted.type} {wanted.ifname} keeps ports that are not in the request: "
+                f"{listed(link.ifname for link in others)}. Without STP, a second uplink of a bridge can be a loop"
+            )
+
+
+def _others(ifname: str, build: Build) -> list[Link]:
+    expected = {nic.ifname for nic in build.nics} | {wanted.ifname for wanted in build.wanted}
+    above = [link for link in build.facts.links if link.parent == ifname]
+    return [link for link in (*build.facts.ports(ifname), *above) if link.ifname not in expected]
+
+
+def describe_link(link: Link, facts: Facts) -> str:
+    """Return the link's name, and the domain that it belongs to."""
+    domain = domain_of_tap(link.ifname, facts)
+    return f"{link.ifname} of domain {domain}" if domain else link.ifname
+
+
+def domain_of_tap(ifname: str, facts: Facts) -> str | None:
+    """Return the running domain whose interface ends in the link `ifname` on the host."""
+    taps = ((domain.name, interface.target) for domain in facts.domains for interface in domain.running)
+    return next((name for name, target in taps if target == ifname), None)

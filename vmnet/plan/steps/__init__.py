@@ -1,0 +1,274 @@
+"""The steps a plan is made of, and the plan: frozen records, closed: no step needs what an earlier one produced.
+
+A step says what is to be done and is carried out by `vmnet.runs.executor.execute`; `Planned` adds why, and how it is
+undone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vmnet.facts import Reservation
+from vmnet.facts.proof import Proof
+from vmnet.names import Mac
+from vmnet.plan.steps.host import (
+    ActivateProfile,
+    AddProfile,
+    AddRoutes,
+    CommitCheckpoint,
+    DeactivateProfile,
+    DeleteProfile,
+    DisconnectDevice,
+    KeepMac,
+    LeaveLast,
+    LetSettle,
+    ModifyProfile,
+    OpenCheckpoint,
+    ProveUntouched,
+    PutPort,
+    ReapplyDevice,
+    RemoveRoutes,
+    RestoreProfile,
+    RollBackCheckpoint,
+    SetLink,
+    SetMtu,
+    Settings,
+    WaitAddress,
+    WaitAnswer,
+    WaitCarrier,
+    WaitConfirmation,
+    WaitLacp,
+    WaitNeighbour,
+    WaitPorts,
+)
+from vmnet.plan.steps.libvirt import (
+    AddInterface,
+    BouncedLink,
+    BounceLinks,
+    DefineNetwork,
+    Guest,
+    LearnAgain,
+    MoveInterface,
+    Pause,
+    ProveUnused,
+    RaiseLinks,
+    RemoveInterface,
+    RewriteSavedState,
+    SetNetworkAutostart,
+    StartNetwork,
+    StopNetwork,
+    UndefineNetwork,
+    WaitGuests,
+)
+from vmnet.spec import IpAddress, IpInterface, MigrationSpec
+
+CheckpointStep = OpenCheckpoint | CommitCheckpoint | RollBackCheckpoint
+ProfileStep = AddProfile | ModifyProfile | DeleteProfile | RestoreProfile | ActivateProfile | DeactivateProfile
+LinkStep = (
+    DisconnectDevice
+    | ReapplyDevice
+    | SetLink
+    | SetMtu
+    | PutPort
+    | KeepMac
+    | LeaveLast
+    | LetSettle
+    | AddRoutes
+    | RemoveRoutes
+    | ProveUntouched
+)
+WaitStep = WaitCarrier | WaitLacp | WaitPorts | WaitAddress | WaitNeighbour | WaitAnswer | WaitConfirmation
+NetworkStep = DefineNetwork | StartNetwork | StopNetwork | UndefineNetwork | SetNetworkAutostart
+GuestStep = BounceLinks | RaiseLinks | WaitGuests | Pause | ProveUnused
+DomainStep = MoveInterface | LearnAgain | RewriteSavedState | AddInterface | RemoveInterface | GuestStep
+IndependentStep = MoveInterface | LearnAgain | RewriteSavedState
+"""Touches nothing but its domain: those of several domains may be taken at the same time."""
+HostStep = CheckpointStep | ProfileStep | LinkStep | WaitStep
+LibvirtStep = NetworkStep | DomainStep
+Step = HostStep | LibvirtStep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A step, why it is taken, and the steps that undo it, in the order in which they are to run.
+
+    `back_first`: in a rollback, this is undone before NetworkManager's checkpoint restores the rest.
+    `turns_boot`: until this step a reboot boots what was before the run, and from it on what the run leads to.
+    """
+
+    step: Step
+    why: str
+    undo: tuple[Step, ...] = ()
+    back_first: bool = False
+    turns_boot: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostGoal:
+    """The whole end state that host-setup plans for: what verify compares with.
+
+    `addresses` are the static ones; `dhcp` says that IPv4 comes by DHCP. `uplinks` are the bridge's own ports
+    (the bond, or the NIC where there is no bond). `vlans` are on the bridge, not on the NICs. `management_was` is
+    the management link as it was when this was planned, by `record_of`; empty where that was not recorded.
+    `no_address`: the host must have none on the bridge, not even a link-local one.
+    """
+
+    bridge: str
+    stp: bool
+    mac: Mac
+    nics: tuple[str, ...]
+    bond: str | None = None
+    bond_mode: str | None = None
+    miimon_ms: int | None = None
+    mtu: int | None = None
+    dhcp: bool = False
+    addresses: tuple[IpInterface, ...] = ()
+    gateways: tuple[IpAddress, ...] = ()
+    dns: tuple[IpAddress, ...] = ()
+    network: str | None = None
+    management: str | None = None
+    vlans: tuple[str, ...] = ()
+    profiles: tuple[tuple[str, str], ...] = ()
+    management_was: Proof = ()
+    no_address: bool = False
+
+    @property
+    def uplinks(self) -> tuple[str, ...]:
+        """The bridge's own ports."""
+        return (self.bond,) if self.bond else self.nics
+
+    @property
+    def links(self) -> frozenset[str]:
+        """Bridge, bond and NICs."""
+        return frozenset((self.bridge, *self.uplinks, *self.nics))
+
+
+Goals = HostGoal | tuple[HostGoal, ...] | None
+"""What is wanted: one bridge, several, or (None, empty) what the host's own names and profiles suggest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedInterface:
+    """A row of a domain plan, for people: one interface and what happens to it.
+
+    `scopes` say where it changes ("running", "persistent", "managed save", "snapshot NAME"); `address_now` is the
+    guest's address with its origin; `remark` what the guest notices or what somebody must do by hand.
+    """
+
+    domain: str
+    state: str
+    mac: Mac | None
+    was: str
+    wanted: str
+    scopes: tuple[str, ...] = ()
+    address_now: str = ""
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What vmnet will do, in order. Empty `planned` means that all is as requested.
+
+    `command` is the command's name, `kept` says what is already as requested, `warnings` what to know before
+    saying yes, `choices` why each NIC is used or not. `goal` (host-setup) and `rows` (domains) are for verify
+    and for the tables. `undoes` is the run that this plan undoes. `keeps`: if a step fails, what was done
+    before stays, and only the steps of that step's domain are rolled back. `spec` is the request, if the run must check
+    at its end whether others have changed domains meanwhile. `reservations` are those of the old
+    network's DHCP server that the guests lose.
+    """
+
+    command: str
+    planned: tuple[Planned, ...] = ()
+    kept: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    goal: HostGoal | None = None
+    rows: tuple[MovedInterface, ...] = ()
+    undoes: str | None = None
+    keeps: bool = False
+    spec: MigrationSpec | None = None
+    reservations: tuple[Reservation, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is to be done."""
+        return not self.planned
+
+
+def domains_of(step: Step) -> tuple[str, ...]:
+    """Return the UUIDs of the domains that a step changes."""
+    match step:
+        case BounceLinks(links=links) | RaiseLinks(links=links):
+            return tuple(dict.fromkeys(link.domain_uuid for link in links))
+        case WaitGuests(guests=guests):
+            return tuple(dict.fromkeys(guest.domain_uuid for guest in guests))
+        case MoveInterface() | LearnAgain() | RewriteSavedState() | AddInterface() | RemoveInterface():
+            return (step.domain_uuid,)
+        case _:
+            return ()
+
+
+__all__ = [
+    "ActivateProfile",
+    "AddInterface",
+    "AddProfile",
+    "AddRoutes",
+    "BounceLinks",
+    "BouncedLink",
+    "CheckpointStep",
+    "CommitCheckpoint",
+    "DeactivateProfile",
+    "DefineNetwork",
+    "DeleteProfile",
+    "DisconnectDevice",
+    "DomainStep",
+    "Goals",
+    "Guest",
+    "GuestStep",
+    "HostGoal",
+    "HostStep",
+    "IndependentStep",
+    "KeepMac",
+    "LearnAgain",
+    "LeaveLast",
+    "LetSettle",
+    "LibvirtStep",
+    "LinkStep",
+    "ModifyProfile",
+    "MoveInterface",
+    "MovedInterface",
+    "NetworkStep",
+    "OpenCheckpoint",
+    "Pause",
+    "Plan",
+    "Planned",
+    "ProfileStep",
+    "ProveUntouched",
+    "ProveUnused",
+    "PutPort",
+    "RaiseLinks",
+    "ReapplyDevice",
+    "RemoveInterface",
+    "RemoveRoutes",
+    "RestoreProfile",
+    "RewriteSavedState",
+    "RollBackCheckpoint",
+    "SetLink",
+    "SetMtu",
+    "SetNetworkAutostart",
+    "Settings",
+    "StartNetwork",
+    "Step",
+    "StopNetwork",
+    "UndefineNetwork",
+    "WaitAddress",
+    "WaitAnswer",
+    "WaitCarrier",
+    "WaitConfirmation",
+    "WaitGuests",
+    "WaitLacp",
+    "WaitNeighbour",
+    "WaitPorts",
+    "WaitStep",
+    "domains_of",
+]

@@ -1,0 +1,1 @@
+"""The topology as text, Graphviz, Mermaid and HTML."""
