@@ -13,7 +13,6 @@ from vmnet.checks.path_below import Ground, Hop, Path, Scope, below_bridge, belo
 from vmnet.checks.rules.domain import on_lan
 from vmnet.checks.rules.network import ROUTED, subject_of
 from vmnet.facts import DomainState
-from vmnet.plan.domains.destination import describe
 from vmnet.plan.domains.interface_moves import bridge_behind, pair_interfaces
 from vmnet.shell_words import command, last, root
 
@@ -78,7 +77,7 @@ def _hops(domain: Domain, interface: Interface, ground: Ground) -> Iterator[Hop]
         parent = dict(interface.source.attributes).get("dev", "")
         yield from below_direct(name, interface.target, parent, ground)
     else:
-        how = f"a switch of type {interface.virtualport}" if interface.virtualport else describe(interface.source)
+        how = f"a switch of type {interface.virtualport}" if interface.virtualport else str(interface.source)
         yield ground.hop("host", how, "vmnet cannot follow this path", ok=None)
 
 
@@ -108,7 +107,7 @@ def _through_bridge(name: str, interface: Interface, ground: Ground) -> Iterator
     else:
         yield from _tap(name, interface.target, link, bridge, ground)
     if bridge is None:
-        yield ground.hop("bridge", "none", f"{describe(interface.source)} leads to no bridge", ok=False)
+        yield ground.hop("bridge", "none", f"{interface.source} leads to no bridge", ok=False)
         return
     yield _filters(name, interface, bridge, ground)
     yield _bridge(bridge, ground)

@@ -66,6 +66,14 @@ class Source:
     portgroup: str | None = None
     attributes: tuple[tuple[str, str], ...] = ()
 
+    def __str__(self) -> str:
+        """Return the source for people: "network default"."""
+        if self.network is not None:
+            return f"network {self.network}" + (f" (portgroup {self.portgroup})" if self.portgroup else "")
+        if self.bridge is not None:
+            return f"bridge {self.bridge}"
+        return " ".join((self.type, *(value for _, value in self.attributes)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interface:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from vmnet.host.files.run_mark import RUNS
 from vmnet.names import printable
 from vmnet.plan import steps
-from vmnet.plan.domains.destination import describe as source_words
 from vmnet.plan.steps import MovedInterface
 from vmnet.report.screen import Block, Line, Style
 from vmnet.report.words import describe, describe_bounce
@@ -109,7 +108,7 @@ def _rows(plan: Plan) -> Rows:
         elif isinstance(step, steps.IndependentStep):
             rows.setdefault(step.domain, [])
     for (domain, mac), moves in scopes.items():
-        was, wanted = source_words(moves[0].was), source_words(moves[0].wanted)
+        was, wanted = str(moves[0].was), str(moves[0].wanted)
         changes = tuple(dict.fromkeys(move.scope for move in moves))
         row = MovedInterface(domain=domain, state="", mac=moves[0].mac, was=was, wanted=wanted, scopes=changes)
         assert row.mac == mac

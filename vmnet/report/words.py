@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, assert_never
 
 from vmnet.names import printable
 from vmnet.plan import steps
-from vmnet.plan.domains.destination import describe as source_words
 from vmnet.plan.steps.host import LINK_DOWN_S
 
 if TYPE_CHECKING:
@@ -142,13 +141,13 @@ def _network(step: steps.NetworkStep) -> str:
 def _domain(step: steps.DomainStep) -> str:
     match step:
         case steps.MoveInterface(domain=domain, mac=mac, wanted=wanted, scope=scope, replug=replug):
-            return f"{'replug' if replug else 'move'} {domain} {mac} to {source_words(wanted)} ({scope})"
+            return f"{'replug' if replug else 'move'} {domain} {mac} to {wanted} ({scope})"
         case steps.LearnAgain(domain=domain, mac=mac):
             return f"make the filter of {domain} {mac} learn the guest's address again"
         case steps.RewriteSavedState(domain=domain, snapshot=None, wanted=wanted):
-            return f"change the managed save of {domain} to {source_words(wanted)}"
+            return f"change the managed save of {domain} to {wanted}"
         case steps.RewriteSavedState(domain=domain, snapshot=snapshot, wanted=wanted):
-            return f"change snapshot {snapshot} of {domain} to {source_words(wanted)}"
+            return f"change snapshot {snapshot} of {domain} to {wanted}"
         case steps.AddInterface(domain=domain, mac=mac, scopes=scopes):
             return f"add interface {mac} to {domain} ({listed(scopes)})"
         case steps.RemoveInterface(domain=domain, mac=mac, scopes=scopes):

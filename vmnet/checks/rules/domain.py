@@ -20,7 +20,6 @@ from vmnet.checks.rules.network import (
 )
 from vmnet.documents.networks import parse_subnets
 from vmnet.facts import DomainState, Source
-from vmnet.plan.domains.destination import describe
 from vmnet.plan.domains.interface_moves import LIVE_TYPES, bridge_behind, learns, pair_interfaces
 from vmnet.shell_words import command, last, pipe, root
 
@@ -188,8 +187,8 @@ def _snapshots(domain: Domain, interface: Interface, facts: Facts) -> Iterator[F
     if back:
         yield Finding(
             rule="domain.snapshot", layer="domain", subject=subject_of(domain, interface), source=LIBVIRT, ok=False,
-            wanted=f"snapshots on {describe(interface.source)}",
-            seen="; ".join(f"snapshot {name}: {describe(source)}" for name, source in back),
+            wanted=f"snapshots on {interface.source}",
+            seen="; ".join(f"snapshot {name}: {source}" for name, source in back),
             shown_by=command("virsh", "snapshot-dumpxml", *commands.named(domain), "--snapshotname", back[0][0]),
             fix=commands.rewrite_saved("domain.snapshot", domain, back[0][1], interface.source, facts),
             hint="virsh snapshot-edit changes one snapshot; vmnet migrate-from-virbr0 changes all of a domain",

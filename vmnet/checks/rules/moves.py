@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from vmnet.checks.findings import LIBVIRT, Finding
 from vmnet.plan import steps
-from vmnet.plan.domains.destination import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +21,8 @@ def interfaces_moved(plan: Plan, facts: Facts) -> Iterator[Finding]:
         step = planned.step
         if isinstance(step, steps.MoveInterface):
             interface = _find(_document(domains.get(step.domain_uuid), step.scope), step.mac)
-            seen = describe(interface.source) if interface else "no such interface"
-            yield _finding("domain.moved", step, str(step.mac), describe(step.wanted), seen, step.scope)
+            seen = str(interface.source) if interface else "no such interface"
+            yield _finding("domain.moved", step, str(step.mac), str(step.wanted), seen, step.scope)
 
 
 def interfaces_added(plan: Plan, facts: Facts) -> Iterator[Finding]:
@@ -48,8 +47,8 @@ def saved_states_rewritten(plan: Plan, facts: Facts) -> Iterator[Finding]:
         place = f"snapshot {step.snapshot}" if step.snapshot else "managed save"
         for interface in _saved(domains.get(step.domain_uuid), step.snapshot):
             if interface.mac in step.macs:
-                seen = describe(interface.source)
-                yield _finding("domain.rewritten", step, str(interface.mac), describe(step.wanted), seen, place)
+                seen = str(interface.source)
+                yield _finding("domain.rewritten", step, str(interface.mac), str(step.wanted), seen, place)
 
 
 def _finding(

@@ -9,7 +9,6 @@ from vmnet.checks.findings import LIBVIRT, NETLINK, Finding
 from vmnet.checks.registry import diagnosed, verified
 from vmnet.checks.rules.links import MISSING
 from vmnet.documents.interfaces import HOSTDEV
-from vmnet.plan.domains.destination import describe
 from vmnet.plan.domains.interface_moves import LIVE_TYPES, bridge_behind
 from vmnet.shell_words import command, in_turn, last, pipe, root
 
@@ -338,7 +337,7 @@ def _waits_for_start(domain: Domain, interface: Interface, stored: Interface) ->
     return Finding(
         rule="domain.documents", layer="domain", subject=subject_of(domain, interface),
         wanted="running and persistent agree", source=LIBVIRT, ok=True,
-        seen=f"running {describe(interface.source)}, from its next start {describe(stored.source)}",
+        seen=f"running {interface.source}, from its next start {stored.source}",
         hint=f"power it off and on{'' if by_hand else replug}",
     )  # fmt: skip
 
@@ -351,7 +350,7 @@ def same_sources(
     # virsh domif-setlink leaves a bridge in the running document where a network leads there: that is no other way.
     bridges = {bridge_behind(source, facts) for source in (stored.source, interface.source)}
     same = len(bridges) == 1 and None not in bridges and not (stored.source.portgroup or interface.source.portgroup)
-    persistent, now = describe(stored.source), describe(interface.source)
+    persistent, now = str(stored.source), str(interface.source)
     ok = same or persistent == now
     saved = what != "running"
     fix = () if ok else _agree(domain, interface, stored, facts, saved=saved)

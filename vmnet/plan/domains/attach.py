@@ -78,11 +78,11 @@ def _choose(
     moves = [move for pair in pairs if (move := choose_move(domain, pair, away)) is not None]
     if not moves:
         macs = f" ({', '.join(str(pair.either.mac) for pair in pairs)})" if pairs else ""
-        return [], (f"{domain.name} is on {destination.words}{macs}",)
+        return [], (f"{domain.name} is on {destination.source}{macs}",)
     if spec.replug:
         moves = [_replugged(move) for move in moves]
     waiting = [move for move in moves if _waits(move)]
-    kept = tuple(f"{domain.name} {m.pair.either.mac} moves to {destination.words} at its next start" for m in waiting)
+    kept = tuple(f"{domain.name} {m.pair.either.mac} moves to {destination.source} at its next start" for m in waiting)
     return [move for move in moves if move not in waiting], kept
 
 
@@ -118,7 +118,7 @@ def _plan_add(spec: AttachSpec, domain: Domain, destination: Destination, facts:
     mac = spec.macs[0] if spec.macs else derived_mac(facts.machine_id, domain.uuid, 1)
     for pair in pair_interfaces(domain):
         if pair.either.mac == mac and all_there(pair, destination):
-            return Plan(command="attach-domain", kept=(f"{domain.name} has {mac} on {destination.words}",))
+            return Plan(command="attach-domain", kept=(f"{domain.name} has {mac} on {destination.source}",))
     holder = next((d.name for d in facts.domains if mac in {i.mac for i in (*d.running, *d.persistent)}), None)
     if holder is not None:
         raise SpecError(f"{holder} already has an interface with the MAC {mac}", "choose another MAC with --mac")
@@ -138,7 +138,7 @@ def _plan_add(spec: AttachSpec, domain: Domain, destination: Destination, facts:
         state=domain.state.value,
         mac=mac,
         was="",
-        wanted=destination.words,
+        wanted=str(destination.source),
         scopes=scopes,
         remark="a new interface" if domain.state is DomainState.SHUT_OFF else "the guest sees a new interface",
     )

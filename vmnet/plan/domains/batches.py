@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.errors import Refused, SpecError
 from vmnet.facts import DomainState
-from vmnet.plan.domains.destination import closest, describe
+from vmnet.plan.domains.destination import closest
 from vmnet.plan.domains.interface_moves import pair_interfaces, plan_moves
 from vmnet.plan.steps import Guest, Pause, Planned, WaitGuests
 
@@ -165,7 +165,7 @@ def _plugs(pair: Pair) -> tuple[str, ...]:
 
 
 def _which(pairs: tuple[Pair, ...]) -> str:
-    known = (f"{n} is {pair.either.mac} on {describe(pair.either.source)}" for n, pair in enumerate(pairs, start=1))
+    known = (f"{n} is {pair.either.mac} on {pair.either.source}" for n, pair in enumerate(pairs, start=1))
     return f"choose one with --mac or --index: {', '.join(known)}"
 
 

@@ -31,21 +31,6 @@ class Destination:
     on_lan: bool
     warnings: tuple[str, ...] = ()
 
-    @property
-    def words(self) -> str:
-        """The destination for people."""
-        return describe(self.source)
-
-
-def describe(source: Source) -> str:
-    """Return a source for people: "network default"."""
-    if source.network is not None:
-        group = f" (portgroup {source.portgroup})" if source.portgroup else ""
-        return f"network {source.network}{group}"
-    if source.bridge is not None:
-        return f"bridge {source.bridge}"
-    return " ".join((source.type, *(value for _, value in source.attributes)))
-
 
 def find_destination(name: str, facts: Facts) -> Destination:
     """Return the network `name` as a destination.

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from vmnet.documents.interfaces import HOSTDEV, states_link_up, tags_vlan, with_source
 from vmnet.facts import DomainState
-from vmnet.plan.domains.destination import describe
 from vmnet.plan.steps import BouncedLink, BounceLinks, LearnAgain, MoveInterface, Planned, RaiseLinks, RewriteSavedState
 
 if TYPE_CHECKING:
@@ -175,7 +174,7 @@ def move_step(
         wanted=step.was,
         wanted_bridge=bridge_behind(step.was, facts),
     )
-    why = f"{domain.name} {interface.mac} is on {describe(interface.source)} ({scope})"
+    why = f"{domain.name} {interface.mac} is on {interface.source} ({scope})"
     again = (learn_again(domain, interface),) if scope == RUNNING and learns(interface) and not replug else ()
     return Planned(step=step, why=why, undo=(back, *again))
 
@@ -226,7 +225,7 @@ def plan_rewrites(
                 wanted=wanted,
             )
             place = "its managed save image" if snapshot is None else f"snapshot {snapshot}"
-            why = f"{domain.name} would be on {describe(was)} again after a restore from {place}"
+            why = f"{domain.name} would be on {was} again after a restore from {place}"
             yield Planned(step=step, why=why, undo=(replace(step, was=wanted, wanted=was),))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vmnet.errors import Refused, SpecError
 from vmnet.lines import fits_pattern
 from vmnet.plan.domains.batches import plan_batches
-from vmnet.plan.domains.destination import closest, describe, find_destination, refuse_silent_bridge
+from vmnet.plan.domains.destination import closest, find_destination, refuse_silent_bridge
 from vmnet.plan.domains.interface_moves import Move, choose_move, lan_kept, lan_warnings, pair_interfaces, plan_rewrites
 from vmnet.plan.domains.rows import by_mac, lost_names, lost_reservations, move_rows, seems_static
 from vmnet.plan.host.network import require_libvirt
@@ -157,14 +157,14 @@ def _kept(domains: list[Domain], moves: list[Move], destination: Destination, sp
     for domain in domains:
         there = [pair.either.mac for pair in pair_interfaces(domain) if pair.either.source == destination.source]
         if there and domain.uuid not in moving:
-            yield f"{domain.name} is on {destination.words} ({', '.join(str(mac) for mac in there)})"
+            yield f"{domain.name} is on {destination.source} ({', '.join(str(mac) for mac in there)})"
     if not moves:
         yield f"no interface is on network {spec.source}"
 
 
 def _warnings(moves: list[Move], destination: Destination, spec: MigrationSpec, facts: Facts) -> tuple[str, ...]:
     left = [
-        f"{move.domain.name} {move.pair.either.mac} stays on {describe(move.pair.either.source)}: {move.hindrance}"
+        f"{move.domain.name} {move.pair.either.mac} stays on {move.pair.either.source}: {move.hindrance}"
         for move in moves
         if not move.running and not move.persistent
     ]

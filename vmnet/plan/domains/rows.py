@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from vmnet.documents.networks import parse_dns_names, parse_reservations
 from vmnet.facts import DomainState
-from vmnet.plan.domains.destination import describe
 from vmnet.plan.domains.interface_moves import PERSISTENT, RUNNING
 from vmnet.plan.steps import MovedInterface, RewriteSavedState
 
@@ -41,8 +40,8 @@ def move_rows(
             domain=move.domain.name,
             state=move.domain.state.value,
             mac=move.pair.either.mac,
-            was=describe(move.pair.either.source),
-            wanted=destination.words,
+            was=str(move.pair.either.source),
+            wanted=str(destination.source),
             scopes=_scopes(move, rewrites.get(move.domain.uuid, ())),
             address_now=known_addresses(addresses.get(move.pair.either.mac, ())),
             remark="; ".join(

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from vmnet.documents.interfaces import HOSTDEV
 from vmnet.errors import Conflict, Refused
 from vmnet.facts import DomainState
-from vmnet.plan.domains.destination import describe
 from vmnet.plan.domains.interface_moves import (
     LIVE_TYPES,
     PERSISTENT,
@@ -123,15 +122,15 @@ class _Back:
         if interface is None:
             return
         if interface.source == step.was:
-            self._keep(f"{domain.name} {step.mac} is on {describe(step.was)} ({scope})")
+            self._keep(f"{domain.name} {step.mac} is on {step.was} ({scope})")
             return
         if interface.source != step.wanted:
-            where = f"is on {describe(interface.source)}, was on {describe(step.was)}"
+            where = f"is on {interface.source}, was on {step.was}"
             edit = command("virsh", "edit", domain.uuid)
             self.by_hand.append(remark(edit, f"{domain.name} {step.mac} ({scope}) {where}"))
             return
         if scope == RUNNING and step.was.type not in LIVE_TYPES and not step.replug:
-            self._keep(f"{domain.name} {step.mac} is on {describe(step.wanted)} until the domain is powered off and on")
+            self._keep(f"{domain.name} {step.mac} is on {step.wanted} until the domain is powered off and on")
             return
         if scope == RUNNING and step.was.network is not None:
             self.targets[step.was.network] = None
