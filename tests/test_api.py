@@ -8,6 +8,7 @@ import inspect
 import pytest
 
 import vmnet
+from tests.cli.calls import MadeUpHost
 
 
 @pytest.mark.parametrize("name", vmnet.__all__)
@@ -17,3 +18,12 @@ def test_every_name_is_a_documented_function(name: str) -> None:
     function = getattr(vmnet, name)
     assert inspect.isfunction(function)
     assert function.__doc__
+
+
+@pytest.mark.parametrize("name", [name for name in vmnet.__all__ if hasattr(MadeUpHost, name)])
+def test_the_host_of_the_tests_takes_what_the_api_takes(name: str) -> None:
+    made_up = [*inspect.signature(getattr(MadeUpHost, name)).parameters.values()][1:]
+    real = inspect.signature(getattr(vmnet, name)).parameters.values()
+    assert [(p.name, p.kind, p.default is p.empty) for p in made_up] == [
+        (p.name, p.kind, p.default is p.empty) for p in real
+    ]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
+import vmnet
 from tests import facts_samples, schemas
 from vmnet.checks.diagnostics import Trouble, check_host, diagnose
 from vmnet.checks.fix import plan_fix
@@ -27,7 +30,7 @@ from vmnet.plan.steps import Goals, HostGoal, Plan, Planned
 from vmnet.runs.progress import Event, Progress, RunResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from vmnet.checks import path_below
     from vmnet.checks.findings import Finding
@@ -186,6 +189,14 @@ class MadeUpHost:
         return check_host(goals, facts, plan)
 
 
+@contextmanager
+def made_up(host: MadeUpHost) -> Iterator[None]:
+    """Have the functions of `vmnet` be those of a made-up host for the time of a block. None of them is a real one."""
+    functions: Any = {name: getattr(host, name, None) for name in vmnet.__all__}
+    with patch.multiple(vmnet, **functions):
+        yield
+
+
 class Terminal(io.StringIO):
     """A terminal with somebody at it."""
 
@@ -210,8 +221,9 @@ def call(*words: str, host: MadeUpHost | None = None, **streams: Any) -> Ended:
     values: dict[str, Any] = {
         "stdin": io.StringIO(), "stdout": io.StringIO(), "stderr": io.StringIO(), "environ": {},
     } | streams  # fmt: skip
-    session = Session(argv=words, api=host, patience_s=0, **values)
-    code = main(words, session=session)
+    session = Session(argv=words, patience_s=0, **values)
+    with made_up(host):
+        code = main(words, session=session)
     out, err = (getattr(values[name], "getvalue", str)() for name in ("stdout", "stderr"))
     if session.json:
         schemas.check_text(out)

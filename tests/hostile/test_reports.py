@@ -16,14 +16,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests import facts_samples, status_samples
-from tests.cli.calls import MadeUpHost, Terminal, call
+from tests.cli.calls import MadeUpHost, Terminal, call, made_up
 from tests.hostile.names import KEPT, hostile
 from tests.report import samples
 from tests.report.test_status_graphs import pretended
 from vmnet.checks.path_below import Path as Way
 from vmnet.checks.status import describe_host
 from vmnet.cli.complete import domains
-from vmnet.cli.session import Session
 from vmnet.errors import HypervisorError, ToolError, UndoIncomplete, VmnetError
 from vmnet.facts import Facts, Unread
 from vmnet.facts.evidence import Bundle, BundleFile
@@ -214,5 +213,5 @@ def test_the_tab_key_offers_no_name_that_a_shell_would_not_take_for_one_word() -
     names = ("$(touch pwned)", "a b", "a;b", "\x9b", "-x y", "web02")
     some = facts_samples.end_state()
     host = MadeUpHost(facts=replace(some, domains=tuple(replace(some.domains[0], name=name) for name in names)))
-    context = click.Context(click.Command("vmnet"), obj=Session(api=host))
-    assert domains(context, click.Argument(["domain"]), "") == ["web02"]
+    with made_up(host):
+        assert domains(click.Context(click.Command("vmnet")), click.Argument(["domain"]), "") == ["web02"]

@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None, *, session: Session | None = None) -
 
     Args:
         argv: the words after `vmnet`; None: those of this process.
-        session: the streams, the environment and the API to use; None: those of this process.
+        session: the streams and the environment to use; None: those of this process.
     """
     if argv is None and not sys.flags.utf8_mode and sys.getfilesystemencoding() != "utf-8":
         _start_in_utf8()

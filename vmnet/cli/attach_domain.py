@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
 
-from vmnet.cli import complete, domains, flow, options
+import vmnet
+from vmnet.cli import complete, flow, options
 from vmnet.cli.session import Session
 from vmnet.errors import SpecError
 from vmnet.names import parse_mac
@@ -31,7 +33,7 @@ Examples:
 
 @click.command("attach-domain", help=HELP, short_help="Move one VM's interface onto the bridge.")
 @click.argument("domain", metavar="DOMAIN", shell_complete=complete.domains)
-@options.network_option
+@options.target_network_option("--network", help="Libvirt network on the bridge.")
 @click.option("--bridge", metavar="IFNAME", help="Move to this bridge itself instead of a network.")
 @click.option(
     "--mac", "macs", metavar="MAC", multiple=True, help="The interface with this MAC. With --add: its new MAC."
@@ -60,21 +62,14 @@ Examples:
 @click.pass_obj
 def command(session: Session, *, uri: str, **words: Any) -> None:
     """Want, is, plan, show, ask, apply, verify, report."""
-    api = session.api
     spec = _wanted(words)
-    facts = api.read_facts(uri=uri, host=False)
-    plan = api.plan_attach_domain(spec, facts)
-    asked = api.ask_lan(plan, facts)
+    facts = vmnet.read_facts(uri=uri, host=False)
+    plan = vmnet.plan_attach_domain(spec, facts)
+    asked = vmnet.ask_lan(plan, facts)
     if asked.lan:
-        plan = api.plan_attach_domain(spec, asked)
-    flow.carry_out(
-        session,
-        flow.Mode.of(words),
-        plan,
-        facts,
-        apply=lambda progress: api.apply(plan, facts, progress=progress, uri=uri),
-        verify=lambda: domains.findings_of(session, plan, spec.network, uri, bridge=spec.bridge),
-    )
+        plan = vmnet.plan_attach_domain(spec, asked)
+    verify = partial(flow.findings_of, plan, spec.network, uri, bridge=spec.bridge)
+    flow.carry_out(session, words, plan, facts, uri=uri, verify=verify)
 
 
 def _wanted(words: dict[str, Any]) -> AttachSpec:

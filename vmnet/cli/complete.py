@@ -5,57 +5,52 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+import vmnet
 from vmnet.errors import VmnetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import click
 
     from vmnet import Facts
-    from vmnet.cli.session import Session
 
 
 def nics(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Offer the NICs that are not named yet."""
     named = context.params.get("nics") or ()
     return _offered(
-        context,
-        begun,
-        lambda facts: [link.ifname for link in facts.links if link.hardware and link.ifname not in named],
+        begun, lambda facts: (link.ifname for link in facts.links if link.hardware and link.ifname not in named)
     )
 
 
-def domains(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+def domains(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Offer the domains."""
-    return _offered(context, begun, lambda facts: [domain.name for domain in facts.domains])
+    return _offered(begun, lambda facts: (domain.name for domain in facts.domains))
 
 
-def networks(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+def networks(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Offer libvirt's networks."""
-    return _offered(context, begun, lambda facts: [network.name for network in facts.networks])
+    return _offered(begun, lambda facts: (network.name for network in facts.networks))
 
 
-def runs(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+def runs(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Offer the runs, newest first; only root may read them."""
-    session: Session = context.find_root().obj
     try:
-        names = [record.run for record in session.api.read_runs()]
+        names = [record.run for record in vmnet.read_runs()]
     except (PermissionError, VmnetError):
         return []
     return [name for name in reversed(names) if name.startswith(begun)]
 
 
-def rules(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+def rules(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Offer the rules of verify and doctor."""
-    session: Session = context.find_root().obj
-    return [rule for rule in session.api.read_rules() if rule.startswith(begun)]
+    return [rule for rule in vmnet.read_rules() if rule.startswith(begun)]
 
 
-def _offered(context: click.Context, begun: str, names: Callable[[Facts], list[str]]) -> list[str]:
-    session: Session = context.find_root().obj
+def _offered(begun: str, names: Callable[[Facts], Iterable[str]]) -> list[str]:
     try:
-        facts = session.api.read_facts(host=False)
+        facts = vmnet.read_facts(host=False)
     except VmnetError:
         # Somebody is typing: no message may get in between.
         return []

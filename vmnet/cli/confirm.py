@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from vmnet.cli import complete, flow, options
-from vmnet.cli.output import show
+import vmnet
+from vmnet.cli import flow, options
 from vmnet.cli.session import Session
-from vmnet.errors import Refused
 from vmnet.report.json_forms import confirm_form
 from vmnet.report.screen import Line
 
@@ -23,16 +22,12 @@ Examples:
 
 
 @click.command("confirm", help=HELP, short_help="Confirm a run that waits for confirmation.")
-@click.argument("run", metavar="[RUN]", required=False, shell_complete=complete.runs)
+@options.run_argument
 @options.output_option
 @click.pass_obj
 def command(session: Session, *, run: str | None, output: str) -> None:
     """Confirm, report."""
-    try:
-        confirmed = session.api.confirm(run)
-    except PermissionError:
-        raise Refused("only root can confirm a run", flow.with_sudo(session)) from None
-    if output == "json":
-        flow.write_json(session, confirm_form(confirmed))
-    else:
-        show(session, [Line(f"confirm: run {confirmed} is confirmed; sudo vmnet follow shows the rest")])
+    with flow.root_only(session, "confirm a run"):
+        confirmed = vmnet.confirm(run)
+    text = Line(f"confirm: run {confirmed} is confirmed; sudo vmnet follow shows the rest")
+    flow.answer(session, output, confirm_form(confirmed), [text])

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import vmnet
 from vmnet.cli import complete, flow, options
 from vmnet.cli.outcome import Reported
-from vmnet.cli.output import show
 from vmnet.cli.session import Session
 from vmnet.errors import SpecError, VerifyError
 from vmnet.report.findings import render_paths, render_troubles
@@ -53,16 +53,13 @@ Examples:
 @click.option(
     "--fix", metavar="RULE", shell_complete=complete.rules, help="Repair what this rule finds; can be undone."
 )
-@click.option(
-    "--domain", metavar="DOMAIN", shell_complete=complete.domains, help="Follow this VM's path to the switch."
-)
+@options.domain_option("--domain", help="Follow this VM's path to the switch.")
 @click.option("--probe", is_flag=True, help="Send probes to the LAN, too. Needs root and takes some seconds.")
 @options.connect_option
 @options.run_options
 @click.pass_obj
 def command(session: Session, *, bridge: str | None, network: str | None, uri: str, **words: Any) -> None:
     """Is, diagnose, report; or want, is, plan, show, ask, apply, verify, report."""
-    api = session.api
     mode = flow.Mode.of(words)
     fix, domain, probe = words["fix"], words["domain"], words["probe"]
     options.parse_ifname(bridge, "bridge name")
@@ -70,48 +67,35 @@ def command(session: Session, *, bridge: str | None, network: str | None, uri: s
         raise SpecError("--plan and --yes need --fix RULE", "doctor without --fix changes nothing")
     if fix is not None and (domain is not None or probe):
         raise SpecError("--fix cannot be combined with --domain or --probe", "--fix repairs all that the rule finds")
-    facts = api.read_facts(uri=uri, closely=True)
+    facts = vmnet.read_facts(uri=uri, closely=True)
     named = bridge or network
-    goals: Goals = api.deduce_goal(facts, bridge=bridge, network=network) if named else api.last_goals()
+    goals: Goals = vmnet.deduce_goal(facts, bridge=bridge, network=network) if named else vmnet.last_goals()
     if fix is not None:
-        _put_right(session, mode, fix, goals, facts, uri)
+        _put_right(session, words, goals, facts, uri)
         return
-    facts = api.probe_lan(goals, facts, domain=domain) if probe else facts
-    troubles = api.diagnose(goals, facts)
+    facts = vmnet.probe_lan(goals, facts, domain=domain) if probe else facts
+    troubles = vmnet.diagnose(goals, facts)
     if domain is not None:
-        _walk(session, mode, domain, troubles, facts)
+        _walk(session, mode.output, domain, troubles, facts)
         return
-    if mode.json:
-        flow.write_json(session, troubles_form(troubles, facts.unread))
-    else:
-        show(session, render_troubles(troubles, facts.unread))
+    flow.answer(session, mode.output, troubles_form(troubles, facts.unread), render_troubles(troubles, facts.unread))
     if not all(trouble.finding.ok for trouble in troubles):
         raise Reported(VerifyError.exit_code)
 
 
-def _walk(session: Session, mode: flow.Mode, domain: str, troubles: tuple[Trouble, ...], facts: Facts) -> None:
-    paths = session.api.walk_path(options.check_name(domain, "domain"), troubles, facts)
-    if mode.json:
-        flow.write_json(session, paths_form(paths, facts.unread))
-    else:
-        show(session, render_paths(paths, facts.unread))
+def _walk(session: Session, output: str, domain: str, troubles: tuple[Trouble, ...], facts: Facts) -> None:
+    paths = vmnet.walk_path(options.check_name(domain, "domain"), troubles, facts)
+    flow.answer(session, output, paths_form(paths, facts.unread), render_paths(paths, facts.unread))
     if any(path.broken for path in paths):
         raise Reported(VerifyError.exit_code)
 
 
-def _put_right(session: Session, mode: flow.Mode, rule: str, goals: Goals, facts: Facts, uri: str) -> None:
-    api = session.api
-    plan = api.plan_fix(rule, goals, facts)
+def _put_right(session: Session, words: dict[str, Any], goals: Goals, facts: Facts, uri: str) -> None:
+    rule = words["fix"]
+    plan = vmnet.plan_fix(rule, goals, facts)
 
     def left() -> tuple[Finding, ...]:
-        now = api.read_facts(uri=uri, closely=True)
-        return tuple(trouble.finding for trouble in api.diagnose(plan.goal or goals, now) if trouble.rule.id == rule)
+        now = vmnet.read_facts(uri=uri, closely=True)
+        return tuple(trouble.finding for trouble in vmnet.diagnose(plan.goal or goals, now) if trouble.rule.id == rule)
 
-    flow.carry_out(
-        session,
-        mode,
-        plan,
-        facts,
-        apply=lambda progress: api.apply(plan, facts, progress=progress, uri=uri),
-        verify=left,
-    )
+    flow.carry_out(session, words, plan, facts, uri=uri, verify=left)

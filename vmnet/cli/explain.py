@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+import vmnet
 from vmnet.checks.fix import known_rule
 from vmnet.cli import complete, flow, options
-from vmnet.cli.output import show
 from vmnet.cli.session import Session
 from vmnet.report.findings import render_rule, render_rules
 from vmnet.report.json_forms import rules_form
@@ -29,11 +29,9 @@ Examples:
 @click.pass_obj
 def command(session: Session, *, rule: str | None, output: str) -> None:
     """Read, report."""
-    rules = session.api.read_rules()
+    rules = vmnet.read_rules()
     if rule is not None:
         known_rule(rule)
     chosen = tuple(rules.values()) if rule is None else (rules[rule],)
-    if output == "json":
-        flow.write_json(session, rules_form(chosen))
-    else:
-        show(session, render_rules(chosen) if rule is None else render_rule(chosen[0]))
+    blocks = render_rules(chosen) if rule is None else render_rule(chosen[0])
+    flow.answer(session, output, rules_form(chosen), blocks)

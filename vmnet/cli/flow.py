@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import vmnet
 from vmnet.cli.outcome import Reported
 from vmnet.cli.output import ProgressLines, show
 from vmnet.errors import Refused, VerifyError
@@ -20,14 +21,13 @@ from vmnet.report.screen import Screen
 from vmnet.shell_words import command, root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
-    from vmnet import Facts, Finding, Plan, Progress, RunResult
+    from vmnet import Facts, Finding, Plan, RunResult
     from vmnet.cli.session import Session
     from vmnet.report.screen import Block
     from vmnet.shell_words import Command
 
-    Apply = Callable[[Callable[[Progress], None]], RunResult]
     Verify = Callable[[], tuple[Finding, ...]]
 
 
@@ -59,13 +59,20 @@ class Mode:
         return self.output == "json"
 
 
-def carry_out(session: Session, mode: Mode, plan: Plan, facts: Facts, apply: Apply, verify: Verify) -> None:
+def carry_out(
+    session: Session, words: dict[str, Any], plan: Plan, facts: Facts, *, uri: str, verify: Verify = tuple
+) -> None:
     """Take a plan from showing it to the report of its run.
+
+    Args:
+        words: the command's options.
+        verify: what checks the host after the run.
 
     Raises:
         Refused: not root, not confirmed, or nobody to ask.
         VerifyError: the run is done and what is seen is not what was wanted.
     """
+    mode = Mode.of(words)
     if plan.empty or mode.plan_only:
         show_plan(session, mode, plan)
         return
@@ -80,7 +87,7 @@ def carry_out(session: Session, mode: Mode, plan: Plan, facts: Facts, apply: App
     if not mode.json:
         progress.say(WORKER_NOTE)
     try:
-        result = apply(progress)
+        result = vmnet.apply(plan, facts, progress=progress, uri=uri)
     finally:
         progress.close()
     try:
@@ -120,6 +127,15 @@ def with_sudo(session: Session) -> Command:
     return root("vmnet", *session.argv)
 
 
+@contextmanager
+def root_only(session: Session, what: str) -> Iterator[None]:
+    """Have a PermissionError in the block say that only root can do this, and how: "read the journal of runs"."""
+    try:
+        yield
+    except PermissionError:
+        raise Refused(f"only root can {what}", with_sudo(session)) from None
+
+
 def confirm(session: Session, plan: Plan, mode: Mode) -> None:
     """Ask whether to go on; anything but yes raises Refused."""
     if mode.json or not session.stdin.isatty():
@@ -141,6 +157,19 @@ def settled(session: Session, verify: Verify) -> tuple[Finding, ...]:
         if all(finding.ok for finding in findings) or time.monotonic() >= end:
             return findings
         time.sleep(1)
+
+
+def findings_of(plan: Plan, network: str, uri: str, *, bridge: str | None = None) -> tuple[Finding, ...]:
+    """Read the host again and return the findings about the plan's domains and, without a `bridge`, about `network`."""
+    facts = vmnet.read_facts(uri=uri, host=False)
+    goal = vmnet.deduce_goal(facts, bridge=bridge, network=network)
+    layers = ("domain",) if bridge else ("domain", "network")
+    moved = {f"{row.domain} {row.mac}" for row in plan.rows}
+    return tuple(
+        finding
+        for finding in vmnet.verify(goal, facts, plan)
+        if finding.layer in layers and (finding.layer == "network" or finding.subject in moved)
+    )
 
 
 def report(session: Session, mode: Mode, result: RunResult, findings: tuple[Finding, ...]) -> None:
@@ -172,3 +201,11 @@ def keep_report(result: RunResult, findings: tuple[Finding, ...]) -> None:
 def write_json(session: Session, document: Json) -> None:
     """Print one JSON document on standard output."""
     session.stdout.write(json_text(document))
+
+
+def answer(session: Session, output: str, document: Json, blocks: Iterable[Block]) -> None:
+    """Print a report in the format that --output asks for, JSON or text."""
+    if output == "json":
+        write_json(session, document)
+    else:
+        show(session, blocks)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from vmnet.cli import complete, flow, options
-from vmnet.cli.output import ProgressLines, show
+import vmnet
+from vmnet.cli import flow, options
+from vmnet.cli.output import ProgressLines
 from vmnet.cli.session import Session
-from vmnet.errors import Refused
 from vmnet.report.json_forms import result_form
 from vmnet.report.plan import render_run
 
@@ -25,19 +25,15 @@ Examples:
 
 
 @click.command("follow", help=HELP, short_help="Watch the run that is in progress.")
-@click.argument("run", metavar="[RUN]", required=False, shell_complete=complete.runs)
+@options.run_argument
 @options.output_option
 @click.pass_obj
 def command(session: Session, *, run: str | None, output: str) -> None:
     """Follow, report."""
     progress = ProgressLines(session, json=output == "json")
     try:
-        result = session.api.follow(run, progress=progress)
-    except PermissionError:
-        raise Refused("only root can read the journal of runs", flow.with_sudo(session)) from None
+        with flow.root_only(session, "read the journal of runs"):
+            result = vmnet.follow(run, progress=progress)
     finally:
         progress.close()
-    if output == "json":
-        flow.write_json(session, result_form(result))
-    else:
-        show(session, render_run(result, ()))
+    flow.answer(session, output, result_form(result), render_run(result, ()))

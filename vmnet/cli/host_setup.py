@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+import vmnet
 from vmnet.cli import complete, flow, options
 from vmnet.cli.commands import load
 from vmnet.cli.output import write_exactly
@@ -16,6 +17,7 @@ from vmnet.errors import SpecError
 from vmnet.spec.words import HASH_POLICIES, LACP_RATES, HostWords, parse_host
 
 if TYPE_CHECKING:
+    from vmnet import Finding
     from vmnet.spec import HostSpec
 
 HELP = """Build the bridge (and the bond below it) and give it the host's address.
@@ -100,38 +102,34 @@ Examples:
 )
 @click.option("--confirm", metavar="SECONDS", type=int, help="Roll back unless you run vmnet confirm within this time.")
 @click.option("--script", is_flag=True, help="Print the plan as a shell script for this host, and change nothing.")
-@options.spec_option("Read what is wanted from a TOML file. Options on the command line override it.")
+@options.spec_option(help="Read what is wanted from a TOML file. Options on the command line override it.")
 @options.risk_options
 @options.connect_option
 @options.run_options
 @click.pass_obj
 def command(session: Session, *, uri: str, script: bool, spec_file: str | None, **words: Any) -> None:
     """Want, is, plan, show, ask, apply, verify, report."""
-    api = session.api
     if script and words["output"] == "json":
         raise SpecError("--script cannot be combined with --output json", "leave --output json out")
-    spec = _wanted(session, spec_file, words)
-    facts = api.read_facts(uri=uri, hypervisor=spec.network is not None, probes=words["probe"])
-    plan = api.plan_host_setup(spec, facts)
-    asked = api.find_duplicates(plan, facts)
+    spec = _wanted(spec_file, words)
+    facts = vmnet.read_facts(uri=uri, hypervisor=spec.network is not None, probes=words["probe"])
+    plan = vmnet.plan_host_setup(spec, facts)
+    asked = vmnet.find_duplicates(plan, facts)
     if asked.duplicates:
-        plan = api.plan_host_setup(spec, asked)
+        plan = vmnet.plan_host_setup(spec, asked)
     if script:
         write_exactly(session, load("vmnet.report.host_script").host_script(plan, facts))
         return
-    flow.carry_out(
-        session,
-        flow.Mode.of(words),
-        plan,
-        facts,
-        apply=lambda progress: api.apply(plan, facts, progress=progress, uri=uri),
-        verify=lambda: api.verify(plan.goal, api.read_facts(uri=uri, hypervisor=spec.network is not None)),
-    )
+
+    def verify() -> tuple[Finding, ...]:
+        return vmnet.verify(plan.goal, vmnet.read_facts(uri=uri, hypervisor=spec.network is not None))
+
+    flow.carry_out(session, words, plan, facts, uri=uri, verify=verify)
 
 
-def _wanted(session: Session, spec_file: str | None, words: dict[str, Any]) -> HostSpec:
+def _wanted(spec_file: str | None, words: dict[str, Any]) -> HostSpec:
     """Return what is asked for: what the file says, and over it what was given on the command line."""
-    start = HostWords() if spec_file is None else session.api.read_host_words(spec_file)
+    start = HostWords() if spec_file is None else vmnet.read_host_words(spec_file)
     source = click.get_current_context().get_parameter_source
     # NICs that nobody named count as given for click.
     names = [field.name for field in fields(HostWords) if source(field.name) is not ParameterSource.DEFAULT]

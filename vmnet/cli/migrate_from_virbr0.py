@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
 
-from vmnet.cli import complete, domains, flow, options
+import vmnet
+from vmnet.cli import flow, options
 from vmnet.cli.session import Session
 from vmnet.errors import SpecError
 from vmnet.spec import MigrationSpec, Retire
@@ -32,38 +34,15 @@ Examples:
 
 
 @click.command("migrate-from-virbr0", help=HELP, short_help="Move all VMs from NAT onto the bridge.")
-@click.option(
-    "--network",
-    "--from",
-    "source",
-    metavar="NAME",
-    default="default",
-    show_default=True,
-    shell_complete=complete.networks,
-    help="Libvirt network that the VMs leave.",
-)
-@click.option(
-    "--to",
-    "network",
-    metavar="NAME",
-    default="host-bridge",
-    show_default=True,
-    shell_complete=complete.networks,
-    help="Libvirt network that the VMs move to.",
-)
-@click.option(
+@options.network_option("--network", "--from", "source", default="default", help="Libvirt network that the VMs leave.")
+@options.target_network_option("--to", "network", help="Libvirt network that the VMs move to.")
+@options.domain_option(
     "--only",
-    metavar="DOMAIN",
     multiple=True,
-    shell_complete=complete.domains,
     help="Move only this VM, or the VMs that match a pattern such as 'web*'; repeatable.",
 )
-@click.option(
-    "--exclude",
-    metavar="DOMAIN",
-    multiple=True,
-    shell_complete=complete.domains,
-    help="Do not move this VM, or the VMs that match a pattern; repeatable.",
+@options.domain_option(
+    "--exclude", multiple=True, help="Do not move this VM, or the VMs that match a pattern; repeatable."
 )
 @click.option(
     "--static",
@@ -72,12 +51,7 @@ Examples:
     show_default=True,
     help="Move or skip guests whose address seems static. Such an address does not work on the LAN.",
 )
-@click.option(
-    "--canary",
-    metavar="DOMAIN",
-    shell_complete=complete.domains,
-    help="VM that moves first. Default: the first running VM.",
-)
+@options.domain_option("--canary", help="VM that moves first. Default: the first running VM.")
 @click.option(
     "--no-canary", is_flag=True, help="Move all VMs without waiting until the first one answers on the bridge."
 )
@@ -103,21 +77,14 @@ Examples:
 @click.pass_obj
 def command(session: Session, *, uri: str, **words: Any) -> None:
     """Want, is, plan, show, ask, apply, verify, report."""
-    api = session.api
     spec = _wanted(words)
-    facts = api.find_mentions(spec.source, api.read_facts(uri=uri, host=False))
-    plan = api.plan_migration(spec, facts)
-    asked = api.ask_lan(plan, facts)
+    facts = vmnet.find_mentions(spec.source, vmnet.read_facts(uri=uri, host=False))
+    plan = vmnet.plan_migration(spec, facts)
+    asked = vmnet.ask_lan(plan, facts)
     if asked.lan:
-        plan = api.plan_migration(spec, asked)
-    flow.carry_out(
-        session,
-        flow.Mode.of(words),
-        plan,
-        facts,
-        apply=lambda progress: api.apply(plan, facts, progress=progress, uri=uri),
-        verify=lambda: domains.findings_of(session, plan, spec.network, uri),
-    )
+        plan = vmnet.plan_migration(spec, asked)
+    verify = partial(flow.findings_of, plan, spec.network, uri)
+    flow.carry_out(session, words, plan, facts, uri=uri, verify=verify)
 
 
 def _wanted(words: dict[str, Any]) -> MigrationSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -27,20 +28,26 @@ RISKS = {
 """HostSpec's fields that accept a risk, and the help of their options."""
 
 
-def output_option(command: Command) -> Command:
-    """Add --output, text or JSON."""
-    return output_options("text", "json")(command)
-
-
-def output_options(*choices: str) -> Callable[[Command], Command]:
+def output_options(*choices: str, help_text: str) -> Callable[[Command], Command]:
     """Return what adds --output with these choices; the first is the default."""
-    return click.option(
-        "--output",
-        type=click.Choice(choices),
-        default=choices[0],
-        show_default=True,
-        help="Format of the plan, the findings and the result.",
-    )
+    return click.option("--output", type=click.Choice(choices), default=choices[0], show_default=True, help=help_text)
+
+
+REPORT_FORMAT = "Format of the plan, the findings and the result."
+output_option = output_options("text", "json", help_text=REPORT_FORMAT)
+connect_option = click.option(
+    "--connect",
+    "uri",
+    metavar="URI",
+    default="qemu:///system",
+    show_default=True,
+    help="Hypervisor URI, as virsh -c takes it.",
+)
+run_argument = click.argument("run", metavar="[RUN]", required=False, shell_complete=complete.runs)
+spec_option = partial(click.option, "--spec", "spec_file", metavar="FILE", type=click.Path(dir_okay=False))
+domain_option = partial(click.option, metavar="DOMAIN", shell_complete=complete.domains)
+network_option = partial(click.option, metavar="NAME", show_default=True, shell_complete=complete.networks)
+target_network_option = partial(network_option, default="host-bridge")
 
 
 def run_options(command: Command) -> Command:
@@ -48,36 +55,6 @@ def run_options(command: Command) -> Command:
     plan = click.option("--plan", "plan_only", is_flag=True, help="Show the plan and change nothing.")
     yes = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
     return plan(yes(output_option(command)))
-
-
-def spec_option(help_text: str) -> Callable[[Command], Command]:
-    """Return what adds --spec."""
-    kind = click.Path(dir_okay=False)
-    return click.option("--spec", "spec_file", metavar="FILE", type=kind, help=help_text)
-
-
-def connect_option(command: Command) -> Command:
-    """Add --connect."""
-    return click.option(
-        "--connect",
-        "uri",
-        metavar="URI",
-        default="qemu:///system",
-        show_default=True,
-        help="Hypervisor URI, as virsh -c takes it.",
-    )(command)
-
-
-def network_option(command: Command) -> Command:
-    """Add --network for the commands that move domains."""
-    return click.option(
-        "--network",
-        metavar="NAME",
-        default="host-bridge",
-        show_default=True,
-        shell_complete=complete.networks,
-        help="Libvirt network on the bridge.",
-    )(command)
 
 
 def bounce_options(command: Command) -> Command:

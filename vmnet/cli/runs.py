@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from vmnet.cli import complete, flow, options
-from vmnet.cli.output import show
+import vmnet
+from vmnet.cli import flow, options
 from vmnet.cli.session import Session
-from vmnet.errors import Refused
 from vmnet.report.json_forms import run_record_form, runs_form
 from vmnet.report.plan import render_run_record, render_runs
 
@@ -25,16 +24,14 @@ Examples:
 
 
 @click.command("runs", help=HELP, short_help="List runs, or show one.")
-@click.argument("run", metavar="[RUN]", required=False, shell_complete=complete.runs)
+@options.run_argument
 @options.output_option
 @click.pass_obj
 def command(session: Session, *, run: str | None, output: str) -> None:
     """Read, report."""
-    try:
-        records = session.api.read_runs(run)
-    except PermissionError:
-        raise Refused("only root can read the journal of runs", flow.with_sudo(session)) from None
-    if output == "json":
-        flow.write_json(session, run_record_form(records[0]) if run else runs_form(records))
+    with flow.root_only(session, "read the journal of runs"):
+        records = vmnet.read_runs(run)
+    if run:
+        flow.answer(session, output, run_record_form(records[0]), render_run_record(records[0]))
     else:
-        show(session, render_run_record(records[0]) if run else render_runs(records))
+        flow.answer(session, output, runs_form(records), render_runs(records))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+import vmnet
 from vmnet.cli import flow, options
 from vmnet.cli.output import show, write_exactly
 from vmnet.cli.session import Session
@@ -45,22 +46,17 @@ _BRANCH = "├"
     help="Draw the host into FILE.svg, FILE.png or FILE.html. An existing file is replaced.",
 )
 @options.connect_option
-@click.option(
-    "--output",
-    type=click.Choice(["text", "json", "dot", "mermaid"]),
-    default="text",
-    show_default=True,
-    help="Format: a tree, JSON, or a graph for Graphviz (dot) or Mermaid.",
+@options.output_options(
+    *("text", "json", "dot", "mermaid"), help_text="Format: a tree, JSON, or a graph for Graphviz (dot) or Mermaid."
 )
 @click.pass_obj
 def command(session: Session, *, every: bool, picture: Path | None, uri: str, output: str) -> None:
     """Is, verify, show."""
-    api = session.api
     form = _form(picture) if picture else ""
-    facts = api.read_facts(uri=uri)
-    topology = api.status(api.last_goals(), facts)
+    facts = vmnet.read_facts(uri=uri)
+    topology = vmnet.status(vmnet.last_goals(), facts)
     if picture:
-        write_over(picture, api.draw(topology, form, every=every), 0o644)
+        write_over(picture, vmnet.draw(topology, form, every=every), 0o644)
     if output == "json":
         flow.write_json(session, status_form(topology))
     elif output == "dot":

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+import vmnet
 from vmnet.cli import flow, options
-from vmnet.cli.output import show
 from vmnet.report.findings import render_bundle
 from vmnet.report.json_forms import bundle_form
 
@@ -38,8 +38,5 @@ Examples:
 @click.pass_obj
 def command(session: Session, *, file: str, uri: str, output: str) -> None:
     """Gather, report."""
-    bundle = session.api.support_bundle(file, uri=uri)
-    if output == "json":
-        flow.write_json(session, bundle_form(bundle))
-    else:
-        show(session, render_bundle(bundle))
+    bundle = vmnet.support_bundle(file, uri=uri)
+    flow.answer(session, output, bundle_form(bundle), render_bundle(bundle))

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from vmnet.cli import complete, flow, options
+import vmnet
+from vmnet.cli import flow, options
 from vmnet.cli.session import Session
-from vmnet.errors import Refused
 
 HELP = """Undo the last run, newest step first. Profiles, addresses, networks and VMs are then as before the run.
 
@@ -23,24 +23,14 @@ Examples:
 
 
 @click.command("undo", help=HELP, short_help="Undo the last run.")
-@click.argument("run", metavar="[RUN]", required=False, shell_complete=complete.runs)
+@options.run_argument
 @options.connect_option
 @options.run_options
 @click.pass_obj
 def command(session: Session, *, run: str | None, uri: str, **words: Any) -> None:
     """Is, plan, show, ask, apply, report."""
-    api = session.api
-    facts = api.read_facts(uri=uri)
-    try:
-        facts = api.ask_again(facts, run)
-        plan = api.plan_undo(facts, run)
-    except PermissionError:
-        raise Refused("only root can read the journal of runs", flow.with_sudo(session)) from None
-    flow.carry_out(
-        session,
-        flow.Mode.of(words),
-        plan,
-        facts,
-        apply=lambda progress: api.apply(plan, facts, progress=progress, uri=uri),
-        verify=lambda: (),
-    )
+    facts = vmnet.read_facts(uri=uri)
+    with flow.root_only(session, "read the journal of runs"):
+        facts = vmnet.ask_again(facts, run)
+        plan = vmnet.plan_undo(facts, run)
+    flow.carry_out(session, words, plan, facts, uri=uri)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import vmnet
 from vmnet.cli import flow, options, watch
 from vmnet.cli.commands import load
 from vmnet.cli.outcome import Reported
@@ -55,7 +56,7 @@ class Wanted:
 @click.command("verify", help=HELP, short_help="Compare wanted and seen.")
 @click.option("--bridge", metavar="NAME", help="Bridge to check. Default: those of the host-setup runs, or br0.")
 @click.option("--network", metavar="NAME", help="Libvirt network to check. Default: as recorded, or host-bridge.")
-@options.spec_option("Read what is wanted from a TOML file, as host-setup does.")
+@options.spec_option(help="Read what is wanted from a TOML file, as host-setup does.")
 @click.option(
     "--watch",
     "every_s",
@@ -67,18 +68,18 @@ class Wanted:
 )
 @click.option("--quiet", "-q", is_flag=True, help="Print only what differs, and nothing if all is as wanted.")
 @options.connect_option
-@options.output_options("text", "json", "junit", "prometheus")
+@options.output_options("text", "json", "junit", "prometheus", help_text=options.REPORT_FORMAT)
 @click.pass_obj
 def command(session: Session, *, uri: str, every_s: float | None, quiet: bool, output: str, **words: Any) -> None:
     """Is, verify, report."""
     _check(every_s, output, quiet=quiet)
-    wanted = _wanted(session, uri, words)
+    wanted = _wanted(uri, words)
     if every_s is None:
-        facts, findings = look(session, wanted)
+        facts, findings = look(wanted)
         _report(session, facts, findings, output, quiet=quiet)
     else:
         say = _sayer(session, every_s, output, quiet=quiet)
-        findings = watch.watch(session, lambda: look(session, wanted)[1], say, every_s=every_s)
+        findings = watch.watch(session, lambda: look(wanted)[1], say, every_s=every_s)
     if not all(finding.ok for finding in findings):
         raise Reported(VerifyError.exit_code)
 
@@ -94,24 +95,23 @@ def _check(every_s: float | None, output: str, *, quiet: bool) -> None:
         raise SpecError(f"--quiet cannot be combined with --output {output}", "leave --quiet out")
 
 
-def _wanted(session: Session, uri: str, words: dict[str, Any]) -> Wanted:
+def _wanted(uri: str, words: dict[str, Any]) -> Wanted:
     file, bridge, network = words["spec_file"], words["bridge"], words["network"]
     options.parse_ifname(bridge, "bridge name")
     if file is not None and (bridge or network):
         raise SpecError("--spec cannot be combined with --bridge or --network", f"set both in {file}")
-    spec = None if file is None else parse_host(session.api.read_host_words(file))
+    spec = None if file is None else parse_host(vmnet.read_host_words(file))
     return Wanted(uri=uri, spec=spec, bridge=bridge, network=network)
 
 
-def look(session: Session, wanted: Wanted) -> tuple[Facts, tuple[Finding, ...]]:
+def look(wanted: Wanted) -> tuple[Facts, tuple[Finding, ...]]:
     """Read the host and compare it with what is wanted."""
-    api = session.api
-    facts = api.read_facts(uri=wanted.uri)
+    facts = vmnet.read_facts(uri=wanted.uri)
     if wanted.spec is not None:
-        return facts, api.verify(api.wanted_goal(wanted.spec, facts), facts)
+        return facts, vmnet.verify(vmnet.wanted_goal(wanted.spec, facts), facts)
     if wanted.bridge or wanted.network:
-        return facts, api.verify(api.deduce_goal(facts, bridge=wanted.bridge, network=wanted.network), facts)
-    return facts, api.verify(api.last_goals(), facts)
+        return facts, vmnet.verify(vmnet.deduce_goal(facts, bridge=wanted.bridge, network=wanted.network), facts)
+    return facts, vmnet.verify(vmnet.last_goals(), facts)
 
 
 def _sayer(session: Session, every_s: float, output: str, *, quiet: bool) -> watch.Say:
