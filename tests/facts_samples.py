@@ -31,7 +31,7 @@ from vmnet.facts import (
     Source,
 )
 from vmnet.names import Mac
-from vmnet.plan.steps import HostGoal
+from vmnet.spec import AddressSpec, BridgeSpec
 
 MAC = Mac("00:00:5e:00:53:01")
 SECOND_MAC = Mac("00:00:5e:00:53:02")
@@ -50,24 +50,23 @@ UUIDS = {
 }
 
 
-def goal() -> HostGoal:
+def goal() -> BridgeSpec:
     """What host-setup aimed at."""
-    return HostGoal(
-        bridge="br0",
-        stp=False,
+    return BridgeSpec(
+        ifname="br0",
         mac=MAC,
         nics=("em1", "p4p1"),
-        bond="bond0",
-        bond_mode="802.3ad",
-        miimon_ms=100,
-        addresses=(ADDRESS,),
-        gateways=(GATEWAY,),
-        dns=(DNS,),
+        address=AddressSpec(addresses=(ADDRESS,), gateways=(GATEWAY,), dns=(DNS,)),
         network="host-bridge",
         management="p2p1",
         vlans=("em1.5",),
         profiles=tuple((name, UUIDS[name]) for name in ("br0", "bond0", "em1", "p4p1")),
     )
+
+
+def goal_with(**values: Any) -> BridgeSpec:
+    """What host-setup aimed at, with these values in its address."""
+    return replace(goal(), address=replace(goal().requested, **values))
 
 
 def end_state() -> Facts:

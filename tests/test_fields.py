@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from tests.specs import host_spec
 from vmnet import fields
 from vmnet.errors import SpecError
 from vmnet.facts import Facts, Source
 from vmnet.names import Mac
 from vmnet.plan import steps
-from vmnet.spec import BondMode, HostSpec
+from vmnet.spec import BondMode, BridgeSpec, HostSpec
 
 PLAN = steps.Plan(
     command="host-setup",
@@ -46,7 +47,7 @@ PLAN = steps.Plan(
         ),
     ),
     kept=("x",),
-    goal=steps.HostGoal(bridge="br0", stp=False, mac=Mac("00:00:5e:00:53:01"), nics=("em1",)),
+    goals=(BridgeSpec(mac=Mac("00:00:5e:00:53:01"), nics=("em1",), bond=None),),
 )
 
 
@@ -59,7 +60,7 @@ def test_a_plan_survives() -> None:
 
 
 def test_specs_and_facts_survive() -> None:
-    spec = HostSpec(nics=("em1",))
+    spec = host_spec(nics=("em1",))
     assert fields.decode(HostSpec, through_json(spec)) == spec
     facts = Facts(hostname="h", machine_id="m", root=True)
     assert fields.decode(Facts, through_json(facts)) == facts
@@ -79,7 +80,7 @@ def test_an_older_document_lacks_new_keys() -> None:
         (("planned", 1, "step", "timeout_s"), True, "number expected"),
         (("planned", 1, "step", "addresses"), ["nonsense"], "addresses[0]"),
         (("planned",), "x", "a list expected"),
-        (("goal",), 1, "an object expected"),
+        (("goals",), [1], "an object expected"),
     ],
 )
 def test_a_wrong_value_is_named_by_its_place(path: tuple[Any, ...], value: object, said: str) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.specs import host_spec
 from vmnet.cli.commands import load
 from vmnet.errors import SpecError
 from vmnet.host.files.spec_file import read_host_words
-from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, HostSpec
+from vmnet.spec import AddressSpec, BondMode, BondSpec
 from vmnet.spec.words import HostWords, Place, parse_file, parse_host
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
@@ -19,12 +20,12 @@ ADDRESS = AddressSpec(
     addresses=(ip_interface("172.16.4.3/24"),), gateways=(ip_address("172.16.4.1"),), dns=(ip_address("172.16.4.2"),)
 )
 EXPECTED = {
-    "host": HostSpec(nics=("em1", "p4p1"), address=ADDRESS, management="p2p1"),
-    "no-bond": HostSpec(nics=("em1",), bond=None, address=AddressSpec(dhcp=True)),
-    "every-key": HostSpec(
+    "host": host_spec(nics=("em1", "p4p1"), address=ADDRESS, management="p2p1"),
+    "no-bond": host_spec(nics=("em1",), bond=None, address=AddressSpec(dhcp=True)),
+    "every-key": host_spec(
         nics=("em1", "p4p1"),
-        bridge=BridgeSpec(multicast_snooping=False),
-        bond=BondSpec(mode=BondMode.LACP, lacp_rate="fast", xmit_hash_policy="layer3+4"),
+        options=(("multicast_snooping", "no"),),
+        bond=BondSpec(options=(("miimon", "100"), ("lacp_rate", "fast"), ("xmit_hash_policy", "layer3+4"))),
         address=AddressSpec(
             addresses=ADDRESS.addresses,
             gateways=ADDRESS.gateways,
@@ -88,12 +89,12 @@ def test_what_is_wrong_in_a_file_names_the_key(text: str, place: str, named: str
 
 def test_true_is_the_usual_name() -> None:
     words = parse_file("[host]\nbond = true\nnetwork = true\nmode = 1", "f")
-    assert parse_host(words, Place("f")) == HostSpec(bond=BondSpec(mode=BondMode.ACTIVE_BACKUP))
-    assert parse_host(parse_file("[host]\nnetwork = false", "f")).network is None
+    assert parse_host(words, Place("f")) == host_spec(bond=BondSpec(mode=BondMode.ACTIVE_BACKUP))
+    assert parse_host(parse_file("[host]\nnetwork = false", "f")).networks == ()
 
 
 def test_an_empty_table_is_what_no_options_are() -> None:
-    assert parse_host(parse_file("[host]", "f")) == parse_host(HostWords()) == HostSpec()
+    assert parse_host(parse_file("[host]", "f")) == parse_host(HostWords()) == host_spec()
 
 
 def test_the_options_have_the_same_defaults() -> None:

@@ -3,7 +3,7 @@
 The flow, as the command line uses it:
 
     facts = vmnet.read_facts()
-    plan = vmnet.plan_host_setup(HostSpec(nics=("em1", "p4p1")), facts)
+    plan = vmnet.plan_host_setup(HostSpec(bridges=(BridgeSpec(nics=("em1", "p4p1")),)), facts)
     result = vmnet.apply(plan, facts)
     findings = vmnet.verify(vmnet.last_goals(), vmnet.read_facts())
 
@@ -33,7 +33,7 @@ from vmnet.look import read_runs as read_runs
 from vmnet.look import status as status
 from vmnet.look import verify as verify
 from vmnet.look import walk_path as walk_path
-from vmnet.look import wanted_goal as wanted_goal
+from vmnet.look import wanted_goals as wanted_goals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,12 +46,12 @@ if TYPE_CHECKING:
     from vmnet.facts import Facts as Facts
     from vmnet.facts.evidence import Bundle as Bundle
     from vmnet.plan.steps import Goals as Goals
-    from vmnet.plan.steps import HostGoal as HostGoal
     from vmnet.plan.steps import Plan as Plan
     from vmnet.runs.progress import Progress as Progress
     from vmnet.runs.progress import RunResult as RunResult
     from vmnet.runs.records.history import RunRecord as RunRecord
     from vmnet.spec import AttachSpec as AttachSpec
+    from vmnet.spec import BridgeSpec as BridgeSpec
     from vmnet.spec import HostSpec as HostSpec
     from vmnet.spec import MigrationSpec as MigrationSpec
     from vmnet.spec.words import HostWords as HostWords
@@ -85,7 +85,7 @@ __all__ = [
     "undo",
     "verify",
     "walk_path",
-    "wanted_goal",
+    "wanted_goals",
 ]
 
 

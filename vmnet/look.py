@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from vmnet.checks.rule_texts import Rule
     from vmnet.checks.topology import Topology
     from vmnet.facts import Facts
-    from vmnet.plan.steps import Goals, HostGoal, Plan
+    from vmnet.plan.steps import Goals, Plan
     from vmnet.runs.records.history import RunRecord
-    from vmnet.spec import HostSpec
+    from vmnet.spec import BridgeSpec, HostSpec
     from vmnet.spec.words import HostWords
 
 SYSTEM_URI = "qemu:///system"
@@ -106,13 +106,13 @@ def read_runs(run: str | None = None) -> tuple[RunRecord, ...]:
     return records
 
 
-def last_goals() -> tuple[HostGoal, ...]:
+def last_goals() -> tuple[BridgeSpec, ...]:
     """Return the goals of the completed host-setup runs, one for each bridge, the oldest first. Empty without root."""
-    goals: tuple[HostGoal, ...] = import_module("vmnet.runs.undo").last_goals()
+    goals: tuple[BridgeSpec, ...] = import_module("vmnet.runs.undo").last_goals()
     return goals
 
 
-def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None = None) -> HostGoal:
+def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None = None) -> BridgeSpec:
     """Derive what is wanted of a host from its profiles, for a host without a recorded run.
 
     Args:
@@ -120,7 +120,7 @@ def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None 
         bridge: name of the bridge. None: br0.
         network: name of the libvirt network. None: host-bridge.
     """
-    goal: HostGoal = import_module("vmnet.checks.goal").deduce_goal(facts, bridge=bridge, network=network)
+    goal: BridgeSpec = import_module("vmnet.checks.goal").deduce_goal(facts, bridge=bridge, network=network)
     return goal
 
 
@@ -134,21 +134,21 @@ def read_host_words(file: str) -> HostWords:
     return words
 
 
-def wanted_goal(spec: HostSpec, facts: Facts) -> HostGoal:
+def wanted_goals(spec: HostSpec, facts: Facts) -> tuple[BridgeSpec, ...]:
     """Return what `spec` wants of this host, for `verify`. What it leaves open is derived by `deduce_goal`.
 
     Raises:
         SpecError, Refused: the request contradicts itself, or does not fit this host.
     """
-    goal: HostGoal = import_module("vmnet.checks.goal").wanted_goal(spec, facts)
-    return goal
+    goals: tuple[BridgeSpec, ...] = import_module("vmnet.checks.goal").wanted_goals(spec, facts)
+    return goals
 
 
 def verify(goals: Goals, facts: Facts, plan: Plan | None = None) -> tuple[Finding, ...]:
     """Compare what is wanted with what nmcli, the kernel and libvirt show.
 
     Args:
-        goals: from `last_goals`, `wanted_goal` or a plan. None or empty: derived by `deduce_goal`.
+        goals: from `last_goals`, `wanted_goals` or a plan. None or empty: derived by `deduce_goal`.
         facts: the facts, read after the change.
         plan: a domain plan that was carried out. verify checks what it moved, too.
 

@@ -7,14 +7,14 @@ import sys
 
 import vmnet
 from vmnet.errors import VmnetError
-from vmnet.spec import HostSpec, MigrationSpec
+from vmnet.spec import BridgeSpec, HostSpec, MigrationSpec
 
 
 def main() -> int:
     """Apply both plans; on any error the state before is back, and the error says what to do."""
     try:
         facts = vmnet.read_facts()
-        host = vmnet.plan_host_setup(HostSpec(nics=("em1", "p4p1")), facts)
+        host = vmnet.plan_host_setup(HostSpec(bridges=(BridgeSpec(nics=("em1", "p4p1")),)), facts)
         for planned in host.planned:
             print(f"will {planned.step}: {planned.why}")
         vmnet.apply(host, facts)

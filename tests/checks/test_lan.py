@@ -36,7 +36,7 @@ def test_only_the_hosts_own_mac_passes() -> None:
 
 def test_no_dhcp_matters_where_the_host_itself_lives_by_it() -> None:
     assert ("lan.dhcp", "br0") in notes(asked(dhcp_server=None))
-    by_dhcp = replace(samples.goal(), dhcp=True, addresses=(), gateways=())
+    by_dhcp = samples.goal_with(dhcp=True, addresses=(), gateways=())
     found = [t for t in diagnose(by_dhcp, asked(dhcp_server=None)) if t.rule.id == "lan.dhcp"]
     assert [t.finding.ok for t in found] == [False]
 

@@ -15,7 +15,7 @@ from vmnet.facts import BridgeState, Fabric, GuestAddress, LogLine, Multicast, P
 if TYPE_CHECKING:
     from vmnet.checks.findings import Finding
     from vmnet.facts import Facts
-    from vmnet.plan.steps import HostGoal
+    from vmnet.spec import BridgeSpec
 
 CHECKS = [check for check in DIAGNOSED if check.__module__ == bridge.__name__]
 GOOD = samples.end_state()
@@ -23,7 +23,7 @@ STP = BridgeState(stp=True, forward_delay_cs=1500, multicast_snooping=True, vlan
 UUID = samples.UUIDS["br0"]
 
 
-def findings(facts: Facts, goal: HostGoal | None = None) -> list[Finding]:
+def findings(facts: Facts, goal: BridgeSpec | None = None) -> list[Finding]:
     wanted = samples.goal() if goal is None else goal
     return [found for check in CHECKS for found in check(wanted, facts) if not found.ok]
 
@@ -35,7 +35,7 @@ def test_a_host_that_is_well() -> None:
 
 def test_stp_where_nobody_said_otherwise() -> None:
     facts = samples.with_link(GOOD, "br0", bridge=STP)
-    asked = replace(samples.goal(), stp=True)
+    asked = replace(samples.goal(), options=(("stp", "yes"),))
     (found,) = findings(facts, asked)
     assert (found.rule, found.seen) == ("bridge.stp-delays-guests", "STP on, a new port is blocked for 30 s")
     assert found.fix == (

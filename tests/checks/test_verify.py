@@ -16,9 +16,10 @@ from vmnet.checks.registry import VERIFIED
 from vmnet.facts import Facts, HypervisorLink, LacpPort, Owner, ProfileFile, Route, Source, Tool
 from vmnet.facts.proof import record_of
 from vmnet.names import Mac
+from vmnet.spec import NoAddress
 
 if TYPE_CHECKING:
-    from vmnet.plan.steps import HostGoal
+    from vmnet.spec import BridgeSpec
 
 GOOD = samples.end_state()
 OTHER_MAC = Mac("00:00:5e:00:53:99")
@@ -111,13 +112,13 @@ SPOILT: list[tuple[str, str, Facts]] = [
     )),
 ]  # fmt: skip
 
-SPOILT_GOALS: list[tuple[str, str, HostGoal]] = [
+SPOILT_GOALS: list[tuple[str, str, BridgeSpec]] = [
     ("nic.mtu", "em1", replace(samples.goal(), mtu=9000)),
     ("bond.mtu", "bond0", replace(samples.goal(), mtu=9000)),
     ("bridge.mtu", "br0", replace(samples.goal(), mtu=9000)),
-    ("bridge.stp", "br0", replace(samples.goal(), stp=True)),
-    ("address.dhcp", "br0", replace(samples.goal(), dhcp=True, addresses=(), gateways=())),
-    ("address.none", "br0", replace(samples.goal(), no_address=True, addresses=(), gateways=(), dns=())),
+    ("bridge.stp", "br0", replace(samples.goal(), options=(("stp", "yes"),))),
+    ("address.dhcp", "br0", samples.goal_with(dhcp=True, addresses=(), gateways=())),
+    ("address.none", "br0", replace(samples.goal(), address=NoAddress())),
     (
         "management.unchanged",
         "p2p1",
@@ -128,7 +129,7 @@ SPOILT_GOALS: list[tuple[str, str, HostGoal]] = [
 ]
 
 
-def differing(goal: HostGoal, facts: Facts) -> dict[tuple[str, str], Finding]:
+def differing(goal: BridgeSpec, facts: Facts) -> dict[tuple[str, str], Finding]:
     return {(f.rule, f.subject): f for f in check_host(goal, facts) if not f.ok}
 
 
@@ -139,11 +140,11 @@ def test_the_end_state_is_as_wanted() -> None:
 def test_an_address_by_dhcp_is_enough_where_dhcp_is_wanted() -> None:
     facts = samples.with_address(replace(GOOD, addresses=GOOD.addresses[:2]), "br0", "192.0.2.77/24", dynamic=True)
     facts = samples.with_setting(facts, "br0", ipv4__method="auto", ipv4__addresses="")
-    assert differing(replace(samples.goal(), dhcp=True, addresses=()), facts) == {}
+    assert differing(samples.goal_with(dhcp=True, addresses=()), facts) == {}
 
 
 def test_a_bridge_on_one_nic_needs_no_bond() -> None:
-    goal = replace(samples.goal(), bond=None, bond_mode=None, miimon_ms=None, nics=("em1",), profiles=())
+    goal = replace(samples.goal(), bond=None, nics=("em1",), profiles=())
     facts = samples.without_link(GOOD, "bond0")
     facts = samples.with_link(facts, "em1", controller="br0", bridge_port_state="forwarding", lacp=None)
     assert differing(goal, facts) == {}
@@ -169,7 +170,7 @@ def test_a_spoilt_host_is_seen(rule: str, subject: str, facts: Facts) -> None:
 
 
 @pytest.mark.parametrize(("rule", "subject", "goal"), SPOILT_GOALS)
-def test_another_wish_is_seen(rule: str, subject: str, goal: HostGoal) -> None:
+def test_another_wish_is_seen(rule: str, subject: str, goal: BridgeSpec) -> None:
     assert (rule, subject) in differing(goal, GOOD)
 
 
@@ -237,7 +238,7 @@ def test_a_port_that_negotiates_is_told_from_one_that_is_left_out(churned: bool,
 
 
 def test_ipv6_addresses_are_compared_too() -> None:
-    goal = replace(samples.goal(), addresses=(samples.ADDRESS, ip_interface("2001:db8::3/64")))
+    goal = samples.goal_with(addresses=(samples.ADDRESS, ip_interface("2001:db8::3/64")))
     assert differing(goal, GOOD).keys() == {("address.kernel", "br0"), ("address.profile", "br0")}
     facts = samples.with_address(GOOD, "br0", "2001:db8::3/64")
     assert differing(goal, samples.with_setting(facts, "br0", ipv6__addresses="2001:db8::3/64")) == {}

@@ -13,7 +13,7 @@ import vmnet
 from tests import facts_samples, schemas
 from vmnet.checks.diagnostics import Trouble, check_host, diagnose
 from vmnet.checks.fix import plan_fix
-from vmnet.checks.goal import deduce_goal, wanted_goal
+from vmnet.checks.goal import deduce_goal, wanted_goals
 from vmnet.checks.path import walk
 from vmnet.checks.rule_texts import Rule, read_rules
 from vmnet.checks.status import describe_host
@@ -26,8 +26,9 @@ from vmnet.host.files.own_files import check_new, write_new
 from vmnet.host.files.spec_file import read_host_words
 from vmnet.plan import steps
 from vmnet.plan.domains.destination import find_domain
-from vmnet.plan.steps import Goals, HostGoal, Plan, Planned
+from vmnet.plan.steps import Goals, Plan, Planned
 from vmnet.runs.progress import Event, Progress, RunResult
+from vmnet.spec import BridgeSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,7 +49,7 @@ UP = steps.SetLink(ifname="bond0", up=True)
 def some_plan(command: str) -> Plan:
     """A plan of two steps."""
     planned = (Planned(step=STEP, why="first"), Planned(step=UP, why="second"))
-    return Plan(command=command, planned=planned, goal=facts_samples.goal())
+    return Plan(command=command, planned=planned, goals=(facts_samples.goal(),))
 
 
 @dataclass
@@ -61,7 +62,7 @@ class MadeUpHost:
     facts: Facts = field(default_factory=facts_samples.end_state)
     plan: Plan | None = None
     error: BaseException | None = None
-    goal: HostGoal | None = None
+    goal: BridgeSpec | None = None
     specs: list[Any] = field(default_factory=list)
     applied: list[Plan] = field(default_factory=list)
     runs: tuple[RunRecord, ...] = ()
@@ -152,10 +153,10 @@ class MadeUpHost:
         unread = () if self.facts.root else (Unread(what="runs", why="only root may read them"),)
         return Bundle(file=file, size_bytes=6, files=files, unread=unread)
 
-    def last_goals(self) -> tuple[HostGoal, ...]:
+    def last_goals(self) -> tuple[BridgeSpec, ...]:
         return () if self.goal is None else (self.goal,)
 
-    def deduce_goal(self, facts: Facts, *, bridge: str | None = None, network: str | None = None) -> HostGoal:
+    def deduce_goal(self, facts: Facts, *, bridge: str | None = None, network: str | None = None) -> BridgeSpec:
         return deduce_goal(facts, bridge=bridge, network=network)
 
     def status(self, goals: Goals, facts: Facts) -> Topology:
@@ -182,8 +183,8 @@ class MadeUpHost:
     def read_host_words(self, file: str) -> HostWords:
         return read_host_words(file)
 
-    def wanted_goal(self, spec: HostSpec, facts: Facts) -> HostGoal:
-        return wanted_goal(spec, facts)
+    def wanted_goals(self, spec: HostSpec, facts: Facts) -> tuple[BridgeSpec, ...]:
+        return wanted_goals(spec, facts)
 
     def verify(self, goals: Goals, facts: Facts, plan: Plan | None = None) -> tuple[Finding, ...]:
         return check_host(goals, facts, plan)

@@ -213,14 +213,16 @@ def test_a_wrong_file_is_refused_before_anything_is_read(tmp_path: Path) -> None
 
 def test_host_setup_takes_the_same_file_and_options_win(spec: str) -> None:
     ended = call("host-setup", "--plan", "--spec", spec, "--mode", "active-backup", "--no-network", "--mtu", "9000")
-    (asked,) = ended.host.specs
-    assert isinstance(asked, HostSpec)
+    (asked_spec,) = ended.host.specs
+    assert isinstance(asked_spec, HostSpec)
+    (asked,) = asked_spec.bridges
     assert asked.nics == ("em1", "p4p1")
     assert asked.address is not None
     assert asked.bond == BondSpec(mode=asked.bond.mode) if asked.bond else False
     assert (asked.bond and asked.bond.mode.value, asked.network, asked.mtu) == ("active-backup", None, 9000)
-    (asked,) = call("host-setup", "em7", "--plan", "--no-bond", "--spec", spec).host.specs
-    assert (asked.nics, asked.bond, asked.management) == (("em7",), None, "p2p1")
+    (asked_spec,) = call("host-setup", "em7", "--plan", "--no-bond", "--spec", spec).host.specs
+    assert isinstance(asked_spec, HostSpec)
+    assert (asked_spec.bridges[0].nics, asked_spec.bridges[0].bond, asked_spec.management) == (("em7",), None, "p2p1")
 
 
 def test_every_document_of_a_watch_has_its_schema() -> None:

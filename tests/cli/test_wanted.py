@@ -7,25 +7,32 @@ from ipaddress import ip_address, ip_interface
 import pytest
 
 from tests.cli.calls import call
+from tests.specs import host_spec
 from vmnet.names import Mac
-from vmnet.spec import AddressSpec, AttachSpec, BondMode, BondSpec, BridgeSpec, HostSpec, MigrationSpec, Retire
+from vmnet.spec import AddressSpec, AttachSpec, BondMode, BondSpec, HostSpec, MigrationSpec, Retire
 
 HOST_SETUP: list[tuple[str, HostSpec]] = [
-    ("", HostSpec()),
-    ("em1 p4p1", HostSpec(nics=("em1", "p4p1"))),
-    ("em1 --no-bond --no-network", HostSpec(nics=("em1",), bond=None, network=None)),
-    ("--bridge lan --bond lag", HostSpec(bridge=BridgeSpec(ifname="lan"), bond=BondSpec(ifname="lag"))),
-    ("--stp --multicast-snooping", HostSpec(bridge=BridgeSpec(stp=True, multicast_snooping=True))),
-    ("--no-stp --no-multicast-snooping", HostSpec(bridge=BridgeSpec(stp=False, multicast_snooping=False))),
-    ("--mode active-backup --miimon 50", HostSpec(bond=BondSpec(mode=BondMode.ACTIVE_BACKUP, miimon_ms=50))),
-    ("--mode 4", HostSpec(bond=BondSpec(mode=BondMode.LACP))),
-    ("--mode LACP --lacp-rate fast", HostSpec(bond=BondSpec(lacp_rate="fast"))),
-    ("--xmit-hash-policy layer2+3", HostSpec(bond=BondSpec(xmit_hash_policy="layer2+3"))),
-    ("--address dhcp", HostSpec(address=AddressSpec(dhcp=True))),
-    ("--address DHCP --dns 192.0.2.2", HostSpec(address=AddressSpec(dhcp=True, dns=(ip_address("192.0.2.2"),)))),
+    ("", host_spec()),
+    ("em1 p4p1", host_spec(nics=("em1", "p4p1"))),
+    ("em1 --no-bond --no-network", host_spec(nics=("em1",), bond=None, network=None)),
+    ("--bridge lan --bond lag", host_spec(bridge="lan", bond=BondSpec(ifname="lag"))),
+    ("--stp --multicast-snooping", host_spec(options=(("stp", "yes"), ("multicast_snooping", "yes")))),
+    ("--no-stp --no-multicast-snooping", host_spec(options=(("multicast_snooping", "no"),))),
+    (
+        "--mode active-backup --miimon 50",
+        host_spec(bond=BondSpec(mode=BondMode.ACTIVE_BACKUP, options=(("miimon", "50"),))),
+    ),
+    ("--mode 4", host_spec(bond=BondSpec(mode=BondMode.LACP))),
+    ("--mode LACP --lacp-rate fast", host_spec(bond=BondSpec(options=(("miimon", "100"), ("lacp_rate", "fast"))))),
+    (
+        "--xmit-hash-policy layer2+3",
+        host_spec(bond=BondSpec(options=(("miimon", "100"), ("xmit_hash_policy", "layer2+3")))),
+    ),
+    ("--address dhcp", host_spec(address=AddressSpec(dhcp=True))),
+    ("--address DHCP --dns 192.0.2.2", host_spec(address=AddressSpec(dhcp=True, dns=(ip_address("192.0.2.2"),)))),
     (
         "--address 192.0.2.3/24 --address 2001:DB8::3/64 --gateway 192.0.2.1 --dns 192.0.2.2 --dns-search lan.example",
-        HostSpec(
+        host_spec(
             address=AddressSpec(
                 addresses=(ip_interface("192.0.2.3/24"), ip_interface("2001:db8::3/64")),
                 gateways=(ip_address("192.0.2.1"),),
@@ -34,12 +41,12 @@ HOST_SETUP: list[tuple[str, HostSpec]] = [
             )
         ),
     ),
-    ("--mtu 9000 --timeout 120", HostSpec(mtu=9000, timeout_s=120)),
-    ("--management p2p1 --fix-management", HostSpec(management="p2p1", fix_management=True)),
-    ("--allow-storage --allow-new-address", HostSpec(allow_storage=True, allow_new_address=True)),
-    ("--allow-claimed --different-switches", HostSpec(allow_claimed=True, different_switches=True)),
-    ("--allow-duplicate-address", HostSpec(allow_duplicate_address=True)),
-    ("--network lan --displace old --displace older", HostSpec(network="lan", displace=("old", "older"))),
+    ("--mtu 9000 --timeout 120", host_spec(mtu=9000, timeout_s=120)),
+    ("--management p2p1 --fix-management", host_spec(management="p2p1", fix_management=True)),
+    ("--allow-storage --allow-new-address", host_spec(allow_storage=True, allow_new_address=True)),
+    ("--allow-claimed --different-switches", host_spec(allow_claimed=True, different_switches=True)),
+    ("--allow-duplicate-address", host_spec(allow_duplicate_address=True)),
+    ("--network lan --displace old --displace older", host_spec(network="lan", displace=("old", "older"))),
 ]
 ATTACH: list[tuple[str, AttachSpec]] = [
     ("web01", AttachSpec(domain="web01")),

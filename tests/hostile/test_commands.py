@@ -16,6 +16,7 @@ from tests.hostile.shells import Sandbox
 from tests.hostile.tokens import HOSTILE, PLAIN, TOKEN, Names, names_of
 from vmnet.checks.diagnostics import diagnose
 from vmnet.checks.rule_texts import read_rules
+from vmnet.spec import NoAddress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,11 +25,16 @@ if TYPE_CHECKING:
     from tests.hostile.pasted import Called
     from vmnet.checks.findings import Finding
     from vmnet.facts import Facts
-    from vmnet.plan.steps import HostGoal
+    from vmnet.spec import BridgeSpec
 
 pytestmark = pytest.mark.process
 
-GOALS = (samples.goal(), replace(samples.goal(), stp=True, dhcp=True, mtu=9000, no_address=True))
+STP = (("stp", "yes"),)
+GOALS = (
+    samples.goal(),
+    replace(samples.goal_with(dhcp=True), options=STP, mtu=9000),
+    replace(samples.goal(), address=NoAddress()),
+)
 # Where nothing that could be typed would do what is meant: no bridge has such a name, nft cannot say it.
 NO_COMMAND = (
     "bond.mac", "bond.mode", "bond.mtu", "bond.ports", "bridge.loop", "bridge.mac", "bridge.mtu", "bridge.vlan",
@@ -38,14 +44,14 @@ NO_COMMAND = (
 MAY_HAVE_NONE = ("domain.session-bridge", "filter.br-netfilter-drops", "filter.bridge-table-drops", "lacp.same-speed")
 
 
-def findings(goal: HostGoal, facts: Facts, form: str) -> tuple[Finding, ...]:
+def findings(goal: BridgeSpec, facts: Facts, form: str) -> tuple[Finding, ...]:
     names, known = Names(), names_of(facts)
     renamed = diagnose(names.rename(goal, known, form), names.rename(facts, known, form))
     return tuple(trouble.finding for trouble in renamed)
 
 
 @cache
-def hosts() -> tuple[tuple[HostGoal, Facts, tuple[Finding, ...]], ...]:
+def hosts() -> tuple[tuple[BridgeSpec, Facts, tuple[Finding, ...]], ...]:
     """Return the facts each of which has a rule print what it prints for none before, and what is found on them."""
     kinds: set[tuple[str, str]] = set()
     chosen = []

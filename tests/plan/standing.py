@@ -25,14 +25,13 @@ def as_set_up(spec: HostSpec) -> Facts:
 
 def after(plan: Plan, facts: Facts) -> Facts:
     """The host with the links and profiles that a plan makes."""
-    wanted = plan.goal
-    assert wanted is not None
+    wanted = plan.goals[0]
     planned = [p.step for p in plan.planned]
     profiles = [as_profile(s, planned) for s in planned if isinstance(s, AddProfile)]
     uuids = dict(wanted.profiles)
-    over = dict.fromkeys(wanted.nics, wanted.bond or wanted.bridge) | {wanted.bond: wanted.bridge}
+    over = dict.fromkeys(wanted.nics, wanted.bond_name or wanted.ifname) | {wanted.bond_name: wanted.ifname}
     devices = [Device(ifname=name, type="", state=100, profile=uuid) for name, uuid in uuids.items()]
-    kinds = {wanted.bridge: "bridge", wanted.bond: "bond"}
+    kinds = {wanted.ifname: "bridge", wanted.bond_name: "bond"}
     first = max(link.ifindex for link in facts.links) + 1
     made = [
         replace(nic(name, number), kind=kind, mac=wanted.mac, hardware=False, permanent_mac=None)

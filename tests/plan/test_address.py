@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tests.plan.hosts import ADDRESS, GATEWAY, addressed_host, bare_host
 from tests.plan.test_host_setup import ADOPT, REQUEST, activated, kinds, layer3_in_memory, place, taken
+from tests.specs import host_spec
 from vmnet.facts import Route
 from vmnet.names import Mac
 from vmnet.plan import steps
@@ -42,7 +43,7 @@ def test_the_bond_is_silent_until_the_first_port_is_there() -> None:
 
 def test_the_switchs_end_is_waited_for_where_no_gateway_is_asked_next() -> None:
     asked = plan_host_setup(ADOPT, addressed_host())
-    fresh = plan_host_setup(replace(ADOPT, address=AddressSpec(dhcp=True)), addressed_host())
+    fresh = plan_host_setup(host_spec(ADOPT, address=AddressSpec(dhcp=True)), addressed_host())
     for plan, this_end in ((asked, True), (fresh, False)):
         first, last = (step for step in taken(plan, steps.WaitLacp) if isinstance(step, steps.WaitLacp))
         assert (first.this_end, last.this_end) == (this_end, False)
@@ -81,7 +82,7 @@ def test_an_address_besides_the_lease_stays() -> None:
 
 
 def test_with_a_new_lease_the_address_comes_after_the_first_port() -> None:
-    plan = plan_host_setup(replace(ADOPT, address=AddressSpec(dhcp=True)), addressed_host())
+    plan = plan_host_setup(host_spec(ADOPT, address=AddressSpec(dhcp=True)), addressed_host())
     names = kinds(plan)
     assert names.index("ModifyProfile") < names.index("WaitLacp") < names.index("ReapplyDevice")
     assert {"AddRoutes", "RemoveRoutes"}.isdisjoint(names)

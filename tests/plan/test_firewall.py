@@ -10,14 +10,15 @@ import pytest
 
 from tests.plan.hosts import addressed_by_a_bond, routed_host
 from tests.plan.standing import as_set_up
+from tests.specs import host_spec
 from vmnet.errors import Refused
 from vmnet.facts import Facts
 from vmnet.host.firewall.iptables_save import parse_saved
 from vmnet.host.firewall.nft_json import parse_ruleset
 from vmnet.plan.host.setup import plan_host_setup
-from vmnet.spec import BondSpec, BridgeSpec, HostSpec
+from vmnet.spec import BondSpec
 
-ADOPT = HostSpec(network=None)
+ADOPT = host_spec(network=None)
 
 
 def meta(key: str, right: Any, op: str = "==") -> dict[str, Any]:
@@ -98,12 +99,12 @@ def saved(rules: str, facts: Facts | None = None) -> Facts:
 def test_a_rule_that_lets_connections_in_on_the_nic_only_is_refused(facts: Facts, command: str) -> None:
     spec = ADOPT
     if facts.link("bond0"):
-        spec = replace(ADOPT, bridge=BridgeSpec(ifname="br9"), bond=BondSpec(ifname="bond9"))
+        spec = host_spec(ADOPT, bridge="br9", bond=BondSpec(ifname="bond9"))
     with pytest.raises(Refused) as caught:
         plan_host_setup(spec, facts)
     assert "--allow-firewall" in caught.value.hint
     assert command in caught.value.hint
-    plan = plan_host_setup(replace(spec, allow_firewall=True), facts)
+    plan = plan_host_setup(host_spec(spec, allow_firewall=True), facts)
     assert [warning for warning in plan.warnings if "--allow-firewall" in warning] != []
 
 

@@ -18,15 +18,16 @@ from tests.plan.hosts import (
     profile,
     with_profile,
 )
+from tests.specs import host_spec
 from vmnet.facts import Firewalld, Profile, Zone
 from vmnet.plan import steps
 from vmnet.plan.host.setup import plan_host_setup
 from vmnet.plan.steps import Plan
 from vmnet.spec import BondMode, BondSpec, HostSpec
 
-SPEC = HostSpec(nics=("em1", "em2"), network=None)
+SPEC = host_spec(nics=("em1", "em2"), network=None)
 ADOPT = SPEC
-REQUEST = replace(SPEC, address=REQUESTED)
+REQUEST = host_spec(SPEC, address=REQUESTED)
 
 
 def taken(plan: steps.Plan, kind: type[steps.Step]) -> list[steps.Step]:
@@ -70,14 +71,14 @@ def test_bridge_and_bond_have_the_permanent_mac_of_the_nic_that_has_the_address(
     facts = addressed_host()
     em1 = facts.link("em1")
     assert em1 is not None
-    profiles = added(plan_host_setup(replace(ADOPT, nics=("em2", "em1")), facts))
+    profiles = added(plan_host_setup(host_spec(ADOPT, nics=("em2", "em1")), facts))
     assert profiles["br0"]["802-3-ethernet.cloned-mac-address"] == em1.permanent_mac
     assert profiles["bond0"]["802-3-ethernet.cloned-mac-address"] == em1.permanent_mac
 
 
 def test_without_an_address_the_first_nic_gives_the_mac() -> None:
     facts = bare_host()
-    goal = plan_host_setup(REQUEST, facts).goal
+    goal = plan_host_setup(REQUEST, facts).goals[0]
     assert goal is not None
     assert goal.mac == facts.links[1].permanent_mac
 
@@ -176,17 +177,16 @@ def test_a_dhcp_client_keeps_its_identity() -> None:
 
 
 def test_active_backup_waits_for_no_lacp() -> None:
-    spec = replace(ADOPT, bond=BondSpec(mode=BondMode.ACTIVE_BACKUP))
+    spec = host_spec(ADOPT, bond=BondSpec(mode=BondMode.ACTIVE_BACKUP))
     assert not {"WaitLacp", "SetLink"} & set(kinds(plan_host_setup(spec, addressed_host())))
 
 
 def test_without_a_bond_the_nic_is_the_bridges_port() -> None:
-    plan = plan_host_setup(replace(ADOPT, nics=("em1",), bond=None), addressed_host())
+    plan = plan_host_setup(host_spec(ADOPT, nics=("em1",), bond=None), addressed_host())
     profiles = added(plan)
     assert set(profiles) == {"br0", "em1"}
     assert profiles["em1"]["connection.slave-type"] == "bridge"
-    assert plan.goal is not None
-    assert plan.goal.uplinks == ("em1",)
+    assert plan.goals[0].uplinks == ("em1",)
 
 
 def displaced(plan: steps.Plan) -> set[str]:
@@ -222,7 +222,7 @@ def test_profiles_that_compete_are_set_aside_and_others_left() -> None:
 
 def test_a_named_profile_is_set_aside_and_taken_down() -> None:
     dead = replace(stray(1, "kvm-br0", "nm-kvm-br0", connection__type="bridge"), device="nm-kvm-br0")
-    plan = plan_host_setup(replace(ADOPT, displace=("kvm-br0",)), with_profile(addressed_host(), dead))
+    plan = plan_host_setup(host_spec(ADOPT, displace=("kvm-br0",)), with_profile(addressed_host(), dead))
     assert "kvm-br0" in displaced(plan)
     assert [s.name for s in taken(plan, steps.DeactivateProfile) if isinstance(s, steps.DeactivateProfile)] == [
         "kvm-br0"
@@ -263,16 +263,15 @@ def test_management_is_mended_only_on_request() -> None:
     plan = plan_host_setup(ADOPT, facts)
     assert changes_management(plan) is False
     assert any("default route" in warning for warning in plan.warnings)
-    mended = plan_host_setup(replace(ADOPT, fix_management=True), facts)
+    mended = plan_host_setup(host_spec(ADOPT, fix_management=True), facts)
     assert changes_management(mended)
     assert [p.step.profile for p in mended.planned if isinstance(p.step, steps.ProveUntouched)] == [None]
 
 
 def test_nics_are_proposed_with_reasons() -> None:
     facts = addressed_host()
-    plan = plan_host_setup(replace(ADOPT, nics=()), facts)
-    assert plan.goal is not None
-    assert plan.goal.nics == ("em1", "em2")
+    plan = plan_host_setup(host_spec(ADOPT, nics=()), facts)
+    assert plan.goals[0].nics == ("em1", "em2")
     assert any(choice.startswith("mgmt: not used, the management link") for choice in plan.choices)
 
 
@@ -288,6 +287,6 @@ def test_the_old_profile_comes_back_up_when_it_is_undone() -> None:
 
 def test_ipv6_addresses_are_static_beside_dhcp() -> None:
     wanted = replace(REQUESTED, addresses=(ADDRESS, ipaddress.ip_interface("2001:db8::3/64")))
-    settings = bridge_settings(plan_host_setup(replace(REQUEST, address=wanted), bare_host()))
+    settings = bridge_settings(plan_host_setup(host_spec(REQUEST, address=wanted), bare_host()))
     assert settings["ipv6.method"] == "manual"
     assert settings["ipv6.addresses"] == "2001:db8::3/64"

@@ -9,13 +9,13 @@ import pytest
 from tests.plan.guests import DEFAULT, domain, interface
 from tests.plan.hosts import REQUESTED, profile, routed_host
 from tests.plan.test_host_setup_risks import accepted, port
+from tests.specs import host_spec
 from vmnet.errors import Refused
 from vmnet.facts import Domain, Facts, Network
 from vmnet.plan import steps
 from vmnet.plan.host.setup import plan_host_setup
-from vmnet.spec import HostSpec
 
-SPEC = HostSpec(nics=("em1", "em2"), address=REQUESTED)
+SPEC = host_spec(nics=("em1", "em2"), address=REQUESTED)
 DIRECT = interface(1, "dev='em1' mode='bridge'", kind="direct")
 PCI = "0000:03:00.1"
 VLAN = "11111111-0000-0000-0000-000000000005"
@@ -96,7 +96,7 @@ def with_vlan(nic: str = "em1", parent: str = "em1", mac: str = "") -> Facts:
 def test_a_vlan_goes_onto_the_bridge_when_it_is_to(nic: str) -> None:
     facts = with_vlan(nic)
     assert "--move-vlans" in refused(facts).hint
-    plan = plan_host_setup(replace(SPEC, move_vlans=True), facts)
+    plan = plan_host_setup(host_spec(SPEC, move_vlans=True), facts)
     ours = [planned for planned in plan.planned if getattr(planned.step, "uuid", "") == VLAN]
     down, change, up, save = (planned.step for planned in ours)
     assert isinstance(down, steps.DeactivateProfile)
@@ -112,12 +112,11 @@ def test_a_vlan_goes_onto_the_bridge_when_it_is_to(nic: str) -> None:
     joins = [i for i, p in enumerate(plan.planned) if getattr(p.step, "ifname", "") in ("em1", "em2")]
     assert "RemoveRoutes" not in kinds[moved:]
     assert moved < max(joins)
-    assert plan.goal is not None
-    assert plan.goal.vlans == (f"{nic}.5",)
+    assert plan.goals[0].vlans == (f"{nic}.5",)
 
 
 def test_a_moved_vlan_that_gets_another_mac_is_told_of() -> None:
-    spec = replace(SPEC, move_vlans=True)
+    spec = host_spec(SPEC, move_vlans=True)
     assert any("em1.5" in text and "MAC" in text for text in plan_host_setup(spec, with_vlan()).warnings)
     assert plan_host_setup(spec, with_vlan(mac="00:00:5e:00:53:14")).warnings == ()
 
@@ -132,5 +131,5 @@ def test_a_moved_vlan_that_gets_another_mac_is_told_of() -> None:
 )
 def test_a_vlan_that_cannot_move_is_refused_all_the_same(facts: Facts) -> None:
     with pytest.raises(Refused, match=r"em1\.5") as caught:
-        plan_host_setup(replace(SPEC, move_vlans=True), facts)
+        plan_host_setup(host_spec(SPEC, move_vlans=True), facts)
     assert "--move-vlans" not in caught.value.hint

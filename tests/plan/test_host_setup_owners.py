@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from tests.plan.hosts import REQUESTED, profile, routed_host, with_profile
+from tests.specs import host_spec
 from vmnet.errors import Refused
 from vmnet.facts import Device, Facts, Owner, Tool
 from vmnet.plan.host.setup import plan_host_setup
-from vmnet.spec import HostSpec
 
-SPEC = HostSpec(nics=("em1", "em2"), address=REQUESTED)
+SPEC = host_spec(nics=("em1", "em2"), address=REQUESTED)
 
 
 def host(*owners: Owner, managed: bool = False, reason: str = "") -> Facts:

@@ -8,13 +8,14 @@ from dataclasses import replace
 import pytest
 
 from tests.plan.hosts import ADDRESS, DNS, GATEWAY, REQUESTED, addressed_host, bare_host, profile
+from tests.specs import host_spec
 from vmnet.errors import Conflict, Refused, SpecError, VmnetError
 from vmnet.facts import BridgeState, Facts, Link
 from vmnet.plan.host.setup import plan_host_setup
-from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, HostSpec
+from vmnet.spec import AddressSpec, BondMode, BondSpec, HostSpec
 
 TWO = ("em1", "em2")
-SPEC = HostSpec(nics=TWO, address=REQUESTED)
+SPEC = host_spec(nics=TWO, address=REQUESTED)
 
 
 def changed(facts: Facts, ifname: str, **values: object) -> Facts:
@@ -30,33 +31,38 @@ def refusal(spec: HostSpec, facts: Facts) -> VmnetError:
 
 
 def address(**values: object) -> HostSpec:
-    return replace(SPEC, address=replace(REQUESTED, **values))  # type: ignore[arg-type]
+    return host_spec(SPEC, address=replace(REQUESTED, **values))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("spec", "named"),
     [
-        (replace(SPEC, nics=("em1", "em3")), "'em3'"),
-        (replace(SPEC, nics=("em1", "em1")), "em1"),
-        (replace(SPEC, bridge=BridgeSpec(ifname="a-name-that-is-too-long")), "a-name-that-is-too-long"),
-        (replace(SPEC, bond=BondSpec(ifname="br0")), "--bond"),
-        (replace(SPEC, bridge=BridgeSpec(ifname="em1")), "--bridge"),
-        (replace(SPEC, bond=None), "--no-bond"),
-        (replace(SPEC, bond=BondSpec(miimon_ms=1)), "miimon"),
-        (replace(SPEC, bond=BondSpec(mode=BondMode.ACTIVE_BACKUP, lacp_rate="fast")), "--lacp-rate"),
-        (replace(SPEC, mtu=100), "MTU of 100"),
-        (replace(SPEC, timeout_s=1), "timeout of 1 s"),
-        (replace(SPEC, management="em9"), "'em9'"),
-        (replace(SPEC, displace=("nothing",)), "'nothing'"),
+        (host_spec(SPEC, nics=("em1", "em3")), "'em3'"),
+        (host_spec(SPEC, nics=("em1", "em1")), "em1"),
+        (host_spec(SPEC, bridge="a-name-that-is-too-long"), "a-name-that-is-too-long"),
+        (host_spec(SPEC, bond=BondSpec(ifname="br0")), "--bond"),
+        (host_spec(SPEC, bridge="em1"), "--bridge"),
+        (host_spec(SPEC, bond=None), "--no-bond"),
+        (host_spec(SPEC, bond=BondSpec(options=(("miimon", "1"),))), "miimon"),
+        (
+            host_spec(
+                SPEC, bond=BondSpec(mode=BondMode.ACTIVE_BACKUP, options=(("miimon", "100"), ("lacp_rate", "fast")))
+            ),
+            "--lacp-rate",
+        ),
+        (host_spec(SPEC, mtu=100), "MTU of 100"),
+        (host_spec(SPEC, timeout_s=1), "timeout of 1 s"),
+        (host_spec(SPEC, management="em9"), "'em9'"),
+        (host_spec(SPEC, displace=("nothing",)), "'nothing'"),
         (address(gateways=(ipaddress.ip_address("198.51.100.1"),)), "198.51.100.1"),
         (address(gateways=(ADDRESS.ip,)), str(ADDRESS.ip)),
         (address(gateways=(GATEWAY, ipaddress.ip_address("192.0.2.2"))), "gateway"),
         (address(addresses=(ipaddress.ip_interface("192.0.2.0/24"),)), "192.0.2.0"),
         (address(addresses=(ipaddress.ip_interface("192.0.2.255/24"),)), "192.0.2.255"),
         (address(addresses=(ipaddress.ip_interface("127.0.0.1/8"),)), "127.0.0.1/8"),
-        (replace(SPEC, address=AddressSpec(dhcp=True, gateways=(GATEWAY,))), "--gateway"),
-        (replace(SPEC, address=AddressSpec(dns=(DNS,))), "--address dhcp"),
-        (replace(SPEC, address=None), "--address dhcp"),
+        (host_spec(SPEC, address=AddressSpec(dhcp=True, gateways=(GATEWAY,))), "--gateway"),
+        (host_spec(SPEC, address=AddressSpec(dns=(DNS,))), "--address dhcp"),
+        (host_spec(SPEC, address=None), "--address dhcp"),
     ],
 )
 def test_a_wrong_request(spec: HostSpec, named: str) -> None:
@@ -66,7 +72,7 @@ def test_a_wrong_request(spec: HostSpec, named: str) -> None:
 
 
 def test_arp_monitoring() -> None:
-    error = refusal(replace(SPEC, bond=BondSpec(arp_interval_ms=100)), bare_host())
+    error = refusal(host_spec(SPEC, bond=BondSpec(options=(("miimon", "100"), ("arp_interval", "100")))), bare_host())
     assert isinstance(error, Refused)
     assert "ARP monitoring" in error.message
     assert "--miimon" in error.hint
@@ -77,7 +83,7 @@ MODES = [BondMode.BALANCE_RR, BondMode.BROADCAST, BondMode.BALANCE_TLB, BondMode
 
 @pytest.mark.parametrize("mode", MODES)
 def test_bond_modes_that_harm_guests(mode: BondMode) -> None:
-    error = refusal(replace(SPEC, bond=BondSpec(mode=mode)), bare_host())
+    error = refusal(host_spec(SPEC, bond=BondSpec(mode=mode)), bare_host())
     assert isinstance(error, Refused)
     assert mode.value in error.message
     assert "active-backup" in error.hint
@@ -119,10 +125,10 @@ def test_a_host_that_is_not_ready(facts: Facts, named: str) -> None:
 
 
 def test_the_management_link_is_never_touched() -> None:
-    error = refusal(replace(SPEC, nics=("em1", "mgmt")), bare_host())
+    error = refusal(host_spec(SPEC, nics=("em1", "mgmt")), bare_host())
     assert isinstance(error, Refused)
     assert "management link" in error.message
-    named = replace(SPEC, management="em1")
+    named = host_spec(SPEC, management="em1")
     assert "em1 is the management link" in refusal(named, bare_host()).message
 
 
@@ -133,9 +139,9 @@ def test_another_checkpoint_is_somebody_at_work() -> None:
 def test_a_name_that_two_profiles_have_must_be_a_uuid() -> None:
     twice = [profile("dup", f"11111111-0000-0000-0000-00000000000{n}", "", active=False) for n in (8, 9)]
     facts = replace(bare_host(), profiles=(*bare_host().profiles, *twice))
-    assert twice[0].uuid in refusal(replace(SPEC, displace=("dup",)), facts).hint
+    assert twice[0].uuid in refusal(host_spec(SPEC, displace=("dup",)), facts).hint
 
 
 def test_no_libvirt_is_no_matter_without_a_network() -> None:
     facts = replace(addressed_host(), libvirt_version=None)
-    assert plan_host_setup(replace(SPEC, network=None), facts).planned
+    assert plan_host_setup(host_spec(SPEC, network=None), facts).planned

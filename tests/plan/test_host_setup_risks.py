@@ -19,6 +19,7 @@ from tests.plan.hosts import (
     routed_host,
 )
 from tests.plan.standing import as_set_up
+from tests.specs import host_spec
 from vmnet.errors import Refused
 from vmnet.facts import (
     Address,
@@ -38,8 +39,8 @@ from vmnet.plan import steps
 from vmnet.plan.host.setup import plan_host_setup
 from vmnet.spec import AddressSpec, BondSpec, HostSpec
 
-SPEC = HostSpec(nics=("em1", "em2"), address=REQUESTED)
-ADOPTING = HostSpec(nics=("em1", "em2"))
+SPEC = host_spec(nics=("em1", "em2"), address=REQUESTED)
+ADOPTING = host_spec(nics=("em1", "em2"))
 PEER = ipaddress.ip_address("192.0.2.9")
 ELSEWHERE = ipaddress.ip_address("198.51.100.9")
 
@@ -118,7 +119,7 @@ def test_a_session_by_the_management_link() -> None:
 def test_a_session_by_an_address_that_goes_away(wanted: str) -> None:
     dhcp = AddressSpec(dhcp=True)
     static = AddressSpec(addresses=(ipaddress.ip_interface("192.0.2.4/24"),), gateways=(GATEWAY,))
-    spec = replace(SPEC, address=dhcp if wanted == "dhcp" else static)
+    spec = host_spec(SPEC, address=dhcp if wanted == "dhcp" else static)
     facts = by_ssh(routed_host(), "192.0.2.3")
     accepted(facts, "allow_new_address", "192.0.2.3", spec=spec, way_out="--address 192.0.2.3/PREFIX")
 
@@ -126,14 +127,14 @@ def test_a_session_by_an_address_that_goes_away(wanted: str) -> None:
 def test_a_session_by_an_address_of_the_nic_that_gives_none_to_the_bridge() -> None:
     second = Address(ifname="em2", interface=ipaddress.ip_interface("192.0.2.77/24"), dynamic=True)
     facts = replace(routed_host(), addresses=(*routed_host().addresses, second))
-    spec = replace(SPEC, management="mgmt")
+    spec = host_spec(SPEC, management="mgmt")
     accepted(by_ssh(facts, "192.0.2.77"), "allow_new_address", "192.0.2.77", spec=spec)
 
 
 def test_a_lease_comes_again_for_the_same_mac() -> None:
     facts = by_ssh(routed_host(), "192.0.2.3")
     leased = replace(facts, addresses=tuple(replace(a, dynamic=a.ifname == "em1") for a in facts.addresses))
-    plan_host_setup(replace(SPEC, address=AddressSpec(dhcp=True)), leased)
+    plan_host_setup(host_spec(SPEC, address=AddressSpec(dhcp=True)), leased)
 
 
 def port(ifname: str, controller: str | None, kind: str = "", parent: str | None = None) -> Link:
@@ -142,14 +143,14 @@ def port(ifname: str, controller: str | None, kind: str = "", parent: str | None
 
 def test_what_stands_is_at_no_risk() -> None:
     standing = replace(as_set_up(SPEC), dependents=(nfs(peer=PEER),))
-    plan = plan_host_setup(replace(SPEC, network=None), by_ssh(standing, "192.0.2.3"))
+    plan = plan_host_setup(host_spec(SPEC, network=None), by_ssh(standing, "192.0.2.3"))
     assert (plan.planned, plan.warnings) == ((), ())
 
 
 def test_a_session_is_at_risk_where_what_stands_gets_another_address() -> None:
     other = replace(REQUESTED, addresses=(ipaddress.ip_interface("192.0.2.4/24"),))
     facts = by_ssh(as_set_up(SPEC), "192.0.2.3")
-    accepted(facts, "allow_new_address", "192.0.2.3", spec=replace(SPEC, address=other))
+    accepted(facts, "allow_new_address", "192.0.2.3", spec=host_spec(SPEC, address=other))
 
 
 def test_a_second_way_out_of_what_stands() -> None:
@@ -176,7 +177,7 @@ def test_what_gets_a_new_profile_must_be_empty(other: Link, under: str, named: s
     tap = Interface(mac=None, source=Source(type="bridge"), document="", target="vnet0")
     web = Domain(name="web01", uuid="", state=DomainState.RUNNING, stored=True, running=(tap,))
     links = tuple(replace(link, controller=None) if link.ifname == "bond0" else link for link in facts.links)
-    displacing = replace(SPEC, displace=("bond0", "br0"))
+    displacing = host_spec(SPEC, displace=("bond0", "br0"))
     broken = replace(facts, links=links, domains=(web,))
     assert plan_host_setup(displacing, broken).planned
     with pytest.raises(Refused) as caught:
@@ -206,7 +207,7 @@ def test_an_address_of_what_gets_a_new_profile_is_given_up_only_by_name(ifname: 
     assert "192.0.2.77/24" in caught.value.message
     assert "--displace 'an old one'" in caught.value.hint
     assert f"--{kind}" in caught.value.hint
-    plan = plan_host_setup(replace(SPEC, displace=("an old one",)), with_old(ifname, kind))
+    plan = plan_host_setup(host_spec(SPEC, displace=("an old one",)), with_old(ifname, kind))
     back = steps.ActivateProfile(uuid=OLD_UUID, name="an old one", ifname=ifname)
     activated = [p.step.ifname for p in plan.planned if isinstance(p.step, steps.ActivateProfile)]
     assert activated[:2] == (["br0", "bond0"] if kind == "bridge" else ["bond0", "em2"])
@@ -222,12 +223,12 @@ def test_what_carries_the_address_gets_a_new_profile_only_by_name() -> None:
     assert "bond bond0" in caught.value.message
     assert "--bond" in caught.value.hint
     assert "--displace 'an old one'" in caught.value.hint
-    planned = plan_host_setup(replace(ADOPTING, displace=("an old one",)), facts).planned
+    planned = plan_host_setup(host_spec(ADOPTING, displace=("an old one",)), facts).planned
     assert not [p for p in planned if isinstance(p.step, steps.DeleteProfile)]
 
 
 def test_beside_an_old_bond_one_nic_goes_on_carrying_the_address() -> None:
-    plan = plan_host_setup(replace(ADOPTING, bond=BondSpec(ifname="bond1")), addressed_by_a_bond())
+    plan = plan_host_setup(host_spec(ADOPTING, bond=BondSpec(ifname="bond1")), addressed_by_a_bond())
     taken = [p.step for p in plan.planned]
     joins = [s.ifname for s in taken if isinstance(s, steps.ActivateProfile)]
     assert joins == ["bond1", "em2", "em1"]

@@ -7,11 +7,12 @@ from dataclasses import replace
 from tests.plan.hosts import REQUESTED, routed_host
 from tests.plan.standing import as_set_up
 from tests.plan.test_host_setup_risks import accepted
+from tests.specs import host_spec
 from vmnet.facts import Facts, SwitchPort
 from vmnet.plan.host.setup import plan_host_setup
-from vmnet.spec import BondMode, BondSpec, HostSpec
+from vmnet.spec import BondMode, BondSpec
 
-SPEC = HostSpec(nics=("em1", "em2"), address=REQUESTED)
+SPEC = host_spec(nics=("em1", "em2"), address=REQUESTED)
 
 
 def heard(*neighbours: tuple[str, str], facts: Facts | None = None) -> Facts:
@@ -35,7 +36,7 @@ def test_one_switch_or_not_known() -> None:
 
 
 def test_it_is_lacp_that_wants_one_switch() -> None:
-    spec = replace(SPEC, bond=BondSpec(mode=BondMode.ACTIVE_BACKUP))
+    spec = host_spec(SPEC, bond=BondSpec(mode=BondMode.ACTIVE_BACKUP))
     assert plan_host_setup(spec, heard(("em1", "a"), ("em2", "b"))).warnings == ()
 
 

@@ -9,18 +9,19 @@ import pytest
 
 from tests.plan.hosts import ADDRESS, addressed_host, bare_host, nic
 from tests.plan.standing import after, as_set_up
+from tests.specs import host_spec
 from vmnet.errors import Refused, SpecError
 from vmnet.facts import Device, Facts, Network
 from vmnet.plan import steps
 from vmnet.plan.host.setup import plan_host_setup
 from vmnet.plan.steps import Plan
-from vmnet.spec import AddressSpec, BondSpec, BridgeSpec, HostSpec, NoAddress
+from vmnet.spec import AddressSpec, BondSpec, NoAddress
 from vmnet.spec.words import HostWords, parse_host
 
-FIRST = HostSpec(network=None)
-SECOND = HostSpec(
+FIRST = host_spec(network=None)
+SECOND = host_spec(
     nics=("em3", "em4"),
-    bridge=BridgeSpec(ifname="br1"),
+    bridge="br1",
     bond=BondSpec(ifname="bond1"),
     address=NoAddress(),
     network=None,
@@ -49,8 +50,7 @@ def test_the_host_gets_no_address_on_it() -> None:
     assert (settings["ipv4.method"], settings["ipv6.method"]) == ("disabled", "disabled")
     kinds = {type(planned.step) for planned in plan.planned}
     assert not kinds & {steps.WaitAddress, steps.WaitNeighbour, steps.AddRoutes}
-    assert plan.goal is not None
-    assert (plan.goal.no_address, plan.goal.addresses, plan.goal.gateways) == (True, (), ())
+    assert plan.goals[0].address == NoAddress()
 
 
 def test_the_first_bridge_is_not_touched_and_proven_so() -> None:
@@ -66,23 +66,21 @@ def test_the_first_bridge_is_not_touched_and_proven_so() -> None:
 
 
 def test_without_names_the_free_nics_are_proposed() -> None:
-    plan = plan_host_setup(replace(SECOND, nics=()), beside_the_first())
-    assert plan.goal is not None
-    assert plan.goal.nics == ("em3", "em4")
+    plan = plan_host_setup(host_spec(SECOND, nics=()), beside_the_first())
+    assert plan.goals[0].nics == ("em3", "em4")
     assert [line for line in plan.choices if "a port of bond0" in line] != []
 
 
 def test_a_nic_with_an_address_is_neither_proposed_nor_taken() -> None:
     facts = with_two_more(addressed_host())
-    plan = plan_host_setup(replace(SECOND, nics=()), facts)
-    assert plan.goal is not None
-    assert plan.goal.nics == ("em2", "em3", "em4")
+    plan = plan_host_setup(host_spec(SECOND, nics=()), facts)
+    assert plan.goals[0].nics == ("em2", "em3", "em4")
     with pytest.raises(Refused, match=str(ADDRESS)):
-        plan_host_setup(replace(SECOND, nics=("em1",)), facts)
+        plan_host_setup(host_spec(SECOND, nics=("em1",)), facts)
 
 
 def test_a_host_without_any_address_gets_a_bridge_for_guests() -> None:
-    plan = plan_host_setup(replace(SECOND, nics=("em1", "em2")), bare_host())
+    plan = plan_host_setup(host_spec(SECOND, nics=("em1", "em2")), bare_host())
     assert settings_of(plan, "br1")["ipv4.method"] == "disabled"
 
 
@@ -97,7 +95,7 @@ def test_a_second_run_has_nothing_to_do_and_a_new_nic_joins_in_place() -> None:
 
 def test_an_address_of_its_own_takes_nothing_from_the_first() -> None:
     other = AddressSpec(addresses=(ip_interface("10.9.0.3/24"),))
-    plan = plan_host_setup(replace(SECOND, address=other), beside_the_first())
+    plan = plan_host_setup(host_spec(SECOND, address=other), beside_the_first())
     assert settings_of(plan, "br1")["ipv4.addresses"] == "10.9.0.3/24"
     waits = [p.step for p in plan.planned if isinstance(p.step, steps.WaitAddress)]
     assert [wait.ifname for wait in waits] == ["br1"]
@@ -106,7 +104,7 @@ def test_an_address_of_its_own_takes_nothing_from_the_first() -> None:
 
 def test_nothing_to_adopt_says_what_can_be_asked_for() -> None:
     with pytest.raises(SpecError) as caught:
-        plan_host_setup(replace(SECOND, address=None), beside_the_first())
+        plan_host_setup(host_spec(SECOND, address=None), beside_the_first())
     assert "--address none" in caught.value.hint
 
 
@@ -117,9 +115,9 @@ def test_the_first_bridges_network_is_not_taken() -> None:
     )  # fmt: skip
     facts = replace(beside_the_first(), networks=(network,))
     with pytest.raises(Refused, match="host-bridge leads to br0") as caught:
-        plan_host_setup(replace(SECOND, network="host-bridge"), facts)
+        plan_host_setup(host_spec(SECOND, network="host-bridge"), facts)
     assert "--network" in caught.value.hint
-    assert not plan_host_setup(replace(SECOND, network="guests"), facts).empty
+    assert not plan_host_setup(host_spec(SECOND, network="guests"), facts).empty
 
 
 @pytest.mark.parametrize("words", [
@@ -133,4 +131,4 @@ def test_none_goes_with_nothing_else(words: HostWords) -> None:
 
 
 def test_none_is_a_word() -> None:
-    assert parse_host(HostWords(address=("None",))).address == NoAddress()
+    assert parse_host(HostWords(address=("None",))).bridges[0].address == NoAddress()

@@ -13,6 +13,7 @@ from tests.cli.calls import MadeUpHost, call
 from tests.plan.standing import as_set_up
 from tests.plan.test_host_setup import ADOPT
 from tests.report import samples
+from tests.specs import host_spec
 from vmnet import fields
 from vmnet.facts import Facts
 from vmnet.plan import steps
@@ -86,7 +87,7 @@ def test_every_step_and_every_undo_is_in_it() -> None:
 
 def test_where_a_bridge_stands_the_checkpoint_is_given_up_before_its_way_back() -> None:
     facts = as_set_up(ADOPT)
-    text = host_script(plan_host_setup(replace(ADOPT, mtu=1400), facts), facts)
+    text = host_script(plan_host_setup(host_spec(ADOPT, mtu=1400), facts), facts)
     assert "\nback=CheckpointDestroy\n" in text
     assert "\nback=CheckpointRollback\n" in script(NAMES[0])
 

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 from tests.facts_samples import end_state, goal
 from tests.plan.hosts import ADDRESS, REQUESTED, bare_host, routed_host
+from tests.specs import host_spec
 from vmnet.facts import Facts
 from vmnet.plan.host.setup import plan_host_setup
-from vmnet.plan.steps import HostGoal
 from vmnet.runs.asking import find_duplicates, new_addresses, ways_out
-from vmnet.spec import HostSpec
+from vmnet.spec import BridgeSpec
 
-SPEC = HostSpec(nics=("em1", "em2"), address=REQUESTED)
+SPEC = host_spec(nics=("em1", "em2"), address=REQUESTED)
 
 
-def aim(facts: Facts) -> HostGoal:
-    found = plan_host_setup(SPEC, facts).goal
+def aim(facts: Facts) -> BridgeSpec:
+    found = plan_host_setup(SPEC, facts).goals[0]
     assert found is not None
     return found
 

@@ -18,6 +18,7 @@ from tests.plan.standing import as_set_up
 from tests.plan.test_host_setup import ADOPT
 from tests.runs.libvirt_runs import facts_of, migration, running
 from tests.runs.test_run import FACTS, RecordingExecutor
+from tests.specs import host_spec
 from vmnet.errors import LinkError, UndoIncomplete, VmnetError
 from vmnet.fields import encode
 from vmnet.plan import steps
@@ -80,7 +81,7 @@ def _plans() -> dict[str, Plan]:
 
     return {
         "host-setup": plan_host_setup(ADOPT, addressed_host()),
-        "mtu": plan_host_setup(replace(ADOPT, mtu=9000), as_set_up(ADOPT)),
+        "mtu": plan_host_setup(host_spec(ADOPT, mtu=9000), as_set_up(ADOPT)),
         "attach-domain": plan_attach_domain(AttachSpec(domain="web", indexes=(1,)), facts_of(libvirt)),
         "migrate": migration(libvirt),
     }

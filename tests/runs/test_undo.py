@@ -12,6 +12,7 @@ from tests.plan.standing import after, as_set_up
 from tests.plan.test_host_setup import ADOPT
 from tests.plan.test_second_bridge import SECOND, with_two_more
 from tests.runs.test_run import FACTS, PLAN, RecordingExecutor
+from tests.specs import host_spec
 from vmnet.errors import Refused, VmnetError
 from vmnet.facts import Answer, Probe, ProbeKind
 from vmnet.host.networkmanager.profile_files import read_saved
@@ -89,7 +90,7 @@ def test_an_undo_that_fails_sets_aside_again_what_it_had_given_back(tmp_path: Pa
 def test_no_way_back_of_a_bridge_that_stands_makes_it_anew(tmp_path: Path) -> None:
     """NetworkManager's checkpoint would, and each guest's tap would leave it: seen with 300 of them."""
     facts = as_set_up(ADOPT)
-    plan = plan_host_setup(replace(ADOPT, mtu=1400), facts)
+    plan = plan_host_setup(host_spec(ADOPT, mtu=1400), facts)
     assert plan.planned[0].step == steps.OpenCheckpoint(timeout_s=60, last_resort=True)
     carry_out(plan, RecordingExecutor(), Journal.create(plan, facts, tmp_path), lambda _: None)
     opening, *back, commit = plan_undo(facts, runs=tmp_path, saved={}).planned
@@ -106,7 +107,7 @@ def test_no_way_back_of_a_bridge_that_stands_makes_it_anew(tmp_path: Path) -> No
 def test_an_mtu_that_no_profile_names_comes_back_too(tmp_path: Path) -> None:
     """To reapply a profile without an MTU leaves the link with the one it has."""
     facts = as_set_up(ADOPT)
-    plan = plan_host_setup(replace(ADOPT, mtu=1400), facts)
+    plan = plan_host_setup(host_spec(ADOPT, mtu=1400), facts)
     carry_out(plan, RecordingExecutor(), Journal.create(plan, facts, tmp_path), lambda _: None)
     back = [planned.step for planned in plan_undo(facts, runs=tmp_path, saved={}).planned]
     set_back = [step for step in back if isinstance(step, steps.SetMtu)]
@@ -138,7 +139,7 @@ def test_a_lease_is_waited_for_when_the_bridge_has_gone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("method", ["manual", "auto"])
 def test_a_port_of_an_old_bond_comes_back_before_the_bridge_goes(tmp_path: Path, method: str) -> None:
     facts = addressed_by_a_bond(method)
-    plan = plan_host_setup(replace(ADOPT, bond=BondSpec(ifname="bond1")), facts)
+    plan = plan_host_setup(host_spec(ADOPT, bond=BondSpec(ifname="bond1")), facts)
     carry_out(plan, RecordingExecutor(), Journal.create(plan, facts, tmp_path), lambda _: None)
     back = [planned.step for planned in plan_undo(facts, runs=tmp_path, saved={}).planned]
     (wait,) = (i for i, step in enumerate(back) if isinstance(step, steps.WaitAddress) and step.ifname == "bond0")
@@ -195,8 +196,8 @@ def test_an_undo_ends_with_what_answered_before_answering_again(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("spec", "seconds", "others"),
     [
-        (replace(ADOPT, bond=BondSpec(mode=BondMode.ACTIVE_BACKUP)), 30, ("em2",)),
-        (replace(ADOPT, nics=("em1",), bond=None), 30, ()),
+        (host_spec(ADOPT, bond=BondSpec(mode=BondMode.ACTIVE_BACKUP)), 30, ("em2",)),
+        (host_spec(ADOPT, nics=("em1",), bond=None), 30, ()),
     ],
 )
 def test_without_lacp_no_switch_has_to_forget_it(
@@ -224,8 +225,7 @@ def test_what_was_silent_before_the_run_need_not_answer_after_it(tmp_path: Path)
 def test_the_old_nic_leaves_a_lacp_bond_last_where_the_bond_says_so(tmp_path: Path) -> None:
     """Which is it, the bond says when the time has come: a boot changes it."""
     plan = plan_host_setup(ADOPT, addressed_host())
-    assert plan.goal is not None
-    port = dict(plan.goal.profiles)["em2"]
+    port = dict(plan.goals[0].profiles)["em2"]
     back = undo_after(tmp_path, ADOPT, addressed_host(), addressed_host())
     (at,) = (index for index, step in enumerate(back) if isinstance(step, steps.LeaveLast))
     assert back[at] == steps.LeaveLast(bond="bond0", ifname="em1", others=(("em2", port),), seconds=2)
@@ -234,7 +234,7 @@ def test_the_old_nic_leaves_a_lacp_bond_last_where_the_bond_says_so(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "spec", [replace(ADOPT, bond=BondSpec(mode=BondMode.ACTIVE_BACKUP)), replace(ADOPT, nics=("em1",), bond=None)]
+    "spec", [host_spec(ADOPT, bond=BondSpec(mode=BondMode.ACTIVE_BACKUP)), host_spec(ADOPT, nics=("em1",), bond=None)]
 )
 def test_without_lacp_the_order_is_nobodys_concern(tmp_path: Path, spec: HostSpec) -> None:
     back = undo_after(tmp_path, spec, addressed_host(), addressed_host())
@@ -265,7 +265,7 @@ def carried_out(runs: Path, spec: HostSpec, facts: Facts) -> Facts:
 def test_runs_that_share_nothing_are_undone_in_any_order(tmp_path: Path) -> None:
     facts = carried_out(tmp_path, SECOND, carried_out(tmp_path, ADOPT, with_two_more(addressed_host())))
     first, second = list_runs(tmp_path)
-    assert [goal.bridge for goal in last_goals(tmp_path)] == ["br0", "br1"]
+    assert [goal.ifname for goal in last_goals(tmp_path)] == ["br0", "br1"]
     links = {s.ifname for p in plan_undo(facts, first.run, runs=tmp_path, saved={}).planned if (s := link_of(p.step))}
     assert not links & {"br1", "bond1", "em3", "em4"}
     assert plan_undo(facts, second.run, runs=tmp_path, saved={}).undoes == second.run
@@ -277,7 +277,7 @@ def link_of(step: steps.Step) -> steps.ActivateProfile | steps.DisconnectDevice 
 
 def test_a_run_on_the_links_of_an_earlier_one_is_undone_first(tmp_path: Path) -> None:
     facts = carried_out(tmp_path, ADOPT, addressed_host())
-    facts = carried_out(tmp_path, replace(ADOPT, mtu=1400), facts)
+    facts = carried_out(tmp_path, host_spec(ADOPT, mtu=1400), facts)
     first, second = list_runs(tmp_path)
     assert [goal.mtu for goal in last_goals(tmp_path)] == [1400]
     with pytest.raises(Refused, match=second.run):

@@ -39,7 +39,7 @@ def diagnose(goals: Goals, facts: Facts) -> tuple[Trouble, ...]:
         facts: read with `closely`.
     """
     wanted = goals_of(goals, facts)
-    exists = goals or facts.link(wanted[0].bridge) is not None
+    exists = goals or facts.link(wanted[0].ifname) is not None
     found = dict.fromkeys(check_host(wanted, facts) if exists else ())
     found |= dict.fromkeys(finding for check in DIAGNOSED for goal in wanted for finding in check(goal, facts))
     troubles = [_trouble(finding) for finding in in_order(found) if finding.hint or not finding.ok]

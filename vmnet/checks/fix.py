@@ -18,16 +18,16 @@ from vmnet.plan.domains.interface_moves import LIVE_TYPES, plan_rewrites
 from vmnet.plan.host.network import plan_network
 from vmnet.plan.host.setup import plan_host_setup
 from vmnet.plan.steps import Goals, Plan, Planned, PutPort, SetNetworkAutostart, StartNetwork, StopNetwork
-from vmnet.spec import AttachSpec, BondMode, BondSpec, BridgeSpec, HostSpec, NoAddress
+from vmnet.spec import AttachSpec, BridgeSpec, HostSpec, NoAddress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from vmnet.checks.findings import Finding
     from vmnet.facts import Domain, Facts, Interface, Source
-    from vmnet.plan.steps import HostGoal
+    from vmnet.spec import BridgeSpec
 
-    Way = Callable[[tuple[Finding, ...], HostGoal, Facts], Plan]
+    Way = Callable[[tuple[Finding, ...], BridgeSpec, Facts], Plan]
 
 COMMAND = "doctor"
 
@@ -53,7 +53,7 @@ def plan_fix(rule: str, goals: Goals, facts: Facts) -> Plan:
     if way is None:
         raise Refused(f"vmnet cannot repair {rule}", _by_hand(found, rule))
     wanted = goals_of(goals, facts)
-    goal = next((one for one in wanted if goals and _found(rule, one, facts)), wanted[0])
+    goal = next((one for one in wanted if goals and _found(rule, (one,), facts)), wanted[0])
     return replace(way(found, goal, facts), command=COMMAND)
 
 
@@ -79,30 +79,27 @@ def _by_hand(found: tuple[Finding, ...], rule: str) -> str:
     return "\n".join(dict.fromkeys(lines)) or read_rules()[rule].fix
 
 
-def _by_host_setup(_: tuple[Finding, ...], goal: HostGoal, facts: Facts) -> Plan:
+def _by_host_setup(_: tuple[Finding, ...], goal: BridgeSpec, facts: Facts) -> Plan:
     """host-setup, asked for what is there already, mends only what differs."""
-    bond = BondSpec(ifname=goal.bond, miimon_ms=goal.miimon_ms or BondSpec().miimon_ms) if goal.bond else None
-    if bond is not None and goal.bond_mode:
-        bond = replace(bond, mode=BondMode(goal.bond_mode))
-    spec = HostSpec(
-        nics=goal.nics,
-        bridge=BridgeSpec(ifname=goal.bridge, stp=goal.stp),
-        bond=bond,
-        address=NoAddress() if goal.no_address else None,
-        mtu=goal.mtu,
-        management=goal.management,
-        network=goal.network,
+    asked = replace(
+        goal,
+        address=goal.address if isinstance(goal.address, NoAddress) else None,
+        mac=BridgeSpec().mac,
+        profiles=(),
+        vlans=(),
+        management=None,
+        management_was=(),
     )
-    return plan_host_setup(spec, facts)
+    return plan_host_setup(HostSpec(bridges=(asked,), management=goal.management), facts)
 
 
-def _by_network(_: tuple[Finding, ...], goal: HostGoal, facts: Facts) -> Plan:
+def _by_network(_: tuple[Finding, ...], goal: BridgeSpec, facts: Facts) -> Plan:
     assert goal.network is not None
-    planned, kept = plan_network(goal.network, goal.bridge, facts, nics=goal.nics)
+    planned, kept = plan_network(goal.network, goal.ifname, facts, nics=goal.nics)
     return Plan(command=COMMAND, planned=tuple(planned), kept=tuple(kept))
 
 
-def _by_taps(found: tuple[Finding, ...], _goal: HostGoal, facts: Facts) -> Plan:
+def _by_taps(found: tuple[Finding, ...], _goal: BridgeSpec, facts: Facts) -> Plan:
     subjects = {finding.subject for finding in found}
     planned = []
     for domain, interface in _interfaces(facts):
@@ -119,14 +116,14 @@ def _by_taps(found: tuple[Finding, ...], _goal: HostGoal, facts: Facts) -> Plan:
     return Plan(command=COMMAND, planned=tuple(planned))
 
 
-def _by_starting(found: tuple[Finding, ...], _goal: HostGoal, _facts: Facts) -> Plan:
+def _by_starting(found: tuple[Finding, ...], _goal: BridgeSpec, _facts: Facts) -> Plan:
     planned = [
         Planned(step=StartNetwork(name=f.subject), why=f.seen, undo=(StopNetwork(name=f.subject),)) for f in found
     ]
     return Plan(command=COMMAND, planned=tuple(planned))
 
 
-def _by_autostart(found: tuple[Finding, ...], _goal: HostGoal, facts: Facts) -> Plan:
+def _by_autostart(found: tuple[Finding, ...], _goal: BridgeSpec, facts: Facts) -> Plan:
     stored = [finding for finding in found if (n := facts.network(finding.subject)) is not None and n.persistent]
     if not stored:
         raise Refused("a transient network cannot be autostarted", _by_hand(found, found[0].rule))
@@ -143,7 +140,7 @@ def _by_autostart(found: tuple[Finding, ...], _goal: HostGoal, facts: Facts) -> 
     )
 
 
-def _by_rewriting(found: tuple[Finding, ...], _goal: HostGoal, facts: Facts) -> Plan:
+def _by_rewriting(found: tuple[Finding, ...], _goal: BridgeSpec, facts: Facts) -> Plan:
     """All that was saved of these interfaces follows the stored document; the domain's other ones stay as they are."""
     subjects = {finding.subject for finding in found}
     planned: list[Planned] = []
@@ -168,7 +165,7 @@ def _bridge_of(interface: Interface, facts: Facts) -> str | None:
     return network.bridge if network else interface.source.bridge
 
 
-def _by_attaching(found: tuple[Finding, ...], goal: HostGoal, facts: Facts) -> Plan:
+def _by_attaching(found: tuple[Finding, ...], goal: BridgeSpec, facts: Facts) -> Plan:
     plans = []
     macs: dict[str, list[Interface]] = {}
     subjects = {finding.subject for finding in found}

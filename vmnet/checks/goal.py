@@ -6,32 +6,32 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from vmnet.checks.rules.address import profile_addresses
-from vmnet.lines import number_of
 from vmnet.names import Mac
-from vmnet.plan.host.build import goal_of
+from vmnet.plan.host.build import resolved
 from vmnet.plan.host.layer3 import Layer3, wanted_layer3
-from vmnet.plan.host.nics import NO_MANAGEMENT, check_named
+from vmnet.plan.host.nics import NO_MANAGEMENT, check_named, with_names
 from vmnet.plan.risks.safety import check_spec
-from vmnet.plan.steps import Goals, HostGoal
+from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, NoAddress, VlanSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.facts import Facts, Link, Profile
+    from vmnet.plan.steps import Goals
     from vmnet.spec import HostSpec, IpAddress
 
 BRIDGE, BOND, NETWORK = "br0", "bond0", "host-bridge"
 """The names that host-setup gives when none are asked for."""
 
 
-def goals_of(goals: Goals, facts: Facts) -> tuple[HostGoal, ...]:
-    """Return the goals one by one, at least one."""
-    if isinstance(goals, HostGoal):
+def goals_of(goals: Goals, facts: Facts) -> tuple[BridgeSpec, ...]:
+    """Return the goals, at least one: where none is given, what the host seems meant to be."""
+    if isinstance(goals, BridgeSpec):
         return (goals,)
     return goals or (deduce_goal(facts),)
 
 
-def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None = None) -> HostGoal:
+def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None = None) -> BridgeSpec:
     """Return what the host seems meant to be: the bridge's own profile says what is wanted of the kernel.
 
     Args:
@@ -40,34 +40,46 @@ def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None 
         network: the libvirt network's name; None: host-bridge.
     """
     name = bridge or BRIDGE
-    bond = _bond(name, facts)
-    ports = facts.ports(bond.ifname) if bond else facts.uplinks(name)
-    nics = tuple(port.ifname for port in ports)
-    profiles = tuple(_profiles((name, *((bond.ifname,) if bond else ()), *nics), facts))
+    vlan = next((port for port in facts.uplinks(name) if port.vlan_id is not None and port.parent), None)
+    bond = facts.link(vlan.parent) if vlan else _bond(name, facts)
+    bond = bond if bond is not None and bond.kind == "bond" else None
+    ports = facts.ports(bond.ifname) if bond else () if vlan else facts.uplinks(name)
+    nics = tuple(port.ifname for port in ports) or ((vlan.parent or "",) if vlan else ())
+    below = (*((vlan.ifname,) if vlan else ()), *((bond.ifname,) if bond else ()))
+    profiles = tuple(_profiles((name, *below, *(port.ifname for port in ports)), facts))
     profile = facts.profile(dict(profiles).get(name))
-    options = _bond_options(facts.profile(dict(profiles).get(bond.ifname)) if bond else None)
-    state = bond.bond if bond else None
-    return HostGoal(
-        bridge=name,
-        stp=profile is not None and profile.get("bridge.stp") == "yes",
-        mac=_mac(facts.link(name), ports),
+    return BridgeSpec(
+        ifname=name,
         nics=nics,
-        bond=bond.ifname if bond else None,
-        bond_mode=options.get("mode") or (state.mode if state else None),
-        miimon_ms=number_of(options.get("miimon", "")),
-        dhcp=profile is not None and profile.get("ipv4.method") == "auto",
-        addresses=profile_addresses(profile) if profile else facts.addresses_of(name),
-        gateways=_addresses(profile, "gateway") or tuple(r.gateway for r in facts.default_routes(name) if r.gateway),
-        dns=_addresses(profile, "dns"),
+        bond=_bond_spec(bond, facts.profile(dict(profiles).get(bond.ifname))) if bond else None,
+        vlan=VlanSpec(ifname=vlan.ifname, id=vlan.vlan_id or 0) if vlan else None,
+        address=_address(profile, name, facts),
+        options=(("stp", "yes"),) if profile is not None and profile.get("bridge.stp") == "yes" else (),
         network=network or NETWORK,
+        mac=_mac(facts.link(name), ports),
         management=_management(name, nics, facts),
         # One that is left on a port hears nothing, or what of its traffic comes in there.
-        vlans=tuple(link.ifname for link in facts.links if link.kind == "vlan" and link.parent in (name, *nics)),
+        vlans=_left_vlans(name, nics, facts) if vlan is None else (),
         profiles=profiles,
     )
 
 
-def wanted_goal(spec: HostSpec, facts: Facts) -> HostGoal:
+def _left_vlans(bridge: str, nics: tuple[str, ...], facts: Facts) -> tuple[str, ...]:
+    return tuple(link.ifname for link in facts.links if link.kind == "vlan" and link.parent in (bridge, *nics))
+
+
+def _address(profile: Profile | None, bridge: str, facts: Facts) -> AddressSpec | NoAddress:
+    addresses = profile_addresses(profile) if profile else facts.addresses_of(bridge)
+    gateways = tuple(route.gateway for route in facts.default_routes(bridge) if route.gateway)
+    return AddressSpec(
+        dhcp=profile is not None and profile.get("ipv4.method") == "auto",
+        addresses=addresses,
+        gateways=_addresses(profile, "gateway") or gateways,
+        dns=_addresses(profile, "dns"),
+    )
+
+
+def wanted_goals(spec: HostSpec, facts: Facts) -> tuple[BridgeSpec, ...]:
     """Return what is wanted of a host where `spec` asks for it. What it leaves open (NICs, addresses, the management
     link) is as the host itself tells it.
 
@@ -77,35 +89,41 @@ def wanted_goal(spec: HostSpec, facts: Facts) -> HostGoal:
         SpecError: what is asked for does not fit together.
         Refused: it asks for a bond that no bridge can use.
     """
+    spec = with_names(spec, facts)
     check_spec(spec)
-    check_named(spec)
-    told = deduce_goal(facts, bridge=spec.bridge.ifname, network=spec.network)
-    nics = spec.nics or told.nics
+    return tuple(_wanted(bridge, spec, facts) for bridge in spec.bridges)
+
+
+def _wanted(asked: BridgeSpec, spec: HostSpec, facts: Facts) -> BridgeSpec:
+    check_named(asked)
+    told = deduce_goal(facts, bridge=asked.ifname, network=asked.network)
+    nics = asked.nics or told.nics
     management = told.management if spec.management is None else spec.management
-    names = (spec.bridge.ifname, *((spec.bond.ifname,) if spec.bond else ()), *nics)
+    names = (asked.ifname, *asked.below, *(() if asked.on_nic else nics))
     ports = tuple(link for name in nics if (link := facts.link(name)))
-    return goal_of(
-        spec,
+    return resolved(
+        asked,
+        _layer3(asked, told, facts),
         nics=nics,
-        mac=_mac(facts.link(spec.bridge.ifname), ports),
-        layer3=_layer3(spec, told, facts),
+        mac=_mac(facts.link(asked.ifname), ports),
         management=None if management in (NO_MANAGEMENT, *nics) else management,
         vlans=told.vlans,
         profiles=tuple(_profiles(names, facts)),
     )
 
 
-def _layer3(spec: HostSpec, told: HostGoal, facts: Facts) -> Layer3:
-    if spec.address is not None:
-        return wanted_layer3(spec.address, spec.mtu, None, facts)
+def _layer3(asked: BridgeSpec, told: BridgeSpec, facts: Facts) -> Layer3:
+    if asked.address is not None:
+        return wanted_layer3(asked.address, asked.mtu, None, facts)
+    found = told.requested
     return Layer3(
         settings=(),
         holder=None,
-        mtu=spec.mtu,
-        dhcp=told.dhcp,
-        addresses=told.addresses,
-        gateways=told.gateways,
-        dns=told.dns,
+        mtu=asked.mtu,
+        dhcp=found.dhcp,
+        addresses=found.addresses,
+        gateways=found.gateways,
+        dns=found.dns,
     )
 
 
@@ -134,9 +152,13 @@ def _profiles(names: tuple[str, ...], facts: Facts) -> Iterator[tuple[str, str]]
             yield name, profile.uuid
 
 
-def _bond_options(profile: Profile | None) -> dict[str, str]:
+def _bond_spec(bond: Link, profile: Profile | None) -> BondSpec:
+    """Return the bond as its profile wants it; without one, as it is."""
     words = profile.get("bond.options").split(",") if profile else []
-    return dict(word.split("=", 1) for word in words if "=" in word)
+    options = dict(word.split("=", 1) for word in words if "=" in word)
+    mode = options.pop("mode", bond.bond.mode if bond.bond else "")
+    known = BondMode(mode) if mode in tuple(BondMode) else BondMode.LACP
+    return BondSpec(ifname=bond.ifname, mode=known, options=tuple(options.items()))
 
 
 def _addresses(profile: Profile | None, key: str) -> tuple[IpAddress, ...]:

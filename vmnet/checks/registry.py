@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vmnet.checks.findings import Finding
     from vmnet.facts import Facts
-    from vmnet.plan.steps import HostGoal
+    from vmnet.spec import BridgeSpec
 
-    Check = Callable[[HostGoal, Facts], Iterator[Finding]]
+    Check = Callable[[BridgeSpec, Facts], Iterator[Finding]]
 
 VERIFIED: list[Check] = []
 """What verify looks at, and doctor where the bridge exists."""

@@ -43,7 +43,7 @@ def describe_host(goals: Goals, facts: Facts) -> Topology:
         facts: the host as it is.
     """
     wanted = goals_of(goals, facts)
-    exists = goals or facts.link(wanted[0].bridge) is not None
+    exists = goals or facts.link(wanted[0].ifname) is not None
     return map_host(facts, check_host(wanted, facts) if exists else tuple(network_manager(wanted[0], facts)))
 
 

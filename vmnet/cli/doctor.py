@@ -96,6 +96,6 @@ def _put_right(session: Session, words: dict[str, Any], goals: Goals, facts: Fac
 
     def left() -> tuple[Finding, ...]:
         now = vmnet.read_facts(uri=uri, closely=True)
-        return tuple(trouble.finding for trouble in vmnet.diagnose(plan.goal or goals, now) if trouble.rule.id == rule)
+        return tuple(trouble.finding for trouble in vmnet.diagnose(plan.goals or goals, now) if trouble.rule.id == rule)
 
     flow.carry_out(session, words, plan, facts, uri=uri, verify=left)

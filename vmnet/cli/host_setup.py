@@ -112,7 +112,7 @@ def command(session: Session, *, uri: str, script: bool, spec_file: str | None, 
     if script and words["output"] == "json":
         raise SpecError("--script cannot be combined with --output json", "leave --output json out")
     spec = _wanted(spec_file, words)
-    facts = vmnet.read_facts(uri=uri, hypervisor=spec.network is not None, probes=words["probe"])
+    facts = vmnet.read_facts(uri=uri, hypervisor=bool(spec.networks), probes=words["probe"])
     plan = vmnet.plan_host_setup(spec, facts)
     asked = vmnet.find_duplicates(plan, facts)
     if asked.duplicates:
@@ -122,7 +122,7 @@ def command(session: Session, *, uri: str, script: bool, spec_file: str | None, 
         return
 
     def verify() -> tuple[Finding, ...]:
-        return vmnet.verify(plan.goal, vmnet.read_facts(uri=uri, hypervisor=spec.network is not None))
+        return vmnet.verify(plan.goals, vmnet.read_facts(uri=uri, hypervisor=bool(spec.networks)))
 
     flow.carry_out(session, words, plan, facts, uri=uri, verify=verify)
 

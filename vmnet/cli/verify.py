@@ -108,7 +108,7 @@ def look(wanted: Wanted) -> tuple[Facts, tuple[Finding, ...]]:
     """Read the host and compare it with what is wanted."""
     facts = vmnet.read_facts(uri=wanted.uri)
     if wanted.spec is not None:
-        return facts, vmnet.verify(vmnet.wanted_goal(wanted.spec, facts), facts)
+        return facts, vmnet.verify(vmnet.wanted_goals(wanted.spec, facts), facts)
     if wanted.bridge or wanted.network:
         return facts, vmnet.verify(vmnet.deduce_goal(facts, bridge=wanted.bridge, network=wanted.network), facts)
     return facts, vmnet.verify(vmnet.last_goals(), facts)

@@ -72,7 +72,7 @@ class Link:
     `parent` is the link below a VLAN or macvtap; `bridge_port_state` is the port's STP state where it is in a
     bridge ("forwarding", ...). `hardware` is true where the link has a device (sysfs `device`), `pci` is that
     device's address ("0000:01:00.0"), `driver` the name of its driver. `ethernet` is false for InfiniBand and others;
-    `virtual_function`: one of SR-IOV, of another NIC of this host.
+    `virtual_function`: one of SR-IOV, of another NIC of this host. `vlan_id` is the tag of a VLAN's frames.
     """
 
     ifname: str
@@ -99,6 +99,7 @@ class Link:
     ethernet: bool = True
     driver: str = ""
     virtual_function: bool = False
+    vlan_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

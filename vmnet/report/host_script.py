@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from vmnet.fields import encode
 from vmnet.plan import steps
 from vmnet.plan.commands import commands_of
-from vmnet.plan.host.old_addresses import all_old_addresses, old_answers
+from vmnet.plan.host.answers import all_old_addresses, old_answers
 from vmnet.plan.shell import UNDO_FUNCTIONS, comment, network_lines, undo_lines
 from vmnet.plan.shell_answers import answer_lines, asking, hear_lines
 from vmnet.report.calls import shell_lines

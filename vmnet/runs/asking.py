@@ -19,8 +19,8 @@ from vmnet.plan.steps import MoveInterface
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts, Link
-    from vmnet.plan.steps import HostGoal, Plan
-    from vmnet.spec import IpAddress
+    from vmnet.plan.steps import Plan
+    from vmnet.spec import BridgeSpec, IpAddress
 
 MTUS = (1500, 1492, 1450, 1400, 1280)
 """What is tried where the bridge's own MTU does not pass: Ethernet, PPPoE, VXLAN, most tunnels, IPv6's least."""
@@ -82,25 +82,24 @@ def _bridge(step: object) -> str | None:
 
 def find_duplicates(plan: Plan, facts: Facts) -> Facts:
     """Return the facts with who answered for the plan's new addresses; unchanged where none is new, or without root."""
-    if plan.empty or plan.goal is None or not facts.root:
-        return facts
-    addresses, links = new_addresses(plan.goal, facts), ways_out(plan.goal, facts)
-    if not addresses or not links:
+    if plan.empty or not plan.goals or not facts.root:
         return facts
     own = {mac for link in facts.links for mac in (link.mac, link.permanent_mac) if mac}
-    return replace(facts, duplicates=ask_links(links, addresses, own))
+    asked = [(new_addresses(goal, facts), ways_out(goal, facts)) for goal in plan.goals]
+    found = [ask_links(links, addresses, own) for addresses, links in asked if addresses and links]
+    return replace(facts, duplicates=tuple(one for several in found for one in several)) if found else facts
 
 
-def new_addresses(goal: HostGoal, facts: Facts) -> tuple[IpAddress, ...]:
+def new_addresses(goal: BridgeSpec, facts: Facts) -> tuple[IpAddress, ...]:
     """Return the static IPv4 addresses that this host does not have yet; IPv6 looks for duplicates by itself."""
     ours = {address.interface.ip for address in facts.addresses}
-    return tuple(address.ip for address in goal.addresses if address.version == 4 and address.ip not in ours)
+    return tuple(address.ip for address in goal.requested.addresses if address.version == 4 and address.ip not in ours)
 
 
-def ways_out(goal: HostGoal, facts: Facts) -> tuple[Link, ...]:
+def ways_out(goal: BridgeSpec, facts: Facts) -> tuple[Link, ...]:
     """Return the links to ask on: the NICs that are nobody's port, or the bridge where they are."""
     nics = tuple(link for name in goal.nics if (link := facts.link(name)) and link.carrier and not link.controller)
-    bridge = facts.link(goal.bridge)
+    bridge = facts.link(goal.ifname)
     return nics or ((bridge,) if bridge and bridge.carrier else ())
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from vmnet.errors import UndoIncomplete, VmnetError, attempt
 from vmnet.facts import ProbeKind
 from vmnet.plan import steps
-from vmnet.plan.host.old_addresses import AT_THE_SWITCH, old_answers
+from vmnet.plan.host.answers import AT_THE_SWITCH, old_answers
 from vmnet.report.calls import by_hand
 from vmnet.report.words import describe
 from vmnet.shell_words import in_turn, remark

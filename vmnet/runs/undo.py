@@ -12,8 +12,7 @@ from vmnet.host.lan.probes import try_probes
 from vmnet.host.networkmanager.profile_files import read_saved
 from vmnet.plan import steps
 from vmnet.plan.domains.undo import plan_domain_undo
-from vmnet.plan.host.answers import probe_words
-from vmnet.plan.host.old_addresses import made_by, old_addresses, old_answers
+from vmnet.plan.host.answers import made_by, old_addresses, old_answers, probe_words
 from vmnet.plan.steps import Plan, Planned
 from vmnet.runs.records.journal import UNDO_SCRIPT, Journal, RunState, find_run, list_runs
 from vmnet.shell_words import root
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vmnet.facts import Facts
-    from vmnet.plan.steps import HostGoal
+    from vmnet.spec import BridgeSpec
 
 _STANDING = (RunState.STANDS, RunState.STOPPED, RunState.OPEN, RunState.INCOMPLETE)
 UNDO_TIMEOUT_S = 90
@@ -46,19 +45,19 @@ def _unreadable(runs: Path) -> list[Journal]:
     ]
 
 
-def last_goals(runs: Path = RUNS) -> tuple[HostGoal, ...]:
+def last_goals(runs: Path = RUNS) -> tuple[BridgeSpec, ...]:
     """Return the goals of the completed host-setup runs, oldest first; none where they cannot be read.
 
-    A goal counts until a later run uses one of its links: a bridge was changed then, or its NICs went to another one.
+    A goal counts until a later run changes its bridge, or takes its uplink or its NICs.
     """
     try:
         journals = standing_runs(runs)
     except PermissionError:
         return ()
-    goals: list[HostGoal] = []
-    for goal in (journal.outline().goal for journal in journals if journal.state() is RunState.STANDS):
-        if goal is not None:
-            goals = [*(other for other in goals if other.links.isdisjoint(goal.links)), goal]
+    goals: list[BridgeSpec] = []
+    for journal in journals:
+        new = journal.outline().goals if journal.state() is RunState.STANDS else ()
+        goals = [*(old for old in goals if not any(goal.replaces(old) for goal in new)), *new]
     return tuple(goals)
 
 
@@ -151,9 +150,11 @@ def _check_nothing_rests_on(host: Sequence[Planned], journal: Journal, facts: Fa
         )
     if not host:
         return
-    goal = journal.outline().goal
+    made = _made(host)
     later = [
-        other for other in standing_runs(runs) if other.order > journal.order and _rests(other.outline().goal, goal)
+        other
+        for other in standing_runs(runs)
+        if other.order > journal.order and any(goal.links & made for goal in other.outline().goals)
     ]
     if later:
         newest = later[-1].run
@@ -161,11 +162,14 @@ def _check_nothing_rests_on(host: Sequence[Planned], journal: Journal, facts: Fa
         raise Refused(f"run {newest} came later and depends on {journal.run}", f"undo that run first: {first}")
 
 
-def _rests(later: HostGoal | None, earlier: HostGoal | None) -> bool:
-    """Return whether a run's goal is built of what an earlier one's is; of an unknown one, anything may be."""
-    if later is None:
-        return False
-    return earlier is None or not later.links.isdisjoint(earlier.links)
+def _made(host: Sequence[Planned]) -> set[str]:
+    """Return the links whose profiles a run has added or changed."""
+    found = set()
+    for planned in host:
+        match planned.step:
+            case steps.AddProfile(ifname=ifname) | steps.ReapplyDevice(ifname=ifname):
+                found.add(ifname)
+    return found
 
 
 def _check_unchanged(journal: Journal, saved: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.errors import VmnetError
 from vmnet.plan import steps
-from vmnet.plan.host.old_addresses import all_old_addresses, old_answers
+from vmnet.plan.host.answers import all_old_addresses, old_answers
 from vmnet.plan.shell import UNDO_FUNCTIONS, bounce_lines, comment, undo_lines
 from vmnet.plan.shell_answers import answer_lines, hear_lines
 from vmnet.runs.records.journal import UNDO_SCRIPT

@@ -1,7 +1,4 @@
-"""Frozen records of what the admin wants, filled from the command line or by a script.
-
-What a spec leaves out (None, or an empty tuple of NICs) is decided by the plan from the facts.
-"""
+"""Frozen records of what the admin wants, filled from the command line, from a file, or by a script."""
 
 from __future__ import annotations
 
@@ -13,6 +10,9 @@ from vmnet.names import Mac
 
 IpAddress = IPv4Address | IPv6Address
 IpInterface = IPv4Interface | IPv6Interface
+
+
+NO_MAC = Mac("")
 
 
 class BondMode(StrEnum):
@@ -35,26 +35,29 @@ class Retire(StrEnum):
     STOP = "stop"
 
 
+Options = tuple[tuple[str, str], ...]
+"""Options of a bond or bridge under the kernel's names, in the order in which they were given."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BondSpec:
-    """The wanted bond. `miimon_ms` is the interval of the link check in milliseconds. `arp_interval_ms` is the interval
-    of ARP monitoring, which vmnet refuses."""
+    """The wanted bond. `options` are those of the kernel's bonding driver besides the mode, by its own names."""
 
     ifname: str = "bond0"
     mode: BondMode = BondMode.LACP
-    miimon_ms: int = 100
-    lacp_rate: str | None = None
-    xmit_hash_policy: str | None = None
-    arp_interval_ms: int | None = None
+    options: Options = (("miimon", "100"),)
+
+    def option(self, name: str) -> str | None:
+        """Return the wanted value of an option; None: the driver's default."""
+        return dict(self.options).get(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BridgeSpec:
-    """The wanted bridge. `multicast_snooping` None: NetworkManager's default."""
+class VlanSpec:
+    """The VLAN that a bridge stands on: a link on its bond, or on its NIC, which takes frames with the tag `id`."""
 
-    ifname: str = "br0"
-    stp: bool = False
-    multicast_snooping: bool | None = None
+    ifname: str
+    id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,24 +80,93 @@ class NoAddress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HostSpec:
-    """The request to host-setup.
+class BridgeSpec:
+    """A wanted bridge with all that it stands on: NICs, a bond or none, a VLAN or none.
 
-    `nics` empty: vmnet proposes them. `bond` None: the bridge is on one NIC. `address` and `mtu` None: adopt the NIC's.
-    `management` None: detect it. `network` None: define no libvirt network. `displace` names more profiles whose
-    autoconnect vmnet disables, besides those that compete. `timeout_s` is the timeout of NetworkManager's checkpoint in
-    seconds. `confirm_s`: roll back unless the admin confirms within so many seconds. `move_vlans`: move the NICs' VLANs
-    onto the bridge. Each of the last five accepts one risk: vmnet then warns instead of refusing.
+    What is left open (no NICs; None for `address`, `mtu`) is decided by the plan from the facts: it proposes the NICs,
+    and adopts addresses and MTU of what has them now. Several bridges may stand on VLANs of one bond: then each of them
+    has that bond, with the same NICs. `network` None: define no libvirt network. `options` are the kernel's.
+
+    A plan's goal is the same record with nothing left open. Then it also has:
+        mac: the MAC of bridge, bond and NICs.
+        vlans: VLAN links of the NICs that move onto the bridge.
+        profiles: the UUID of each link's profile, by ifname.
+        management: the management link, which the run leaves as it is.
+        management_was: that link when the goal was planned (`facts.proof.record_of`); empty where it was not recorded.
     """
 
+    ifname: str = "br0"
     nics: tuple[str, ...] = ()
-    bridge: BridgeSpec = BridgeSpec()
     bond: BondSpec | None = BondSpec()
+    vlan: VlanSpec | None = None
     address: AddressSpec | NoAddress | None = None
     mtu: int | None = None
+    options: Options = ()
+    network: str | None = "host-bridge"
+    mac: Mac = NO_MAC
+    vlans: tuple[str, ...] = ()
+    profiles: tuple[tuple[str, str], ...] = ()
+    management: str | None = None
+    management_was: Options = ()
+
+    def option(self, name: str) -> str | None:
+        """Return the wanted value of an option; None: NetworkManager's default."""
+        return dict(self.options).get(name)
+
+    @property
+    def stp(self) -> bool:
+        """Whether the bridge speaks the spanning tree protocol."""
+        return self.option("stp") == "yes"
+
+    @property
+    def bond_name(self) -> str | None:
+        """The bond's ifname, if there is a bond."""
+        return self.bond.ifname if self.bond else None
+
+    @property
+    def below(self) -> tuple[str, ...]:
+        """The links between bridge and NICs, the upper one first: VLAN and bond, one of them, or none."""
+        return tuple(spec.ifname for spec in (self.vlan, self.bond) if spec)
+
+    @property
+    def on_nic(self) -> bool:
+        """Whether it stands on a VLAN of a NIC that is no port, and may have an address of its own."""
+        return self.vlan is not None and self.bond is None
+
+    @property
+    def uplinks(self) -> tuple[str, ...]:
+        """The bridge's own ports: VLAN, bond, or NIC."""
+        return self.below[:1] or self.nics
+
+    @property
+    def links(self) -> frozenset[str]:
+        """The bridge and all that it stands on."""
+        return frozenset((self.ifname, *self.below, *self.nics))
+
+    def replaces(self, old: BridgeSpec) -> bool:
+        """Whether an older bridge of this host is not there any more, or is another one, when this one is."""
+        other_bond = self.bond_name != old.bond_name and not set(self.nics).isdisjoint(old.nics)
+        return self.ifname == old.ifname or not set(self.uplinks).isdisjoint(old.uplinks) or other_bond
+
+    @property
+    def requested(self) -> AddressSpec:
+        """The addresses that are named; none where they are adopted, or not wanted."""
+        return self.address if isinstance(self.address, AddressSpec) else AddressSpec()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSpec:
+    """What is wanted of a host: its bridges, and how the run goes that makes them.
+
+    `management` None: detect it. `displace` names more profiles whose autoconnect vmnet disables, besides those that
+    compete. `timeout_s` is the timeout of NetworkManager's checkpoint in seconds. `confirm_s`: roll back unless the
+    admin confirms within so many seconds. `move_vlans`: move the NICs' VLANs onto the bridge. Each of the last seven
+    accepts one risk: vmnet then warns instead of refusing.
+    """
+
+    bridges: tuple[BridgeSpec, ...] = (BridgeSpec(),)
     management: str | None = None
     fix_management: bool = False
-    network: str | None = "host-bridge"
     displace: tuple[str, ...] = ()
     timeout_s: int | None = None
     confirm_s: int | None = None
@@ -106,6 +178,11 @@ class HostSpec:
     allow_firewall: bool = False
     different_switches: bool = False
     allow_duplicate_address: bool = False
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The libvirt networks that are wanted."""
+        return tuple(bridge.network for bridge in self.bridges if bridge.network is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, HostSpec, No
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vmnet.spec import IpAddress, IpInterface
+    from vmnet.spec import IpAddress, IpInterface, Options
 
 DHCP = "dhcp"
 NONE = "none"
@@ -149,17 +149,30 @@ def parse_host(words: HostWords, place: Place = COMMAND_LINE) -> HostSpec:
         bridge = check_ifname(words.bridge, what="bridge name")
     with place.at("management"):
         management = None if words.management is None else check_ifname(words.management, what="management link")
-    return HostSpec(
+    asked = BridgeSpec(
+        ifname=bridge,
         nics=nics,
-        bridge=BridgeSpec(ifname=bridge, stp=words.stp, multicast_snooping=words.multicast_snooping),
         bond=_bond(words, place),
         address=_addresses(words, place),
         mtu=words.mtu,
+        options=_given(stp=words.stp or None, multicast_snooping=words.multicast_snooping),
+        network=_network(words, place),
+    )
+    return HostSpec(
+        bridges=(asked,),
         management=management,
         fix_management=words.fix_management,
         move_vlans=words.move_vlans,
-        network=_network(words, place),
         displace=words.displace,
+    )
+
+
+def _given(**options: str | int | bool | None) -> Options:
+    """Return the options that are given, with "yes" and "no" for what is on or off."""
+    return tuple(
+        (key, ("no", "yes")[value] if isinstance(value, bool) else str(value))
+        for key, value in options.items()
+        if value is not None
     )
 
 
@@ -185,14 +198,13 @@ def _bond(words: HostWords, place: Place) -> BondSpec | None:
         ifname = check_ifname(str(HostWords().bond if words.bond is True else words.bond), what="bond name")
     with place.at("mode"):
         mode = _mode(str(words.mode), place)
-    return BondSpec(
-        ifname=ifname,
-        mode=mode,
-        miimon_ms=words.miimon,
+    options = _given(
+        miimon=words.miimon,
         lacp_rate=_one_of(words.lacp_rate, LACP_RATES, "lacp-rate", place),
-        arp_interval_ms=words.arp_interval,
         xmit_hash_policy=_one_of(words.xmit_hash_policy, HASH_POLICIES, "xmit-hash-policy", place),
+        arp_interval=words.arp_interval,
     )
+    return BondSpec(ifname=ifname, mode=mode, options=options)
 
 
 def _one_of(word: str | None, choices: tuple[str, ...], key: str, place: Place) -> str | None:

@@ -13,14 +13,14 @@ from vmnet.checks.rules.boot import LIST_PROFILES, keep_down
 from vmnet.facts.proof import NM_VERSION, PROFILE, record_of
 from vmnet.plan.host.profiles import competes
 from vmnet.shell_words import command, root
+from vmnet.spec import NoAddress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from vmnet.facts import Facts, Profile
-    from vmnet.plan.steps import HostGoal
     from vmnet.shell_words import Command
-    from vmnet.spec import IpInterface
+    from vmnet.spec import BridgeSpec, IpInterface
 
 
 def profile_addresses(profile: Profile | None) -> tuple[IpInterface, ...]:
@@ -36,22 +36,22 @@ def _listed(items: Iterable[object]) -> str:
 
 
 @verified
-def addresses(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def addresses(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """address.kernel, address.profile: each static address is on the bridge, and in its profile."""
-    kernel = facts.addresses_of(goal.bridge)
-    profile = facts.active_profile(goal.bridge)
-    for address in goal.addresses:
+    kernel = facts.addresses_of(goal.ifname)
+    profile = facts.active_profile(goal.ifname)
+    for address in goal.requested.addresses:
         ok = address in kernel
         yield Finding(
-            rule="address.kernel", layer="address", subject=goal.bridge, wanted=str(address), seen=_listed(kernel),
-            source=NETLINK, ok=ok, shown_by=_show_addresses(goal.bridge),
-            fix=() if ok else _reapply(goal.bridge),
+            rule="address.kernel", layer="address", subject=goal.ifname, wanted=str(address), seen=_listed(kernel),
+            source=NETLINK, ok=ok, shown_by=_show_addresses(goal.ifname),
+            fix=() if ok else _reapply(goal.ifname),
         )  # fmt: skip
         if profile is not None:
             stored = profile_addresses(profile)
             ok = address in stored
             yield Finding(
-                rule="address.profile", layer="address", subject=goal.bridge, wanted=str(address),
+                rule="address.profile", layer="address", subject=goal.ifname, wanted=str(address),
                 seen=_listed(stored), source=NMCLI, ok=ok, shown_by=_shows(profile, "addresses"),
                 hint="" if ok else f"the address is gone after a reboot: it is not in profile {profile.uuid}",
                 fix=() if ok else _store(profile, f"ipv{address.version}.addresses", str(address)),
@@ -59,17 +59,17 @@ def addresses(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @verified
-def no_address(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def no_address(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """address.none: the host has no address on the bridge, where none is wanted."""
-    if not goal.no_address or facts.link(goal.bridge) is None:
+    if not isinstance(goal.address, NoAddress) or facts.link(goal.ifname) is None:
         return
-    kernel = (*facts.addresses_of(goal.bridge), *facts.addresses_of(goal.bridge, scope="link"))
-    profile = facts.active_profile(goal.bridge)
+    kernel = (*facts.addresses_of(goal.ifname), *facts.addresses_of(goal.ifname, scope="link"))
+    profile = facts.active_profile(goal.ifname)
     yield Finding(
-        rule="address.none", layer="address", subject=goal.bridge, wanted="no address", seen=_listed(kernel),
-        source=NETLINK, ok=not kernel, shown_by=_show_addresses(goal.bridge),
+        rule="address.none", layer="address", subject=goal.ifname, wanted="no address", seen=_listed(kernel),
+        source=NETLINK, ok=not kernel, shown_by=_show_addresses(goal.ifname),
         hint="" if not kernel else "guests reach the host at that address, past the firewall between the two networks",
-        fix=() if not kernel or profile is None else _disable(profile, goal.bridge),
+        fix=() if not kernel or profile is None else _disable(profile, goal.ifname),
     )  # fmt: skip
 
 
@@ -96,28 +96,28 @@ def _store(profile: Profile, name: str, value: str) -> tuple[Command, ...]:
 
 
 @verified
-def address_by_dhcp(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def address_by_dhcp(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """address.dhcp: the bridge has an IPv4 address of a DHCP server's, where one is wanted."""
-    if not goal.dhcp:
+    if not goal.requested.dhcp:
         return
     leased = [
-        a.interface for a in facts.addresses if a.ifname == goal.bridge and a.dynamic and a.interface.version == 4
+        a.interface for a in facts.addresses if a.ifname == goal.ifname and a.dynamic and a.interface.version == 4
     ]
     yield Finding(
-        rule="address.dhcp", layer="address", subject=goal.bridge, wanted="an address by DHCP", seen=_listed(leased),
-        source=NETLINK, ok=bool(leased), shown_by=_show_addresses(goal.bridge, "-4"),
-        hint="" if leased else f"no DHCP server answers on {goal.bridge}: journalctl -u NetworkManager",
+        rule="address.dhcp", layer="address", subject=goal.ifname, wanted="an address by DHCP", seen=_listed(leased),
+        source=NETLINK, ok=bool(leased), shown_by=_show_addresses(goal.ifname, "-4"),
+        hint="" if leased else f"no DHCP server answers on {goal.ifname}: journalctl -u NetworkManager",
     )  # fmt: skip
 
 
 @verified
-def address_only_here(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def address_only_here(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """address.only: no other link has one of the bridge's addresses."""
-    wanted = {address.ip for address in goal.addresses}
-    others = sorted({a.ifname for a in facts.addresses if a.interface.ip in wanted and a.ifname != goal.bridge})
+    wanted = {address.ip for address in goal.requested.addresses}
+    others = sorted({a.ifname for a in facts.addresses if a.interface.ip in wanted and a.ifname != goal.ifname})
     if others:
         yield Finding(
-            rule="address.only", layer="address", subject=goal.bridge, wanted="address on the bridge only",
+            rule="address.only", layer="address", subject=goal.ifname, wanted="address on the bridge only",
             seen=f"also on {_listed(others)}", source=NETLINK, ok=False,
             shown_by=command("ip", "-br", "address"),
             hint="an old profile is still active there: nmcli connection show --active",
@@ -125,18 +125,18 @@ def address_only_here(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @verified
-def default_route(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def default_route(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """route.default: the default route goes through each gateway, over the bridge, and no other link's wins."""
-    others = sorted({route.ifname for route in facts.default_routes()} - {goal.bridge})
-    for gateway in goal.gateways:
+    others = sorted({route.ifname for route in facts.default_routes()} - {goal.ifname})
+    for gateway in goal.requested.gateways:
         routes = [r for r in facts.default_routes() if r.gateway and r.gateway.version == gateway.version]
         best = min((route.metric for route in routes), default=0)
-        ok = any(r.gateway == gateway and r.ifname == goal.bridge and r.metric == best for r in routes)
+        ok = any(r.gateway == gateway and r.ifname == goal.ifname and r.metric == best for r in routes)
         seen = "; ".join(
             f"via {r.gateway} over {r.ifname} metric {r.metric}" for r in sorted(routes, key=lambda r: r.metric)
         )
         yield Finding(
-            rule="route.default", layer="route", subject="default", wanted=f"via {gateway} over {goal.bridge}",
+            rule="route.default", layer="route", subject="default", wanted=f"via {gateway} over {goal.ifname}",
             seen=seen or "no default route", source=NETLINK, ok=ok,
             shown_by=command("ip", "route", "show", "default"),
             hint="" if ok or not others else f"{others[0]} must not take the default route",
@@ -144,21 +144,21 @@ def default_route(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _route_fix(others: list[str], goal: HostGoal, facts: Facts) -> tuple[Command, ...]:
+def _route_fix(others: list[str], goal: BridgeSpec, facts: Facts) -> tuple[Command, ...]:
     if not others:
-        return _reapply(goal.bridge)
+        return _reapply(goal.ifname)
     profile = facts.active_profile(others[0])
     if profile is None:
         return ()
     modify = modify_profile(profile.uuid, "ipv4.never-default", "yes")
-    return (modify, *_reapply(others[0]), *_reapply(goal.bridge))
+    return (modify, *_reapply(others[0]), *_reapply(goal.ifname))
 
 
 @verified
-def gateway_in_profile(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def gateway_in_profile(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """route.profile: a static bridge's gateway is in its profile."""
-    profile = facts.active_profile(goal.bridge)
-    for gateway in goal.gateways if profile else ():
+    profile = facts.active_profile(goal.ifname)
+    for gateway in goal.requested.gateways if profile else ():
         family = f"ipv{gateway.version}"
         if profile is None or profile.get(f"{family}.method") != "manual":
             continue
@@ -166,46 +166,47 @@ def gateway_in_profile(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         stored = profile.get(f"{family}.gateway") or profile.get(f"{family}.routes")
         ok = str(gateway) in stored
         yield Finding(
-            rule="route.profile", layer="route", subject=goal.bridge, wanted=f"gateway {gateway}",
+            rule="route.profile", layer="route", subject=goal.ifname, wanted=f"gateway {gateway}",
             seen=f"gateway {stored or 'none'}", source=NMCLI, ok=ok, shown_by=_shows(profile, "gateway"),
             hint="" if ok else "the default route is gone after a reboot; to save it: sudo vmnet host-setup",
         )  # fmt: skip
 
 
 @verified
-def dns_servers(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def dns_servers(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """dns.device, dns.resolv_conf: the servers are known on the bridge, and the host's programs ask one of them."""
-    if not goal.dns:
+    if not goal.requested.dns:
         return
-    device = facts.device(goal.bridge)
+    device = facts.device(goal.ifname)
     known = device.dns if device else ()
-    ok = set(goal.dns) <= set(known)
+    ok = set(goal.requested.dns) <= set(known)
     yield Finding(
-        rule="dns.device", layer="DNS", subject=goal.bridge, wanted=_listed(goal.dns), seen=_listed(known),
-        source=NMCLI, ok=ok, shown_by=command("nmcli", "-f", "IP4.DNS,IP6.DNS", "device", "show", goal.bridge),
+        rule="dns.device", layer="DNS", subject=goal.ifname, wanted=_listed(goal.requested.dns), seen=_listed(known),
+        source=NMCLI, ok=ok, shown_by=command("nmcli", "-f", "IP4.DNS,IP6.DNS", "device", "show", goal.ifname),
         fix=() if ok else _dns_fix(goal, facts),
     )  # fmt: skip
     asked = facts.resolvers
     stub = any(resolver.is_loopback for resolver in asked)
-    ok = stub or bool(set(goal.dns) & set(asked))
+    ok = stub or bool(set(goal.requested.dns) & set(asked))
     yield Finding(
-        rule="dns.resolv_conf", layer="DNS", subject="host", wanted=f"{_listed(goal.dns)} or a local resolver",
-        seen=_listed(asked), source=RESOLVER, ok=ok, shown_by=command("cat", "/etc/resolv.conf"),
+        rule="dns.resolv_conf", layer="DNS", subject="host",
+        wanted=f"{_listed(goal.requested.dns)} or a local resolver", seen=_listed(asked), source=RESOLVER, ok=ok,
+        shown_by=command("cat", "/etc/resolv.conf"),
         hint="" if ok else "another program writes /etc/resolv.conf: ls -l /etc/resolv.conf",
     )  # fmt: skip
 
 
-def _dns_fix(goal: HostGoal, facts: Facts) -> tuple[Command, ...]:
-    profile, device = facts.active_profile(goal.bridge), facts.device(goal.bridge)
+def _dns_fix(goal: BridgeSpec, facts: Facts) -> tuple[Command, ...]:
+    profile, device = facts.active_profile(goal.ifname), facts.device(goal.ifname)
     if profile is None or device is None:
         return (root("vmnet", "host-setup"),)
-    missing = [server for server in goal.dns if server not in device.dns]
+    missing = [server for server in goal.requested.dns if server not in device.dns]
     stored = [line for server in missing for line in _store(profile, f"ipv{server.version}.dns", str(server))]
-    return (*stored, *_reapply(goal.bridge))
+    return (*stored, *_reapply(goal.ifname))
 
 
 @verified
-def management_link(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def management_link(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """management.link: the management link is up."""
     if goal.management is None:
         return
@@ -224,7 +225,7 @@ def _carrier(carrier: bool) -> str:
 
 
 @verified
-def management_address(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def management_address(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """management.address: the management link has the address that its profile says."""
     if goal.management is None:
         return
@@ -239,7 +240,7 @@ def management_address(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @verified
-def management_profile(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def management_profile(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """management.profile: its profile takes no default route and does not hold the boot up; for information."""
     profile = facts.active_profile(goal.management) if goal.management else None
     if profile is None:
@@ -262,7 +263,7 @@ _LEASED = ("addresses", "routes", "rules")
 
 
 @verified
-def unchanged(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def unchanged(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """management.unchanged: the management link is as it was when the run was planned."""
     if goal.management is None or not (goal.management_was or not facts.root):
         return
@@ -279,7 +280,7 @@ def unchanged(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _changed(goal: HostGoal, facts: Facts) -> list[str]:
+def _changed(goal: BridgeSpec, facts: Facts) -> list[str]:
     was, now = dict(goal.management_was), dict(record_of(goal.management or "", facts))
     passed = set(_BOUND_TO_CHANGE)
     profile = facts.active_profile(goal.management or "")
@@ -303,7 +304,7 @@ def _without_metrics(routes: str) -> str:
 
 
 @diagnosed
-def alone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def alone(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """management.alone: one profile starts by itself on the management link."""
     link = facts.link(goal.management)
     active = facts.active_profile(goal.management) if goal.management else None

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.facts import BondPort, Facts, LacpPort, Link
-    from vmnet.plan.steps import HostGoal
     from vmnet.shell_words import Command
+    from vmnet.spec import BridgeSpec
 
 UNFIT = {
     BondMode.BALANCE_RR: "sends one connection's frames over all ports, so they arrive out of order",
@@ -30,9 +30,9 @@ _SKEWED = 0.95
 """Of all that the bond has sent, what one port of several must have carried to be told of."""
 
 
-def _bonds(goal: HostGoal, facts: Facts) -> list[Link]:
+def _bonds(goal: BridgeSpec, facts: Facts) -> list[Link]:
     """Return the bonds that are ports of the wanted bridge, or of one that taps are in."""
-    bridges = {goal.bridge, *(link.controller for link in facts.links if link.kind in _TAPS)}
+    bridges = {goal.ifname, *(link.controller for link in facts.links if link.kind in _TAPS)}
     return [link for link in facts.links if link.bond is not None and link.controller in bridges]
 
 
@@ -42,9 +42,9 @@ def _profile(bond: Link, facts: Facts) -> str:
 
 
 @verified
-def min_links(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def min_links(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bond.min-links: no more ports are needed than carry frames."""
-    link = facts.link(goal.bond)
+    link = facts.link(goal.bond_name)
     state = link.bond if link else None
     if link is None or state is None or not state.min_links:
         return
@@ -86,7 +86,7 @@ def _file(bond: str, option: str) -> str:
 
 
 @diagnosed
-def fit_mode(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def fit_mode(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bond.unfit-mode: no bond under guests is in a mode that harms them."""
     for bond in _bonds(goal, facts):
         reason = next((why for mode, why in UNFIT.items() if bond.bond and mode.value == bond.bond.mode), "")
@@ -101,7 +101,7 @@ def fit_mode(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def arp_monitor(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def arp_monitor(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bond.arp-monitor: no bond under a bridge watches its ports by ARP."""
     for bond in _bonds(goal, facts):
         interval = bond.bond.arp_interval_ms if bond.bond else 0
@@ -122,7 +122,7 @@ def arp_monitor(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def quiet_failover(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def quiet_failover(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bond.quiet-failover: a note on what a failover of active-backup means for guests."""
     for bond in _bonds(goal, facts):
         if bond.bond and bond.bond.mode == BondMode.ACTIVE_BACKUP.value:
@@ -135,7 +135,7 @@ def quiet_failover(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def skewed(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def skewed(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bond.skewed: a note where one port of several carries nearly all that is sent."""
     for bond in _bonds(goal, facts):
         sent = {port.ifname: port.sent_bytes for port in facts.bond_ports if port.bond == bond.ifname}
@@ -161,7 +161,7 @@ _COLLECTING, _DISTRIBUTING = 0x10, 0x20
 
 
 @verified
-def lacp_aggregator(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def lacp_aggregator(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """lacp.aggregator: all ports are in one aggregator; a port in another carries nothing."""
     link = _lacp_bond(goal, facts)
     if link is None or link.bond is None:
@@ -182,7 +182,7 @@ def _ports(number: int) -> str:
     return f"{number} port{'' if number == 1 else 's'}"
 
 
-def _why_apart(goal: HostGoal, facts: Facts) -> str:
+def _why_apart(goal: BridgeSpec, facts: Facts) -> str:
     links = [link for link in map(facts.link, goal.nics) if link is not None]
     if len({(link.speed_mbit, link.duplex) for link in links}) > 1:
         speeds = ", ".join(f"{link.ifname} {link.speed_mbit} Mbit/s {link.duplex}" for link in links)
@@ -191,7 +191,7 @@ def _why_apart(goal: HostGoal, facts: Facts) -> str:
 
 
 @verified
-def lacp_partner(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def lacp_partner(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """lacp.partner: a switch answers LACP."""
     link = _lacp_bond(goal, facts)
     if link is None or link.bond is None:
@@ -207,7 +207,7 @@ def lacp_partner(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @verified
-def lacp_ports(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def lacp_ports(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """lacp.port: each port collects and distributes frames, and so does the switch's end of it."""
     bond = _lacp_bond(goal, facts)
     told = {port.ifname: port for port in facts.bond_ports}
@@ -254,25 +254,27 @@ def _port_hint(link: Link, port: BondPort | None) -> str:
 
 
 @verified
-def same_partner(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def same_partner(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """lacp.same-partner: all ports end in one group of one switch; root alone can see it."""
     if _lacp_bond(goal, facts) is None:
         return
-    ports = [port for port in facts.bond_ports if port.bond == goal.bond and port.partner_mac not in (None, NOBODY)]
+    ports = [
+        port for port in facts.bond_ports if port.bond == goal.bond_name and port.partner_mac not in (None, NOBODY)
+    ]
     if not ports:
         return
     ok = len({(port.partner_mac, port.partner_key) for port in ports}) == 1
     apart = ", ".join(f"{port.ifname} in key {port.partner_key} of {port.partner_mac}" for port in ports)
     yield Finding(
-        rule="lacp.same-partner", layer="LACP", subject=goal.bond or "", wanted="one group of one switch",
+        rule="lacp.same-partner", layer="LACP", subject=goal.bond_name or "", wanted="one group of one switch",
         seen=f"key {ports[0].partner_key} of {ports[0].partner_mac}" if ok else apart, source=PROC, ok=ok,
         hint="" if ok else "the cables lead to two channel groups, or to two switches that are not one LACP system",
-        shown_by=_show(goal.bond or "", "sudo"),
+        shown_by=_show(goal.bond_name or "", "sudo"),
     )  # fmt: skip
 
 
 @verified
-def same_speed(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def same_speed(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """lacp.same-speed: all ports with carrier have one speed, full duplex; others do not aggregate."""
     bond = _lacp_bond(goal, facts)
     links = [link for link in facts.ports(bond.ifname) if link.carrier] if bond else []
@@ -280,7 +282,7 @@ def same_speed(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         return
     ok = len({link.speed_mbit for link in links}) == 1 and {link.duplex for link in links} == {"full"}
     yield Finding(
-        rule="lacp.same-speed", layer="LACP", subject=goal.bond or "", wanted="one speed, full duplex",
+        rule="lacp.same-speed", layer="LACP", subject=goal.bond_name or "", wanted="one speed, full duplex",
         seen=_speed(links[0]) if ok else ", ".join(f"{link.ifname} {_speed(link)}" for link in links), source=SYSFS,
         ok=ok, hint="" if ok else "check the cables and the speed that is set on the switch ports",
         # ethtool would take a name with a dash in front for an option.
@@ -297,5 +299,5 @@ def _speed(link: Link) -> str:
     return f"{speed} {link.duplex or 'duplex unknown'}"
 
 
-def _lacp_bond(goal: HostGoal, facts: Facts) -> Link | None:
-    return facts.link(goal.bond) if goal.bond_mode == BondMode.LACP.value else None
+def _lacp_bond(goal: BridgeSpec, facts: Facts) -> Link | None:
+    return facts.link(goal.bond_name) if goal.bond and goal.bond.mode is BondMode.LACP else None

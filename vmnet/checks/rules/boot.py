@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from vmnet.facts import Device, Facts, Profile, ProfileFile
-    from vmnet.plan.steps import HostGoal
     from vmnet.shell_words import Command
+    from vmnet.spec import BridgeSpec
 
 COMMAND_LINE = "/proc/cmdline"
 _MAKES_LINKS = re.compile(r"(?:ip|bond|bridge|team|rd\.neednet)=")
@@ -28,11 +28,11 @@ _ADDRESS_FAMILY = re.compile(r"\[[^]]*\]")
 _CLONED_MAC = "802-3-ethernet.cloned-mac-address"
 
 
-def _wanted(goal: HostGoal) -> tuple[str, ...]:
-    return (*goal.nics, *((goal.bond,) if goal.bond else ()), goal.bridge)
+def _wanted(goal: BridgeSpec) -> tuple[str, ...]:
+    return (*goal.nics, *((goal.bond_name,) if goal.bond_name else ()), goal.ifname)
 
 
-def _profiles(goal: HostGoal, facts: Facts) -> Iterator[tuple[str, Profile]]:
+def _profiles(goal: BridgeSpec, facts: Facts) -> Iterator[tuple[str, Profile]]:
     """Yield the wanted profiles that are there, as (ifname, profile); verify's own rules miss the others."""
     for ifname, uuid in goal.profiles:
         profile = facts.profile(uuid)
@@ -41,7 +41,7 @@ def _profiles(goal: HostGoal, facts: Facts) -> Iterator[tuple[str, Profile]]:
 
 
 @verified
-def kernel_address(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def kernel_address(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """boot.kernel-address: the kernel's command line has the initrd configure none of the bridge's links."""
     words = facts.boot.kernel_arguments if facts.boot else ()
     ours = [word for word in words if _MAKES_LINKS.match(word) and not _NO_LINK.fullmatch(word)]
@@ -59,7 +59,7 @@ def kernel_address(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @verified
-def manager_starts(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def manager_starts(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """boot.manager: systemd starts NetworkManager."""
     starts = facts.boot.manager_starts if facts.boot else None
     if starts is None or facts.nm_version is None:
@@ -74,7 +74,7 @@ def manager_starts(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @verified
-def profile_files(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def profile_files(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """boot.profile-file: each wanted profile's file is one that NetworkManager will read."""
     files = {file.path: file for file in facts.boot.profile_files} if facts.boot else {}
     stored = [(ifname, p, files[p.filename]) for ifname, p in _profiles(goal, facts) if p.filename in files]
@@ -113,9 +113,9 @@ def _write_again(file: ProfileFile, profile: Profile) -> tuple[Command, ...]:
 
 
 @verified
-def pulls_ports(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def pulls_ports(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """profile.pulls-ports: when bridge and bond come up, they bring their ports with them."""
-    controllers = (goal.bond, goal.bridge)
+    controllers = (goal.bond_name, goal.ifname)
     for ifname, profile in _profiles(goal, facts):
         if ifname not in controllers:
             continue
@@ -130,9 +130,9 @@ def pulls_ports(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @verified
-def pinned_mac(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def pinned_mac(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """profile.mac: bridge and bond get their MAC from their profiles, not from udev or the first port."""
-    controllers = (goal.bond, goal.bridge)
+    controllers = (goal.bond_name, goal.ifname)
     for ifname, profile in _profiles(goal, facts):
         if ifname not in controllers or not goal.mac:
             continue
@@ -159,7 +159,7 @@ _STATES = {
 
 
 @verified
-def network_manager(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def network_manager(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """nm.running: NetworkManager answers."""
     version = facts.nm_version
     yield Finding(
@@ -170,7 +170,7 @@ def network_manager(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @verified
-def profile_active(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def profile_active(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """profile.active: each wanted profile is active on its device."""
     for ifname, uuid in _known(goal, facts):
         device, profile = facts.device(ifname), facts.profile(uuid)
@@ -184,8 +184,8 @@ def profile_active(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _wake(ifname: str, uuid: str, profile: Profile | None, goal: HostGoal) -> str:
-    if profile is None or ifname == goal.bridge:
+def _wake(ifname: str, uuid: str, profile: Profile | None, goal: BridgeSpec) -> str:
+    if profile is None or ifname == goal.ifname:
         # To activate a bridge again throws all taps out.
         return "sudo vmnet host-setup"
     return activate_profile(uuid)
@@ -211,7 +211,7 @@ def _seen(device: Device | None, facts: Facts) -> str:
 
 
 @verified
-def profile_saved(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def profile_saved(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """profile.saved: each wanted profile is on disk, not in /run, and starts by itself."""
     for ifname, uuid in _known(goal, facts):
         profile = facts.profile(uuid)
@@ -229,7 +229,7 @@ def profile_saved(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @verified
-def profile_alone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def profile_alone(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """profile.alone: no profile but its own starts by itself on a NIC, so that a boot ends where we are now."""
     wanted = dict(_known(goal, facts))
     for nic in goal.nics:
@@ -254,9 +254,9 @@ def keep_down(profiles: Iterable[Profile]) -> tuple[Command, ...]:
     return tuple(modify_profile(profile.uuid, "connection.autoconnect", "no") for profile in profiles)
 
 
-def _rival(profile: Profile, goal: HostGoal, facts: Facts) -> bool:
+def _rival(profile: Profile, goal: BridgeSpec, facts: Facts) -> bool:
     """A profile that is at work on another link, the management link above all, does not come over at boot."""
-    ours = {goal.bridge, goal.bond, *goal.nics}
+    ours = {goal.ifname, goal.bond_name, *goal.nics}
     elsewhere = profile.device is not None and profile.device not in ours
     management = goal.management is not None and goal.management in (profile.device, profile.ifname)
     ports = {uuid for _, uuid in _known(goal, facts)}
@@ -264,11 +264,11 @@ def _rival(profile: Profile, goal: HostGoal, facts: Facts) -> bool:
 
 
 @verified
-def profile_controller(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def profile_controller(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """profile.controller: nmcli agrees with the kernel about who is a port of whom."""
-    above = dict.fromkeys(goal.nics, goal.bond or goal.bridge)
-    if goal.bond:
-        above[goal.bond] = goal.bridge
+    above = dict.fromkeys(goal.nics, goal.bond_name or goal.ifname)
+    if goal.bond_name:
+        above[goal.bond_name] = goal.ifname
     for ifname, uuid in _known(goal, facts):
         profile = facts.profile(uuid)
         if profile is None or ifname not in above:
@@ -285,32 +285,32 @@ def profile_controller(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _put_under(uuid: str, controller: str, goal: HostGoal) -> Command:
+def _put_under(uuid: str, controller: str, goal: BridgeSpec) -> Command:
     """The controller is named by UUID, as host-setup does, where that is known."""
     above = dict(goal.profiles).get(controller, controller)
-    kind = "bridge" if controller == goal.bridge else "bond"
+    kind = "bridge" if controller == goal.ifname else "bond"
     return modify_profile(uuid, "connection.master", above, "connection.slave-type", kind)
 
 
 @verified
-def profile_settings(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def profile_settings(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """profile.stp, profile.mode: what is stored is what runs, and so what the next boot brings."""
     wanted = dict(_known(goal, facts))
-    bridge = facts.profile(wanted.get(goal.bridge))
+    bridge = facts.profile(wanted.get(goal.ifname))
     if bridge is not None:
         seen = bridge.get("bridge.stp")
         ok = seen == ("yes" if goal.stp else "no")
         wanted_stp = f"STP {'on' if goal.stp else 'off'}"
         yield _setting(
-            "profile.stp", bridge, "bridge", goal.bridge, wanted_stp, f"bridge.stp {seen}", ok,
+            "profile.stp", bridge, "bridge", goal.ifname, wanted_stp, f"bridge.stp {seen}", ok,
             ("bridge.stp", "yes" if goal.stp else "no"),
         )  # fmt: skip
-    bond = facts.profile(wanted.get(goal.bond)) if goal.bond else None
-    if bond is not None and goal.bond and goal.bond_mode:
+    bond = facts.profile(wanted.get(goal.bond_name)) if goal.bond_name else None
+    if bond is not None and goal.bond:
         seen = dict(pair.split("=", 1) for pair in bond.get("bond.options").split(",") if "=" in pair).get("mode", "")
         yield _setting(
-            "profile.mode", bond, "bond", goal.bond, f"mode {goal.bond_mode}", f"mode {seen}", seen == goal.bond_mode,
-            ("+bond.options", f"mode={goal.bond_mode}"),
+            "profile.mode", bond, "bond", goal.bond.ifname, f"mode {goal.bond.mode}", f"mode {seen}",
+            seen == goal.bond.mode, ("+bond.options", f"mode={goal.bond.mode}"),
         )  # fmt: skip
 
 
@@ -324,11 +324,11 @@ def _setting(
     )  # fmt: skip
 
 
-def _known(goal: HostGoal, facts: Facts) -> tuple[tuple[str, str], ...]:
+def _known(goal: BridgeSpec, facts: Facts) -> tuple[tuple[str, str], ...]:
     """The wanted profiles, as (ifname, uuid); none while NetworkManager does not answer: nm.running says so once."""
     return goal.profiles if facts.nm_version is not None else ()
 
 
-def _layer(ifname: str, goal: HostGoal) -> str:
+def _layer(ifname: str, goal: BridgeSpec) -> str:
     """A profile's finding stands beside the kernel's about the same link."""
-    return {goal.bridge: "bridge", goal.bond: "bond"}.get(ifname, "NIC")
+    return {goal.ifname: "bridge", goal.bond_name: "bond"}.get(ifname, "NIC")

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.facts import Domain, Facts, Interface, Link
-    from vmnet.plan.steps import HostGoal
     from vmnet.shell_words import Command
+    from vmnet.spec import BridgeSpec
 
 KERNEL_LOG = "kernel log"
 BRIDGE_TOOL = "bridge(8)"
@@ -30,12 +30,12 @@ _SOLICITED = int(IPv6Address("ff02::1:ff00:0"))
 
 
 @diagnosed
-def stp_delays_guests(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def stp_delays_guests(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bridge.stp-delays-guests: no guest waits for spanning tree. Where none is wanted on the goal's bridge, bridge.stp
     says that it is on."""
     for link in guest_bridges(goal, facts):
         state = link.bridge
-        said_already = link.ifname == goal.bridge and not goal.stp
+        said_already = link.ifname == goal.ifname and not goal.stp
         if state is None or not state.stp or said_already or state.forward_delay_cs <= _LEAST_DELAY_CS:
             continue
         yield Finding(
@@ -51,7 +51,7 @@ def _silence(link: Link) -> int:
 
 
 @diagnosed
-def bpdu_guard(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def bpdu_guard(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bridge.bpdu-guard: where STP is on, the switch has not taken the carrier from every NIC below the bridge."""
     for bridge in guest_bridges(goal, facts):
         nics = [link for link in facts.carriers(bridge.ifname) if link.hardware]
@@ -68,7 +68,7 @@ def bpdu_guard(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def mtus_differ(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def mtus_differ(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bridge.mtu-differs: the bridge and its other ports have the MTU of its uplink, which is the LAN's, and no port of
     a bond below it has less.
 
@@ -79,7 +79,7 @@ def mtus_differ(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         if not ups:
             continue
         wanted = min(link.mtu for link in ups)
-        judged = goal.mtu is not None and bridge.ifname == goal.bridge
+        judged = goal.mtu is not None and bridge.ifname == goal.ifname
         others = [port for port in facts.ports(bridge.ifname) if port not in ups]
         bonds = [link.ifname for link in ups if link.kind == "bond"]
         small = [port for bond in bonds for port in facts.ports(bond) if port.mtu < wanted]
@@ -100,7 +100,7 @@ def _mtu(link: Link, wanted: int, uplink: Link, facts: Facts) -> Finding:
 
 
 @diagnosed
-def mac_not_pinned(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def mac_not_pinned(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bridge.mac-not-pinned: the bridge keeps its MAC, whichever ports come and go."""
     for bridge in guest_bridges(goal, facts):
         if bridge.ifname not in (facts.fabric or Fabric()).unpinned:
@@ -116,7 +116,7 @@ def mac_not_pinned(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def snooping_cuts_ipv6(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def snooping_cuts_ipv6(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bridge.snooping-cuts-ipv6: where multicast snooping is in effect, each guest's IPv6 addresses have their groups,
     by which neighbours find them."""
     fabric = facts.fabric
@@ -153,7 +153,7 @@ def _no_snooping(bridge: str, facts: Facts) -> tuple[Command, ...]:
 
 
 @diagnosed
-def own_address_comes_back(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def own_address_comes_back(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bridge.loop: what the host sends does not come back to it."""
     lines = (facts.fabric or Fabric()).log
     for bridge in guest_bridges(goal, facts):
@@ -174,7 +174,7 @@ def own_address_comes_back(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 _TAP = "tun"
 
 
-def guest_bridges(goal: HostGoal, facts: Facts) -> tuple[Link, ...]:
+def guest_bridges(goal: BridgeSpec, facts: Facts) -> tuple[Link, ...]:
     """Return the bridges of this host that join guests to the LAN: the goal's, those that libvirt's networks hand out
     as they are, those that documents name, those with taps. The bridges of libvirt's own networks (NAT, routed) are
     left out: what goes over those is libvirt's to let through."""
@@ -182,7 +182,7 @@ def guest_bridges(goal: HostGoal, facts: Facts) -> tuple[Link, ...]:
     handed_out = {network.bridge for network in facts.networks if network.forward_mode == "bridge"}
     named = {interface.source.bridge for _, interface in all_interfaces(facts)}
     with_taps = {link.controller for link in facts.links if link.kind == _TAP}
-    used = {goal.bridge, *handed_out, *named, *with_taps} - (of_networks - {goal.bridge})
+    used = {goal.ifname, *handed_out, *named, *with_taps} - (of_networks - {goal.ifname})
     return tuple(link for link in facts.links if link.bridge is not None and link.ifname in used)
 
 

@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from vmnet.facts import Domain, Facts, Interface
-    from vmnet.plan.steps import HostGoal
     from vmnet.shell_words import Command
-    from vmnet.spec import IpAddress
+    from vmnet.spec import BridgeSpec, IpAddress
 
 DEFAULT = "/usr/share/libvirt/networks/default.xml"
 """The document of the network that libvirt brings along, on Debian and Fedora."""
@@ -53,17 +52,17 @@ def on_lan(source: Source, facts: Facts) -> bool:
 
 
 @diagnosed
-def other_taps(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def other_taps(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """domain.tap: taps of all the other networks and bridges, too; verify looks at the goal's."""
     for domain, interface in () if facts.hypervisor_elsewhere else _running(facts):
         bridge = bridge_behind(interface.source, facts)
-        verified = on_bridge(interface.source, goal) and facts.link(goal.bridge) is not None
+        verified = on_bridge(interface.source, goal) and facts.link(goal.ifname) is not None
         if bridge is not None and interface.target and not interface.virtualport and not verified:
             yield tap_finding(domain, interface, bridge, facts)
 
 
 @diagnosed
-def taps_down(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def taps_down(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """domain.tap-down: the host's end of a running interface is up."""
     for domain, interface in () if facts.hypervisor_elsewhere else _running(facts):
         tap = facts.link(interface.target)
@@ -76,7 +75,7 @@ def taps_down(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def links_down(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def links_down(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """domain.link-down: the guest's end has a link, unless the stored document, too, says that it has none."""
     for domain in facts.domains:
         for pair in pair_interfaces(domain):
@@ -94,7 +93,7 @@ def links_down(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def networks_missing(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def networks_missing(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """domain.network-missing: the network that a stored document names is there."""
     for domain, interface in _stored(facts):
         name = interface.source.network
@@ -109,7 +108,7 @@ def networks_missing(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 def _instead(
-    name: str, domain: Domain, interface: Interface, goal: HostGoal, facts: Facts
+    name: str, domain: Domain, interface: Interface, goal: BridgeSpec, facts: Facts
 ) -> tuple[str, tuple[Command, ...]]:
     if name == "default":
         define = root("virsh", "net-define", DEFAULT)
@@ -124,7 +123,7 @@ def _instead(
 
 
 @diagnosed
-def no_bridges(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def no_bridges(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """domain.source-bridge: what a stored document names as a bridge is one."""
     for domain, interface in () if facts.hypervisor_elsewhere else _stored(facts):
         name = interface.source.bridge
@@ -151,7 +150,7 @@ def _top(name: str | None, facts: Facts) -> str | None:
 
 
 @diagnosed
-def documents(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def documents(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """domain.documents: running and stored say the same on the other networks, too; verify looks at the goal's."""
     for domain in facts.domains:
         for pair in pair_interfaces(domain) if domain.stored else ():
@@ -164,7 +163,7 @@ def documents(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def saved_states(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def saved_states(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """domain.saved, domain.snapshot: what was saved leads to the network that the stored document names."""
     for domain in facts.domains:
         stored = {interface.mac: interface for interface in domain.persistent if interface.mac}
@@ -196,7 +195,7 @@ def _snapshots(domain: Domain, interface: Interface, facts: Facts) -> Iterator[F
 
 
 @diagnosed
-def states(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def states(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """domain.state: a domain that is paused, or neither running nor off, answers nobody; for information."""
     for domain in facts.domains:
         if domain.state in (DomainState.PAUSED, DomainState.OTHER):
@@ -211,7 +210,7 @@ def states(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def in_one_lan(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def in_one_lan(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """domain.one-lan: a domain with two interfaces on one bridge; for information."""
     for domain in facts.domains:
         interfaces = domain.running if domain.active else domain.persistent
@@ -227,7 +226,7 @@ def in_one_lan(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def unknown_addresses(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def unknown_addresses(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """domain.address: whose address nobody on this host can tell; for information."""
     known = {address.mac for address in facts.guest_addresses if address.origin != "lease"}
     lost = tuple(
@@ -266,7 +265,7 @@ def _running_on_lan(facts: Facts) -> Iterator[tuple[Domain, Interface]]:
 
 
 @diagnosed
-def old_addresses(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def old_addresses(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """domain.old-lease, domain.old-address: no guest on a LAN has an address from behind libvirt alone.
 
     A lease proves nothing: the old network's server goes on listing it. The guest's agent tells, or the guest's answer.
@@ -293,7 +292,7 @@ def old_addresses(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def filters_missing(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def filters_missing(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """filter.missing: each filter that a stored document names is defined."""
     known = facts.surroundings.filters if facts.surroundings is not None else None
     for domain in facts.domains if known is not None else ():
@@ -309,7 +308,7 @@ def filters_missing(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def filters_of_old(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def filters_of_old(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """filter.old-address: no filter on a LAN's tap holds the guest to an address from behind libvirt."""
     passed = {f.tap: f.addresses for f in (facts.surroundings.tap_filters if facts.surroundings else ())}
     for domain, interface in _running_on_lan(facts):

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
     from vmnet.checks.rules.filter_fixes import Stop
     from vmnet.facts import BridgeNetfilter, Facts, FilterChain, StoredSwitch
-    from vmnet.plan.steps import HostGoal
     from vmnet.shell_words import Command
+    from vmnet.spec import BridgeSpec
 
 _SWITCH = {"ip": ("iptables",), "ip6": ("ip6tables",), "inet": ("iptables", "ip6tables"), "bridge": ()}
 _PROTOCOL = {"iptables": "IPv4", "ip6tables": "IPv6"}
 
 
 @diagnosed
-def bridged_frames_dropped(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def bridged_frames_dropped(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """filter.br-netfilter-drops: every chain that bridged packets are taken through lets them pass."""
     filters = facts.filters or Filters()
     for bridge in guest_bridges(goal, facts):
@@ -80,7 +80,7 @@ def show(chain: FilterChain) -> Command:
 
 
 @diagnosed
-def bridge_table_drops(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def bridge_table_drops(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """filter.bridge-table-drops: no table of the family bridge (ebtables) drops all that guests send."""
     chains = (facts.filters or Filters()).chains
     for bridge in guest_bridges(goal, facts):
@@ -107,7 +107,7 @@ def _accept_frames(bridge: str, chain: FilterChain) -> tuple[Command, ...]:
 
 
 @diagnosed
-def netfilter_at_boot(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def netfilter_at_boot(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """filter.br-netfilter-at-boot: what sysctl.d says of br_netfilter is so now, and will be after a boot."""
     filters = facts.filters or Filters()
     if not filters.netfilter.loaded:
@@ -159,13 +159,13 @@ def _at_boot(name: str, seen: str, source: str, filters: Filters) -> Finding:
 
 
 @diagnosed
-def firewalld_zone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def firewalld_zone(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """filter.firewalld-zone: the bridge is in the zone that its profile names, or, where it names none, in that of its
     NIC before."""
-    firewalld, profile = facts.firewalld, facts.active_profile(goal.bridge)
-    if firewalld is None or profile is None or facts.link(goal.bridge) is None:
+    firewalld, profile = facts.firewalld, facts.active_profile(goal.ifname)
+    if firewalld is None or profile is None or facts.link(goal.ifname) is None:
         return
-    seen = firewalld.zone_of(goal.bridge)
+    seen = firewalld.zone_of(goal.ifname)
     stored = profile.get("connection.zone")
     before = "" if stored else _zone_before(goal, facts)
     wanted = stored or before or firewalld.default_zone
@@ -173,17 +173,17 @@ def firewalld_zone(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
         return
     why = f"the zone of {goal.nics[0]} before it became a port" if before else "the zone in its profile"
     yield Finding(
-        rule="filter.firewalld-zone", layer="filter", subject=goal.bridge, wanted=f"zone {wanted}, {why}",
+        rule="filter.firewalld-zone", layer="filter", subject=goal.ifname, wanted=f"zone {wanted}, {why}",
         seen=f"zone {seen}", source="firewalld", ok=False,
         shown_by=root("firewall-cmd", "--get-active-zones"),
         fix=(
-            *modify(goal.bridge, facts, "connection.zone", wanted),
-            root("firewall-cmd", f"--zone={wanted}", f"--change-interface={goal.bridge}"),
+            *modify(goal.ifname, facts, "connection.zone", wanted),
+            root("firewall-cmd", f"--zone={wanted}", f"--change-interface={goal.ifname}"),
         ),
     )  # fmt: skip
 
 
-def _zone_before(goal: HostGoal, facts: Facts) -> str:
+def _zone_before(goal: BridgeSpec, facts: Facts) -> str:
     """Return the zone of the profile that held the NIC before and was set aside, "" where none is known."""
     for profile in facts.profiles:
         aside = profile.device is None and not profile.autoconnect and profile.controller is None
@@ -193,13 +193,13 @@ def _zone_before(goal: HostGoal, facts: Facts) -> str:
 
 
 @diagnosed
-def rules_name_ports(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def rules_name_ports(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """filter.names-port: no rule for the host's own packets names a port of the bridge, and not the bridge."""
-    ports = [name for name in (*goal.nics, goal.bond) if name and (link := facts.link(name)) and link.controller]
-    for changed in changed_rules(facts.chains, ports, goal.bridge):
+    ports = [name for name in (*goal.nics, goal.bond_name) if name and (link := facts.link(name)) and link.controller]
+    for changed in changed_rules(facts.chains, ports, goal.ifname):
         yield Finding(
-            rule="filter.names-port", layer="filter", subject=goal.bridge, wanted=f"the same rule for {goal.bridge}",
+            rule="filter.names-port", layer="filter", subject=goal.ifname, wanted=f"the same rule for {goal.ifname}",
             seen=changed.words, source=changed.chain.tool, ok=False, shown_by=show(changed.chain),
-            fix=(copy_for(changed, goal.bridge),),
+            fix=(copy_for(changed, goal.ifname),),
             hint="add the rule for the bridge, also where the firewall stores its rules for the next boot",
         )  # fmt: skip

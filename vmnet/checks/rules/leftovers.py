@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.facts import Facts, Owner, Profile
-    from vmnet.plan.steps import HostGoal
     from vmnet.shell_words import Command
+    from vmnet.spec import BridgeSpec
 
 _NM = ("org.freedesktop.NetworkManager", "/org/freedesktop/NetworkManager", "org.freedesktop.NetworkManager")
 _ROLES = {"bridge": ("bridge",), "bond": ("bond",), "802-3-ethernet": ("port",)}
@@ -29,7 +29,7 @@ _NETWORKD_WAIT = "systemd-networkd-wait-online.service"
 
 
 @diagnosed
-def open_checkpoint(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def open_checkpoint(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """nm.checkpoint: no change of the network waits to be taken back."""
     if facts.checkpoints:
         yield Finding(
@@ -42,7 +42,7 @@ def open_checkpoint(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def unfinished_run(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def unfinished_run(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """run.unfinished: no run of vmnet waits to be concluded."""
     for path in facts.boot.worker_units if facts.boot else ():
         unit = PurePath(path).name
@@ -58,7 +58,7 @@ def _status(unit: str) -> Command:
 
 
 @diagnosed
-def left_profiles(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def left_profiles(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """profile.left-over: no profile that vmnet made for another goal starts by itself."""
     wanted = {uuid for _, uuid in goal.profiles}
     # What has ports, or is one, is at work for somebody, though the goal that was handed in is another.
@@ -82,7 +82,7 @@ def _made_by_vmnet(profile: Profile, machine_id: str) -> bool:
 
 
 @diagnosed
-def failed_wait(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def failed_wait(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """boot.wait-online: no boot waits for a network that does not come."""
     for unit in facts.boot.failed_waits if facts.boot else ():
         waiting = [d.ifname for d in facts.devices if d.managed and 30 < d.state < 100]
@@ -101,7 +101,7 @@ def failed_wait(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def same_names(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def same_names(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """profile.names: a note on profiles that share a name."""
     names = Counter(profile.name for profile in facts.profiles)
     for name, number in names.items():
@@ -115,7 +115,7 @@ def same_names(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def held_taps(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def held_taps(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """nm.holds-tap: NetworkManager only looks at the taps of domains."""
     links = {link.ifname: link for link in facts.links}
     saved = {profile.uuid for profile in facts.profiles if not profile.volatile}
@@ -136,7 +136,7 @@ def held_taps(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def versions(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def versions(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """nm.versions: a note where nmcli and the daemon are of different versions."""
     client, daemon = facts.nmcli_version, facts.nm_version
     if client and daemon and re.match(r"[\d.]*", daemon)[0] != client:  # type: ignore[index]
@@ -149,7 +149,7 @@ def versions(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def ifcfg_files(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def ifcfg_files(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """profile.ifcfg: no profile that the bridge rests on is an ifcfg file."""
     wanted = {uuid for _, uuid in goal.profiles}
     for profile in facts.profiles:
@@ -163,7 +163,7 @@ def ifcfg_files(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def teams(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def teams(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """link.team: no bridge rests on a team."""
     for link in facts.links:
         if link.kind == "team" and link.controller is not None:
@@ -175,9 +175,9 @@ def teams(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def wireless(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def wireless(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """nic.wireless: no bridge with guests leads out by Wi-Fi."""
-    below = {link.ifname for link in facts.carriers(goal.bridge)} | set(goal.nics)
+    below = {link.ifname for link in facts.carriers(goal.ifname)} | set(goal.nics)
     for link in facts.links:
         if link.wireless and link.ifname in below:
             yield Finding(
@@ -188,10 +188,10 @@ def wireless(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def direct_on_port(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def direct_on_port(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """nic.direct: no domain holds a NIC by macvtap that the bridge needs."""
     parents = {link.parent for link in facts.links if link.kind in ("macvtap", "macvlan", "ipvlan")}
-    for name in (*goal.nics, *((goal.bond,) if goal.bond else ())):
+    for name in (*goal.nics, *((goal.bond_name,) if goal.bond_name else ())):
         link = facts.link(name)
         if link is None or link.controller is not None or name not in parents:
             continue
@@ -225,9 +225,9 @@ _MAIN = "/etc/network/interfaces"
 
 
 @verified
-def other_tools(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def other_tools(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """boot.other-tool, boot.unmanaged: NetworkManager alone configures bridge, bond and NICs, and is let."""
-    ours = (*goal.nics, *((goal.bond,) if goal.bond else ()), goal.bridge)
+    ours = (*goal.nics, *((goal.bond_name,) if goal.bond_name else ()), goal.ifname)
     owners = [owner for owner in facts.owners if owner.ifname in ours and not _is_source(owner, facts)]
     for owner in owners:
         rule = "boot.unmanaged" if owner.tool in (Tool.UNMANAGED, Tool.UDEV) else "boot.other-tool"
@@ -236,7 +236,7 @@ def other_tools(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
             source=FILES, ok=False, hint=_hint(owner), shown_by=command("cat", owner.file),
             fix=_fix(owner, ours, facts),
         )  # fmt: skip
-    if not owners and facts.boot is not None and facts.link(goal.bridge) is not None:
+    if not owners and facts.boot is not None and facts.link(goal.ifname) is not None:
         yield Finding(
             rule="boot.other-tool", layer="boot", subject=", ".join(ours), wanted=_WANTED, seen="none", source=FILES,
             ok=True,
@@ -281,7 +281,7 @@ def _comment_out(owner: Owner) -> Command:
 
 
 @verified
-def cloud_init(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def cloud_init(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """boot.cloud-init: cloud-init does not write the old configuration again."""
     for owner in facts.owners:
         if owner.tool is Tool.CLOUD_INIT:

@@ -15,31 +15,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.facts import Facts, Link
-    from vmnet.plan.steps import HostGoal
     from vmnet.shell_words import Command
+    from vmnet.spec import BridgeSpec
 
 MISSING = "missing"
 _SET_UP_AGAIN = "sudo vmnet host-setup repairs it"
 
 
 @verified
-def nic_link(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def nic_link(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """nic.link: each NIC is up and has carrier."""
     for name in goal.nics:
         yield _up("nic.link", "NIC", name, facts, "check the cable and the switch port")
 
 
 @verified
-def bond_link(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def bond_link(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bond.link: the bond is up and has carrier."""
-    if goal.bond:
-        yield _up("bond.link", "bond", goal.bond, facts, _SET_UP_AGAIN)
+    if goal.bond_name:
+        yield _up("bond.link", "bond", goal.bond_name, facts, _SET_UP_AGAIN)
 
 
 @verified
-def bridge_link(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def bridge_link(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bridge.link: the bridge is up and has carrier."""
-    yield _up("bridge.link", "bridge", goal.bridge, facts, _SET_UP_AGAIN)
+    yield _up("bridge.link", "bridge", goal.ifname, facts, _SET_UP_AGAIN)
 
 
 def _up(rule: str, layer: str, name: str, facts: Facts, hint: str) -> Finding:
@@ -61,20 +61,20 @@ def _state(link: Link | None) -> str:
 
 
 @verified
-def nic_controller(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def nic_controller(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """nic.controller: each NIC is a port of the bond, or of the bridge where there is no bond."""
-    for name in goal.nics:
-        yield from _port("nic.controller", "NIC", name, goal.bond or goal.bridge, goal, facts)
+    for name in () if goal.on_nic else goal.nics:
+        yield from _port("nic.controller", "NIC", name, goal.bond_name or goal.ifname, goal, facts)
 
 
 @verified
-def bond_controller(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def bond_controller(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bond.controller: the bond is a port of the bridge."""
-    if goal.bond:
-        yield from _port("bond.controller", "bond", goal.bond, goal.bridge, goal, facts)
+    for name in goal.uplinks if goal.below else ():
+        yield from _port("bond.controller", "bond", name, goal.ifname, goal, facts)
 
 
-def _port(rule: str, layer: str, name: str, controller: str, goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def _port(rule: str, layer: str, name: str, controller: str, goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     link = facts.link(name)
     if link is None:
         return
@@ -93,7 +93,7 @@ def _port(rule: str, layer: str, name: str, controller: str, goal: HostGoal, fac
     )
 
 
-def _join(name: str, controller: str, goal: HostGoal) -> tuple[Command, ...]:
+def _join(name: str, controller: str, goal: BridgeSpec) -> tuple[Command, ...]:
     """A NIC comes back by its own profile; a bond that is activated again would lose its ports for that time."""
     uuid = dict(goal.profiles).get(name)
     if name not in goal.nics:
@@ -102,24 +102,24 @@ def _join(name: str, controller: str, goal: HostGoal) -> tuple[Command, ...]:
 
 
 @verified
-def bridge_vlans(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def bridge_vlans(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bridge.vlan: each VLAN of the NICs stands on the bridge; on a port it hears nothing, or a part of it all."""
     for name in goal.vlans:
         link = facts.link(name)
         parent = link.parent if link else None
-        ok = parent == goal.bridge
+        ok = parent == goal.ifname
         seen = MISSING if link is None else f"on {parent}" if parent else "on nothing"
         yield Finding(
-            rule="bridge.vlan", layer="bridge", subject=name, wanted=f"on {goal.bridge}", seen=seen, source=NETLINK,
+            rule="bridge.vlan", layer="bridge", subject=name, wanted=f"on {goal.ifname}", seen=seen, source=NETLINK,
             ok=ok, hint="" if ok else "set vlan.parent in its profile: sudo vmnet host-setup --move-vlans does this",
         )  # fmt: skip
 
 
 @verified
-def link_macs(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def link_macs(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """nic.mac, bond.mac, bridge.mac: all of them have the MAC of the NIC that held the address."""
-    layers = {goal.bridge: "bridge", goal.bond: "bond"}
-    for name in (*goal.nics, *filter(None, (goal.bond,)), goal.bridge):
+    layers = {goal.ifname: "bridge", goal.bond_name: "bond"}
+    for name in (*goal.nics, *filter(None, (goal.bond_name,)), goal.ifname):
         link = facts.link(name)
         if link is None or not goal.mac:
             continue
@@ -134,12 +134,12 @@ def link_macs(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @verified
-def link_addresses(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def link_addresses(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """nic.address, bond.address: only the bridge has addresses; link-local ones do not count."""
-    for name in (*goal.nics, *filter(None, (goal.bond,))):
+    for name in (*goal.nics, *filter(None, (goal.bond_name,))):
         if facts.link(name) is None:
             continue
-        layer = "bond" if name == goal.bond else "NIC"
+        layer = "bond" if name == goal.bond_name else "NIC"
         addresses = ", ".join(str(address) for address in facts.addresses_of(name))
         show = command("nmcli", "device", "show", name)
         yield Finding(
@@ -152,10 +152,10 @@ def link_addresses(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @verified
-def link_mtus(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def link_mtus(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """nic.mtu, bond.mtu, bridge.mtu: all have the wanted MTU, where one is wanted."""
-    layers = {goal.bridge: "bridge", goal.bond: "bond"}
-    for name in (*goal.nics, *filter(None, (goal.bond,)), goal.bridge):
+    layers = {goal.ifname: "bridge", goal.bond_name: "bond"}
+    for name in (*goal.nics, *filter(None, (goal.bond_name,)), goal.ifname):
         link = facts.link(name)
         if link is None or goal.mtu is None:
             continue
@@ -170,67 +170,66 @@ def link_mtus(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @verified
-def bond_mode(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def bond_mode(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bond.mode: the kernel runs the wanted mode."""
-    link = facts.link(goal.bond)
-    if link is None or goal.bond_mode is None:
+    link = facts.link(goal.bond_name)
+    if link is None or goal.bond is None:
         return
     seen = link.bond.mode if link.bond else "not a bond"
-    ok = seen == goal.bond_mode
+    ok = seen == goal.bond.mode
     yield Finding(
-        rule="bond.mode", layer="bond", subject=link.ifname, wanted=f"mode {goal.bond_mode}", seen=f"mode {seen}",
+        rule="bond.mode", layer="bond", subject=link.ifname, wanted=f"mode {goal.bond.mode}", seen=f"mode {seen}",
         source=NETLINK, ok=ok, hint="" if ok else _SET_UP_AGAIN,
     )  # fmt: skip
 
 
 @verified
-def bond_miimon(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def bond_miimon(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bond.miimon: the links are watched; without, traffic into a pulled cable is lost for good."""
-    link = facts.link(goal.bond)
+    link = facts.link(goal.bond_name)
     if link is None or link.bond is None:
         return
     seen = link.bond.miimon_ms
-    ok = seen == goal.miimon_ms if goal.miimon_ms else seen > 0
-    wanted = f"links monitored every {goal.miimon_ms} ms" if goal.miimon_ms else "links monitored"
+    miimon = goal.bond.option("miimon") if goal.bond else None
+    profile = dict(goal.profiles).get(link.ifname)
+    ok = str(seen) == miimon if miimon else seen > 0
+    wanted = f"links monitored every {miimon} ms" if miimon else "links monitored"
     yield Finding(
         rule="bond.miimon", layer="bond", subject=link.ifname, wanted=wanted,
         seen=f"every {seen} ms" if seen else "never", source=NETLINK, ok=ok, hint="" if ok else _SET_UP_AGAIN,
-        shown_by=show_option(link.ifname, "miimon"), fix=() if ok else _watch(goal, link.ifname),
+        shown_by=show_option(link.ifname, "miimon"),
+        fix=() if ok else set_option(link.ifname, profile, "miimon", miimon or "100"),
     )  # fmt: skip
 
 
-def _watch(goal: HostGoal, bond: str) -> tuple[Command, ...]:
-    return set_option(bond, dict(goal.profiles).get(bond), "miimon", str(goal.miimon_ms or 100))
-
-
 @verified
-def bond_ports(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def bond_ports(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bond.ports: the NICs are the bond's ports, and nothing else is."""
-    if facts.link(goal.bond) is None or goal.bond is None:
+    if facts.link(goal.bond_name) is None or goal.bond_name is None:
         return
-    seen = [port.ifname for port in facts.ports(goal.bond)]
+    seen = [port.ifname for port in facts.ports(goal.bond_name)]
     ok = seen == sorted(goal.nics)
     yield Finding(
-        rule="bond.ports", layer="bond", subject=goal.bond, wanted=f"ports {', '.join(sorted(goal.nics))}",
+        rule="bond.ports", layer="bond", subject=goal.bond_name, wanted=f"ports {', '.join(sorted(goal.nics))}",
         seen=f"ports {', '.join(seen)}" if seen else "no port", source=NETLINK, ok=ok,
         hint="" if ok else _SET_UP_AGAIN,
     )  # fmt: skip
 
 
 @verified
-def bridge_stp(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def bridge_stp(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bridge.stp: spanning tree as wanted; with it each guest's start waits 30 s for the network."""
-    link = facts.link(goal.bridge)
+    link = facts.link(goal.ifname)
     if link is None:
         return
     stp = link.bridge.stp if link.bridge else None
     ok = stp is goal.stp
     seen = "not a bridge" if stp is None else _on(stp)
     yield Finding(
-        rule="bridge.stp", layer="bridge", subject=goal.bridge, wanted=f"STP {_on(goal.stp)}", seen=f"STP {seen}",
+        rule="bridge.stp", layer="bridge", subject=goal.ifname, wanted=f"STP {_on(goal.stp)}", seen=f"STP {seen}",
         source=SYSFS, ok=ok, hint="" if ok else _SET_UP_AGAIN,
         shown_by=NO_COMMAND if ok else show_link(link.ifname),
-        fix=() if ok else set_stp(goal.bridge, facts, on=goal.stp),
+        fix=() if ok else set_stp(goal.ifname, facts, on=goal.stp),
     )  # fmt: skip
 
 
@@ -239,18 +238,18 @@ def _on(value: bool) -> str:
 
 
 @verified
-def bridge_uplinks(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def bridge_uplinks(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bridge.uplinks: besides taps the bridge has the wanted ports only, and they forward."""
-    if facts.link(goal.bridge) is None:
+    if facts.link(goal.ifname) is None:
         return
-    ports = facts.uplinks(goal.bridge)
+    ports = facts.uplinks(goal.ifname)
     names = [port.ifname for port in ports]
     ok = names == sorted(goal.uplinks) and all(port.bridge_port_state == "forwarding" for port in ports)
     seen = ", ".join(f"{port.ifname} ({port.bridge_port_state or 'state unknown'})" for port in ports)
     wanted = ", ".join(f"{name} (forwarding)" for name in sorted(goal.uplinks))
     strange = [name for name in names if name not in goal.uplinks]
     yield Finding(
-        rule="bridge.uplinks", layer="bridge", subject=goal.bridge, wanted=f"uplink {wanted}",
+        rule="bridge.uplinks", layer="bridge", subject=goal.ifname, wanted=f"uplink {wanted}",
         seen=f"uplink {seen}" if seen else "no uplink", source=SYSFS, ok=ok,
         hint="" if ok or strange else _SET_UP_AGAIN, shown_by=command("bridge", "link", "show"),
         fix=tuple(root("ip", "link", "set", "dev", name, "nomaster") for name in strange),

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.facts import Domain, Facts, Interface, Mention, Network, Source
-    from vmnet.plan.steps import HostGoal
     from vmnet.shell_words import Command
+    from vmnet.spec import BridgeSpec
 
 ROUTED = ("nat", "route", "open", None)
 """Ways of forwarding for which libvirt makes a bridge of its own, with addresses; None: a network without a way out."""
@@ -35,9 +35,9 @@ def users(network: Network, facts: Facts) -> tuple[Domain, ...]:
     )
 
 
-def _verified(network: Network, goal: HostGoal, facts: Facts) -> bool:
+def _verified(network: Network, goal: BridgeSpec, facts: Facts) -> bool:
     """Whether verify's own rules speak of this network."""
-    return network.name == goal.network and facts.link(goal.bridge) is not None
+    return network.name == goal.network and facts.link(goal.ifname) is not None
 
 
 def named(domains: tuple[Domain, ...]) -> str:
@@ -48,11 +48,11 @@ def named(domains: tuple[Domain, ...]) -> str:
 
 
 @diagnosed
-def no_bridge(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def no_bridge(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """network.no-bridge: libvirt starts a network without looking whether the bridge that it names is there."""
     for network in () if facts.hypervisor_elsewhere else facts.networks:
         leads = network.forward_mode == "bridge" and network.bridge is not None
-        if not leads or network.bridge == goal.bridge or not (network.active or users(network, facts)):
+        if not leads or network.bridge == goal.ifname or not (network.active or users(network, facts)):
             continue
         seen, fix, hint = _bridge_problem(network.bridge or "", facts)
         if seen:
@@ -82,7 +82,7 @@ def _bridge_problem(bridge: str, facts: Facts) -> tuple[str, tuple[Command, ...]
 
 
 @diagnosed
-def inactive(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def inactive(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """network.inactive, network.bridge-taken: what domains name is started, and can be."""
     for network in facts.networks:
         needed_by = users(network, facts)
@@ -122,7 +122,7 @@ def _bridge_taken(network: Network, bridge: str) -> Finding:
 
 
 @diagnosed
-def not_at_boot(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def not_at_boot(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """network.not-at-boot: a network that domains need at boot is there then."""
     for network in facts.networks:
         stored = tuple(domain for domain in users(network, facts) if domain.stored)
@@ -139,7 +139,7 @@ def not_at_boot(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def shared_bridge(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def shared_bridge(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """network.shared-bridge: one network a bridge, so that each name means one thing; for information."""
     by_bridge: dict[str, list[str]] = {}
     for network in facts.networks:
@@ -155,7 +155,7 @@ def shared_bridge(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def still_named(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def still_named(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """network.still-named: nothing on this host rests on a network that all domains have left."""
     by_network: dict[str, list[Mention]] = {}
     for mention in facts.mentions if facts.surroundings is not None and facts.domains else ():
@@ -187,7 +187,7 @@ LIST_NETWORKS = command("virsh", "net-list", "--all")
 
 
 @verified
-def network_state(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def network_state(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """network.state: the network is persistent, active and autostarted."""
     if goal.network is None:
         return
@@ -210,56 +210,56 @@ def network_state(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @verified
-def network_bridge(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def network_bridge(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """network.bridge: the network hands its interfaces to the bridge, without routing or NAT."""
     network = facts.network(goal.network) if goal.network else None
     if network is None:
         return
-    ok = network.forward_mode == "bridge" and network.bridge == goal.bridge
+    ok = network.forward_mode == "bridge" and network.bridge == goal.ifname
     yield Finding(
-        rule="network.bridge", layer="network", subject=network.name, wanted=f"forward bridge, on {goal.bridge}",
+        rule="network.bridge", layer="network", subject=network.name, wanted=f"forward bridge, on {goal.ifname}",
         seen=f"forward {network.forward_mode or 'none'}, on {network.bridge or 'no bridge'}", source=LIBVIRT, ok=ok,
         hint="" if ok else "sudo vmnet host-setup redefines it",
     )  # fmt: skip
 
 
 @verified
-def bridge_listed(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def bridge_listed(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bridge.listed: libvirt's interface listing has the bridge, active, with its MAC.
 
     The listing leaves out every port of a bridge, so the bond's absence there is as it should be.
     """
-    if facts.libvirt_version is None or facts.link(goal.bridge) is None:
+    if facts.libvirt_version is None or facts.link(goal.ifname) is None:
         return
     wanted = f"active, MAC {goal.mac}" if goal.mac else "active"
     if facts.hypervisor_links is None:
         yield Finding(
-            rule="bridge.listed", layer="bridge", subject=goal.bridge, wanted=wanted, seen="listing not available",
+            rule="bridge.listed", layer="bridge", subject=goal.ifname, wanted=wanted, seen="listing not available",
             source=LIBVIRT, ok=True, hint="to see libvirt's own list: apt install libvirt-daemon-driver-interface",
         )  # fmt: skip
         return
     listing = command("virsh", "iface-list", "--all")
-    line = next((link for link in facts.hypervisor_links if link.ifname == goal.bridge), None)
+    line = next((link for link in facts.hypervisor_links if link.ifname == goal.ifname), None)
     ok = line is not None and line.active and (not goal.mac or line.mac == goal.mac)
     seen = f"{'active' if line.active else 'inactive'}, MAC {line.mac}" if line else "not listed"
     yield Finding(
-        rule="bridge.listed", layer="bridge", subject=goal.bridge, wanted=wanted, seen=seen, source=LIBVIRT, ok=ok,
-        hint="" if ok else f"libvirt and the kernel disagree: {in_turn(listing, commands.show_link(goal.bridge))}",
+        rule="bridge.listed", layer="bridge", subject=goal.ifname, wanted=wanted, seen=seen, source=LIBVIRT, ok=ok,
+        hint="" if ok else f"libvirt and the kernel disagree: {in_turn(listing, commands.show_link(goal.ifname))}",
     )  # fmt: skip
 
 
-def on_bridge(source: Source, goal: HostGoal) -> bool:
+def on_bridge(source: Source, goal: BridgeSpec) -> bool:
     """Return whether an interface with this source belongs on the bridge."""
     if source.type == "network":
         return source.network == goal.network
-    return source.type == "bridge" and source.bridge == goal.bridge
+    return source.type == "bridge" and source.bridge == goal.ifname
 
 
 @verified
-def domain_taps(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def domain_taps(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """domain.tap: the kernel has the tap of each running interface of the network in the bridge."""
     for domain, interface in () if facts.hypervisor_elsewhere else _running(goal, facts):
-        yield tap_finding(domain, interface, goal.bridge, facts)
+        yield tap_finding(domain, interface, goal.ifname, facts)
 
 
 def tap_finding(domain: Domain, interface: Interface, bridge: str, facts: Facts) -> Finding:
@@ -277,7 +277,7 @@ def tap_finding(domain: Domain, interface: Interface, bridge: str, facts: Facts)
     )  # fmt: skip
 
 
-def _running(goal: HostGoal, facts: Facts) -> Iterator[tuple[Domain, Interface]]:
+def _running(goal: BridgeSpec, facts: Facts) -> Iterator[tuple[Domain, Interface]]:
     for domain in facts.domains:
         for interface in domain.running:
             if on_bridge(interface.source, goal):
@@ -290,7 +290,7 @@ def subject_of(domain: Domain, interface: Interface) -> str:
 
 
 @verified
-def domain_documents(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def domain_documents(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """domain.documents: running and persistent say the same, so that a restart of the domain changes nothing."""
     for domain in facts.domains:
         if not domain.stored:
@@ -310,7 +310,7 @@ def domain_documents(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @verified
-def domain_saves(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def domain_saves(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """domain.saved: a managed save brings the domain back where its persistent document says."""
     for domain in facts.domains:
         persistent = {interface.mac: interface for interface in domain.persistent if interface.mac}
@@ -377,7 +377,7 @@ def _agree(
 
 
 @verified
-def domains_left(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def domains_left(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """domain.left: which domains are still behind NAT; for information."""
     nat = {network.name for network in facts.networks if network.forward_mode == "nat"}
     left = [
@@ -387,7 +387,7 @@ def domains_left(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     ]
     if left:
         yield Finding(
-            rule="domain.left", layer="domain", subject="all", wanted=f"on {goal.network or goal.bridge}",
+            rule="domain.left", layer="domain", subject="all", wanted=f"on {goal.network or goal.ifname}",
             seen=f"behind NAT: {', '.join(left)}", source=LIBVIRT, ok=True,
             hint="sudo vmnet migrate-from-virbr0 moves them",
         )  # fmt: skip

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from vmnet.facts import Domain, Facts, Interface, Link, PortVlans
     from vmnet.names import Mac
-    from vmnet.plan.steps import HostGoal
     from vmnet.shell_words import Command
+    from vmnet.spec import BridgeSpec
 
 _DIRECT = "direct"
 
 
 @diagnosed
-def vlan_on_bond_port(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def vlan_on_bond_port(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """nic.vlan-on-port: no VLAN stands on a port of a bond; those that the goal knows, bridge.vlan speaks of."""
     for link in facts.links:
         port = facts.link(link.parent) if link.kind == "vlan" else None
@@ -52,7 +52,7 @@ def _up_again(ifname: str, facts: Facts) -> Iterator[Command]:
 
 
 @diagnosed
-def tap_vlans(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def tap_vlans(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bridge.tap-vlans: on a bridge that filters VLANs, each tap has those of its document, and one that leads out."""
     bridges = {link.ifname for link in guest_bridges(goal, facts) if link.bridge and link.bridge.vlan_filtering}
     for domain, interface, tap in running_taps(facts):
@@ -112,7 +112,7 @@ def _wrong_vlans(domain: Domain, interface: Interface, tap: Link, seen: PortVlan
 
 
 @diagnosed
-def port_isolation(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def port_isolation(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bridge.port-isolation: a tap is cut off from the other isolated ports if its document says so, and only then."""
     if facts.fabric is None:
         return
@@ -141,7 +141,7 @@ def _show_port(port: str) -> Command:
 
 
 @diagnosed
-def hairpin_uplink(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def hairpin_uplink(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """bridge.hairpin-uplink: the uplink sends nothing back to where it came from."""
     for bridge in guest_bridges(goal, facts):
         for port in facts.uplinks(bridge.ifname):
@@ -155,7 +155,7 @@ def hairpin_uplink(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def mac_on_lan(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def mac_on_lan(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """domain.mac-on-lan: no running domain's MAC is heard from the LAN."""
     out = {port.ifname for bridge in guest_bridges(goal, facts) for port in facts.uplinks(bridge.ifname)}
     heard = {entry.mac: entry.port for entry in (facts.fabric or Fabric()).heard if not entry.own}
@@ -175,7 +175,7 @@ def mac_on_lan(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def mac_twice(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def mac_twice(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """domain.mac-twice: no two domains have one MAC; unless two of them run on one bridge, it is a note."""
     users: dict[Mac, dict[str, None]] = defaultdict(dict)
     for domain, interface in all_interfaces(facts):
@@ -196,7 +196,7 @@ def mac_twice(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def direct_domains(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def direct_domains(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """domain.direct: which running domains the host itself cannot reach, for information."""
     names = dict.fromkeys(
         domain.name for domain, interface in all_interfaces(facts) if interface.actual_type == _DIRECT
@@ -210,7 +210,7 @@ def direct_domains(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def virtual_host(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def virtual_host(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """nic.one-mac: whether what is above the host lets more than one MAC through, for information."""
     kind = (facts.fabric or Fabric()).virtualisation
     bridges = [bridge for bridge in guest_bridges(goal, facts) if facts.uplinks(bridge.ifname)]
@@ -225,7 +225,7 @@ def virtual_host(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def virtual_functions(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def virtual_functions(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """nic.sriov-uplink: an uplink with virtual functions in use knows the MACs behind the bridge, or these do not reach
     each other."""
     fabric = facts.fabric or Fabric()

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.facts import BridgeHelper, Facts
-    from vmnet.plan.steps import HostGoal
     from vmnet.shell_words import Command
+    from vmnet.spec import BridgeSpec
 
 SYSTEMD = "systemd"
 JOURNAL = "journal"
@@ -26,7 +26,7 @@ _BRIDGE_CONF = "/etc/qemu/bridge.conf"
 
 
 @diagnosed
-def not_started(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def not_started(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """boot.guest-not-started: what libvirt could not start at this boot, and what has not been started since."""
     failed = {start.domain: start.reason for start in (facts.surroundings.failed_starts if facts.surroundings else ())}
     for domain in facts.domains:
@@ -57,7 +57,7 @@ def _wait_for_network(facts: Facts) -> Iterator[Command]:
 
 
 @diagnosed
-def before_network(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def before_network(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """boot.guests-before-network: libvirt starts domains without waiting for their bridge; for information."""
     starting = tuple(
         domain
@@ -77,7 +77,7 @@ def before_network(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def session_bridges(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def session_bridges(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """domain.session-bridge: a user's own domain that names a bridge can get onto it."""
     around = facts.surroundings
     for domain in around.sessions if around is not None and around.helper is not None else ():
@@ -126,7 +126,7 @@ _SHOWN_BY = root("vmnet", "doctor", "--probe")
 
 
 @diagnosed
-def gateway(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def gateway(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """lan.gateway: the gateway answers a MAC that nobody has heard before, as a guest's is."""
     lan = facts.lan
     if lan is None or lan.gateway_answered is None:
@@ -142,7 +142,7 @@ def gateway(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
 
 
 @diagnosed
-def dhcp(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def dhcp(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """lan.dhcp: a DHCP server offers an address to a new MAC; where the host has a fixed one, for information."""
     lan = facts.lan
     if lan is None:
@@ -150,13 +150,13 @@ def dhcp(goal: HostGoal, facts: Facts) -> Iterator[Finding]:
     ok = lan.dhcp_server is not None
     yield Finding(
         rule="lan.dhcp", layer="LAN", subject=lan.bridge, wanted="a DHCP server offers an address to a new MAC",
-        seen=f"{lan.dhcp_server} does" if ok else "no server does", source=ASKED, ok=ok or not goal.dhcp,
+        seen=f"{lan.dhcp_server} does" if ok else "no server does", source=ASKED, ok=ok or not goal.requested.dhcp,
         shown_by=_SHOWN_BY, hint="" if ok else "guests need fixed addresses, or reservations for their MACs",
     )  # fmt: skip
 
 
 @diagnosed
-def mtu(_goal: HostGoal, facts: Facts) -> Iterator[Finding]:
+def mtu(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """lan.mtu: packets as large as the bridge lets them be come back from the gateway; above 1500, for information."""
     lan = facts.lan
     if lan is None or not lan.mtus_tried:

@@ -178,6 +178,9 @@ def _link(message: Message, names: dict[int, str]) -> Link:
         # A veth's IFLA_LINK is its peer, in another namespace as a rule: not a link below it.
         parent=names.get(parent) if parent and kind != "veth" else None,
         bond=_bond(message, names) if kind == "bond" else None,
+        vlan_id=_number(message.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA", "IFLA_VLAN_ID"))
+        if kind == "vlan"
+        else None,
         bridge=sysfs.read_bridge(ifname) if kind == "bridge" else None,
         bridge_port_state=sysfs.read_bridge_port_state(ifname) if controller else None,
     )

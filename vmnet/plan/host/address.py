@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.names import Mac
 from vmnet.plan import steps
-from vmnet.plan.host.answers import silent_gateways
+from vmnet.plan.host.answers import ADDRESS_S, silent_gateways
 from vmnet.plan.host.build import first_routes, losing_metric
 from vmnet.plan.host.existing_links import profile_on
 from vmnet.plan.steps import Planned
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from vmnet.plan.host.build import Build
     from vmnet.plan.steps import Settings
 
-ADDRESS_S = 15
 DHCP_S = 60
 """More than NetworkManager waits for a DHCP server (45 s)."""
 NEIGHBOUR_S = 30
@@ -32,10 +31,14 @@ def prepare(build: Build) -> list[Planned]:
 
     The current routes win until the new path is proven. Until then, a current lease is kept as a static address.
     """
-    top = build.port(build.spec.bond.ifname) if build.spec.bond else build.bridge
+    top = build.port(build.controller)
     bridge = build.bridge.ifname
+    vlan = build.asked.vlan if build.makes_bond else None
     up = steps.ActivateProfile(uuid=top.uuid, name=top.ifname, ifname=top.ifname)
     planned = [Planned(step=up, why=f"{top.ifname} comes up before its ports")]
+    if vlan is not None:
+        tagged = steps.ActivateProfile(uuid=build.port(vlan.ifname).uuid, name=vlan.ifname, ifname=vlan.ifname)
+        planned.append(Planned(step=tagged, why=f"{vlan.ifname} comes up on {top.ifname}, and {bridge} with it"))
     if top is not build.bridge and profile_on(build.bridge, build) is not None:
         # NetworkManager brings a controller up for its port, but takes none from another profile.
         first = steps.ActivateProfile(uuid=build.bridge.uuid, name=bridge, ifname=bridge)

@@ -1,4 +1,4 @@
-"""Values that every part of the host-setup plan needs, computed once."""
+"""Values that every part of the plan of one bridge needs, computed once."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vmnet.facts import Route
+from vmnet.names import Mac
 from vmnet.plan.host.layer3 import Layer3
-from vmnet.plan.host.profiles import WantedProfile
-from vmnet.plan.steps import HostGoal
-from vmnet.spec import BondMode, NoAddress
+from vmnet.plan.host.profiles import MAC, WantedProfile
+from vmnet.spec import AddressSpec, BondMode, BridgeSpec, NoAddress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vmnet.facts import Facts, Link
-    from vmnet.names import Mac
     from vmnet.spec import HostSpec, IpAddress, IpInterface
+
 
 LOSING = 1000
 """While the bridge is built, the metric of its routes is worse than the current ones by this much."""
@@ -24,14 +24,17 @@ LOSING = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """The request, the facts, and what follows from both.
+    """A bridge of the request, the facts, and what follows from both.
 
-    `live`: the NIC that carries the current address and joins last; None if no NIC does, or if it becomes a port at
-    once. `missing`: the NICs that are to join a bridge and bond that exist and are changed in
-    place; None where all is created.
+    `nics`: the NICs that become ports, or are; none where the bridge stands on a VLAN of a bond that another bridge has
+    made, or makes in this plan. `live`: the port that carries the current address and joins last; None if none does, or
+    if it becomes a port at once. `missing`: the ports that are to join a bridge and bond that exist and are changed in
+    place; None where all is created. `wanted`: the profiles, the bridge's first; `below`: those that exist under a new
+    VLAN, and are changed in place.
     """
 
     spec: HostSpec
+    asked: BridgeSpec
     facts: Facts
     nics: tuple[Link, ...]
     management: str | None
@@ -39,37 +42,63 @@ class Build:
     wanted: tuple[WantedProfile, ...]
     live: str | None
     missing: tuple[str, ...] | None
+    below: tuple[WantedProfile, ...] = ()
 
     @property
     def bridge(self) -> WantedProfile:
         return self.wanted[0]
 
     @property
+    def mac(self) -> Mac:
+        """The MAC of the bridge, and of what it stands on."""
+        return Mac(dict(self.bridge.shape)[MAC])
+
+    @property
+    def makes_bond(self) -> bool:
+        """Whether the bond is made with this bridge."""
+        return self.asked.bond is not None and bool(self.nics)
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """The links that join: the NICs, or the VLAN on a bond that exists."""
+        return tuple(nic.ifname for nic in self.nics) or self.asked.uplinks
+
+    @property
+    def takes_over(self) -> bool:
+        """Whether the bridge gets an address that another link has now."""
+        return self.layer3.holder not in (None, self.bridge.ifname)
+
+    @property
     def idle(self) -> tuple[str, ...]:
-        return tuple(nic.ifname for nic in self.nics if nic.ifname != self.live)
+        return tuple(port for port in self.ports if port != self.live)
+
+    @property
+    def controller(self) -> str:
+        """What the ports join: the bond, or the bridge."""
+        return self.asked.bond.ifname if self.asked.bond and self.nics else self.bridge.ifname
 
     @property
     def touched(self) -> tuple[str, ...]:
-        """The links whose configuration changes: the NICs, and what has the address now."""
+        """The links whose configuration changes: the ports, and what has the address now."""
         holder = (self.layer3.holder,) if self.layer3.holder else ()
-        return (*(nic.ifname for nic in self.nics), *holder)
+        return (*self.ports, *holder)
 
     @property
     def lacp(self) -> bool:
-        return self.spec.bond is not None and self.spec.bond.mode is BondMode.LACP
+        return self.makes_bond and self.asked.bond is not None and self.asked.bond.mode is BondMode.LACP
 
     @property
     def uplinks(self) -> tuple[str, ...]:
-        return (self.spec.bond.ifname,) if self.spec.bond else tuple(nic.ifname for nic in self.nics)
+        return self.asked.below[:1] or self.ports
 
     def port(self, ifname: str) -> WantedProfile:
         return next(profile for profile in self.wanted if profile.ifname == ifname)
 
 
-def winning_metric(layer3: Layer3, spec: HostSpec, facts: Facts) -> Layer3:
+def winning_metric(layer3: Layer3, bridge: str, facts: Facts) -> Layer3:
     """While NIC and bridge both have the address, the bridge's routes must win, whatever the metrics of their kinds
     (NetworkManager: 100 for Ethernet, 425 for a bridge); one less than the NIC's keeps the order to all others."""
-    if layer3.holder in (None, spec.bridge.ifname) or any(key == "ipv4.route-metric" for key, _ in layer3.settings):
+    if layer3.holder in (None, bridge) or any(key == "ipv4.route-metric" for key, _ in layer3.settings):
         return layer3
     metrics = [r.metric for r in facts.routes if r.ifname == layer3.holder and r.metric > 1]
     if not metrics:
@@ -120,49 +149,26 @@ def _metrics_now(build: Build) -> list[int]:
     return [metric for end, metric in ends if end is not None and end.version == 4]
 
 
-def bridge_mac(spec: HostSpec, nics: tuple[Link, ...], holder: str | None, facts: Facts) -> Mac:
+def bridge_mac(asked: BridgeSpec, nics: Sequence[Link], holder: str | None, facts: Facts) -> Mac:
     """Return the MAC of the bridge: the holder's, which neighbours, DHCP servers and port security know."""
-    standing = facts.link(spec.bridge.ifname)
-    if standing is not None and holder == standing.ifname:
-        return standing.mac
+    exists = facts.link(asked.ifname)
+    if exists is not None and holder == exists.ifname:
+        return exists.mac
     if holder is not None and holder not in {nic.ifname for nic in nics} and (link := facts.link(holder)):
         return link.mac
     nic = next((nic for nic in nics if nic.ifname == holder), nics[0])
     return nic.permanent_mac or nic.mac
 
 
-def goal_of(
-    spec: HostSpec,
-    *,
-    nics: tuple[str, ...],
-    mac: Mac,
-    layer3: Layer3,
-    management: str | None,
-    vlans: tuple[str, ...],
-    profiles: tuple[tuple[str, str], ...],
-) -> HostGoal:
-    """Return the end state that verify compares with: what was asked for, and what follows from the host.
+def resolved(asked: BridgeSpec, layer3: Layer3, **found: object) -> BridgeSpec:
+    """Return what is wanted with nothing left open, for verify to compare with: what was asked for, and what follows
+    from the host.
 
     Args:
-        profiles: the UUID of each link's profile, by ifname.
+        found: fields of the record that the plan has found out.
     """
-    bond = spec.bond
-    return HostGoal(
-        bridge=spec.bridge.ifname,
-        stp=spec.bridge.stp,
-        mac=mac,
-        nics=nics,
-        bond=bond.ifname if bond else None,
-        bond_mode=bond.mode.value if bond else None,
-        miimon_ms=bond.miimon_ms if bond else None,
-        mtu=layer3.mtu,
-        dhcp=layer3.dhcp,
-        addresses=() if layer3.dhcp else tuple(a for a in layer3.addresses if a.version == 4),
-        gateways=layer3.gateways,
-        dns=layer3.dns,
-        network=spec.network,
-        no_address=isinstance(spec.address, NoAddress),
-        management=management,
-        vlans=vlans,
-        profiles=profiles,
-    )
+    static = () if layer3.dhcp else tuple(address for address in layer3.addresses if address.version == 4)
+    address = AddressSpec(dhcp=layer3.dhcp, addresses=static, gateways=layer3.gateways, dns=layer3.dns)
+    if isinstance(asked.address, NoAddress):
+        return replace(asked, mtu=layer3.mtu, **found)  # type: ignore[arg-type]
+    return replace(asked, mtu=layer3.mtu, address=address, **found)  # type: ignore[arg-type]

@@ -25,15 +25,17 @@ _MTU = "802-3-ethernet.mtu"
 _FIXED = ("bond.options", "802-3-ethernet.cloned-mac-address", "connection.master", "connection.slave-type")
 
 
-def missing_of(wanted: Sequence[WantedProfile], holder: str | None, facts: Facts) -> tuple[str, ...] | None:
-    """Return the NICs that are still to join the existing bridge and bond; None where those do not exist.
+def missing_of(
+    wanted: Sequence[WantedProfile], ports: Sequence[str], holder: str | None, facts: Facts
+) -> tuple[str, ...] | None:
+    """Return the ports that are still to join the existing bridge and bond; None where those do not exist.
 
-    What exists has its profile active, and is under its controller in the kernel. If a NIC is missing, no other link
+    What exists has its profile active, and is under its controller in the kernel. If a port is missing, no other link
     has the address (`holder`), which would have to move otherwise.
     """
     by_uuid = {profile.uuid: profile.ifname for profile in wanted}
     missing = tuple(profile.ifname for profile in wanted if not _exists(profile, by_uuid, facts))
-    controllers = {profile.ifname for profile in wanted if profile.type != "ethernet"}
+    controllers = {profile.ifname for profile in wanted if profile.ifname not in ports}
     if controllers & set(missing) or (missing and holder not in (None, wanted[0].ifname)):
         return None
     return missing
@@ -47,7 +49,7 @@ def _exists(profile: WantedProfile, by_uuid: dict[str, str], facts: Facts) -> bo
     return controller is None or link.controller == by_uuid[controller]
 
 
-def mend_stack(wanted: Sequence[WantedProfile], layer3: Layer3, facts: Facts) -> tuple[list[Planned], list[str]]:
+def mend_stack(wanted: Sequence[WantedProfile], layer3: Layer3 | None, facts: Facts) -> tuple[list[Planned], list[str]]:
     """Return the steps that change the existing profiles as requested, and a line for each that needs no change.
 
     Raises:
@@ -66,7 +68,7 @@ def mend_stack(wanted: Sequence[WantedProfile], layer3: Layer3, facts: Facts) ->
             kept.append(f"{want.type} {want.ifname}: profile {profile.name!r} is active and as requested")
             continue
         planned += _change(want, profile, changes or want.boot, facts)
-    if planned:
+    if planned and layer3 is not None:
         planned += _prove(wanted[0], layer3)
     return planned, kept
 
@@ -119,7 +121,7 @@ def check_contents(build: Build) -> None:
     restores only its own ports.
     """
     for wanted in build.wanted:
-        if wanted.type == "ethernet" or build.facts.link(wanted.ifname) is None:
+        if wanted.ifname in build.ports or build.facts.link(wanted.ifname) is None:
             continue
         _check_addresses(wanted, build)
         others = _others(wanted.ifname, build)
@@ -172,7 +174,7 @@ def content_warnings(build: Build) -> Iterator[str]:
     """Yield a warning for each other uplink of a bridge, or port of a bond, that is kept."""
     for wanted in build.wanted:
         others = [link for link in _others(wanted.ifname, build) if link.kind not in _GUESTS and not link.parent]
-        if wanted.type != "ethernet" and others:
+        if wanted.type in ("bridge", "bond") and others:
             yield (
                 f"{wanted.type} {wanted.ifname} keeps ports that are not in the request: "
                 f"{listed(link.ifname for link in others)}. Without STP, a second uplink of a bridge can be a loop"

@@ -13,12 +13,12 @@ from vmnet.facts import CONNECTED
 from vmnet.spec import NoAddress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from vmnet.facts import Device, Facts, Link, Profile
     from vmnet.names import Mac
     from vmnet.plan.steps import Settings
-    from vmnet.spec import AddressSpec, IpAddress, IpInterface
+    from vmnet.spec import AddressSpec, BridgeSpec, IpAddress, IpInterface
 
 # Property -> its default value, as nmcli prints it. Only what differs is carried over, so that a
 # plan shows what matters and a newer NetworkManager keeps its own defaults.
@@ -91,14 +91,19 @@ def plain(value: str) -> str:
     return re.sub(r" \([^()]*\)$", "", value)
 
 
-def find_holder(nics: Sequence[Link], bridge: str, facts: Facts) -> str | None:
+def find_holder(nics: Sequence[Link], asked: BridgeSpec, facts: Facts) -> str | None:
     """Return the link whose addresses the bridge will get: the bridge itself, a chosen NIC, what a chosen NIC is
-    a port of, or another bridge that has the default route and no NIC; None when none has any."""
-    candidates = [bridge, *(nic.ifname for nic in nics)]
+    a port of, or another bridge that has the default route and no NIC; None when none has any.
+
+    A bridge on a VLAN gets those of a link that takes this VLAN's frames now, and no others.
+    """
+    candidates = [asked.ifname, *(nic.ifname for nic in nics)]
     candidates += [name for nic in nics for name in controllers_of(nic, facts)]
     # A bridge on NICs of its own is another network, and keeps its address.
     stray = (link.ifname for link in facts.links if link.kind == "bridge" and not facts.nics_below(link.ifname))
     candidates += [name for name in stray if facts.default_routes(name)]
+    if asked.vlan is not None:
+        candidates = [asked.ifname, *_vlan_links(asked.vlan.id, (*candidates, *asked.below), facts)]
     usable = [
         name for name in dict.fromkeys(candidates)
         if facts.addresses_of(name) and not name.startswith(_OWN_NETWORK_LINKS)
@@ -106,6 +111,12 @@ def find_holder(nics: Sequence[Link], bridge: str, facts: Facts) -> str | None:
     with_route = [name for name in usable if facts.default_routes(name)]
     best = min(with_route, key=lambda name: min(route.metric for route in facts.default_routes(name)), default=None)
     return best or next(iter(usable), None)
+
+
+def _vlan_links(tag: int, parents: Collection[str], facts: Facts) -> list[str]:
+    """Return the links of a VLAN on one of the parents, and what these links are ports of."""
+    found = [link for link in facts.links if link.vlan_id == tag and link.parent in parents]
+    return [name for link in found for name in (link.ifname, *controllers_of(link, facts))]
 
 
 def find_live(holder: str | None, nics: Sequence[Link], wanted: set[str], facts: Facts) -> str | None:
@@ -116,6 +127,9 @@ def find_live(holder: str | None, nics: Sequence[Link], wanted: set[str], facts:
         wanted: the names of the links to create.
     """
     names = [nic.ifname for nic in nics]
+    link = facts.link(holder)
+    if link is not None and link.vlan_id is not None and link.parent in names:
+        return link.parent
     if holder is None or holder in names:
         return holder
     over = [nic.ifname for nic in nics if holder in controllers_of(nic, facts)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vmnet.errors import Refused, SpecError
@@ -13,8 +13,10 @@ from vmnet.spec import NoAddress
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts, Link
-    from vmnet.spec import HostSpec
+    from vmnet.spec import BridgeSpec, HostSpec
 
+MATCHES = ("mac", "pci")
+"""What a NIC may be given by, besides its name: `mac=00:1b:21:ab:d6:a1`, `pci=0000:03:00.0`."""
 NO_MANAGEMENT = "none"
 """The value of `--management` for a host without a management link."""
 _SERVICE_PROCESSOR = ("cdc_ether", "cdc_eem", "cdc_subset", "rndis_host")
@@ -30,31 +32,58 @@ class Chosen:
     reasons: tuple[str, ...]
 
 
-def choose_nics(spec: HostSpec, facts: Facts) -> Chosen:
-    """Return the NICs to build on.
+def with_names(spec: HostSpec, facts: Facts) -> HostSpec:
+    """Return the request with the name of each NIC that it gives by permanent MAC (`mac=`) or PCI address (`pci=`).
+
+    Raises:
+        SpecError: no NIC of this host has it.
+    """
+    bridges = tuple(replace(b, nics=tuple(_name_of(nic, facts) for nic in b.nics)) for b in spec.bridges)
+    return replace(spec, bridges=bridges)
+
+
+def _name_of(nic: str, facts: Facts) -> str:
+    key, _, value = nic.partition("=")
+    if key not in MATCHES:
+        return nic
+    found = [link for link in _hardware(facts) if value.lower() == (link.permanent_mac if key == "mac" else link.pci)]
+    # Virtual functions and VLAN-like devices may repeat the address of their NIC.
+    found = [link for link in found if not link.virtual_function] or found
+    if len(found) != 1:
+        having = ", ".join(
+            f"{link.ifname} {key}={link.permanent_mac if key == 'mac' else link.pci}" for link in _hardware(facts)
+        )
+        many = f"{len(found)} NICs have" if found else "no NIC has"
+        raise SpecError(f"{many} {nic}", f"NICs on this host: {having or 'none'}")
+    return found[0].ifname
+
+
+def choose_nics(asked: BridgeSpec, spec: HostSpec, facts: Facts) -> Chosen:
+    """Return the NICs to build a bridge on.
 
     Raises:
         SpecError: a NIC is named twice, is unknown, or none was named and none can be proposed.
         Refused: a named NIC cannot or must not carry the bridge.
     """
-    management = _management(spec, facts)
-    if not spec.nics:
-        return _propose(spec, facts, management)
-    check_named(spec)
-    nics = tuple(_named(name, facts, management) for name in spec.nics)
-    left = [_left(link, facts, management, spec) for link in _hardware(facts) if link.ifname not in spec.nics]
+    management = find_management(spec, facts)
+    if not asked.nics:
+        return _propose(asked, facts, management)
+    check_named(asked)
+    nics = tuple(_named(name, facts, management) for name in asked.nics)
+    named = {name for bridge in spec.bridges for name in bridge.nics}
+    left = [_left(link, facts, management, asked) for link in _hardware(facts) if link.ifname not in named]
     return Chosen(nics=nics, management=management, reasons=(*(f"{n.ifname}: used, as requested" for n in nics), *left))
 
 
-def check_named(spec: HostSpec) -> None:
+def check_named(asked: BridgeSpec) -> None:
     """Raise SpecError if the named NICs exclude each other on any host."""
-    for number, name in enumerate(spec.nics):
+    for number, name in enumerate(asked.nics):
         check_ifname(name, what="NIC name")
-        if name in spec.nics[:number]:
+        if name in asked.nics[:number]:
             raise SpecError(f"NIC {name} is named twice", "name each NIC once")
-    if spec.bond is None and len(spec.nics) > 1:
+    if asked.bond is None and len(asked.nics) > 1:
         raise SpecError(
-            f"without a bond the bridge takes one NIC, and {len(spec.nics)} are named",
+            f"without a bond the bridge takes one NIC, and {len(asked.nics)} are named",
             "name one NIC, or leave --no-bond out",
         )
 
@@ -63,7 +92,12 @@ def _hardware(facts: Facts) -> list[Link]:
     return sorted((link for link in facts.links if link.hardware), key=lambda link: link.ifname)
 
 
-def _management(spec: HostSpec, facts: Facts) -> str | None:
+def find_management(spec: HostSpec, facts: Facts) -> str | None:
+    """Return the management link: the one that is named, or that has an address and is none of the wanted NICs.
+
+    Raises:
+        SpecError: there is no link of the given name.
+    """
     if spec.management == NO_MANAGEMENT:
         return None
     if spec.management is not None:
@@ -71,7 +105,8 @@ def _management(spec: HostSpec, facts: Facts) -> str | None:
             raise SpecError(f"there is no link {spec.management!r}", _known_links(spec.management, facts))
         return spec.management
     # It has an address, and another link has the best default route. Its own network may announce a router, too.
-    carrying = spec.nics or best_uplinks(facts)
+    named = tuple(name for bridge in spec.bridges for name in bridge.nics)
+    carrying = named or best_uplinks(facts)
     guessed = [
         link.ifname
         for link in _hardware(facts)
@@ -80,7 +115,7 @@ def _management(spec: HostSpec, facts: Facts) -> str | None:
         and link.driver not in _SERVICE_PROCESSOR
         and not (link.ifname in carrying and facts.default_routes(link.ifname))
     ]
-    return min(guessed, key=lambda name: (name in spec.nics, bool(facts.default_routes(name))), default=None)
+    return min(guessed, key=lambda name: (name in named, bool(facts.default_routes(name))), default=None)
 
 
 def best_uplinks(facts: Facts) -> tuple[str, ...]:
@@ -133,9 +168,9 @@ def _unfit(link: Link) -> str:
     return ""
 
 
-def _propose(spec: HostSpec, facts: Facts, management: str | None) -> Chosen:
+def _propose(asked: BridgeSpec, facts: Facts, management: str | None) -> Chosen:
     best = best_uplinks(facts)
-    fit = [link for link in _hardware(facts) if not _left_because(link, facts, management, spec)]
+    fit = [link for link in _hardware(facts) if not _left_because(link, facts, management, asked)]
     if len(several := [link.ifname for link in fit if link.ifname in best]) > 1:
         raise SpecError(
             f"vmnet cannot tell which NIC is the uplink: {', '.join(several)} have default routes of one metric",
@@ -143,31 +178,31 @@ def _propose(spec: HostSpec, facts: Facts, management: str | None) -> Chosen:
         )
     # The one that has the default route comes first: it gives the bridge its MAC.
     fit.sort(key=lambda link: (link.ifname not in best, link.ifname))
-    taken = fit if spec.bond else fit[:1]
+    taken = fit if asked.bond else fit[:1]
     if not taken:
-        why = "; ".join(_left(link, facts, management, spec) for link in _hardware(facts))
+        why = "; ".join(_left(link, facts, management, asked) for link in _hardware(facts))
         raise SpecError(
             f"vmnet finds no suitable NIC ({why or 'this host has none'})", "name the NICs: vmnet host-setup em1 p4p1"
         )
     names = {link.ifname for link in taken}
     reasons = [f"{link.ifname}: used, wired and with carrier" for link in taken]
-    left = [_left(link, facts, management, spec) for link in _hardware(facts) if link.ifname not in names]
+    left = [_left(link, facts, management, asked) for link in _hardware(facts) if link.ifname not in names]
     return Chosen(nics=tuple(taken), management=management, reasons=(*reasons, *left))
 
 
-def _left(link: Link, facts: Facts, management: str | None, spec: HostSpec) -> str:
-    return f"{link.ifname}: not used, {_left_because(link, facts, management, spec) or 'not requested'}"
+def _left(link: Link, facts: Facts, management: str | None, asked: BridgeSpec) -> str:
+    return f"{link.ifname}: not used, {_left_because(link, facts, management, asked) or 'not requested'}"
 
 
-def _left_because(link: Link, facts: Facts, management: str | None, spec: HostSpec) -> str:
+def _left_because(link: Link, facts: Facts, management: str | None, asked: BridgeSpec) -> str:
     device = facts.device(link.ifname)
     if link.ifname == management:
         return f"the management link ({_addresses(link, facts)})"
-    wanted = {spec.bridge.ifname, *((spec.bond.ifname,) if spec.bond else ())}
-    if isinstance(spec.address, NoAddress) and link.controller not in (None, *wanted):
+    wanted = {asked.ifname, *asked.below}
+    if isinstance(asked.address, NoAddress) and link.controller not in (None, *wanted):
         return f"a port of {link.controller}"
     if facts.addresses_of(link.ifname) and (
-        isinstance(spec.address, NoAddress) or link.ifname not in best_uplinks(facts)
+        isinstance(asked.address, NoAddress) or link.ifname not in best_uplinks(facts)
     ):
         return f"it has an address of its own ({_addresses(link, facts)})"
     if link.wireless:

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from vmnet.names import Mac
     from vmnet.plan.host.layer3 import Layer3
     from vmnet.plan.steps import Settings
-    from vmnet.spec import HostSpec
+    from vmnet.spec import BondSpec, BridgeSpec, VlanSpec
 
 PORT_PRIORITY = 100
 """autoconnect-priority of the NICs' port profiles: at boot they win over any older profile for the same NIC."""
+
+MAC = "802-3-ethernet.cloned-mac-address"
+"""NetworkManager's setting of a link's MAC."""
 
 PULLS_PORTS = "connection.autoconnect-slaves"
 """Whether activating a controller activates its ports. At boot it must, or the bridge may come up empty; while it is
@@ -27,7 +30,9 @@ built it must not: the live NIC would be pulled in before the bridge has the add
 STARTS: Settings = (("connection.autoconnect", "yes"),)
 """NetworkManager activates the profile by itself, most of all at boot."""
 _CONTROLLER_BOOT: Settings = (*STARTS, (PULLS_PORTS, "1"))
-_NM_TYPES = {"bridge": "bridge", "bond": "bond", "ethernet": "802-3-ethernet"}
+_NM_TYPES = {"bridge": "bridge", "bond": "bond", "vlan": "vlan", "ethernet": "802-3-ethernet"}
+NO_ADDRESS: Settings = (("ipv4.method", "disabled"), ("ipv6.method", "disabled"))
+"""Layer 3 of a bridge or bond on which the host has no address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,72 +54,83 @@ class WantedProfile:
 
 
 def wanted_profiles(
-    spec: HostSpec, nics: tuple[Link, ...], mac: Mac, layer3: Layer3, facts: Facts, *, created: Collection[str]
+    asked: BridgeSpec, nics: tuple[Link, ...], mac: Mac, layer3: Layer3, facts: Facts, *, created: Collection[str] = ()
 ) -> tuple[WantedProfile, ...]:
-    """Return the bridge's profile, the bond's where one is wanted, and one for each NIC, in that order.
+    """Return the profiles: the bridge's, the VLAN's and the bond's where they are wanted, and one for each NIC.
 
     A profile that is active on a link of the right name and type is changed in place, and keeps its UUID.
 
     Args:
+        nics: those that become ports; none where the bridge stands on a VLAN of a bond that exists, or of a NIC.
         created: the names of those that are created and not changed in place: none gets the UUID of an active profile.
     """
     uuids = _Uuids(facts, created)
     mtu = (("802-3-ethernet.mtu", str(layer3.mtu)),) if layer3.mtu else ()
     # The MAC cannot be changed later without dropping taps.
-    common = (("802-3-ethernet.cloned-mac-address", mac), *mtu)
-    bridge = _bridge(spec, common, layer3, uuids)
-    if spec.bond is None:
-        return (bridge, _port(nics[0], "bridge", bridge.uuid, mtu, uuids))
+    common = ((MAC, mac), *mtu)
+    bridge = _bridge(asked, common, layer3, uuids)
+    parent = asked.bond_name or asked.nics[0]
+    vlan = (_vlan(asked.vlan, parent, bridge, mtu, uuids),) if asked.vlan else ()
+    if asked.bond is None or not nics:
+        return (bridge, *vlan, *(_port(nic, "bridge", bridge.uuid, mtu, uuids) for nic in nics))
+    under = () if vlan else _under("bridge", bridge.uuid)
     bond = WantedProfile(
-        uuid=uuids.get("bond", spec.bond.ifname),
-        ifname=spec.bond.ifname,
+        uuid=uuids.get("bond", asked.bond.ifname, under="" if vlan else "bridge"),
+        ifname=asked.bond.ifname,
         type="bond",
-        shape=(
-            ("bond.options", bond_options(spec)),
-            ("connection.master", bridge.uuid),
-            ("connection.slave-type", "bridge"),
-            *common,
-        ),
-        layer3=(),
+        shape=(("bond.options", bond_options(asked.bond)), *under, *common),
+        layer3=NO_ADDRESS if vlan else (),
         boot=_CONTROLLER_BOOT,
     )
-    return (bridge, bond, *(_port(nic, "bond", bond.uuid, mtu, uuids) for nic in nics))
+    return (bridge, *vlan, bond, *(_port(nic, "bond", bond.uuid, mtu, uuids) for nic in nics))
 
 
-def _bridge(spec: HostSpec, common: Settings, layer3: Layer3, uuids: _Uuids) -> WantedProfile:
-    snooping = spec.bridge.multicast_snooping
+def _under(kind: str, controller: str) -> Settings:
+    return (("connection.master", controller), ("connection.slave-type", kind))
+
+
+def _bridge(asked: BridgeSpec, common: Settings, layer3: Layer3, uuids: _Uuids) -> WantedProfile:
+    options = {"stp": "no"} | dict(asked.options)
     return WantedProfile(
-        uuid=uuids.get("bridge", spec.bridge.ifname),
-        ifname=spec.bridge.ifname,
+        uuid=uuids.get("bridge", asked.ifname),
+        ifname=asked.ifname,
         type="bridge",
-        shape=(
-            ("bridge.stp", _yes(spec.bridge.stp)),
-            *((("bridge.multicast-snooping", _yes(snooping)),) if snooping is not None else ()),
-            *common,
-        ),
+        shape=(*((f"bridge.{key.replace('_', '-')}", value) for key, value in options.items()), *common),
         layer3=layer3.settings,
         boot=_CONTROLLER_BOOT,
     )
 
 
-def bond_options(spec: HostSpec) -> str:
+def _vlan(vlan: VlanSpec, parent: str, bridge: WantedProfile, mtu: Settings, uuids: _Uuids) -> WantedProfile:
+    return WantedProfile(
+        uuid=uuids.get("vlan", vlan.ifname, under="bridge"),
+        ifname=vlan.ifname,
+        type="vlan",
+        shape=(("vlan.parent", parent), ("vlan.id", str(vlan.id)), *_under("bridge", bridge.uuid), *mtu),
+        layer3=(),
+        boot=STARTS,
+    )
+
+
+def bond_profile(bond: BondSpec, facts: Facts) -> WantedProfile:
+    """Return what is wanted of the profile of a bond that exists, when another bridge is to stand on a VLAN of it."""
+    uuid = _Uuids(facts, ()).get("bond", bond.ifname)
+    options: Settings = (("bond.options", bond_options(bond)),)
+    return WantedProfile(uuid=uuid, ifname=bond.ifname, type="bond", shape=options, layer3=(), boot=())
+
+
+def bond_options(bond: BondSpec) -> str:
     """Return the bond's options as NetworkManager's bond.options takes them."""
-    assert spec.bond is not None
-    options = [f"mode={spec.bond.mode.value}", f"miimon={spec.bond.miimon_ms}"]
-    if spec.bond.lacp_rate:
-        options.append(f"lacp_rate={spec.bond.lacp_rate}")
-    if spec.bond.xmit_hash_policy:
-        options.append(f"xmit_hash_policy={spec.bond.xmit_hash_policy}")
-    return ",".join(options)
+    return ",".join(f"{key}={value}" for key, value in (("mode", bond.mode.value), *bond.options))
 
 
 def _port(nic: Link, controller_type: str, controller: str, mtu: Settings, uuids: _Uuids) -> WantedProfile:
     priority = ("connection.autoconnect-priority", str(PORT_PRIORITY))
     return WantedProfile(
-        uuid=uuids.get("ethernet", nic.ifname, port_of=controller_type),
+        uuid=uuids.get("ethernet", nic.ifname, under=controller_type),
         ifname=nic.ifname,
         type="ethernet",
-        shape=(("connection.master", controller), ("connection.slave-type", controller_type), *mtu),
+        shape=(*_under(controller_type, controller), *mtu),
         layer3=(),
         boot=(*STARTS, priority),
     )
@@ -127,25 +143,20 @@ class _Uuids:
         self._facts = facts
         self._created = created
 
-    def get(self, kind: str, ifname: str, *, port_of: str = "") -> str:
+    def get(self, kind: str, ifname: str, *, under: str = "") -> str:
         active = self._facts.active_profile(ifname)
-        if ifname not in self._created and active is not None and self._fits(active, ifname, kind, port_of):
+        if ifname not in self._created and active is not None and self._fits(active, ifname, kind, under):
             return active.uuid
-        role = f"{'port' if port_of else kind} {ifname}"
+        role = f"{'port' if kind == 'ethernet' else kind} {ifname}"
         first = profile_uuid(self._facts.machine_id, role)
         taken = active is not None and active.uuid == first
         return profile_uuid(self._facts.machine_id, f"{role} again") if taken else first
 
-    def _fits(self, active: Profile, ifname: str, kind: str, port_of: str) -> bool:
+    def _fits(self, active: Profile, ifname: str, kind: str, under: str) -> bool:
         device = self._facts.device(ifname)
         if active.type != _NM_TYPES[kind] or (device and device.external):
             return False
-        over = port_of or ("bridge" if kind == "bond" else "")
-        return not over or active.get("connection.slave-type") == over
-
-
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"
+        return not under or active.get("connection.slave-type") == under
 
 
 def differing(wanted: Settings, profile: Profile, facts: Facts) -> Settings:

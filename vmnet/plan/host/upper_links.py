@@ -15,6 +15,7 @@ from vmnet.plan import steps
 from vmnet.plan.host.existing_links import describe_link
 from vmnet.plan.steps import Planned
 from vmnet.shell_words import command
+from vmnet.spec import BridgeSpec
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts, Link, Profile
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 _MOVED_WITH_NIC = ("vlan", "macvlan", "macvtap", "ipvlan")
 
 
-def check_children(nic: Link, spec: HostSpec, facts: Facts) -> None:
+def check_children(nic: Link, asked: BridgeSpec, spec: HostSpec, facts: Facts) -> None:
     """Raise Refused where a link on top of the NIC is not asked to move, or cannot."""
-    children = _children(nic, facts)
+    children = _children(nic, asked, facts)
     if not children:
         return
     movable = all(_vlan_profile(child, facts) for child in children)
@@ -36,7 +37,7 @@ def check_children(nic: Link, spec: HostSpec, facts: Facts) -> None:
     names = ", ".join(describe_link(child, facts) for child in children)
     raise Refused(
         f"{nic.ifname} carries {names}, which would stop receiving when {nic.ifname} becomes a port",
-        f"use --move-vlans, which moves that to {spec.bridge.ifname}"
+        f"use --move-vlans, which moves that to {asked.ifname}"
         if movable
         else "remove that first (shut domains down, stop containers)",
     )
@@ -46,7 +47,8 @@ def wanted_vlans(build: Build) -> tuple[tuple[Link, Profile], ...]:
     """Return the NICs' VLANs that are to move, each with the profile that makes it."""
     if not build.spec.move_vlans:
         return ()
-    found = ((child, _vlan_profile(child, build.facts)) for nic in build.nics for child in _children(nic, build.facts))
+    children = (child for nic in build.nics for child in _children(nic, build.asked, build.facts))
+    found = ((child, _vlan_profile(child, build.facts)) for child in children)
     return tuple((child, profile) for child, profile in found if profile is not None)
 
 
@@ -92,8 +94,11 @@ def _parent(child: Link, profile: Profile, bridge: str, *, save: bool) -> steps.
     return steps.ModifyProfile(uuid=profile.uuid, name=profile.name, settings=settings, save=save)
 
 
-def _children(nic: Link, facts: Facts) -> list[Link]:
-    return [link for link in facts.links if link.parent == nic.ifname and link.kind in _MOVED_WITH_NIC]
+def _children(nic: Link, asked: BridgeSpec, facts: Facts) -> list[Link]:
+    """Return the links on top of the NIC, without the VLAN whose address goes to a bridge on this VLAN."""
+    tag = asked.vlan.id if asked.vlan else None
+    above = [link for link in facts.links if link.parent == nic.ifname and link.kind in _MOVED_WITH_NIC]
+    return [link for link in above if tag is None or link.vlan_id != tag]
 
 
 def _vlan_profile(child: Link, facts: Facts) -> Profile | None:
@@ -102,7 +107,7 @@ def _vlan_profile(child: Link, facts: Facts) -> Profile | None:
     profile = facts.active_profile(child.ifname)
     if child.kind != "vlan" or profile is None or profile.type != "vlan" or profile.volatile:
         return None
-    return profile if profile.get("vlan.parent") and not _children(child, facts) else None
+    return profile if profile.get("vlan.parent") and not _children(child, BridgeSpec(), facts) else None
 
 
 # The firewalld zone of the bridge: that of its NIC, so that the same ports stay open.

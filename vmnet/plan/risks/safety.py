@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from vmnet.errors import Conflict, Refused, SpecError
@@ -26,7 +27,7 @@ from vmnet.spec import BondMode
 if TYPE_CHECKING:
     from vmnet.facts import Facts, Link, Profile
     from vmnet.plan.host.build import Build
-    from vmnet.spec import HostSpec
+    from vmnet.spec import BondSpec, BridgeSpec, HostSpec
 
 LOWEST_NM = (1, 42)
 """Debian 12's NetworkManager, the oldest that the lab runs."""
@@ -44,43 +45,76 @@ _UNFIT_MODES = {
 
 def check_spec(spec: HostSpec) -> None:
     """Raise SpecError for a request that is wrong on any host, Refused for a bond mode that harms guests."""
-    check_ifname(spec.bridge.ifname, what="bridge name")
-    names = [spec.bridge.ifname, *spec.nics]
-    if spec.bond is not None:
-        check_ifname(spec.bond.ifname, what="bond name")
-        names.append(spec.bond.ifname)
-        _check_bond_mode(spec)
-    if len(set(names)) != len({*spec.nics}) + 1 + (spec.bond is not None):
-        raise SpecError("the bridge, the bond and the NICs need different names", "change --bridge or --bond")
-    if spec.mtu is not None and not 576 <= spec.mtu <= 65535:
-        raise SpecError(f"an MTU of {spec.mtu} is out of range", "use 1500, or 9000 if the switch allows it")
+    if not spec.bridges:
+        raise SpecError("no bridge is wanted", "name one: vmnet host-setup em1 p4p1 --bridge br0")
+    for asked in spec.bridges:
+        check_bridge(asked)
+    _check_together(spec)
     if spec.timeout_s is not None and not 10 <= spec.timeout_s <= 3600:
         raise SpecError(f"a timeout of {spec.timeout_s} s is out of range", "use 10 to 3600 seconds")
 
 
-def _check_bond_mode(spec: HostSpec) -> None:
-    assert spec.bond is not None
-    reason = _UNFIT_MODES.get(spec.bond.mode)
+def check_bridge(asked: BridgeSpec) -> None:
+    """Raise SpecError for a bridge that is wrong on any host, Refused for a bond mode that harms guests."""
+    names = [check_ifname(asked.ifname, what="bridge name"), *dict.fromkeys(asked.nics)]
+    if asked.vlan is not None:
+        names.append(check_ifname(asked.vlan.ifname, what="VLAN name"))
+        if not 1 <= asked.vlan.id <= 4094:
+            raise SpecError(f"VLAN {asked.vlan.id} is out of range", "a VLAN has a tag from 1 to 4094")
+    if asked.bond is not None:
+        names.append(check_ifname(asked.bond.ifname, what="bond name"))
+        _check_bond(asked.bond)
+    if len(set(names)) != len(names):
+        raise SpecError("the bridge, the bond and the NICs need different names", "change --bridge or --bond")
+    if asked.mtu is not None and not 576 <= asked.mtu <= 65535:
+        raise SpecError(f"an MTU of {asked.mtu} is out of range", "use 1500, or 9000 if the switch allows it")
+
+
+def _check_together(spec: HostSpec) -> None:
+    """Raise SpecError where bridges exclude each other: two untagged ones on the same NICs, or one name twice."""
+    names = Counter(bridge.ifname for bridge in spec.bridges)
+    names.update(bridge.vlan.ifname for bridge in spec.bridges if bridge.vlan)
+    names.update({bridge.bond.ifname for bridge in spec.bridges if bridge.bond})
+    if twice := [name for name, number in names.items() if number > 1]:
+        raise SpecError(f"{twice[0]} is wanted twice", "give each link a name of its own")
+    if twice := [name for name, number in Counter(spec.networks).items() if number > 1]:
+        raise SpecError(f"network {twice[0]} would lead to two bridges", "give each bridge's network a name of its own")
+    users: dict[str, BridgeSpec] = {}
+    for bridge in spec.bridges:
+        for nic in bridge.nics:
+            other = users.setdefault(nic, bridge)
+            if other is not bridge and (bridge.bond != other.bond or not (bridge.vlan or other.vlan)):
+                raise SpecError(
+                    f"{other.ifname} and {bridge.ifname} both want {nic}",
+                    "bridges share NICs by VLANs of one bond only; give each its own NICs, or a VLAN",
+                )
+    if len(spec.bridges) > 1 and any(not bridge.nics and not bridge.vlan for bridge in spec.bridges):
+        raise SpecError("with several bridges, vmnet proposes no NICs", "name the NICs of each bridge")
+
+
+def _check_bond(bond: BondSpec) -> None:
+    reason = _UNFIT_MODES.get(bond.mode)
     if reason:
         raise Refused(
-            f"vmnet refuses bond mode {spec.bond.mode.value} on a bridge with guests: {reason}",
+            f"vmnet refuses bond mode {bond.mode.value} on a bridge with guests: {reason}",
             "use 802.3ad if the switch supports LACP, otherwise active-backup",
         )
-    if spec.bond.arp_interval_ms is not None:
+    if bond.option("arp_interval") is not None:
         raise Refused(
             "vmnet refuses ARP monitoring on a bond under a bridge: the bond has no address of its own and does not "
             "see the answers, so it takes good ports down",
             "leave --arp-interval out: --miimon monitors the links, and LACP monitors the switch",
         )
-    if not 10 <= spec.bond.miimon_ms <= 10000:
+    miimon = number_of(bond.option("miimon") or "")
+    if miimon is None or not 10 <= miimon <= 10000:
         raise SpecError(
-            f"miimon {spec.bond.miimon_ms} ms is out of range", "use 10 to 10000 milliseconds; 100 is usual"
+            f"miimon {bond.option('miimon')} ms is out of range", "use 10 to 10000 milliseconds; 100 is usual"
         )
-    if spec.bond.lacp_rate and spec.bond.mode is not BondMode.LACP:
+    if bond.option("lacp_rate") and bond.mode is not BondMode.LACP:
         raise SpecError("an LACP rate needs bond mode 802.3ad", "leave --lacp-rate out")
 
 
-def check_host(spec: HostSpec, nics: tuple[Link, ...], facts: Facts) -> None:
+def check_host(asked: BridgeSpec, nics: tuple[Link, ...], spec: HostSpec, facts: Facts) -> None:
     """Raise Refused or Conflict where the host is not in a state in which the change is safe."""
     if facts.nm_version is None:
         raise Refused(
@@ -99,32 +133,34 @@ def check_host(spec: HostSpec, nics: tuple[Link, ...], facts: Facts) -> None:
             "NetworkManager has an open checkpoint: another tool is changing the network",
             "finish that change in nmcli, Cockpit, nmstate or vmnet, or wait until it is committed or rolled back",
         )
-    if spec.network is not None and facts.libvirt_version is None:
+    if asked.network is not None and facts.libvirt_version is None:
         raise Refused(
             f"libvirt does not answer: {facts.libvirt_problem}",
             "start it (systemctl start libvirtd), or leave libvirt unchanged with --no-network",
         )
-    wanted = {spec.bridge.ifname, *((spec.bond.ifname,) if spec.bond else ())}
+    wanted = {asked.ifname, *asked.below}
     for nic in nics:
         check_owners(nic, facts)
-        if nic.controller is not None and nic.controller not in {*wanted, *_left_last(nic, nics, spec, facts)}:
+        if nic.controller is not None and nic.controller not in {*wanted, *_left_last(nic, nics, asked, facts)}:
             raise _busy(nic, nic.controller)
-        check_children(nic, spec, facts)
-    _check_name(spec.bridge.ifname, "bridge", facts)
-    if spec.bond is not None:
-        _check_name(spec.bond.ifname, "bond", facts)
+        check_children(nic, asked, spec, facts)
+    _check_name(asked.ifname, "bridge", facts)
+    if asked.vlan is not None:
+        _check_name(asked.vlan.ifname, "vlan", facts)
+    if asked.bond is not None:
+        _check_name(asked.bond.ifname, "bond", facts)
 
 
 def _version(text: str) -> tuple[int, ...]:
     return tuple(number_of(number) or 0 for number in re.findall(r"\d+", text)[:2])
 
 
-def _left_last(nic: Link, nics: tuple[Link, ...], spec: HostSpec, facts: Facts) -> list[str]:
+def _left_last(nic: Link, nics: tuple[Link, ...], asked: BridgeSpec, facts: Facts) -> list[str]:
     """Return the controllers that the NIC may leave: the address moves from there, and NetworkManager made them."""
     chain = controllers_of(nic, facts)
     devices = [facts.device(name) for name in chain]
     ours = all(device is not None and device.managed and not device.external for device in devices)
-    return chain if ours and find_holder(nics, spec.bridge.ifname, facts) in chain else []
+    return chain if ours and find_holder(nics, asked, facts) in chain else []
 
 
 def _busy(nic: Link, controller: str) -> Refused:
@@ -177,9 +213,10 @@ def check_build(build: Build) -> tuple[str, ...]:
     return (*accepted, *ssh_warnings(build), *storage_warnings(build.facts))
 
 
-def warnings(spec: HostSpec, nics: tuple[Link, ...], management: str | None, facts: Facts) -> tuple[str, ...]:
+def warnings(build: Build) -> tuple[str, ...]:
     """Return what the admin should know before saying yes."""
     found = []
+    nics, facts = build.nics, build.facts
     speeds = {nic.speed_mbit for nic in nics if nic.speed_mbit}
     if len(speeds) > 1:
         found.append(f"the NICs run at different speeds ({sorted(speeds)} Mbit/s): LACP uses those of one speed only")
@@ -188,13 +225,13 @@ def warnings(spec: HostSpec, nics: tuple[Link, ...], management: str | None, fac
         for nic in nics
         if nic.admin_up and not nic.carrier
     ]
-    if spec.bond is not None and len(nics) == 1:
+    if build.makes_bond and len(nics) == 1:
         found.append(f"the bond has only one port ({nics[0].ifname}): if that fails, the bridge has no uplink")
-    if spec.bridge.stp:
+    if build.asked.stp:
         found.append("STP is on: each guest has no network for 30 s after its start")
     found += owner_warnings(nics, facts)
-    if management is not None:
-        found += _management_warnings(management, spec.fix_management, facts)
+    if build.management is not None:
+        found += _management_warnings(build.management, build.spec.fix_management, facts)
     found += [f"vmnet could not read {one.what} ({one.why}), and planned without it" for one in facts.unread]
     return tuple(found)
 

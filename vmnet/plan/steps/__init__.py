@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vmnet.facts import Reservation
-from vmnet.facts.proof import Proof
 from vmnet.names import Mac
 from vmnet.plan.steps.host import (
     ActivateProfile,
@@ -60,7 +59,7 @@ from vmnet.plan.steps.libvirt import (
     UndefineNetwork,
     WaitGuests,
 )
-from vmnet.spec import IpAddress, IpInterface, MigrationSpec
+from vmnet.spec import BridgeSpec, MigrationSpec
 
 CheckpointStep = OpenCheckpoint | CommitCheckpoint | RollBackCheckpoint
 ProfileStep = AddProfile | ModifyProfile | DeleteProfile | RestoreProfile | ActivateProfile | DeactivateProfile
@@ -103,48 +102,8 @@ class Planned:
     turns_boot: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostGoal:
-    """The whole end state that host-setup plans for: what verify compares with.
-
-    `addresses` are the static ones; `dhcp` says that IPv4 comes by DHCP. `uplinks` are the bridge's own ports
-    (the bond, or the NIC where there is no bond). `vlans` are on the bridge, not on the NICs. `management_was` is
-    the management link as it was when this was planned, by `record_of`; empty where that was not recorded.
-    `no_address`: the host must have none on the bridge, not even a link-local one.
-    """
-
-    bridge: str
-    stp: bool
-    mac: Mac
-    nics: tuple[str, ...]
-    bond: str | None = None
-    bond_mode: str | None = None
-    miimon_ms: int | None = None
-    mtu: int | None = None
-    dhcp: bool = False
-    addresses: tuple[IpInterface, ...] = ()
-    gateways: tuple[IpAddress, ...] = ()
-    dns: tuple[IpAddress, ...] = ()
-    network: str | None = None
-    management: str | None = None
-    vlans: tuple[str, ...] = ()
-    profiles: tuple[tuple[str, str], ...] = ()
-    management_was: Proof = ()
-    no_address: bool = False
-
-    @property
-    def uplinks(self) -> tuple[str, ...]:
-        """The bridge's own ports."""
-        return (self.bond,) if self.bond else self.nics
-
-    @property
-    def links(self) -> frozenset[str]:
-        """Bridge, bond and NICs."""
-        return frozenset((self.bridge, *self.uplinks, *self.nics))
-
-
-Goals = HostGoal | tuple[HostGoal, ...] | None
-"""What is wanted: one bridge, several, or (None, empty) what the host's own names and profiles suggest."""
+Goals = BridgeSpec | tuple[BridgeSpec, ...] | None
+"""The bridges that are wanted, with nothing left open; none: what the host's own names and profiles suggest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +129,7 @@ class Plan:
     """What vmnet will do, in order. Empty `planned` means that all is as requested.
 
     `command` is the command's name, `kept` says what is already as requested, `warnings` what to know before
-    saying yes, `choices` why each NIC is used or not. `goal` (host-setup) and `rows` (domains) are for verify
+    saying yes, `choices` why each NIC is used or not. `goals` (host-setup) and `rows` (domains) are for verify
     and for the tables. `undoes` is the run that this plan undoes. `keeps`: if a step fails, what was done
     before stays, and only the steps of that step's domain are rolled back. `spec` is the request, if the run must check
     at its end whether others have changed domains meanwhile. `reservations` are those of the old
@@ -182,7 +141,7 @@ class Plan:
     kept: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
-    goal: HostGoal | None = None
+    goals: tuple[BridgeSpec, ...] = ()
     rows: tuple[MovedInterface, ...] = ()
     undoes: str | None = None
     keeps: bool = False
@@ -225,7 +184,6 @@ __all__ = [
     "Goals",
     "Guest",
     "GuestStep",
-    "HostGoal",
     "HostStep",
     "IndependentStep",
     "KeepMac",

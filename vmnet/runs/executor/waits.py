@@ -18,7 +18,7 @@ from vmnet.host.networkmanager import nmcli
 from vmnet.host.networkmanager.profile_files import is_as_copied
 from vmnet.plan import steps
 from vmnet.plan.commands import take_down
-from vmnet.plan.host.old_addresses import AT_THE_SWITCH
+from vmnet.plan.host.answers import AT_THE_SWITCH
 from vmnet.plan.steps.host import LINK_DOWN_S
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ import json
 import tarfile
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from vmnet import fields
 from vmnet.plan.steps import MovedInterface, Plan, Planned
+from vmnet.spec import BondMode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,7 +34,7 @@ def read_plan(path: Path) -> Plan:
     planned: list[Planned] = []
     rows: list[MovedInterface] = []
     with path.open("rb") as file:
-        outline = fields.decode(Plan, json.loads(next(file, b"null")), "plan", tolerant=True)
+        outline = _decoded(next(file, b"null"))
         for number, line in enumerate(file, start=2):
             raw = json.loads(line)
             if isinstance(raw, dict) and raw.get("kind") == MovedInterface.__name__:
@@ -50,7 +51,31 @@ def read_outline(path: Path) -> Plan:
         OSError, SpecError: it cannot be read.
     """
     with path.open("rb") as file:
-        return fields.decode(Plan, json.loads(next(file, b"null")), "plan", tolerant=True)
+        return _decoded(next(file, b"null"))
+
+
+def _decoded(line: bytes) -> Plan:
+    raw = json.loads(line)
+    if isinstance(raw, dict) and "goals" not in raw and isinstance(raw.get("goal"), dict):
+        raw["goals"] = [_bridge_of(raw["goal"])]
+    return fields.decode(Plan, raw, "plan", tolerant=True)
+
+
+def _bridge_of(goal: dict[str, Any]) -> dict[str, Any]:
+    """Return the goal of a plan as it was written before a run could have several, as a record of now."""
+    same = ("nics", "network", "mac", "vlans", "profiles", "management", "management_was", "mtu")
+    bond = None
+    if goal.get("bond"):
+        options = [["miimon", str(goal["miimon_ms"])]] if goal.get("miimon_ms") else []
+        bond = {"ifname": goal["bond"], "mode": goal.get("bond_mode") or BondMode.LACP.value, "options": options}
+    address = {key: goal.get(key) or [] for key in ("addresses", "gateways", "dns")} | {"dhcp": bool(goal.get("dhcp"))}
+    return {
+        "ifname": goal.get("bridge"),
+        "bond": bond,
+        "address": {"kind": "NoAddress"} if goal.get("no_address") else {"kind": "AddressSpec", **address},
+        "options": [["stp", "yes"]] if goal.get("stp") else [],
+        **{key: goal[key] for key in same if key in goal},
+    }
 
 
 # The documents of domains and networks, kept in one archive before a run changes them: the last resort.

@@ -1,18 +1,99 @@
-"""Profiles that compete for the NICs or the names: their autoconnect is disabled, and undo restores it."""
+"""The new profiles of host-setup: added in memory, and saved at the end so that one file switches the boot. And the
+profiles that compete with them: their autoconnect is disabled, and undo restores it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmnet.errors import Refused, SpecError
 from vmnet.plan import steps
+from vmnet.plan.host.build import routes_back
+from vmnet.plan.host.existing_links import profile_on
 from vmnet.plan.host.layer3 import controllers_of
-from vmnet.plan.host.profiles import competes
+from vmnet.plan.host.profiles import NO_ADDRESS, PULLS_PORTS, STARTS, competes
+from vmnet.plan.host.upper_links import wanted_vlans
 from vmnet.plan.steps import Planned
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vmnet.facts import Facts, Profile
     from vmnet.plan.host.build import Build
+    from vmnet.plan.host.profiles import WantedProfile
+
+
+def clear_stale(some: Sequence[WantedProfile], build: Build) -> list[Planned]:
+    """Delete what an earlier run has left: inactive profiles with the same UUIDs."""
+    planned = []
+    for wanted in some:
+        stale = build.facts.profile(wanted.uuid)
+        if stale is None:
+            continue
+        restore = steps.RestoreProfile(uuid=stale.uuid, name=stale.name, filename=stale.filename)
+        step = steps.DeleteProfile(uuid=stale.uuid, name=stale.name)
+        why = f"profile {stale.name} is left over from an earlier run and is created again"
+        planned.append(Planned(step=step, why=why, undo=(restore,)))
+    return planned
+
+
+def add_profiles(some: Sequence[WantedProfile], build: Build) -> list[Planned]:
+    """Add profiles in memory; a bridge or bond that has another profile gets that back when the new one is deleted."""
+    planned = []
+    for wanted in some:
+        no_address = NO_ADDRESS if wanted is build.bridge else wanted.layer3
+        alone = ((PULLS_PORTS, "0"),) if wanted.type in ("bridge", "bond") else ()
+        step = steps.AddProfile(
+            uuid=wanted.uuid,
+            name=wanted.ifname,
+            type=wanted.type,
+            ifname=wanted.ifname,
+            settings=(*wanted.shape, *alone, *no_address),
+        )
+        undo: tuple[steps.Step, ...] = (steps.DeleteProfile(uuid=wanted.uuid, name=wanted.ifname),)
+        if wanted.ifname not in build.ports and (old := profile_on(wanted, build)) is not None:
+            undo = (*undo, steps.ActivateProfile(uuid=old.uuid, name=old.name, ifname=wanted.ifname))
+        if wanted is build.bridge and (routes := routes_back(build)):
+            undo = (*undo, steps.RemoveRoutes(routes=routes))
+        why = f"profile of {wanted.ifname}, in memory only: a reboot removes it"
+        planned.append(Planned(step=step, why=why, undo=undo))
+    return planned
+
+
+def save_profiles(build: Build, *, turns: bool) -> tuple[list[Planned], list[Planned], list[Planned]]:
+    """Return the steps that save them so that one file alone decides what a reboot boots, the step that saves this
+    file, and those that come after it.
+
+    That file is the port profile of the live NIC. At boot it wins over the old profile of its NIC and activates its
+    controllers, which activate the other ports. All other profiles are saved without autoconnect first, and get it only
+    after that file.
+
+    Args:
+        turns: whether it is a port of this bridge that switches the boot over.
+    """
+    turning = build.port(build.live or build.ports[0]) if turns else None
+    others = [wanted for wanted in (*build.wanted[1:], build.bridge) if wanted is not turning]
+    first = [
+        save_profile(wanted, _quiet(wanted, build), "is saved, with autoconnect still disabled") for wanted in others
+    ]
+    after = [save_profile(wanted, STARTS, "gets autoconnect, too") for wanted in others]
+    if turning is None:
+        return first, [], after
+    why = f"is saved with autoconnect and starts {build.bridge.ifname}, too: from here on a reboot boots the new state"
+    # The files of VLANs that move decide, too.
+    turn = replace(save_profile(turning, turning.boot, why), turns_boot=not wanted_vlans(build))
+    return first, [turn], after
+
+
+def _quiet(wanted: WantedProfile, build: Build) -> steps.Settings:
+    dad = {"ipv4.dad-timeout": "-1"} if wanted is build.bridge else {}
+    return tuple({**dad, **dict(wanted.boot), "connection.autoconnect": "no"}.items())
+
+
+def save_profile(wanted: WantedProfile, settings: steps.Settings, why: str) -> Planned:
+    """Save a profile with settings that say how a boot starts it; `why` goes on after its name."""
+    step = steps.ModifyProfile(uuid=wanted.uuid, name=wanted.ifname, settings=settings, save=True)
+    return Planned(step=step, why=f"{wanted.ifname} {why}")
 
 
 def find_displaced(build: Build) -> list[tuple[Profile, str]]:
@@ -49,6 +130,11 @@ def _over_nics(build: Build) -> set[str]:
     return {name for nic in build.nics for name in controllers_of(nic, build.facts)}
 
 
+def _on_nics(build: Build) -> set[str]:
+    nics = {nic.ifname for nic in build.nics}
+    return {link.ifname for link in build.facts.links if link.vlan_id is not None and link.parent in nics}
+
+
 def _named_profiles(names: tuple[str, ...], facts: Facts) -> set[str]:
     found = set()
     for name in names:
@@ -76,8 +162,8 @@ def disable_autoconnect(build: Build, displaced: list[tuple[Profile, str]]) -> l
         if profile.device is not None and profile.device not in ours:
             back = steps.ActivateProfile(uuid=profile.uuid, name=profile.name, ifname=profile.device)
             down = steps.DeactivateProfile(uuid=profile.uuid, name=profile.name)
-            # The NIC that becomes its port again activates it.
-            undo = () if profile.device in _over_nics(build) else (back,)
+            # The NIC that becomes its port again activates it; a VLAN comes up when its NIC is back.
+            undo = () if profile.device in _over_nics(build) | _on_nics(build) else (back,)
             planned.append(Planned(step=down, why=f"profile {profile.name!r} goes down ({reason})", undo=undo))
             _refuse_ports(profile, build)
     return planned
