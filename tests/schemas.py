@@ -11,6 +11,7 @@ import copy
 import dataclasses
 import enum
 import importlib
+import inspect
 import ipaddress
 import json
 import pkgutil
@@ -24,6 +25,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 import vmnet
+from vmnet.fields import concrete
 
 FOLDER = Path(__file__).parents[1] / "docs" / "schema"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -143,6 +145,8 @@ def _form(want: Any) -> Schema:
         return {"type": _PLAIN[want]}
     if want.__module__ == ipaddress.__name__:
         return {"type": "string"}
+    if inspect.isabstract(want):
+        return _either([_form(kind) for kind in sorted(concrete(want), key=lambda kind: kind.__name__)])
     return {"$ref": f"{_IN_DEFS}{want.__name__}"}
 
 

@@ -21,7 +21,8 @@ LAYERS = [
     {"cli"},
     {"vmnet", "look"},  # vmnet/__init__.py, the public API, and its part that only looks
     {"bundle", "drawing"},
-    {"runs", "report"},
+    {"report"},
+    {"runs"},
     {"host", "plan", "checks"},
     {"documents", "redact"},
     {"spec", "facts"},
@@ -32,8 +33,8 @@ APART = {("plan", "host"), ("host", "plan"), ("checks", "host"), ("host", "check
 
 # Who quotes words for a shell: commands to paste, and the scripts.
 SHELL = (
-    "vmnet.shell_words", "vmnet.plan.shell", "vmnet.plan.shell_answers", "vmnet.report.host_script",
-    "vmnet.runs.undo_script",
+    "vmnet.shell_words", "vmnet.plan.shell", "vmnet.plan.shell_answers", "vmnet.plan.steps",
+    "vmnet.plan.steps.domains", "vmnet.plan.steps.networks", "vmnet.report.host_script", "vmnet.runs.undo_script",
 )  # fmt: skip
 
 # Who alone may import what.

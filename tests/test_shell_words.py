@@ -10,7 +10,7 @@ import pytest
 
 from tests.test_architecture import MODULES, SHELL, tree, where
 from vmnet.checks.findings import Finding
-from vmnet.report.calls import Call
+from vmnet.plan.steps import Call
 from vmnet.shell_words import command, in_turn, last, pipe, remark, root, virsh_domain, write
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 `encode` turns a record into plain JSON values; `decode` turns them back, checks every type, and names the key
 in its error ("plan.planned[3].step.uuid: text expected, got number"). Unions of records are told apart by "kind",
-the record's class name.
+the record's class name; an abstract record is any of those below it.
 
 A plan for thousands of domains goes through here several times, so what a type asks for is looked up once: each has a
 reader of its own, and the place of an error is put together only when there is one.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import inspect
 import ipaddress
 import sys
 import types
@@ -126,6 +127,8 @@ def _make_reader(want: Any, tolerant: bool) -> Reader:
         return _tuple_reader(typing.get_args(want), tolerant)
     if isinstance(want, typing.NewType):
         return _reader(want.__supertype__, tolerant)
+    if inspect.isabstract(want):
+        return _union_reader(concrete(want), tolerant)
     if dataclasses.is_dataclass(want):
         return _record_reader(want, tolerant)
     if isinstance(want, type) and (issubclass(want, enum.Enum) or want in _IP_TYPES):
@@ -195,6 +198,14 @@ def _union_reader(args: tuple[Any, ...], tolerant: bool) -> Reader:
         return _first_fit(readers, raw)
 
     return read
+
+
+def concrete(kind: type) -> tuple[type, ...]:
+    """Return the classes below an abstract one, without those that are abstract themselves."""
+    below: list[type] = type.__subclasses__(kind)
+    found = (one for sub in below for one in (concrete(sub) if inspect.isabstract(sub) else (sub,)))
+    # dataclass(slots=True) makes each class twice; the second one counts.
+    return tuple({one.__name__: one for one in found}.values())
 
 
 def _first_fit(readers: list[Reader], raw: object) -> Any:

@@ -13,7 +13,6 @@ from tests.hostile.shells import Sandbox
 from tests.hostile.tokens import HOSTILE, PLAIN, TOKEN, Names, names_of
 from vmnet.errors import LinkError, SpecError, UndoIncomplete, VmnetError
 from vmnet.facts import Facts
-from vmnet.report.calls import libvirt_calls, shell_lines
 from vmnet.runs.roll_back import StepExecutor, roll_back
 
 if TYPE_CHECKING:
@@ -76,8 +75,8 @@ def said(planner: Planner, values: tuple[Any, ...], form: str) -> Said:
 def commands(plan: Plan) -> Iterator[tuple[str, str]]:
     for step in (step for planned in plan.planned for step in (planned.step, *planned.undo)):
         kind = type(step).__name__
-        yield from ((kind, line) for line in shell_lines(step))
-        yield from ((kind, call.virsh) for call in libvirt_calls(step))
+        yield from ((kind, line) for line in step.shell_lines())
+        yield from ((kind, call.virsh) for call in step.calls())
 
 
 def left(plan: Plan, form: str) -> tuple[str, ...]:

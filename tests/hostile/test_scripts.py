@@ -8,7 +8,7 @@ import re
 import stat
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -142,7 +142,7 @@ def back(evil: str, text: str) -> str:
 def at_once(record: steps.Step) -> steps.Step:
     """Without its waits: nothing of the host is there."""
     names = [name for name in ("timeout_s", "seconds", "lease_s") if hasattr(record, name)]
-    return replace(record, **dict.fromkeys(names, 0)) if names else record  # type: ignore[arg-type]
+    return replace(record, **dict.fromkeys(names, 0)) if names else record  # type: ignore[type-var]
 
 
 def plan(planned: Planned, evil: str | None) -> Plan:
@@ -159,7 +159,7 @@ COLUMNS = frozenset({"mac", "macs", "uuid", "domain_uuid"})
 ALL_BUT_COLUMNS = frozenset(
     name
     for record in (UNDOS, *UNDOS.undo, samples.LINK, samples.DEFAULT)
-    for name in record.__slots__
+    for name in (field.name for field in fields(record))  # type: ignore[arg-type]
     if name not in COLUMNS | {"links", "undo", "step"}
 )
 
@@ -169,7 +169,7 @@ def with_documents(planned: Planned, changed: Callable[[str], str]) -> Planned:
 
     def one(step: steps.Step) -> steps.Step:
         is_network = isinstance(step, steps.DefineNetwork)
-        return replace(step, document=f"<network>\n{changed('END')}\nEND\n</network>") if is_network else step  # type: ignore[arg-type]
+        return replace(step, document=f"<network>\n{changed('END')}\nEND\n</network>") if is_network else step  # type: ignore[type-var]
 
     return replace(planned, step=one(planned.step), undo=tuple(map(one, planned.undo)))
 

@@ -15,7 +15,6 @@ import pytest
 from vmnet import fields
 from vmnet.errors import VmnetError
 from vmnet.facts import Facts
-from vmnet.plan.commands import commands_of
 from vmnet.plan.host.setup import plan_host_setup
 from vmnet.plan.steps import Plan
 from vmnet.spec import HostSpec
@@ -32,7 +31,7 @@ def told(plan: Plan) -> str:
     lines = [*plan.choices, *(f"warning: {text}" for text in plan.warnings), *(f"kept: {text}" for text in plan.kept)]
     for planned in plan.planned:
         step = type(planned.step).__name__
-        shown = [shlex.join(argv) for argv in commands_of(planned.step)] or [json.dumps(fields.encode(planned.step))]
+        shown = [shlex.join(argv) for argv in planned.step.commands()] or [json.dumps(fields.encode(planned.step))]
         lines += [f"{step}: {planned.why}", *(f"    {text}" for text in shown)]
         lines += [f"    undo: {json.dumps(fields.encode(undo))}" for undo in planned.undo]
     return "\n".join(lines) + "\n"

@@ -42,7 +42,7 @@ def test_every_step_is_taken_once_and_a_domains_own_in_order(planned: list[Plann
     taken = [index for part in parts for lane in part for index in lane]
     assert sorted(taken) == list(range(min(first, len(planned)), len(planned)))
     for uuid in UUIDS:
-        own = [index for index in taken if uuid in steps.domains_of(planned[index].step)]
+        own = [index for index in taken if uuid in planned[index].step.domains]
         assert own == sorted(own)
 
 

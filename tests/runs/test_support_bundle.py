@@ -24,8 +24,7 @@ from vmnet.errors import SpecError
 from vmnet.facts import Answer, Probe, ProbeKind
 from vmnet.facts.evidence import Evidence, Form
 from vmnet.facts.surroundings import Unread
-from vmnet.plan.steps import Plan, Planned
-from vmnet.plan.steps.host import WaitAnswer
+from vmnet.plan.steps import Plan, Planned, WaitAnswer
 from vmnet.redact.documents import secrets_of_document
 from vmnet.redact.known import KnownSecrets, secrets_of_keyfile
 from vmnet.runs.records.journal import Journal

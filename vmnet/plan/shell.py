@@ -1,18 +1,15 @@
-"""Steps as lines of a POSIX shell, for the scripts that run without vmnet."""
+"""What the scripts that run without vmnet have in common; the lines of a step are in `vmnet.plan.steps`."""
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
-from vmnet.documents.interfaces import with_filter
 from vmnet.names import printable
 from vmnet.plan import steps
-from vmnet.plan.commands import commands_of
 from vmnet.plan.shell_answers import ANSWER_FUNCTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
 _FUNCTIONS = """\
 # Prints one line. A question mark replaces each character that could control the terminal.
@@ -161,134 +158,10 @@ def comment(text: str) -> str:
     return f"# {printable(' '.join(text.split()))}"
 
 
-def undo_lines(step: steps.Step, restore: Callable[[steps.RestoreProfile], Iterable[str]]) -> Iterator[str]:
-    """Yield the lines that carry out an undo with the functions of `UNDO_FUNCTIONS`.
+def undo_lines(step: steps.Step, restore: Callable[[steps.RestoreProfile], Iterable[str]]) -> Iterable[str]:
+    """Return the lines that carry out an undo with the functions of `UNDO_FUNCTIONS`.
 
     Args:
         restore: says how a profile's file is put back; where the copies are differs from script to script.
     """
-    match step:
-        case steps.RestoreProfile():
-            yield from restore(step)
-        case _ if isinstance(step, steps.ProfileStep):
-            yield shlex.join(_profile(step))
-        case steps.ReapplyDevice() | steps.WaitAddress() | steps.LeaveLast():
-            yield shlex.join(_link(step))
-        case _ if isinstance(step, steps.NetworkStep):
-            yield from network_lines(step, "try")
-        case steps.MoveInterface() | steps.LearnAgain() | steps.RemoveInterface():
-            yield from _domain(step)
-        case steps.RewriteSavedState() | steps.RaiseLinks():
-            yield from _domain(step)
-        case steps.AddRoutes() | steps.RemoveRoutes() | steps.DisconnectDevice():
-            # Routes only shorten the outage: a leased address may not exist yet, and routes disappear with their link.
-            # A device may be disconnected already.
-            yield from (f"{shlex.join(argv)} 2>/dev/null || :" for argv in commands_of(step))
-        case _ if isinstance(step, steps.CheckpointStep):
-            # When somebody runs this, NetworkManager has already forgotten or used it.
-            return
-        case _:
-            yield from (shlex.join(("try", *argv)) for argv in commands_of(step))
-
-
-def _link(step: steps.ReapplyDevice | steps.WaitAddress | steps.LeaveLast) -> tuple[str, ...]:
-    match step:
-        case steps.ReapplyDevice(ifname=ifname):
-            return ("reapply", ifname)
-        case steps.WaitAddress(ifname=ifname, addresses=addresses, timeout_s=seconds):
-            return ("back_again", ifname, str(seconds), *map(str, addresses))
-        case steps.LeaveLast(bond=bond, ifname=ifname, others=others, seconds=seconds):
-            return ("leave_last", bond, ifname, str(seconds), *(word for pair in others for word in pair))
-
-
-def _profile(step: steps.ProfileStep) -> tuple[str, ...]:
-    match step:
-        case steps.DeleteProfile(uuid=uuid, name=name):
-            return ("delete", uuid, name)
-        case steps.ActivateProfile(uuid=uuid, wait=wait):
-            return ("activate", uuid, "60" if wait else "0")
-        case steps.DeactivateProfile(uuid=uuid):
-            return ("deactivate", uuid)
-        case steps.ModifyProfile(uuid=uuid, settings=settings, save=False):
-            return ("modify", uuid, *(word for pair in settings for word in pair))
-        case _:
-            return ("try", *commands_of(step)[0])
-
-
-def network_lines(step: steps.NetworkStep, run: str) -> Iterator[str]:
-    """Yield the lines that carry out a step on a libvirt network; `run` is the function that runs its commands."""
-    name = shlex.quote(step.name)
-    active, stored = f"network {name} 'Active: *yes'", f"network {name} 'Persistent: *yes'"
-    match step:
-        case steps.DefineNetwork(document=document):
-            yield from with_document(run, "virsh net-define", document)
-        case steps.StartNetwork(restart=restart):
-            if restart:
-                yield f"{active} && {run} virsh net-destroy -- {name}"
-            yield f"{active} || {run} virsh net-start -- {name}"
-        case steps.StopNetwork():
-            yield f"{active} && {run} virsh net-destroy -- {name}"
-        case steps.UndefineNetwork():
-            yield f"{stored} && {run} virsh net-undefine -- {name}"
-        case steps.SetNetworkAutostart(autostart=autostart):
-            yield f"{stored} && {run} virsh net-autostart {'' if autostart else '--disable '}-- {name}"
-
-
-def _domain(
-    step: steps.MoveInterface | steps.LearnAgain | steps.RemoveInterface | steps.RewriteSavedState | steps.RaiseLinks,
-) -> Iterator[str]:
-    match step:
-        case steps.MoveInterface(scope=scope):
-            uuid, unless_off = shlex.quote(step.domain_uuid), _unless_off(step.domain_uuid, scope)
-            option = "--live" if scope == "running" else "--config"
-            if step.replug:
-                yield f"{unless_off}unplug {uuid} {shlex.quote(step.mac)} --live"
-            verb = "attach-device" if step.replug else "update-device"
-            yield from with_document(f"{unless_off}try", f"virsh {verb} {uuid} {option} --file", step.after)
-        case steps.RemoveInterface(domain_uuid=uuid, mac=mac, scopes=scopes):
-            for scope in scopes:
-                option = "--live" if scope == "running" else "--config"
-                yield f"{_unless_off(uuid, scope)}{shlex.join(('unplug', uuid, mac, option))}"
-        case steps.LearnAgain(domain_uuid=uuid, document=document):
-            update = shlex.join(("virsh", "update-device", uuid, "--live", "--file"))
-            for text in (with_filter(document, None), document):
-                yield from with_document(f"{_unless_off(uuid, 'running')}try", update, text)
-        case steps.RaiseLinks(links=links):
-            yield from (_set_link(link, "up") for link in links)
-        case steps.RewriteSavedState(domain=domain, domain_uuid=uuid, snapshot=snapshot, wanted=wanted):
-            what = ("snapshot-edit", "--", uuid, snapshot) if snapshot is not None else ("managedsave-edit", uuid)
-            source = wanted.network or wanted.bridge
-            text = f"by hand: {shlex.join(('virsh', *what))}    # {domain}: its interfaces move back to {source}"
-            yield shlex.join(("say", text))
-            yield "failed=$((failed + 1))"
-
-
-def _unless_off(uuid: str, scope: str) -> str:
-    asked = f"virsh domstate {shlex.quote(uuid)} 2>/dev/null"
-    return f'[ "$({asked})" = "shut off" ] || ' if scope == "running" else ""
-
-
-def with_document(run: str, command: str, text: str) -> Iterator[str]:
-    """Yield the lines that have the function `run` run a command with `text` as its input, without a file: the disk may
-    be full.
-
-    All lines are indented: none ends the text, and dash 0.5.12 loses a byte of a line that begins
-    as the end does and continues with non-ASCII letters.
-    """
-    yield f"{run} with_input {command} /dev/stdin <<'END'"
-    yield from (f" {line}" for line in text.rstrip("\n").split("\n"))
-    yield "END"
-
-
-def bounce_lines(step: steps.BounceLinks) -> Iterator[str]:
-    """Yield the lines that take guests' links down and up; a shell cannot ask agents well, and does not."""
-    if step.seconds == 0:
-        return
-    yield from (_set_link(link, "down") for link in step.links)
-    yield f"try sleep {step.seconds}"
-    yield from (_set_link(link, "up") for link in step.links)
-
-
-def _set_link(link: steps.BouncedLink, state: str) -> str:
-    argv = ("try", "virsh", "domif-setlink", link.domain_uuid, link.mac, state)
-    return f"{_unless_off(link.domain_uuid, 'running')}{shlex.join(argv)}"
+    return restore(step) if isinstance(step, steps.RestoreProfile) else step.undo_lines()

@@ -5,13 +5,11 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from vmnet.facts import ProbeKind
 from vmnet.names import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from vmnet.facts import Probe
     from vmnet.plan import steps
 
 ANSWER_FUNCTIONS = """\
@@ -104,7 +102,7 @@ answers() {
 def hear_lines(waits: Iterable[steps.WaitAnswer]) -> Iterator[str]:
     """Yield the lines that ask, before anything is undone, what must answer after it."""
     for number, wait in enumerate(waits, 1):
-        yield shlex.join(("hear", str(number), *asking(wait.probe)))
+        yield shlex.join(("hear", str(number), *wait.asking()))
         if wait.others:
             links = shlex.join(wait.others)
             yield f'others() {{ for link in {links}; do ip link set dev "$link" "$1"; done; }}'
@@ -113,17 +111,4 @@ def hear_lines(waits: Iterable[steps.WaitAnswer]) -> Iterator[str]:
 def answer_lines(waits: Iterable[steps.WaitAnswer]) -> Iterator[str]:
     """Yield the lines that wait for what answered; those of `hear_lines` come before."""
     for number, wait in enumerate(waits, 1):
-        yield shlex.join(("answers", str(number), str(wait.timeout_s), printable(str(wait.probe)), *asking(wait.probe)))
-
-
-def asking(probe: Probe) -> list[str]:
-    """Return the words that ask a probe, with the functions of `UNDO_FUNCTIONS`."""
-    match probe.kind:
-        case ProbeKind.COMMAND:
-            return shlex.split(probe.target)
-        case ProbeKind.DNS:
-            return ["name_server", probe.target]
-        case ProbeKind.GATEWAY:
-            return ["gateway", probe.target]
-        case ProbeKind.SSH_PEER:
-            return ["ping", "-n", "-q", "-c", "1", "-W", "1", probe.target]
+        yield shlex.join(("answers", str(number), str(wait.timeout_s), printable(str(wait.probe)), *wait.asking()))

@@ -14,18 +14,15 @@ from typing import TYPE_CHECKING
 
 from vmnet.fields import encode
 from vmnet.plan import steps
-from vmnet.plan.commands import commands_of
 from vmnet.plan.host.answers import all_old_addresses, old_answers
-from vmnet.plan.shell import UNDO_FUNCTIONS, comment, network_lines, undo_lines
-from vmnet.plan.shell_answers import answer_lines, asking, hear_lines
-from vmnet.report.calls import shell_lines
-from vmnet.report.words import describe
+from vmnet.plan.shell import UNDO_FUNCTIONS, comment, undo_lines
+from vmnet.plan.shell_answers import answer_lines, hear_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from vmnet.facts import Facts
-    from vmnet.plan.steps import Plan, Planned
+    from vmnet.plan.steps import Plan
 
 _HEAD = """\
 #!/bin/sh
@@ -212,7 +209,7 @@ def host_script(plan: Plan, facts: Facts) -> str:
     lines += [shlex.join(("keep", uuid, filename)) for uuid, filename in _to_keep(plan)]
     for number, planned in enumerate(plan.planned, 1):
         lines += ["", comment(planned.why)]
-        lines += [shlex.join(("step", str(number), describe(planned.step))), *_step_lines(planned)]
+        lines += [shlex.join(("step", str(number), str(planned.step))), *planned.step.run_lines()]
     return "\n".join([*lines, _TAIL])
 
 
@@ -246,50 +243,3 @@ def _undo_functions(plan: Plan, facts: Facts) -> Iterator[str]:
 
 def _restore(step: steps.RestoreProfile) -> Iterable[str]:
     return (shlex.join(("give_back", step.uuid, step.filename)),)
-
-
-def _step_lines(planned: Planned) -> Iterable[str]:
-    step = planned.step
-    match step:
-        case steps.OpenCheckpoint():
-            (line,) = shell_lines(step)
-            return (
-                f"checkpoint{line.removeprefix('CHECKPOINT')}",
-                '[ -n "$checkpoint" ] || go_back "NetworkManager opened no checkpoint"',
-            )
-        case steps.ProveUntouched(ifname=ifname):
-            return (shlex.join(("run", "untouched", ifname)),)
-        case steps.CommitCheckpoint():
-            return ('run nm CheckpointDestroy o "$checkpoint"', "checkpoint=", "trap - INT TERM HUP")
-        case _ if isinstance(step, steps.WaitStep):
-            return (_wait_line(step),)
-        case steps.ReapplyDevice(ifname=ifname, lease_s=seconds) if seconds:
-            return (shlex.join(("run", "reapply_leased", ifname, str(seconds))),)
-        case steps.KeepMac():
-            settle, *set_macs = commands_of(step)
-            return f"{shlex.join(settle)} || :", *(shlex.join(("run", *argv)) for argv in set_macs)
-        case steps.RemoveRoutes():
-            return (f"{shlex.join(argv)} 2>/dev/null" for argv in commands_of(step))
-        case _ if isinstance(step, steps.NetworkStep):
-            return network_lines(step, "run")
-        case _:
-            return (shlex.join(("run", *argv)) for argv in commands_of(step))
-
-
-def _wait_line(step: steps.WaitStep) -> str:
-    match step:
-        case steps.WaitCarrier(ifname=ifname):
-            words = ["carrier", ifname]
-        case steps.WaitLacp(ports=ports):
-            words = ["lacp", *ports]
-        case steps.WaitPorts(controller=controller, ports=ports):
-            words = ["ports", controller, *ports]
-        case steps.WaitAddress(ifname=ifname, addresses=addresses, leased=leased):
-            words = ["address", ifname, "leased" if leased else "", *(f"{address} " for address in addresses)]
-        case steps.WaitNeighbour(ifname=ifname, address=neighbour):
-            words = ["neighbour", ifname, str(neighbour)]
-        case steps.WaitAnswer(probe=probe):
-            words = asking(probe)
-        case steps.WaitConfirmation():
-            words = ["confirmed"]
-    return shlex.join(("wait_for", str(step.timeout_s), describe(step), *words))

@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vmnet import names
 from vmnet.errors import HypervisorError, ToolError, UndoIncomplete, VmnetError
 from vmnet.fields import encode
-from vmnet.plan.commands import commands_of
-from vmnet.report.calls import libvirt_calls, shell_lines
 from vmnet.report.errors import notes_of
-from vmnet.report.words import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +62,7 @@ def progress_form(progress: Progress, left_s: float | None) -> Json:
         "event": progress.event.value,
         "index": progress.index,
         "total": progress.total,
-        "step": describe(progress.step),
+        "step": str(progress.step),
         "kind": type(progress.step).__name__,
         "why": progress.why,
         "seconds": round(progress.seconds, 3),
@@ -80,9 +77,9 @@ def plan_form(plan: Plan) -> Json:
 
 def _commands(plan: Plan) -> Iterator[Json]:
     for number, planned in enumerate(plan.planned, start=1):
-        for argv, shell in zip(commands_of(planned.step), shell_lines(planned.step), strict=True):
+        for argv, shell in zip(planned.step.commands(), planned.step.shell_lines(), strict=True):
             yield {"step": number, "argv": list(argv), "shell": shell}
-        for call in libvirt_calls(planned.step):
+        for call in planned.step.calls():
             yield {"step": number, "call": call.call, "virsh": call.virsh}
 
 

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 
 from vmnet.names import printable
 from vmnet.plan.steps import RestoreProfile
-from vmnet.report.calls import document_diff, libvirt_calls, shell_lines
 from vmnet.report.findings import render_differences
 from vmnet.report.plan_short import UNDO, brief, counted, grouped, section
 from vmnet.report.screen import Block, Grid, Line, Style
-from vmnet.report.words import describe, listed
 from vmnet.runs.records.history import StepState
 from vmnet.runs.records.journal import RunState
 from vmnet.shell_words import is_plain, root
@@ -106,15 +104,14 @@ def _steps(plan: Plan) -> Iterator[Line]:
 
 
 def _step(number: int, planned: Planned) -> Iterator[Line]:
-    what = describe(planned.step)
-    yield Line(f"{number:3}. {what}" + (f" - {planned.why}" if planned.why else ""))
+    yield Line(f"{number:3}. {planned.step}" + (f" - {planned.why}" if planned.why else ""))
     if isinstance(planned.step, RestoreProfile):
         yield Line(f"{_INDENT}# the run restores the keyfile byte for byte from its own copy; then:", Style.QUIET)
-    yield from (Line(_INDENT + text, Style.COMMAND) for text in shell_lines(planned.step))
-    for call in libvirt_calls(planned.step):
+    yield from (Line(_INDENT + text, Style.COMMAND) for text in planned.step.shell_lines())
+    for call in planned.step.calls():
         yield Line(f"{_INDENT}{call.call}", Style.COMMAND)
         yield Line(f"{_INDENT}  by hand: {call.virsh}", Style.QUIET)
-    yield from (Line(_INDENT + text, _diff_style(text)) for text in document_diff(planned.step))
+    yield from (Line(_INDENT + text, _diff_style(text)) for text in planned.step.diff())
 
 
 def _diff_style(text: str) -> Style:
@@ -131,7 +128,7 @@ def _undo(plan: Plan) -> Iterator[Line]:
     yield Line(f"Rollback if a step fails{'' if again else ', or later by: sudo vmnet undo'}", Style.HEADING)
     if not again:
         yield Line(f"  without vmnet, from a console: {UNDO}", Style.QUIET)
-    yield from (Line(f"  - {describe(step)}") for step in undo)
+    yield from (Line(f"  - {step}") for step in undo)
     yield Line()
 
 
@@ -147,7 +144,7 @@ def render_rows(rows: tuple[MovedInterface, ...]) -> Grid:
             row.mac or "",
             row.was,
             row.wanted,
-            listed(row.scopes, nothing="-"),
+            ", ".join(row.scopes) or "-",
             row.address_now or "-",
             row.remark,
         )
@@ -259,7 +256,7 @@ def _run_lines(record: RunRecord) -> Iterator[Block]:
     yield Line()
     for number, step in enumerate(record.steps, 1):
         text = f": {printable(step.text)}" if step.text else ""
-        words = f"{number:3}. {describe(step.planned.step)} ... {_STEP_WORDS.get(step.state, step.state.value)}{text}"
+        words = f"{number:3}. {step.planned.step} ... {_STEP_WORDS.get(step.state, step.state.value)}{text}"
         yield Line(words, _STEP_STYLES.get(step.state, Style.PLAIN))
     if record.undoes is None and record.state in (RunState.STANDS, RunState.OPEN, RunState.INCOMPLETE):
         yield Line()

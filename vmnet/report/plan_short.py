@@ -11,7 +11,6 @@ from vmnet.names import printable
 from vmnet.plan import steps
 from vmnet.plan.steps import MovedInterface
 from vmnet.report.screen import Block, Line, Style
-from vmnet.report.words import describe, describe_bounce
 from vmnet.runs.records.journal import UNDO_SCRIPT
 from vmnet.shell_words import root
 
@@ -121,7 +120,7 @@ def _domains(plan: Plan, rows: Rows, usual: tuple[str, str]) -> Iterator[Line]:
     for planned in plan.planned:
         step = planned.step
         if isinstance(step, steps.IndependentStep) and not _is_told(step, rows[step.domain]):
-            more.setdefault(step.domain, []).append(describe(step))
+            more.setdefault(step.domain, []).append(str(step))
     names = {domain: printable(domain) for domain in rows}
     width = min(max(map(len, names.values()), default=0), 40)
     states = {domain: found[0].state if found else "" for domain, found in rows.items()}
@@ -173,13 +172,13 @@ def _others(plan: Plan) -> Iterator[str]:
         if isinstance(step, steps.BounceLinks):
             texts[_bounces(bounces)] = 1
         elif not isinstance(step, steps.IndependentStep):
-            texts[describe(step)] += 1
+            texts[str(step)] += 1
     yield from (text if times == 1 else f"{text} ({times} times)" for text, times in texts.items())
 
 
 def _bounces(bounces: list[steps.BounceLinks]) -> str:
     links = tuple(link for step in bounces for link in step.links)
-    return describe_bounce(steps.BounceLinks(links=links, seconds=bounces[0].seconds), most=_NAMED)
+    return steps.BounceLinks(links=links, seconds=bounces[0].seconds).text(most=_NAMED)
 
 
 def _rollback(plan: Plan) -> Iterator[str]:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from vmnet.plan.steps import IndependentStep
 from vmnet.report.screen import Line, Style
-from vmnet.report.words import describe
 from vmnet.runs.progress import Event
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def progress_text(progress: Progress, left_s: float | None = None) -> str:
         left_s: how long the run goes on, where that can be told.
     """
     together = isinstance(progress.step, IndependentStep)
-    begun = f"{_label(progress)}{describe(progress.step)} ..."
+    begun = f"{_label(progress)}{progress.step} ..."
     match progress.event:
         case Event.BEGIN:
             return "" if together else begun
@@ -46,7 +45,7 @@ def progress_text(progress: Progress, left_s: float | None = None) -> str:
         case Event.FAILED:
             return f"{begun * together} FAILED after {progress.seconds:.1f} s\n"
         case Event.UNDO:
-            return f"{_label(progress)}undo: {describe(progress.step)}\n"
+            return f"{_label(progress)}undo: {progress.step}\n"
 
 
 def _label(progress: Progress) -> str:

@@ -148,13 +148,12 @@ def _stop(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Jou
         uuid
         for index, planned in begun
         if index in failed and isinstance(planned.step, proven)
-        for uuid in steps.domains_of(planned.step)
+        for uuid in planned.step.domains
     }
     back = [
         (index, planned)
         for index, planned in begun
-        if index in failed
-        or (isinstance(planned.step, steps.IndependentStep) and theirs & set(steps.domains_of(planned.step)))
+        if index in failed or (isinstance(planned.step, steps.IndependentStep) and theirs & set(planned.step.domains))
     ]
     if attempt(executor.reconnect) is not True:
         note("stopped")
@@ -168,7 +167,7 @@ def _stop(begun: list[tuple[int, Planned]], executor: StepExecutor, journal: Jou
         uuid
         for index, planned in begun
         if index in note.steps_of("done") and isinstance(planned.step, steps.MoveInterface)
-        for uuid in steps.domains_of(planned.step)
+        for uuid in planned.step.domains
     }
     stay = len(moved - theirs)
     if not stay:

@@ -11,8 +11,6 @@ from vmnet.errors import UndoIncomplete, VmnetError, attempt
 from vmnet.facts import ProbeKind
 from vmnet.plan import steps
 from vmnet.plan.host.answers import AT_THE_SWITCH, old_answers
-from vmnet.report.calls import by_hand
-from vmnet.report.words import describe
 from vmnet.shell_words import in_turn, remark
 
 if TYPE_CHECKING:
@@ -190,8 +188,7 @@ def _try(number: int, step: steps.Step, executor: StepExecutor, left: dict[int, 
 def _incomplete(note: Notes, failed: Iterable[steps.Step], messages: Iterable[str], trouble: str) -> UndoIncomplete:
     """Return the error that says what is left to do; with `trouble`, the run stays open, and is tried again."""
     left = tuple(
-        remark(in_turn(*by_hand(step)), f"{describe(step)}: {message}")
-        for step, message in zip(failed, messages, strict=True)
+        remark(in_turn(*step.by_hand()), f"{step}: {message}") for step, message in zip(failed, messages, strict=True)
     )
     message = "the change failed, and its rollback is incomplete"
     if trouble:

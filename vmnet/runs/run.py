@@ -216,7 +216,7 @@ def _keep_documents(plan: Plan, executor: Executor, journal: Journal) -> None:
     """Write the documents of networks and of the domains that the plan changes, with secrets, beside the journal."""
     if not any(isinstance(planned.step, steps.LibvirtStep) for planned in plan.planned):
         return
-    uuids = {uuid for planned in plan.planned for uuid in steps.domains_of(planned.step)}
+    uuids = {uuid for planned in plan.planned for uuid in planned.step.domains}
     with journal.writing("domains.tar") as file:
         write_documents(executor.read_documents(uuids), file)
 

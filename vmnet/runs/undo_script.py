@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from vmnet.errors import VmnetError
 from vmnet.plan import steps
 from vmnet.plan.host.answers import all_old_addresses, old_answers
-from vmnet.plan.shell import UNDO_FUNCTIONS, bounce_lines, comment, undo_lines
+from vmnet.plan.shell import UNDO_FUNCTIONS, comment, undo_lines
 from vmnet.plan.shell_answers import answer_lines, hear_lines
 from vmnet.runs.records.journal import UNDO_SCRIPT
 from vmnet.runs.undo import standing_runs
@@ -100,5 +100,5 @@ def undo_script(plan: Plan, run: str, copies: Iterable[ProfileCopy], before: Fac
     lines += ["", "# what answered before must answer again", *answer_lines(answers)] if answers else []
     for planned in plan.planned:
         if isinstance(planned.step, steps.BounceLinks):
-            lines += ["", comment(planned.why), *bounce_lines(planned.step)]
+            lines += ["", comment(planned.why), *planned.step.bounce_lines()]
     return "\n".join([*lines, _TAIL])

@@ -10,81 +10,15 @@ from dataclasses import dataclass
 
 from vmnet.facts import Reservation
 from vmnet.names import Mac
-from vmnet.plan.steps.host import (
-    ActivateProfile,
-    AddProfile,
-    AddRoutes,
-    CommitCheckpoint,
-    DeactivateProfile,
-    DeleteProfile,
-    DisconnectDevice,
-    KeepMac,
-    LeaveLast,
-    LetSettle,
-    ModifyProfile,
-    OpenCheckpoint,
-    ProveUntouched,
-    PutPort,
-    ReapplyDevice,
-    RemoveRoutes,
-    RestoreProfile,
-    RollBackCheckpoint,
-    SetLink,
-    SetMtu,
-    Settings,
-    WaitAddress,
-    WaitAnswer,
-    WaitCarrier,
-    WaitConfirmation,
-    WaitLacp,
-    WaitNeighbour,
-    WaitPorts,
-)
-from vmnet.plan.steps.libvirt import (
-    AddInterface,
-    BouncedLink,
-    BounceLinks,
-    DefineNetwork,
-    Guest,
-    LearnAgain,
-    MoveInterface,
-    Pause,
-    ProveUnused,
-    RaiseLinks,
-    RemoveInterface,
-    RewriteSavedState,
-    SetNetworkAutostart,
-    StartNetwork,
-    StopNetwork,
-    UndefineNetwork,
-    WaitGuests,
-)
+from vmnet.plan.steps.base import *  # noqa: F403
+from vmnet.plan.steps.base import Step as Step
+from vmnet.plan.steps.domains import *  # noqa: F403
+from vmnet.plan.steps.guests import *  # noqa: F403
+from vmnet.plan.steps.links import *  # noqa: F403
+from vmnet.plan.steps.networks import *  # noqa: F403
+from vmnet.plan.steps.profiles import *  # noqa: F403
+from vmnet.plan.steps.waits import *  # noqa: F403
 from vmnet.spec import BridgeSpec, MigrationSpec
-
-CheckpointStep = OpenCheckpoint | CommitCheckpoint | RollBackCheckpoint
-ProfileStep = AddProfile | ModifyProfile | DeleteProfile | RestoreProfile | ActivateProfile | DeactivateProfile
-LinkStep = (
-    DisconnectDevice
-    | ReapplyDevice
-    | SetLink
-    | SetMtu
-    | PutPort
-    | KeepMac
-    | LeaveLast
-    | LetSettle
-    | AddRoutes
-    | RemoveRoutes
-    | ProveUntouched
-)
-WaitStep = WaitCarrier | WaitLacp | WaitPorts | WaitAddress | WaitNeighbour | WaitAnswer | WaitConfirmation
-NetworkStep = DefineNetwork | StartNetwork | StopNetwork | UndefineNetwork | SetNetworkAutostart
-GuestStep = BounceLinks | RaiseLinks | WaitGuests | Pause | ProveUnused
-DomainStep = MoveInterface | LearnAgain | RewriteSavedState | AddInterface | RemoveInterface | GuestStep
-IndependentStep = MoveInterface | LearnAgain | RewriteSavedState
-"""Touches nothing but its domain: those of several domains may be taken at the same time."""
-HostStep = CheckpointStep | ProfileStep | LinkStep | WaitStep
-LibvirtStep = NetworkStep | DomainStep
-Step = HostStep | LibvirtStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,81 +86,3 @@ class Plan:
     def empty(self) -> bool:
         """Whether nothing is to be done."""
         return not self.planned
-
-
-def domains_of(step: Step) -> tuple[str, ...]:
-    """Return the UUIDs of the domains that a step changes."""
-    match step:
-        case BounceLinks(links=links) | RaiseLinks(links=links):
-            return tuple(dict.fromkeys(link.domain_uuid for link in links))
-        case WaitGuests(guests=guests):
-            return tuple(dict.fromkeys(guest.domain_uuid for guest in guests))
-        case MoveInterface() | LearnAgain() | RewriteSavedState() | AddInterface() | RemoveInterface():
-            return (step.domain_uuid,)
-        case _:
-            return ()
-
-
-__all__ = [
-    "ActivateProfile",
-    "AddInterface",
-    "AddProfile",
-    "AddRoutes",
-    "BounceLinks",
-    "BouncedLink",
-    "CheckpointStep",
-    "CommitCheckpoint",
-    "DeactivateProfile",
-    "DefineNetwork",
-    "DeleteProfile",
-    "DisconnectDevice",
-    "DomainStep",
-    "Goals",
-    "Guest",
-    "GuestStep",
-    "HostStep",
-    "IndependentStep",
-    "KeepMac",
-    "LearnAgain",
-    "LeaveLast",
-    "LetSettle",
-    "LibvirtStep",
-    "LinkStep",
-    "ModifyProfile",
-    "MoveInterface",
-    "MovedInterface",
-    "NetworkStep",
-    "OpenCheckpoint",
-    "Pause",
-    "Plan",
-    "Planned",
-    "ProfileStep",
-    "ProveUntouched",
-    "ProveUnused",
-    "PutPort",
-    "RaiseLinks",
-    "ReapplyDevice",
-    "RemoveInterface",
-    "RemoveRoutes",
-    "RestoreProfile",
-    "RewriteSavedState",
-    "RollBackCheckpoint",
-    "SetLink",
-    "SetMtu",
-    "SetNetworkAutostart",
-    "Settings",
-    "StartNetwork",
-    "Step",
-    "StopNetwork",
-    "UndefineNetwork",
-    "WaitAddress",
-    "WaitAnswer",
-    "WaitCarrier",
-    "WaitConfirmation",
-    "WaitGuests",
-    "WaitLacp",
-    "WaitNeighbour",
-    "WaitPorts",
-    "WaitStep",
-    "domains_of",
-]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from vmnet.host.libvirt.hypervisor import Hypervisor
-    from vmnet.plan.steps import BouncedLink, BounceLinks
+    from vmnet.plan.steps import BouncedLink, BounceLinks, RaiseLinks
 
 
 def bounce_links(step: BounceLinks, hypervisor: Hypervisor, taps: Taps) -> None:
@@ -94,9 +94,9 @@ def _is_running(uuid: str, hypervisor: Hypervisor) -> bool:
         return error.code not in GONE
 
 
-def raise_links(links: tuple[BouncedLink, ...], hypervisor: Hypervisor) -> None:
+def raise_links(step: RaiseLinks, hypervisor: Hypervisor, _: Taps) -> None:
     """Put up what a bounce that was cut short left down; links that are up stay as they are."""
-    for link in links:
+    for link in step.links:
         element = _link_element(link, hypervisor, up=False)
         if element is not None:
             _set_link(link.domain_uuid, with_link_state(element, "up" if link.stated_up else None), hypervisor)

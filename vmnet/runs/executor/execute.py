@@ -5,21 +5,23 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import singledispatch
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from vmnet.errors import HypervisorError, LinkError, ToolError
+from vmnet.facts.fabric import leaves_last
 from vmnet.host import process
 from vmnet.host.files.own_files import trouble_with
 from vmnet.host.kernel import link_changes
+from vmnet.host.kernel.sysfs import read_ports_of
 from vmnet.host.libvirt.hypervisor import Hypervisor
 from vmnet.host.networkmanager import nmcli, profile_files
 from vmnet.plan import steps
-from vmnet.plan.commands import commands_of
 from vmnet.runs.executor.execute_libvirt import execute_libvirt
 from vmnet.runs.executor.guests import wait_guests
 from vmnet.runs.executor.move_interfaces import move_persistent
-from vmnet.runs.executor.waits import prove_untouched, settle, wait, watch_lease
+from vmnet.runs.executor.waits import prove_untouched, wait, watch_lease
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -53,9 +55,9 @@ class Executor:
     listener: TapListener | None = None
     checkpoint: str | None = None
     checkpoint_timeout_s: int = 0
+    undoing: bool = False
     _re_armed: float = 0.0
     _told: float = 0.0
-    _undoing: bool = False
     _hypervisor: Hypervisor | None = field(default=None)
     _knows_stored: bool = False
 
@@ -68,91 +70,23 @@ class Executor:
         Raises:
             ToolError, LinkError, HypervisorError, Conflict: it failed.
         """
-        self._undoing = undoing
+        self.undoing = undoing
         self.keep_checkpoint(hurried=isinstance(step, _IN_A_CUT))
         self._told = time.monotonic()
-        if isinstance(step, steps.CheckpointStep):
-            self._execute_checkpoint(step)
-        elif isinstance(step, steps.WaitStep):
-            wait(step, self._waiting, self.is_confirmed)
-        elif isinstance(step, steps.ProfileStep):
-            self._execute_profile(step, undoing=undoing)
-        elif isinstance(step, steps.LinkStep):
-            self._execute_link(step, undoing=undoing)
-        elif isinstance(step, steps.WaitGuests):
-            assert self.listener is not None
-            wait_guests(step, self._libvirt(), self.listener, self._waiting)
-        elif isinstance(step, steps.Pause):
-            self._pause(step.seconds)
-        else:
-            execute_libvirt(step, self._libvirt(), undoing=undoing)
+        on_host(step, self)
 
-    def _pause(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while (left_s := end - time.monotonic()) > 0:
-            self._waiting(left_s)
-            time.sleep(min(_PAUSE_S, left_s))
+    def begin_checkpoint(self, path: str, timeout_s: int) -> None:
+        """Keep NetworkManager's checkpoint from now on, and have its path written down."""
+        self.checkpoint, self.checkpoint_timeout_s, self._re_armed = path, timeout_s, time.monotonic()
+        self.note_checkpoint(path)
 
-    def _execute_link(self, step: steps.LinkStep, *, undoing: bool) -> None:
-        match step:
-            case steps.DisconnectDevice():
-                nmcli.call(commands_of(step)[0], accept=(0, nmcli.NOT_ACTIVE, nmcli.NOT_FOUND))
-            case steps.ReapplyDevice(ifname=ifname):
-                if not undoing or profile_files.active_uuid(ifname):
-                    self._reapply(step, undoing=undoing)
-            case steps.SetLink() | steps.PutPort() | steps.SetMtu():
-                _set_link(step, undoing=undoing)
-            case steps.KeepMac():
-                _keep_mac(step)
-            case steps.LetSettle() | steps.LeaveLast():
-                settle(step)
-            case steps.AddRoutes(routes=routes):
-                # In a rollback they only shorten the interruption.
-                with suppress(LinkError) if undoing else nullcontext():
-                    link_changes.add_routes(routes)
-            case steps.RemoveRoutes(routes=routes):
-                link_changes.remove_routes(routes)
-            case steps.ProveUntouched():
-                prove_untouched(step, self.copies)
-            case _:
-                assert_never(step)
-
-    def _reapply(self, step: steps.ReapplyDevice, *, undoing: bool) -> None:
-        leased = step.lease_s > 0
-        lease, end = (nmcli.read_lease(step.ifname), nmcli.read_lease_end(step.ifname)) if leased else (None, "")
-        _run(step, may_be_gone=undoing)
-        if leased:
-            watch_lease(step.ifname, lease, end, step.lease_s, self._waiting)
-
-    def _execute_checkpoint(self, step: steps.CheckpointStep) -> None:
-        if isinstance(step, steps.OpenCheckpoint):
-            self.checkpoint = nmcli.open_checkpoint(commands_of(step)[0])
-            self.checkpoint_timeout_s = step.timeout_s
-            self._re_armed = time.monotonic()
-            self.note_checkpoint(self.checkpoint)
-            return
+    def end_checkpoint(self) -> str | None:
+        """Keep the checkpoint no longer; return its path, None if there is none."""
         path, self.checkpoint = self.checkpoint, None
-        if path is None:
-            return
-        if isinstance(step, steps.CommitCheckpoint):
-            nmcli.commit_checkpoint(path)
-        else:
-            nmcli.roll_back_checkpoint(path)
+        return path
 
-    def _execute_profile(self, step: steps.ProfileStep, *, undoing: bool) -> None:
-        if isinstance(step, steps.RestoreProfile):
-            profile_files.restore_profile(step.uuid, self.copies)
-            return
-        if isinstance(step, steps.ActivateProfile) and profile_files.active_uuid(step.ifname) == step.uuid:
-            # Activating it again would take its ports down.
-            return
-        _run(step, may_be_gone=undoing or isinstance(step, steps.DeactivateProfile))
-        if isinstance(step, steps.ModifyProfile) and step.save:
-            profile_files.sync_profiles()
-        if isinstance(step, steps.DeleteProfile) and undoing:
-            profile_files.remove_leftover(step.uuid, step.name)
-
-    def _waiting(self, left_s: float) -> None:
+    def waiting(self, left_s: float) -> None:
+        """Keep the checkpoint while a step waits, and tell now and then that it does."""
         self.keep_checkpoint(hurried=True)
         now = time.monotonic()
         if now - self._told >= _TELL_EVERY_S:
@@ -179,7 +113,7 @@ class Executor:
                 self._re_armed = now
         except ToolError as error:
             self.checkpoint = None
-            if self._undoing:
+            if self.undoing:
                 # What it would have restored is undone step by step, in an order that matters.
                 return
             raise ToolError(
@@ -220,7 +154,7 @@ class Executor:
     def connect(self) -> None:
         """Open the connection to libvirt, and learn what there is to know of all domains at once."""
         if not self._knows_stored:
-            self._libvirt().know_stored()
+            self.libvirt().know_stored()
             self._knows_stored = True
 
     def reconnect(self) -> bool:
@@ -228,7 +162,7 @@ class Executor:
         Return whether it answers."""
         for _ in range(2):
             try:
-                self._libvirt().read_states()
+                self.libvirt().read_states()
             except HypervisorError:
                 self.close()
             else:
@@ -244,20 +178,21 @@ class Executor:
         """
         moves = [step for step in taken if isinstance(step, steps.MoveInterface)]
         if len(taken) > 1:
-            move_persistent(moves, self._libvirt())
+            move_persistent(moves, self.libvirt())
             return
         for step in taken:
             assert isinstance(step, steps.LibvirtStep)
-            execute_libvirt(step, self._libvirt(), undoing=undoing)
+            execute_libvirt(step, self.libvirt(), undoing=undoing)
 
-    def _libvirt(self) -> Hypervisor:
+    def libvirt(self) -> Hypervisor:
+        """Return the connection to libvirt, opened when it is first needed."""
         if self._hypervisor is None:
             self._hypervisor = Hypervisor(self.uri, read_only=False)
         return self._hypervisor
 
     def read_documents(self, uuids: Collection[str]) -> Iterator[tuple[str, str]]:
         """Yield the documents of libvirt's networks and of these domains, with secrets, by file names."""
-        return self._libvirt().read_documents(uuids)
+        return self.libvirt().read_documents(uuids)
 
     def close(self) -> None:
         """Close the connection to libvirt, if there is one."""
@@ -267,28 +202,165 @@ class Executor:
             self._knows_stored = False
 
 
-def _run(step: steps.Step, *, may_be_gone: bool) -> None:
-    """Run the step's commands. With `may_be_gone` (in a rollback), a missing profile or device is no failure, and an
+@singledispatch
+def on_host(step: steps.Step, _executor: Executor) -> None:
+    """Carry out a step. Each class of steps has one function that does it: registered here, with `waits.missing` or
+    with `execute_libvirt.on_libvirt`."""
+    raise TypeError(f"nothing carries out {type(step).__name__}")
+
+
+@on_host.register(steps.WaitStep)
+def _(step: steps.WaitStep, executor: Executor) -> None:
+    wait(step, executor.waiting, executor.is_confirmed)
+
+
+@on_host.register(steps.LibvirtStep)
+def _(step: steps.LibvirtStep, executor: Executor) -> None:
+    execute_libvirt(step, executor.libvirt(), undoing=executor.undoing)
+
+
+@on_host.register(steps.WaitGuests)
+def _(step: steps.WaitGuests, executor: Executor) -> None:
+    assert executor.listener is not None
+    wait_guests(step, executor.libvirt(), executor.listener, executor.waiting)
+
+
+@on_host.register(steps.Pause)
+def _(step: steps.Pause, executor: Executor) -> None:
+    end = time.monotonic() + step.seconds
+    while (left_s := end - time.monotonic()) > 0:
+        executor.waiting(left_s)
+        time.sleep(min(_PAUSE_S, left_s))
+
+
+@on_host.register(steps.OpenCheckpoint)
+def _(step: steps.OpenCheckpoint, executor: Executor) -> None:
+    executor.begin_checkpoint(nmcli.open_checkpoint(step.commands()[0]), step.timeout_s)
+
+
+@on_host.register(steps.CommitCheckpoint)
+def _(_: steps.CommitCheckpoint, executor: Executor) -> None:
+    if path := executor.end_checkpoint():
+        nmcli.commit_checkpoint(path)
+
+
+@on_host.register(steps.RollBackCheckpoint)
+def _(_: steps.RollBackCheckpoint, executor: Executor) -> None:
+    if path := executor.end_checkpoint():
+        nmcli.roll_back_checkpoint(path)
+
+
+@on_host.register(steps.AddProfile)
+def _run(step: steps.Step, executor: Executor, *, may_be_gone: bool = False) -> None:
+    """Run the step's commands. With `may_be_gone`, and in a rollback, a missing profile or device is no failure, and an
     activation that fails is tried again."""
-    for argv in commands_of(step):
-        nmcli.call(argv, accept=(0, nmcli.NOT_FOUND) if may_be_gone else (0,), tries=3 if may_be_gone else 1)
+    gone = may_be_gone or executor.undoing
+    for argv in step.commands():
+        nmcli.call(argv, accept=(0, nmcli.NOT_FOUND) if gone else (0,), tries=3 if gone else 1)
 
 
-def _set_link(step: steps.SetLink | steps.PutPort | steps.SetMtu, *, undoing: bool) -> None:
-    if isinstance(step, steps.SetLink):
-        link_changes.set_up(step.ifname, up=step.up)
+@on_host.register(steps.ModifyProfile)
+def _(step: steps.ModifyProfile, executor: Executor) -> None:
+    _run(step, executor)
+    if step.save:
+        profile_files.sync_profiles()
+
+
+@on_host.register(steps.DeleteProfile)
+def _(step: steps.DeleteProfile, executor: Executor) -> None:
+    _run(step, executor)
+    if executor.undoing:
+        profile_files.remove_leftover(step.uuid, step.name)
+
+
+@on_host.register(steps.RestoreProfile)
+def _(step: steps.RestoreProfile, executor: Executor) -> None:
+    profile_files.restore_profile(step.uuid, executor.copies)
+
+
+@on_host.register(steps.ActivateProfile)
+def _(step: steps.ActivateProfile, executor: Executor) -> None:
+    # Activating it again would take its ports down.
+    if profile_files.active_uuid(step.ifname) != step.uuid:
+        _run(step, executor)
+
+
+@on_host.register(steps.DeactivateProfile)
+def _(step: steps.DeactivateProfile, executor: Executor) -> None:
+    _run(step, executor, may_be_gone=True)
+
+
+@on_host.register(steps.DisconnectDevice)
+def _(step: steps.DisconnectDevice, _: Executor) -> None:
+    nmcli.call(step.commands()[0], accept=(0, nmcli.NOT_ACTIVE, nmcli.NOT_FOUND))
+
+
+@on_host.register(steps.ReapplyDevice)
+def _(step: steps.ReapplyDevice, executor: Executor) -> None:
+    if executor.undoing and not profile_files.active_uuid(step.ifname):
         return
-    if isinstance(step, steps.SetMtu):
-        link_changes.set_mtu(step.ifname, step.mtu)
-        return
+    leased = step.lease_s > 0
+    lease, end = (nmcli.read_lease(step.ifname), nmcli.read_lease_end(step.ifname)) if leased else (None, "")
+    _run(step, executor)
+    if leased:
+        watch_lease(step.ifname, lease, end, step.lease_s, executor.waiting)
+
+
+@on_host.register(steps.SetLink)
+def _(step: steps.SetLink, _: Executor) -> None:
+    link_changes.set_up(step.ifname, up=step.up)
+
+
+@on_host.register(steps.SetMtu)
+def _(step: steps.SetMtu, _: Executor) -> None:
+    link_changes.set_mtu(step.ifname, step.mtu)
+
+
+@on_host.register(steps.PutPort)
+def _(step: steps.PutPort, executor: Executor) -> None:
     # A tap goes with its domain: if that was powered off since, there is nothing to undo.
-    with suppress(LinkError) if undoing else nullcontext():
+    with suppress(LinkError) if executor.undoing else nullcontext():
         link_changes.set_controller(step.ifname, step.controller)
 
 
-def _keep_mac(step: steps.KeepMac) -> None:
-    settle, *set_macs = commands_of(step)
+@on_host.register(steps.KeepMac)
+def _(step: steps.KeepMac, _: Executor) -> None:
+    settle, *set_macs = step.commands()
     # udev may be busy with something else for longer than we wait.
     process.run(settle, accept=(0, 1))
     for argv in set_macs:
         process.run(argv)
+
+
+@on_host.register(steps.LetSettle)
+def _(step: steps.LetSettle, _: Executor) -> None:
+    time.sleep(step.seconds)
+
+
+@on_host.register(steps.LeaveLast)
+def _(step: steps.LeaveLast, _: Executor) -> None:
+    ports = read_ports_of(step.bond)
+    if leaves_last(step.ifname, ports) == step.turned:
+        return
+    there = {port.ifname for port in ports}
+    for ifname, uuid in step.others:
+        if ifname in there:
+            nmcli.call(steps.take_down(uuid), accept=(0, nmcli.NOT_ACTIVE, nmcli.NOT_FOUND))
+    time.sleep(step.seconds)
+
+
+@on_host.register(steps.AddRoutes)
+def _(step: steps.AddRoutes, executor: Executor) -> None:
+    # In a rollback they only shorten the interruption.
+    with suppress(LinkError) if executor.undoing else nullcontext():
+        link_changes.add_routes(step.routes)
+
+
+@on_host.register(steps.RemoveRoutes)
+def _(step: steps.RemoveRoutes, _: Executor) -> None:
+    link_changes.remove_routes(step.routes)
+
+
+@on_host.register(steps.ProveUntouched)
+def _(step: steps.ProveUntouched, executor: Executor) -> None:
+    prove_untouched(step, executor.copies)

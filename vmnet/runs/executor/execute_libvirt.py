@@ -6,29 +6,13 @@ step (`undoing`) it also passes over what is gone by now: a domain that was remo
 
 from __future__ import annotations
 
+from functools import singledispatch
 from typing import TYPE_CHECKING
 
 from vmnet.documents.domains import find_interface, rewrite_sources
 from vmnet.errors import Conflict, HypervisorError
 from vmnet.host.libvirt.libvirt_calls import GONE
-from vmnet.plan.steps import (
-    AddInterface,
-    BounceLinks,
-    DefineNetwork,
-    LearnAgain,
-    LibvirtStep,
-    MoveInterface,
-    Pause,
-    ProveUnused,
-    RaiseLinks,
-    RemoveInterface,
-    RewriteSavedState,
-    SetNetworkAutostart,
-    StartNetwork,
-    StopNetwork,
-    UndefineNetwork,
-    WaitGuests,
-)
+from vmnet.plan import steps
 from vmnet.runs.executor.bounce_links import bounce_links, raise_links
 from vmnet.runs.executor.move_interfaces import (
     HOST_TAPS,
@@ -49,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def execute_libvirt(
-    step: LibvirtStep, hypervisor: Hypervisor, *, undoing: bool = False, taps: Taps | None = None
+    step: steps.LibvirtStep, hypervisor: Hypervisor, *, undoing: bool = False, taps: Taps | None = None
 ) -> None:
     """Carry out one step.
 
@@ -65,7 +49,7 @@ def execute_libvirt(
     if taps is None:
         taps = HOST_TAPS if hypervisor.local else NO_TAPS
     try:
-        _execute(step, hypervisor, taps)
+        on_libvirt(step, hypervisor, taps)
     except HypervisorError as error:
         if not (undoing and error.code in GONE):
             raise
@@ -74,43 +58,54 @@ def execute_libvirt(
             raise
 
 
-def _execute(step: LibvirtStep, hypervisor: Hypervisor, taps: Taps) -> None:  # noqa: C901, PLR0912 - one match
-    match step:
-        case DefineNetwork(name=name, document=document):
-            hypervisor.define_network(name, document)
-        case StartNetwork(name=name, restart=restart):
-            if restart:
-                hypervisor.stop_network(name)
-            hypervisor.start_network(name)
-        case StopNetwork(name=name):
-            hypervisor.stop_network(name)
-        case UndefineNetwork(name=name):
-            hypervisor.undefine_network(name)
-        case SetNetworkAutostart(name=name, autostart=autostart):
-            hypervisor.set_network_autostart(name, autostart=autostart)
-        case MoveInterface(scope="running"):
-            move_running(step, hypervisor, taps)
-        case MoveInterface():
-            move_persistent((step,), hypervisor)
-        case LearnAgain():
-            learn_again(step, hypervisor)
-        case RewriteSavedState():
-            _rewrite(step, hypervisor)
-        case AddInterface():
-            _add(step, hypervisor)
-        case RemoveInterface():
-            _remove(step, hypervisor, taps)
-        case BounceLinks():
-            bounce_links(step, hypervisor, taps)
-        case RaiseLinks(links=links):
-            raise_links(links, hypervisor)
-        case ProveUnused():
-            _prove_unused(step, hypervisor)
-        case WaitGuests() | Pause():
-            raise TypeError(f"{type(step).__name__} is no call of libvirt's")
+@singledispatch
+def on_libvirt(step: steps.LibvirtStep, _hypervisor: Hypervisor, _taps: Taps) -> None:
+    """Carry out a step of its class."""
+    raise TypeError(f"{type(step).__name__} is no call of libvirt's")
 
 
-def _prove_unused(step: ProveUnused, hypervisor: Hypervisor) -> None:
+on_libvirt.register(steps.LearnAgain, learn_again)
+on_libvirt.register(steps.BounceLinks, bounce_links)
+on_libvirt.register(steps.RaiseLinks, raise_links)
+
+
+@on_libvirt.register(steps.DefineNetwork)
+def _(step: steps.DefineNetwork, hypervisor: Hypervisor, _: Taps) -> None:
+    hypervisor.define_network(step.name, step.document)
+
+
+@on_libvirt.register(steps.StartNetwork)
+def _(step: steps.StartNetwork, hypervisor: Hypervisor, _: Taps) -> None:
+    if step.restart:
+        hypervisor.stop_network(step.name)
+    hypervisor.start_network(step.name)
+
+
+@on_libvirt.register(steps.StopNetwork)
+def _(step: steps.StopNetwork, hypervisor: Hypervisor, _: Taps) -> None:
+    hypervisor.stop_network(step.name)
+
+
+@on_libvirt.register(steps.UndefineNetwork)
+def _(step: steps.UndefineNetwork, hypervisor: Hypervisor, _: Taps) -> None:
+    hypervisor.undefine_network(step.name)
+
+
+@on_libvirt.register(steps.SetNetworkAutostart)
+def _(step: steps.SetNetworkAutostart, hypervisor: Hypervisor, _: Taps) -> None:
+    hypervisor.set_network_autostart(step.name, autostart=step.autostart)
+
+
+@on_libvirt.register(steps.MoveInterface)
+def _(step: steps.MoveInterface, hypervisor: Hypervisor, taps: Taps) -> None:
+    if step.scope == RUNNING:
+        move_running(step, hypervisor, taps)
+    else:
+        move_persistent((step,), hypervisor)
+
+
+@on_libvirt.register(steps.ProveUnused)
+def _(step: steps.ProveUnused, hypervisor: Hypervisor, _: Taps) -> None:
     """Raise Conflict where a document names the network, or its bridge: one that was not there, or elsewhere, when the
     run was planned."""
     users = sorted(
@@ -133,7 +128,8 @@ def _of_snapshots(domain: Domain) -> tuple[Interface, ...]:
     return tuple(interface for snapshot in domain.snapshots for interface in snapshot.interfaces)
 
 
-def _rewrite(step: RewriteSavedState, hypervisor: Hypervisor) -> None:
+@on_libvirt.register(steps.RewriteSavedState)
+def _(step: steps.RewriteSavedState, hypervisor: Hypervisor, _: Taps) -> None:
     uuid, snapshot = step.domain_uuid, step.snapshot
     if snapshot is None:
         document = hypervisor.read_saved_document(uuid)
@@ -150,7 +146,8 @@ def _rewrite(step: RewriteSavedState, hypervisor: Hypervisor) -> None:
         hypervisor.write_snapshot_document(uuid, snapshot, wanted)
 
 
-def _add(step: AddInterface, hypervisor: Hypervisor) -> None:
+@on_libvirt.register(steps.AddInterface)
+def _(step: steps.AddInterface, hypervisor: Hypervisor, _: Taps) -> None:
     """Add to the persistent document first. The running document then gets the PCI address that libvirt chose there, so
     that the guest sees the same device after a power cycle."""
     element = step.document
@@ -165,7 +162,8 @@ def _add(step: AddInterface, hypervisor: Hypervisor) -> None:
         element = added.document if added and scope == PERSISTENT else element
 
 
-def _remove(step: RemoveInterface, hypervisor: Hypervisor, taps: Taps) -> None:
+@on_libvirt.register(steps.RemoveInterface)
+def _(step: steps.RemoveInterface, hypervisor: Hypervisor, taps: Taps) -> None:
     for scope in step.scopes:
         document = hypervisor.read_document(step.domain_uuid, scope)
         interface = find_interface(document, step.mac, None) if document else None

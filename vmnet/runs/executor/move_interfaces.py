@@ -160,7 +160,7 @@ def wait_released(
     )
 
 
-def learn_again(step: LearnAgain, hypervisor: Hypervisor) -> None:
+def learn_again(step: LearnAgain, hypervisor: Hypervisor, _: Taps) -> None:
     """Take the filter off and put it on again; one that a kill has left off is put on. A domain that is off, or an
     interface that is gone, has none that learns."""
     document = hypervisor.read_document(step.domain_uuid, RUNNING)

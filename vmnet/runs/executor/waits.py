@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, assert_never
+from functools import singledispatch
+from typing import TYPE_CHECKING
 
 from vmnet.errors import LinkError
-from vmnet.facts.fabric import leaves_last
 from vmnet.facts.proof import proof_of
 from vmnet.host.gather import read_link_facts
 from vmnet.host.kernel import link_changes, netlink, sysfs
-from vmnet.host.kernel.sysfs import read_ports_of
 from vmnet.host.lan import arp_probe
 from vmnet.host.lan.probes import provoke, try_probe
 from vmnet.host.networkmanager import nmcli
 from vmnet.host.networkmanager.profile_files import is_as_copied
 from vmnet.plan import steps
-from vmnet.plan.commands import take_down
 from vmnet.plan.host.answers import AT_THE_SWITCH
-from vmnet.plan.steps.host import LINK_DOWN_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from pathlib import Path
 
     from vmnet.facts.proof import Proof
-    from vmnet.plan import steps
     from vmnet.spec import IpAddress, IpInterface
 
 POLL_S = 0.05
@@ -51,13 +47,13 @@ def wait(step: steps.WaitStep, alive: Callable[[float], None], is_confirmed: Cal
     Raises:
         LinkError: it did not come within the step's time; the message says what is missing.
     """
-    missing = _wait(step, step.timeout_s, alive, is_confirmed)
-    waited_s = step.timeout_s
-    if missing and isinstance(step, steps.WaitAnswer) and step.others:
-        missing = _with_others_down(step, alive)
-        waited_s += 2 * LINK_DOWN_S
-    if missing:
-        raise LinkError(f"{missing} (waited {waited_s} s)", _hint(step))
+    lacking = _wait(step, step.timeout_s, alive, is_confirmed)
+    waited_s, hint = step.timeout_s, step.hint
+    if lacking and isinstance(step, steps.WaitAnswer) and step.others:
+        lacking = _with_others_down(step, alive)
+        waited_s, hint = waited_s + 2 * steps.LINK_DOWN_S, AT_THE_SWITCH
+    if lacking:
+        raise LinkError(f"{lacking} (waited {waited_s} s)", hint)
 
 
 def _with_others_down(step: steps.WaitAnswer, alive: Callable[[float], None]) -> str:
@@ -68,8 +64,8 @@ def _with_others_down(step: steps.WaitAnswer, alive: Callable[[float], None]) ->
         for ifname in others:
             with suppress(LinkError):
                 link_changes.set_up(ifname, up=up)
-        missing = _wait(step, LINK_DOWN_S, alive, lambda: False)
-    return missing
+        lacking = _wait(step, steps.LINK_DOWN_S, alive, lambda: False)
+    return lacking
 
 
 def _wait(
@@ -79,9 +75,9 @@ def _wait(
     started = time.monotonic()
     deadline = started + seconds
     pause_s = _SOON_S
-    while missing := _missing(step, is_confirmed, time.monotonic() - started):
+    while lacking := missing(step, is_confirmed, time.monotonic() - started):
         if time.monotonic() > deadline:
-            return missing
+            return lacking
         alive(deadline - time.monotonic())
         time.sleep(pause_s)
         pause_s = min(2 * pause_s, POLL_S)
@@ -115,29 +111,46 @@ def watch_lease(
         time.sleep(POLL_S)
 
 
-def _missing(step: steps.WaitStep, is_confirmed: Callable[[], bool], waited_s: float) -> str:
+@singledispatch
+def missing(step: steps.WaitStep, _is_confirmed: Callable[[], bool], _waited_s: float) -> str:
     """Return what is not yet as wanted, "" when all is."""
-    match step:
-        case steps.WaitCarrier(ifname=ifname):
-            return "" if sysfs.read_carrier(ifname) else f"{ifname} has no carrier"
-        case steps.WaitLacp(ports=ports):
-            ports = _with_cable(ports, waited_s)
-            return next((text for port in ports if (text := _lacp_missing(port, step.this_end))), "")
-        case steps.WaitPorts(controller=controller, ports=ports):
-            return next((text for port in ports if (text := _port_missing(port, controller))), "")
-        case steps.WaitAddress():
-            return _address_missing(step)
-        case steps.WaitNeighbour(ifname=ifname, address=address):
-            provoke(address, ifname)
-            if waited_s < _OFTEN_S:
-                # The kernel asks once a second, and what it sends before the switch listens is lost.
-                arp_probe.send_once(address, ifname)
-            return "" if netlink.read_neighbour(address, ifname) else f"{address} does not answer on {ifname}"
-        case steps.WaitAnswer(probe=probe):
-            return try_probe(probe, fresh=True)
-        case steps.WaitConfirmation():
-            return "" if is_confirmed() else "nobody has confirmed the change"
-    assert_never(step)
+    raise TypeError(f"nothing tells when {type(step).__name__} is over")
+
+
+@missing.register(steps.WaitCarrier)
+def _(step: steps.WaitCarrier, *_: object) -> str:
+    return "" if sysfs.read_carrier(step.ifname) else f"{step.ifname} has no carrier"
+
+
+@missing.register(steps.WaitLacp)
+def _(step: steps.WaitLacp, _: object, waited_s: float) -> str:
+    ports = _with_cable(step.ports, waited_s)
+    return next((text for port in ports if (text := _lacp_missing(port, step.this_end))), "")
+
+
+@missing.register(steps.WaitPorts)
+def _(step: steps.WaitPorts, *_: object) -> str:
+    return next((text for port in step.ports if (text := _port_missing(port, step.controller))), "")
+
+
+@missing.register(steps.WaitNeighbour)
+def _(step: steps.WaitNeighbour, _: object, waited_s: float) -> str:
+    provoke(step.address, step.ifname)
+    if waited_s < _OFTEN_S:
+        # The kernel asks once a second, and what it sends before the switch listens is lost.
+        arp_probe.send_once(step.address, step.ifname)
+    there = netlink.read_neighbour(step.address, step.ifname)
+    return "" if there else f"{step.address} does not answer on {step.ifname}"
+
+
+@missing.register(steps.WaitAnswer)
+def _(step: steps.WaitAnswer, *_: object) -> str:
+    return try_probe(step.probe, fresh=True)
+
+
+@missing.register(steps.WaitConfirmation)
+def _(_: steps.WaitConfirmation, is_confirmed: Callable[[], bool], __: float) -> str:
+    return "" if is_confirmed() else "nobody has confirmed the change"
 
 
 def _with_cable(ports: tuple[str, ...], waited_s: float) -> tuple[str, ...]:
@@ -173,7 +186,8 @@ def _global_addresses(ifname: str) -> list[IpInterface]:
     ]
 
 
-def _address_missing(step: steps.WaitAddress) -> str:
+@missing.register(steps.WaitAddress)
+def _(step: steps.WaitAddress, *_: object) -> str:
     there = _global_addresses(step.ifname)
     if step.leased:
         lease = nmcli.read_lease(step.ifname)
@@ -181,53 +195,8 @@ def _address_missing(step: steps.WaitAddress) -> str:
             return f"{step.ifname} has no address from DHCP"
     if not step.addresses:
         return "" if any(a.version == 4 for a in there) else f"{step.ifname} has no IPv4 address"
-    missing = [str(a) for a in step.addresses if a not in there]
-    return f"{step.ifname} does not have {', '.join(missing)}" if missing else ""
-
-
-def _hint(step: steps.WaitStep) -> str:
-    match step:
-        case steps.WaitLacp():
-            return (
-                "put the switch ports into one LACP group, or use --mode active-backup, which needs nothing from the "
-                "switch"
-            )
-        case steps.WaitCarrier():
-            return "check the cables and the switch ports"
-        case steps.WaitNeighbour():
-            return "check --gateway, and that the switch ports are in the VLAN of this address"
-        case steps.WaitAnswer(others=others) if others:
-            return AT_THE_SWITCH
-        case steps.WaitAnswer():
-            return "it answered before the change: check that the switch ports are in the VLAN of this address"
-        case steps.WaitConfirmation():
-            return "run the command again, then from a new connection: sudo vmnet confirm"
-        case steps.WaitAddress() | steps.WaitPorts():
-            return "for the reason: journalctl -u NetworkManager"
-    assert_never(step)
-
-
-# Rollback on a switch with LACP: in which order the ports leave the bond, and the pause between them.
-
-
-def settle(step: steps.LetSettle | steps.LeaveLast) -> None:
-    """Wait for the switch; before, take the other ports out of the bond where the step's link must be its last one.
-
-    Raises:
-        ToolError: NetworkManager refused to take a port out.
-    """
-    if isinstance(step, steps.LeaveLast):
-        ports = read_ports_of(step.bond)
-        if leaves_last(step.ifname, ports) == step.turned:
-            return
-        there = {port.ifname for port in ports}
-        _take_down(uuid for ifname, uuid in step.others if ifname in there)
-    time.sleep(step.seconds)
-
-
-def _take_down(uuids: Iterable[str]) -> None:
-    for uuid in uuids:
-        nmcli.call(take_down(uuid), accept=(0, nmcli.NOT_ACTIVE, nmcli.NOT_FOUND))
+    lacking = [str(a) for a in step.addresses if a not in there]
+    return f"{step.ifname} does not have {', '.join(lacking)}" if lacking else ""
 
 
 # Prove that a link which a run was not to touch is as it was.
