@@ -7,11 +7,16 @@ from dataclasses import replace
 import pytest
 
 from tests import facts_samples as samples
-from vmnet.checks.fix import fixable, plan_fix
-from vmnet.checks.rule_texts import read_rules
+from tests.checks.effects import carried_out
+from tests.plan.standing import as_set_up
+from vmnet.checks.diagnostics import diagnose
+from vmnet.checks.fix import plan_fix
+from vmnet.checks.registry import FIXES
 from vmnet.errors import Refused, SpecError
-from vmnet.facts import Snapshot
+from vmnet.facts import BondState, BridgeState, Facts, LacpPort, Snapshot
 from vmnet.plan import steps
+from vmnet.plan.host.setup import plan_host_setup
+from vmnet.spec import BridgeSpec, HostSpec
 
 GOOD = samples.end_state()
 
@@ -94,5 +99,95 @@ def test_a_rule_that_is_not_there() -> None:
     assert "domain.tap" in error.value.hint
 
 
-def test_every_way_is_one_of_a_rule() -> None:
-    assert sum(fixable(rule) for rule in read_rules()) > 20
+# Each fix on a host that has its fault: after the plan, the rule finds nothing.
+
+SPEC = HostSpec(bridges=(BridgeSpec(nics=("em1", "em2"), network=None),))
+LACP = LacpPort(actor_state=61, partner_state=61, aggregator_id=1)
+BOND = BondState(
+    mode="802.3ad", miimon_ms=100, lacp_rate="slow", aggregator_id=1, aggregator_ports=2, partner_mac=samples.SWITCH_MAC
+)
+BRIDGE = BridgeState(stp=False, forward_delay_cs=1500, multicast_snooping=True, vlan_filtering=False)
+RIVAL = samples.profile("em1", "802-3-ethernet", name="Wired connection 7", uuid="a-rival", device=None)
+ON_DEFAULT = (samples.interface(samples.DB_MAC, "default"),)
+WEB = samples.interface(samples.WEB_MAC, "host-bridge", actual_type="network")
+LOST = samples.interface(samples.DB_MAC, "lost", actual_type="network")
+NEEDS_DEFAULT = samples.with_domain(GOOD, "db01", persistent=ON_DEFAULT, autostart=True)
+WEB_ON_DEFAULT = (samples.interface(samples.WEB_MAC, "default", target="vnet0", actual_type="network"),)
+SHOT = Snapshot(name="old", current=True, interfaces=ON_DEFAULT)
+
+
+def set_up(spec: HostSpec) -> Facts:
+    """A host as host-setup left it, under the UUIDs that it gives."""
+    facts = as_set_up(spec)
+    for name in spec.bridges[0].nics:
+        facts = samples.with_link(facts, name, lacp=LACP, mac=facts.links[-1].mac, bridge_port_state="forwarding")
+    facts = samples.with_link(facts, "bond0", bond=BOND, bridge_port_state="forwarding")
+    return samples.with_link(facts, "br0", bridge=BRIDGE)
+
+
+def fallen_out(facts: Facts, nic: str) -> Facts:
+    return samples.with_device(samples.with_link(facts, nic, controller=None), nic, state=30, profile=None)
+
+
+SET_UP = set_up(SPEC)
+ONE_NIC = HostSpec(bridges=(BridgeSpec(nics=("em1",), bond=None, network=None),))
+ON_ONE_NIC = set_up(ONE_NIC)
+(ONE_NIC_GOAL,) = plan_host_setup(ONE_NIC, ON_ONE_NIC).goals
+(GOAL,) = plan_host_setup(SPEC, SET_UP).goals
+FALLEN_OUT = fallen_out(SET_UP, "em2")
+LARGE = replace(GOAL, mtu=9000)
+WITH_STP = samples.with_setting(SET_UP, "br0", bridge__stp="yes")
+RUN = "/run/NetworkManager/system-connections/br0.nmconnection"
+
+REPAIRED: dict[str, tuple[BridgeSpec, Facts]] = {
+    "nic.controller": (GOAL, FALLEN_OUT),
+    "bond.ports": (GOAL, FALLEN_OUT),
+    "bridge.uplinks": (ONE_NIC_GOAL, fallen_out(ON_ONE_NIC, "em1")),
+    "profile.active": (GOAL, samples.with_device(SET_UP, "em2", state=30, profile=None)),
+    "nic.mtu": (LARGE, SET_UP),
+    "bond.mtu": (LARGE, SET_UP),
+    "bridge.mtu": (LARGE, SET_UP),
+    "bridge.stp": (GOAL, samples.with_link(WITH_STP, "br0", bridge=replace(BRIDGE, stp=True))),
+    "profile.stp": (GOAL, WITH_STP),
+    "profile.saved": (GOAL, samples.with_profile(SET_UP, "br0", filename=RUN)),
+    "profile.alone": (GOAL, replace(SET_UP, profiles=(*SET_UP.profiles, RIVAL))),
+    "network.state": (samples.goal(), replace(GOOD, networks=GOOD.networks[:1])),
+    "network.bridge": (samples.goal(), samples.with_network(replace(GOOD, domains=()), "host-bridge", bridge="br7")),
+    "network.inactive": (
+        samples.goal(),
+        samples.without_link(samples.with_network(NEEDS_DEFAULT, "default", active=False), "virbr0"),
+    ),
+    "network.not-at-boot": (samples.goal(), samples.with_network(NEEDS_DEFAULT, "default", autostart=False)),
+    "domain.tap": (samples.goal(), samples.with_link(GOOD, "vnet0", controller="virbr0")),
+    "domain.documents": (samples.goal(), samples.with_domain(GOOD, "web01", running=WEB_ON_DEFAULT, persistent=(WEB,))),
+    "domain.saved": (samples.goal(), samples.with_domain(GOOD, "db01", saved=ON_DEFAULT)),
+    "domain.snapshot": (samples.goal(), samples.with_domain(GOOD, "db01", snapshots=(SHOT,))),
+    "domain.network-missing": (samples.goal(), samples.with_domain(GOOD, "db01", persistent=(LOST,))),
+}
+
+
+@pytest.mark.parametrize("rule", FIXES)
+def test_a_fix_cures_what_the_rule_finds(rule: str) -> None:
+    goal, facts = REPAIRED[rule]
+    plan = plan_fix(rule, goal, facts)
+    assert plan.planned
+    assert rule not in {t.rule.id for t in diagnose(goal, carried_out(plan, facts)) if not t.finding.ok}
+
+
+def test_a_host_that_was_set_up_is_well() -> None:
+    assert [t.finding for t in diagnose(GOAL, SET_UP) if not t.finding.ok] == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "facts"),
+    [
+        ("bridge.stp", samples.with_link(SET_UP, "br0", bridge=replace(BRIDGE, stp=True))),
+        ("bond.ports", samples.with_link(SET_UP, "mgmt", controller="bond0")),
+        ("profile.active", samples.with_device(SET_UP, "br0", state=70)),
+        ("bond.miimon", samples.with_bond(SET_UP, miimon_ms=0)),
+    ],
+)
+def test_what_no_plan_changes_is_refused(rule: str, facts: Facts) -> None:
+    with pytest.raises(Refused) as refused:
+        plan_fix(rule, GOAL, facts)
+    assert refused.value.hint

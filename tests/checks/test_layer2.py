@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vmnet.facts import Facts
     from vmnet.spec import BridgeSpec
 
-CHECKS = [check for check in DIAGNOSED if check.__module__ == bridge.__name__]
+CHECKS = [check for check in DIAGNOSED if check.look.__module__ == bridge.__name__]
 GOOD = samples.end_state()
 STP = BridgeState(stp=True, forward_delay_cs=1500, multicast_snooping=True, vlan_filtering=False)
 UUID = samples.UUIDS["br0"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vmnet.checks.findings import Finding
     from vmnet.facts import Facts
 
-CHECKS = [check for check in DIAGNOSED if check.__module__ == ports.__name__]
+CHECKS = [check for check in DIAGNOSED if check.look.__module__ == ports.__name__]
 GOOD = samples.end_state()
 WEB = f"web01 {samples.WEB_MAC}"
 

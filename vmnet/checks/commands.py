@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from vmnet.shell_words import command, last, pipe, root, virsh_domain
-
-if TYPE_CHECKING:
-    from vmnet.facts import Domain, Facts, Interface, Network, Source
-    from vmnet.shell_words import Command
+from vmnet.facts import Domain, Facts, Interface, Network, Source
+from vmnet.shell_words import Command, command, last, pipe, root, virsh_domain
 
 _AS_STORED = r's/ \(portid\|bridge\)="[^"]*"//g; s/^<interface type="bridge"/<interface type="network"/'
 """A script of sed's that takes out what libvirt notes of a network in a running element: read back, it would count."""

@@ -7,17 +7,14 @@ the layer's own `.link` or `.state` rule has said so. `checks.rules` registers t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from vmnet.checks.findings import Finding, in_order
 from vmnet.checks.goal import goals_of
 from vmnet.checks.registry import DIAGNOSED, VERIFIED
 from vmnet.checks.rule_texts import Rule, Severity, read_rules
 from vmnet.checks.rules import moves
-
-if TYPE_CHECKING:
-    from vmnet.facts import Facts
-    from vmnet.plan.steps import Goals, Plan
+from vmnet.facts import Facts
+from vmnet.plan.steps import Goals, Plan
 
 _WORST_FIRST = tuple(Severity)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
+from vmnet.facts import Domain, Interface
 from vmnet.shell_words import NO_COMMAND, Command
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 Key = TypeVar("Key")
 
@@ -44,8 +43,8 @@ class Finding:
     """The result of one check.
 
     Args:
-        rule: stable id of the rule ("bond.mode").
-        layer: one of `LAYERS`.
+        rule: stable id of the rule ("bond.mode"); `checks.registry` adds it.
+        layer: one of `LAYERS`: that of the rule, unless it is given.
         subject: the link, network or domain it is about.
         wanted: the wanted value, as text.
         seen: the value that was seen, as text.
@@ -56,16 +55,25 @@ class Finding:
         fix: commands that repair it, in order.
     """
 
-    rule: str
-    layer: str
+    rule: str = ""
+    layer: str = ""
     subject: str
     wanted: str
     seen: str
     source: str
-    ok: bool
+    ok: bool = False
     hint: str = ""
     shown_by: Command = NO_COMMAND
     fix: tuple[Command, ...] = ()
+
+    def judged(self, ok: bool) -> Finding:
+        """Return the same, or, if it is `ok`, what is as wanted: without hint and fix."""
+        return replace(self, ok=True, hint="", fix=()) if ok else self
+
+
+def subject_of(domain: Domain, interface: Interface) -> str:
+    """Return how a finding names an interface of a domain."""
+    return f"{domain.name} {interface.mac}" if interface.mac else domain.name
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 
-from vmnet.checks.rules.address import profile_addresses
+from vmnet.facts import Facts, Link, Profile
 from vmnet.names import Mac
 from vmnet.plan.host.build import resolved
 from vmnet.plan.host.layer3 import Layer3, wanted_layer3
 from vmnet.plan.host.nics import NO_MANAGEMENT, check_named, with_names
 from vmnet.plan.risks.safety import check_spec
-from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, NoAddress, VlanSpec
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from vmnet.facts import Facts, Link, Profile
-    from vmnet.plan.steps import Goals
-    from vmnet.spec import HostSpec, IpAddress
+from vmnet.plan.steps import Goals
+from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, HostSpec, IpAddress, NoAddress, VlanSpec
 
 BRIDGE, BOND, NETWORK = "br0", "bond0", "host-bridge"
 """The names that host-setup gives when none are asked for."""
@@ -69,7 +63,7 @@ def _left_vlans(bridge: str, nics: tuple[str, ...], facts: Facts) -> tuple[str, 
 
 
 def _address(profile: Profile | None, bridge: str, facts: Facts) -> AddressSpec | NoAddress:
-    addresses = profile_addresses(profile) if profile else facts.addresses_of(bridge)
+    addresses = profile.addresses if profile else facts.addresses_of(bridge)
     gateways = tuple(route.gateway for route in facts.default_routes(bridge) if route.gateway)
     return AddressSpec(
         dhcp=profile is not None and profile.get("ipv4.method") == "auto",
@@ -154,19 +148,15 @@ def _profiles(names: tuple[str, ...], facts: Facts) -> Iterator[tuple[str, str]]
 
 def _bond_spec(bond: Link, profile: Profile | None) -> BondSpec:
     """Return the bond as its profile wants it; without one, as it is."""
-    words = profile.get("bond.options").split(",") if profile else []
-    options = dict(word.split("=", 1) for word in words if "=" in word)
+    options = profile.bond_options if profile else {}
     mode = options.pop("mode", bond.bond.mode if bond.bond else "")
     known = BondMode(mode) if mode in tuple(BondMode) else BondMode.LACP
     return BondSpec(ifname=bond.ifname, mode=known, options=tuple(options.items()))
 
 
-def _addresses(profile: Profile | None, key: str) -> tuple[IpAddress, ...]:
-    if profile is None:
-        return ()
-    texts = ",".join(profile.get(f"{family}.{key}") for family in ("ipv4", "ipv6")).split(",")
+def _addresses(profile: Profile | None, name: str) -> tuple[IpAddress, ...]:
     # Newer NetworkManager takes names and URIs among DNS servers; those are no addresses to compare.
-    return tuple(ip_address(text.strip()) for text in texts if _is_address(text.strip()))
+    return tuple(ip_address(text) for text in (profile.listed(name) if profile else ()) if _is_address(text))
 
 
 def _is_address(text: str) -> bool:

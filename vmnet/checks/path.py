@@ -6,21 +6,15 @@ itself, for findings name links.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from vmnet.checks import commands
+from vmnet.checks.diagnostics import Trouble
+from vmnet.checks.findings import subject_of
 from vmnet.checks.path_below import Ground, Hop, Path, Scope, below_bridge, below_direct
-from vmnet.checks.rules.domain import on_lan
-from vmnet.checks.rules.network import ROUTED, subject_of
-from vmnet.facts import DomainState
-from vmnet.plan.domains.interface_moves import bridge_behind, pair_interfaces
+from vmnet.facts import BridgeState, Domain, DomainState, Facts, Interface, Link
+from vmnet.plan.domains.interface_moves import pair_interfaces
 from vmnet.shell_words import command, last, root
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from vmnet.checks.diagnostics import Trouble
-    from vmnet.facts import BridgeState, Domain, Facts, Interface, Link
 
 TAP_RULES = ("domain.tap-down",)
 PORT_RULES = ("domain.tap",)
@@ -52,7 +46,7 @@ def walk(domain: Domain, facts: Facts, troubles: tuple[Trouble, ...]) -> tuple[P
 def lan_bridge(domain: Domain, facts: Facts) -> str | None:
     """Return the first of the host's bridges that a domain is on, or will be; None where it is on none."""
     interfaces = domain.running if domain.active else domain.persistent
-    bridges = (bridge_behind(i.source, facts) for i in interfaces if on_lan(i.source, facts))
+    bridges = (facts.bridge_behind(i.source) for i in interfaces if facts.on_lan(i.source))
     return next((bridge for bridge in bridges if bridge), None)
 
 
@@ -100,7 +94,7 @@ def _network(name: str, ground: Ground) -> Hop:
 
 def _through_bridge(name: str, interface: Interface, ground: Ground) -> Iterator[Hop]:
     facts = ground.facts
-    bridge = bridge_behind(interface.source, facts)
+    bridge = facts.bridge_behind(interface.source)
     link = facts.link(interface.target)
     if not ground.runs:
         yield ground.hop("tap", "none", "libvirt makes the tap when the domain starts", ok=None)
@@ -111,7 +105,7 @@ def _through_bridge(name: str, interface: Interface, ground: Ground) -> Iterator
         return
     yield _filters(name, interface, bridge, ground)
     yield _bridge(bridge, ground)
-    routed = next((n for n in facts.networks if n.bridge == bridge and n.forward_mode in ROUTED), None)
+    routed = next((n for n in facts.networks if n.bridge == bridge and n.routed), None)
     if routed is not None:
         way = f"the host routes it ({routed.forward_mode}): not on the LAN" if routed.forward_mode else "isolated"
         yield ground.hop("host", routed.name, way, ok=True if routed.forward_mode else None)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from vmnet.checks.diagnostics import Trouble
 from vmnet.checks.rule_texts import Severity
+from vmnet.facts import Facts, Link
 from vmnet.shell_words import root
 from vmnet.spec import BondMode
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-
-    from vmnet.facts import Facts, Link
 
 
 class HopState(StrEnum):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from vmnet.checks.diagnostics import check_host
+from vmnet.checks.findings import Finding, subject_of
 from vmnet.checks.goal import goals_of
 from vmnet.checks.rules.boot import network_manager
-from vmnet.checks.rules.network import subject_of
 from vmnet.checks.status_links import Links
 from vmnet.checks.topology import (
     Edge,
@@ -23,16 +23,8 @@ from vmnet.checks.topology import (
     remarked,
     worst,
 )
-from vmnet.facts import DomainState
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from vmnet.checks.findings import Finding
-    from vmnet.checks.status_links import Links
-    from vmnet.checks.topology import Remarks
-    from vmnet.facts import Domain, Facts, Interface, Network
-    from vmnet.plan.steps import Goals
+from vmnet.facts import Domain, DomainState, Facts, Interface, Network
+from vmnet.plan.steps import Goals
 
 
 def describe_host(goals: Goals, facts: Facts) -> Topology:

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from vmnet.checks.rules.bond import NOBODY
-from vmnet.checks.topology import Edge, Node, Remark, Role, State, link_key, remarked
-from vmnet.facts import GUEST_KINDS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from vmnet.checks.topology import Remarks
-    from vmnet.facts import GUEST_KINDS, Facts, Link, SwitchPort
-    from vmnet.names import Mac
+from vmnet.checks.topology import Edge, Node, Remark, Remarks, Role, State, link_key, remarked
+from vmnet.facts import GUEST_KINDS, Facts, Link, SwitchPort
+from vmnet.names import Mac
 
 _KINDS = {"bond": Role.BOND, "bridge": Role.BRIDGE, "vlan": Role.VLAN}
 _USUAL_MTU = 1500

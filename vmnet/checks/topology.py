@@ -6,16 +6,12 @@ All forms of `vmnet status` are made from these frozen records.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
+from vmnet.checks.findings import Finding
 from vmnet.checks.rule_texts import Severity, read_rules
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from vmnet.checks.findings import Finding
 
 
 class State(StrEnum):

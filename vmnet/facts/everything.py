@@ -9,7 +9,7 @@ from vmnet.facts.fabric import BondPort, Fabric
 from vmnet.facts.filters import FilterChain, Filters, Firewalld
 from vmnet.facts.host import GUEST_KINDS, Address, Device, Duplicate, Link, Profile, Route, SshSession, SwitchPort
 from vmnet.facts.lan import Answer, LanAnswer, Mention
-from vmnet.facts.libvirt import Domain, GuestAddress, HypervisorLink, Network
+from vmnet.facts.libvirt import Domain, GuestAddress, HypervisorLink, Interface, Network, Source
 from vmnet.facts.surroundings import Boot, Dependent, Owner, Surroundings, Unread
 from vmnet.spec import IpAddress, IpInterface
 
@@ -76,7 +76,7 @@ class Facts:
         """Return the link called `ifname`."""
         return next((link for link in self.links if link.ifname == ifname), None)
 
-    def device(self, ifname: str) -> Device | None:
+    def device(self, ifname: str | None) -> Device | None:
         """Return NetworkManager's device called `ifname`."""
         return next((device for device in self.devices if device.ifname == ifname), None)
 
@@ -84,7 +84,7 @@ class Facts:
         """Return the profile with this uuid."""
         return next((profile for profile in self.profiles if profile.uuid == uuid), None)
 
-    def active_profile(self, ifname: str) -> Profile | None:
+    def active_profile(self, ifname: str | None) -> Profile | None:
         """Return the profile that is active on `ifname`."""
         device = self.device(ifname)
         return self.profile(device.profile) if device else None
@@ -123,9 +123,35 @@ class Facts:
         """Return the NICs that carry a link, itself among them if it is one."""
         return frozenset(link.ifname for link in self.carriers(ifname) if link.hardware)
 
-    def network(self, name: str) -> Network | None:
+    def network(self, name: str | None) -> Network | None:
         """Return the libvirt network called `name`."""
         return next((network for network in self.networks if network.name == name), None)
+
+    def running_interfaces(self) -> Iterator[tuple[Domain, Interface]]:
+        """Yield each interface of the running documents, with its domain."""
+        return ((domain, interface) for domain in self.domains for interface in domain.running)
+
+    def stored_interfaces(self) -> Iterator[tuple[Domain, Interface]]:
+        """Yield each interface of the persistent documents, with its domain."""
+        return ((domain, interface) for domain in self.domains for interface in domain.persistent)
+
+    def users(self, network: str) -> tuple[Domain, ...]:
+        """Return the domains that name a network, running or stored."""
+        return tuple(d for d in self.domains if any(i.source.network == network for i in d.interfaces))
+
+    def bridge_behind(self, source: Source) -> str | None:
+        """Return the bridge that a source's taps are ports of; None where it has none."""
+        if source.network is None:
+            return source.bridge
+        network = self.network(source.network)
+        return network.bridge if network else None
+
+    def on_lan(self, source: Source) -> bool:
+        """Return whether a source leads to a bridge of the host's own, not to one that libvirt made."""
+        if source.network is not None:
+            network = self.network(source.network)
+            return network is not None and network.forward_mode == "bridge" and network.bridge is not None
+        return source.bridge is not None and source.bridge not in {n.bridge for n in self.networks if n.routed}
 
     def carriers(self, ifname: str) -> Iterator[Link]:
         """Yield the link and every link below it: controller's ports and VLAN's parents, down to hardware."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_interface
 
 from vmnet.names import Mac
 from vmnet.spec import IpAddress, IpInterface
@@ -101,6 +101,11 @@ class Link:
     virtual_function: bool = False
     vlan_id: int | None = None
 
+    @property
+    def is_bridge(self) -> bool:
+        """Whether taps can be its ports: a bridge of the kernel, or one of Open vSwitch."""
+        return self.kind in ("bridge", "openvswitch")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
@@ -176,6 +181,21 @@ class Profile:
     def get(self, key: str) -> str:
         """Return the value of a property as nmcli prints it, "" when unset or unknown to this version."""
         return next((value for name, value in self.settings if name == key), "")
+
+    def listed(self, name: str) -> tuple[str, ...]:
+        """Return the entries of an IP property ("dns"), those for IPv4 first."""
+        texts = f"{self.get(f'ipv4.{name}')},{self.get(f'ipv6.{name}')}".split(",")
+        return tuple(text.strip() for text in texts if text.strip())
+
+    @property
+    def addresses(self) -> tuple[IpInterface, ...]:
+        """The static addresses."""
+        return tuple(map(ip_interface, self.listed("addresses")))
+
+    @property
+    def bond_options(self) -> dict[str, str]:
+        """The bond's options by name."""
+        return dict(pair.split("=", 1) for pair in self.get("bond.options").split(",") if "=" in pair)
 
     @property
     def ifname(self) -> str | None:

@@ -23,6 +23,11 @@ class Network:
     bridge: str | None
     document: str
 
+    @property
+    def routed(self) -> bool:
+        """Whether libvirt makes its bridge, with addresses of its own: NAT, routed, open, or without a way out."""
+        return self.forward_mode in ("nat", "route", "open", None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
@@ -137,6 +142,11 @@ class Domain:
     def active(self) -> bool:
         """Whether a guest runs (or is paused) behind it."""
         return self.state is not DomainState.SHUT_OFF
+
+    @property
+    def interfaces(self) -> tuple[Interface, ...]:
+        """The interfaces of both documents."""
+        return (*self.running, *self.persistent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,30 +3,8 @@
 Importing this package registers all checks (`checks.registry`).
 """
 
-from vmnet.checks.rules import (
-    address,
-    bond,
-    boot,
-    bridge,
-    domain,
-    firewall,
-    leftovers,
-    links,
-    network,
-    ports,
-    surroundings,
-)
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = [
-    "address",
-    "bond",
-    "boot",
-    "bridge",
-    "domain",
-    "firewall",
-    "leftovers",
-    "links",
-    "network",
-    "ports",
-    "surroundings",
-]
+for _module in iter_modules(__path__, f"{__name__}."):
+    import_module(_module.name)

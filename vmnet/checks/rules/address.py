@@ -3,71 +3,55 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_interface
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 from vmnet.checks.commands import modify_profile, show_link, show_profile
 from vmnet.checks.findings import NETLINK, NMCLI, RESOLVER, Finding
 from vmnet.checks.registry import diagnosed, verified
 from vmnet.checks.rules.boot import LIST_PROFILES, keep_down
+from vmnet.facts import Facts, Profile
 from vmnet.facts.proof import NM_VERSION, PROFILE, record_of
 from vmnet.plan.host.profiles import competes
-from vmnet.shell_words import command, root
-from vmnet.spec import NoAddress
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from vmnet.facts import Facts, Profile
-    from vmnet.shell_words import Command
-    from vmnet.spec import BridgeSpec, IpInterface
-
-
-def profile_addresses(profile: Profile | None) -> tuple[IpInterface, ...]:
-    """Return the static addresses of a profile, IPv4 and IPv6."""
-    if profile is None:
-        return ()
-    texts = ",".join(profile.get(f"{family}.addresses") for family in ("ipv4", "ipv6")).split(",")
-    return tuple(ip_interface(text.strip()) for text in texts if text.strip())
+from vmnet.shell_words import Command, command, root
+from vmnet.spec import BridgeSpec, NoAddress
 
 
 def _listed(items: Iterable[object]) -> str:
     return ", ".join(str(item) for item in items) or "none"
 
 
-@verified
+@verified("address.kernel", "address.profile")
 def addresses(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """address.kernel, address.profile: each static address is on the bridge, and in its profile."""
+    """Each static address is on the bridge, and in its profile."""
     kernel = facts.addresses_of(goal.ifname)
     profile = facts.active_profile(goal.ifname)
     for address in goal.requested.addresses:
         ok = address in kernel
         yield Finding(
-            rule="address.kernel", layer="address", subject=goal.ifname, wanted=str(address), seen=_listed(kernel),
-            source=NETLINK, ok=ok, shown_by=_show_addresses(goal.ifname),
-            fix=() if ok else _reapply(goal.ifname),
-        )  # fmt: skip
+            rule="address.kernel", subject=goal.ifname, wanted=str(address), seen=_listed(kernel), source=NETLINK,
+            shown_by=_show_addresses(goal.ifname), fix=_reapply(goal.ifname),
+        ).judged(ok)  # fmt: skip
         if profile is not None:
-            stored = profile_addresses(profile)
+            stored = profile.addresses
             ok = address in stored
             yield Finding(
-                rule="address.profile", layer="address", subject=goal.ifname, wanted=str(address),
-                seen=_listed(stored), source=NMCLI, ok=ok, shown_by=_shows(profile, "addresses"),
-                hint="" if ok else f"the address is gone after a reboot: it is not in profile {profile.uuid}",
-                fix=() if ok else _store(profile, f"ipv{address.version}.addresses", str(address)),
-            )  # fmt: skip
+                rule="address.profile", subject=goal.ifname, wanted=str(address), seen=_listed(stored), source=NMCLI,
+                shown_by=_shows(profile, "addresses"),
+                hint=f"the address is gone after a reboot: it is not in profile {profile.uuid}",
+                fix=_store(profile, f"ipv{address.version}.addresses", str(address)),
+            ).judged(ok)  # fmt: skip
 
 
-@verified
+@verified("address.none")
 def no_address(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """address.none: the host has no address on the bridge, where none is wanted."""
+    """The host has no address on the bridge, where none is wanted."""
     if not isinstance(goal.address, NoAddress) or facts.link(goal.ifname) is None:
         return
     kernel = (*facts.addresses_of(goal.ifname), *facts.addresses_of(goal.ifname, scope="link"))
     profile = facts.active_profile(goal.ifname)
     yield Finding(
-        rule="address.none", layer="address", subject=goal.ifname, wanted="no address", seen=_listed(kernel),
-        source=NETLINK, ok=not kernel, shown_by=_show_addresses(goal.ifname),
+        subject=goal.ifname, wanted="no address", seen=_listed(kernel), source=NETLINK, ok=not kernel,
+        shown_by=_show_addresses(goal.ifname),
         hint="" if not kernel else "guests reach the host at that address, past the firewall between the two networks",
         fix=() if not kernel or profile is None else _disable(profile, goal.ifname),
     )  # fmt: skip
@@ -95,38 +79,37 @@ def _store(profile: Profile, name: str, value: str) -> tuple[Command, ...]:
     return (modify_profile(profile.uuid, f"+{name}", value),)
 
 
-@verified
+@verified("address.dhcp")
 def address_by_dhcp(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """address.dhcp: the bridge has an IPv4 address of a DHCP server's, where one is wanted."""
+    """The bridge has an IPv4 address of a DHCP server's, where one is wanted."""
     if not goal.requested.dhcp:
         return
     leased = [
         a.interface for a in facts.addresses if a.ifname == goal.ifname and a.dynamic and a.interface.version == 4
     ]
     yield Finding(
-        rule="address.dhcp", layer="address", subject=goal.ifname, wanted="an address by DHCP", seen=_listed(leased),
-        source=NETLINK, ok=bool(leased), shown_by=_show_addresses(goal.ifname, "-4"),
+        subject=goal.ifname, wanted="an address by DHCP", seen=_listed(leased), source=NETLINK, ok=bool(leased),
+        shown_by=_show_addresses(goal.ifname, "-4"),
         hint="" if leased else f"no DHCP server answers on {goal.ifname}: journalctl -u NetworkManager",
     )  # fmt: skip
 
 
-@verified
+@verified("address.only")
 def address_only_here(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """address.only: no other link has one of the bridge's addresses."""
+    """No other link has one of the bridge's addresses."""
     wanted = {address.ip for address in goal.requested.addresses}
     others = sorted({a.ifname for a in facts.addresses if a.interface.ip in wanted and a.ifname != goal.ifname})
     if others:
         yield Finding(
-            rule="address.only", layer="address", subject=goal.ifname, wanted="address on the bridge only",
-            seen=f"also on {_listed(others)}", source=NETLINK, ok=False,
-            shown_by=command("ip", "-br", "address"),
+            subject=goal.ifname, wanted="address on the bridge only", seen=f"also on {_listed(others)}",
+            source=NETLINK, shown_by=command("ip", "-br", "address"),
             hint="an old profile is still active there: nmcli connection show --active",
         )  # fmt: skip
 
 
-@verified
+@verified("route.default")
 def default_route(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """route.default: the default route goes through each gateway, over the bridge, and no other link's wins."""
+    """The default route goes through each gateway, over the bridge, and no other link's wins."""
     others = sorted({route.ifname for route in facts.default_routes()} - {goal.ifname})
     for gateway in goal.requested.gateways:
         routes = [r for r in facts.default_routes() if r.gateway and r.gateway.version == gateway.version]
@@ -136,9 +119,8 @@ def default_route(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
             f"via {r.gateway} over {r.ifname} metric {r.metric}" for r in sorted(routes, key=lambda r: r.metric)
         )
         yield Finding(
-            rule="route.default", layer="route", subject="default", wanted=f"via {gateway} over {goal.ifname}",
-            seen=seen or "no default route", source=NETLINK, ok=ok,
-            shown_by=command("ip", "route", "show", "default"),
+            subject="default", wanted=f"via {gateway} over {goal.ifname}", seen=seen or "no default route",
+            source=NETLINK, ok=ok, shown_by=command("ip", "route", "show", "default"),
             hint="" if ok or not others else f"{others[0]} must not take the default route",
             fix=() if ok else _route_fix(others, goal, facts),
         )  # fmt: skip
@@ -154,9 +136,9 @@ def _route_fix(others: list[str], goal: BridgeSpec, facts: Facts) -> tuple[Comma
     return (modify, *_reapply(others[0]), *_reapply(goal.ifname))
 
 
-@verified
+@verified("route.profile")
 def gateway_in_profile(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """route.profile: a static bridge's gateway is in its profile."""
+    """A static bridge's gateway is in its profile."""
     profile = facts.active_profile(goal.ifname)
     for gateway in goal.requested.gateways if profile else ():
         family = f"ipv{gateway.version}"
@@ -166,34 +148,32 @@ def gateway_in_profile(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
         stored = profile.get(f"{family}.gateway") or profile.get(f"{family}.routes")
         ok = str(gateway) in stored
         yield Finding(
-            rule="route.profile", layer="route", subject=goal.ifname, wanted=f"gateway {gateway}",
-            seen=f"gateway {stored or 'none'}", source=NMCLI, ok=ok, shown_by=_shows(profile, "gateway"),
-            hint="" if ok else "the default route is gone after a reboot; to save it: sudo vmnet host-setup",
-        )  # fmt: skip
+            subject=goal.ifname, wanted=f"gateway {gateway}", seen=f"gateway {stored or 'none'}", source=NMCLI,
+            shown_by=_shows(profile, "gateway"),
+            hint="the default route is gone after a reboot; to save it: sudo vmnet host-setup",
+        ).judged(ok)  # fmt: skip
 
 
-@verified
+@verified("dns.device", "dns.resolv_conf")
 def dns_servers(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """dns.device, dns.resolv_conf: the servers are known on the bridge, and the host's programs ask one of them."""
+    """The servers are known on the bridge, and the host's programs ask one of them."""
     if not goal.requested.dns:
         return
     device = facts.device(goal.ifname)
     known = device.dns if device else ()
     ok = set(goal.requested.dns) <= set(known)
     yield Finding(
-        rule="dns.device", layer="DNS", subject=goal.ifname, wanted=_listed(goal.requested.dns), seen=_listed(known),
-        source=NMCLI, ok=ok, shown_by=command("nmcli", "-f", "IP4.DNS,IP6.DNS", "device", "show", goal.ifname),
-        fix=() if ok else _dns_fix(goal, facts),
-    )  # fmt: skip
+        rule="dns.device", subject=goal.ifname, wanted=_listed(goal.requested.dns), seen=_listed(known), source=NMCLI,
+        shown_by=command("nmcli", "-f", "IP4.DNS,IP6.DNS", "device", "show", goal.ifname), fix=_dns_fix(goal, facts),
+    ).judged(ok)  # fmt: skip
     asked = facts.resolvers
     stub = any(resolver.is_loopback for resolver in asked)
     ok = stub or bool(set(goal.requested.dns) & set(asked))
     yield Finding(
-        rule="dns.resolv_conf", layer="DNS", subject="host",
-        wanted=f"{_listed(goal.requested.dns)} or a local resolver", seen=_listed(asked), source=RESOLVER, ok=ok,
-        shown_by=command("cat", "/etc/resolv.conf"),
-        hint="" if ok else "another program writes /etc/resolv.conf: ls -l /etc/resolv.conf",
-    )  # fmt: skip
+        rule="dns.resolv_conf", subject="host", wanted=f"{_listed(goal.requested.dns)} or a local resolver",
+        seen=_listed(asked), source=RESOLVER, shown_by=command("cat", "/etc/resolv.conf"),
+        hint="another program writes /etc/resolv.conf: ls -l /etc/resolv.conf",
+    ).judged(ok)  # fmt: skip
 
 
 def _dns_fix(goal: BridgeSpec, facts: Facts) -> tuple[Command, ...]:
@@ -205,9 +185,9 @@ def _dns_fix(goal: BridgeSpec, facts: Facts) -> tuple[Command, ...]:
     return (*stored, *_reapply(goal.ifname))
 
 
-@verified
+@verified("management.link")
 def management_link(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """management.link: the management link is up."""
+    """The management link is up."""
     if goal.management is None:
         return
     link = facts.link(goal.management)
@@ -215,8 +195,8 @@ def management_link(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     seen = "missing" if link is None else f"{'up' if link.admin_up else 'down'}, {_carrier(link.carrier)}"
     hint = "" if ok and link is not None and link.carrier else "nobody can log in over this link: check its cable"
     yield Finding(
-        rule="management.link", layer="management", subject=goal.management, wanted="up", seen=seen, source=NETLINK,
-        ok=ok, hint=hint, shown_by=show_link(goal.management),
+        subject=goal.management, wanted="up", seen=seen, source=NETLINK, ok=ok, shown_by=show_link(goal.management),
+        hint=hint,
     )  # fmt: skip
 
 
@@ -224,31 +204,31 @@ def _carrier(carrier: bool) -> str:
     return "carrier" if carrier else "no carrier"
 
 
-@verified
+@verified("management.address")
 def management_address(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """management.address: the management link has the address that its profile says."""
+    """The management link has the address that its profile says."""
     if goal.management is None:
         return
-    wanted = profile_addresses(facts.active_profile(goal.management))
+    profile = facts.active_profile(goal.management)
+    wanted = profile.addresses if profile else ()
     seen = facts.addresses_of(goal.management)
     ok = set(wanted) <= set(seen) and bool(seen)
     yield Finding(
-        rule="management.address", layer="management", subject=goal.management,
-        wanted=_listed(wanted) if wanted else "an address", seen=_listed(seen), source=NETLINK, ok=ok,
-        shown_by=_show_addresses(goal.management), fix=() if ok else _reapply(goal.management),
-    )  # fmt: skip
+        subject=goal.management, wanted=_listed(wanted) if wanted else "an address", seen=_listed(seen),
+        source=NETLINK, shown_by=_show_addresses(goal.management), fix=_reapply(goal.management),
+    ).judged(ok)  # fmt: skip
 
 
-@verified
+@verified("management.profile")
 def management_profile(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """management.profile: its profile takes no default route and does not hold the boot up; for information."""
-    profile = facts.active_profile(goal.management) if goal.management else None
+    """Its profile takes no default route and does not hold the boot up; for information."""
+    profile = facts.active_profile(goal.management)
     if profile is None:
         return
     wanted = ("never-default", "may-fail")
     missing = [key for key in wanted if profile.get(f"ipv4.{key}") != "yes"]
     yield Finding(
-        rule="management.profile", layer="management", subject=goal.management or "", wanted=", ".join(wanted),
+        subject=goal.management or "", wanted=", ".join(wanted),
         seen=", ".join(f"{key} {profile.get(f'ipv4.{key}') or 'unset'}" for key in wanted), source=NMCLI, ok=True,
         hint="sudo vmnet host-setup --fix-management sets both" if missing else "",
     )  # fmt: skip
@@ -262,9 +242,9 @@ _LEASED = ("addresses", "routes", "rules")
 """What a DHCP server may change."""
 
 
-@verified
+@verified("management.unchanged")
 def unchanged(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """management.unchanged: the management link is as it was when the run was planned."""
+    """The management link is as it was when the run was planned."""
     if goal.management is None or not (goal.management_was or not facts.root):
         return
     changed = _changed(goal, facts)
@@ -272,18 +252,17 @@ def unchanged(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     if not goal.management_was:
         seen = "not compared: only root may read the record of the run"
     yield Finding(
-        rule="management.unchanged", layer="management", subject=goal.management, wanted="as before the recorded run",
-        seen=seen, source=NETLINK, ok=not changed,
+        subject=goal.management, wanted="as before the recorded run", seen=seen, source=NETLINK, ok=not changed,
+        shown_by=command("nmcli", "device", "show", goal.management),
         hint="journalctl -u NetworkManager may show who changed it. Undo unwanted changes by hand: "
         "vmnet never changes this link" if changed else "",
-        shown_by=command("nmcli", "device", "show", goal.management),
     )  # fmt: skip
 
 
 def _changed(goal: BridgeSpec, facts: Facts) -> list[str]:
     was, now = dict(goal.management_was), dict(record_of(goal.management or "", facts))
     passed = set(_BOUND_TO_CHANGE)
-    profile = facts.active_profile(goal.management or "")
+    profile = facts.active_profile(goal.management)
     if profile is not None and profile.get("ipv4.method") == "auto":
         passed |= set(_LEASED)
     for record in (was, now):
@@ -303,11 +282,11 @@ def _without_metrics(routes: str) -> str:
     return ", ".join(sorted(re.sub(r" metric \d+$", "", route) for route in routes.split(", ")))
 
 
-@diagnosed
+@diagnosed("management.alone")
 def alone(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """management.alone: one profile starts by itself on the management link."""
+    """One profile starts by itself on the management link."""
     link = facts.link(goal.management)
-    active = facts.active_profile(goal.management) if goal.management else None
+    active = facts.active_profile(goal.management)
     if link is None or active is None:
         return
     rivals = [
@@ -317,8 +296,7 @@ def alone(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     ]  # fmt: skip
     if rivals:
         yield Finding(
-            rule="management.alone", layer="management", subject=link.ifname, wanted=f"only {active.name}",
-            seen=", ".join([active.name, *(rival.name for rival in rivals)]), source=NMCLI, ok=False,
-            hint="this keeps the other profiles and disables their autoconnect",
-            shown_by=LIST_PROFILES, fix=keep_down(rivals),
+            subject=link.ifname, wanted=f"only {active.name}",
+            seen=", ".join([active.name, *(rival.name for rival in rivals)]), source=NMCLI, shown_by=LIST_PROFILES,
+            hint="this keeps the other profiles and disables their autoconnect", fix=keep_down(rivals),
         )  # fmt: skip

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from vmnet.checks.commands import modify_profile, show_link
 from vmnet.checks.findings import NETLINK, SYSFS, Finding
 from vmnet.checks.registry import diagnosed, verified
-from vmnet.shell_words import command, in_turn, pipe, root
-from vmnet.spec import BondMode
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from vmnet.facts import BondPort, Facts, LacpPort, Link
-    from vmnet.shell_words import Command
-    from vmnet.spec import BridgeSpec
+from vmnet.facts import BondPort, Facts, LacpPort, Link
+from vmnet.shell_words import Command, command, in_turn, pipe, root
+from vmnet.spec import BondMode, BridgeSpec
 
 UNFIT = {
     BondMode.BALANCE_RR: "sends one connection's frames over all ports, so they arrive out of order",
@@ -41,9 +35,9 @@ def _profile(bond: Link, facts: Facts) -> str:
     return (device.profile if device else None) or ""
 
 
-@verified
+@verified("bond.min-links")
 def min_links(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """bond.min-links: no more ports are needed than carry frames."""
+    """No more ports are needed than carry frames."""
     link = facts.link(goal.bond_name)
     state = link.bond if link else None
     if link is None or state is None or not state.min_links:
@@ -53,12 +47,12 @@ def min_links(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     # With as many as there are, the first pulled cable takes the bond down.
     ok = state.min_links <= carry and (state.min_links < len(ports) or len(ports) == 1)
     yield Finding(
-        rule="bond.min-links", layer="bond", subject=link.ifname, wanted="min_links below the number of ports",
-        seen=f"min_links {state.min_links}; {carry} of {len(ports)} ports carry frames", source=NETLINK, ok=ok,
-        hint="" if ok else "the bond loses its carrier as soon as fewer ports are up: min_links=1 is enough",
+        subject=link.ifname, wanted="min_links below the number of ports",
+        seen=f"min_links {state.min_links}; {carry} of {len(ports)} ports carry frames", source=NETLINK,
         shown_by=show_option(link.ifname, "min_links"),
-        fix=() if ok else _option(link, facts, "min_links", "1"),
-    )  # fmt: skip
+        hint="the bond loses its carrier as soon as fewer ports are up: min_links=1 is enough",
+        fix=_option(link, facts, "min_links", "1"),
+    ).judged(ok)  # fmt: skip
 
 
 def _option(bond: Link, facts: Facts, name: str, value: str) -> tuple[Command, ...]:
@@ -85,24 +79,23 @@ def _file(bond: str, option: str) -> str:
     return f"/sys/class/net/{bond}/bonding/{option}"
 
 
-@diagnosed
+@diagnosed("bond.unfit-mode")
 def fit_mode(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """bond.unfit-mode: no bond under guests is in a mode that harms them."""
+    """No bond under guests is in a mode that harms them."""
     for bond in _bonds(goal, facts):
         reason = next((why for mode, why in UNFIT.items() if bond.bond and mode.value == bond.bond.mode), "")
         if reason:
             yield Finding(
-                rule="bond.unfit-mode", layer="bond", subject=bond.ifname,
-                wanted="802.3ad, active-backup or balance-xor",
-                seen=f"mode {bond.bond.mode if bond.bond else ''}, which {reason}", source=NETLINK, ok=False,
-                hint="sudo vmnet host-setup creates the bond again; use --mode active-backup if the switch has no LACP",
+                subject=bond.ifname, wanted="802.3ad, active-backup or balance-xor",
+                seen=f"mode {bond.bond.mode if bond.bond else ''}, which {reason}", source=NETLINK,
                 shown_by=show_option(bond.ifname, "mode"),
+                hint="sudo vmnet host-setup creates the bond again; use --mode active-backup if the switch has no LACP",
             )  # fmt: skip
 
 
-@diagnosed
+@diagnosed("bond.arp-monitor")
 def arp_monitor(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """bond.arp-monitor: no bond under a bridge watches its ports by ARP."""
+    """No bond under a bridge watches its ports by ARP."""
     for bond in _bonds(goal, facts):
         interval = bond.bond.arp_interval_ms if bond.bond else 0
         if interval:
@@ -110,10 +103,8 @@ def arp_monitor(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
             gone = ("-bond.options", "arp_interval", "-bond.options", "arp_ip_target")
             now, *stored = set_option(bond.ifname, uuid, "miimon", "100")
             yield Finding(
-                rule="bond.arp-monitor", layer="bond", subject=bond.ifname, wanted="links monitored by miimon",
-                seen=f"ARP every {interval} ms", source=NETLINK, ok=False,
-                shown_by=show_option(bond.ifname, "arp_interval"),
-                fix=(
+                subject=bond.ifname, wanted="links monitored by miimon", seen=f"ARP every {interval} ms",
+                source=NETLINK, shown_by=show_option(bond.ifname, "arp_interval"), fix=(
                     set_option_now(bond.ifname, "arp_interval", "0"),
                     now,
                     *((modify_profile(uuid, *gone), *stored) if uuid else ()),
@@ -121,32 +112,31 @@ def arp_monitor(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-@diagnosed
+@diagnosed("bond.quiet-failover")
 def quiet_failover(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """bond.quiet-failover: a note on what a failover of active-backup means for guests."""
+    """A note on what a failover of active-backup means for guests."""
     for bond in _bonds(goal, facts):
         if bond.bond and bond.bond.mode == BondMode.ACTIVE_BACKUP.value:
             yield Finding(
-                rule="bond.quiet-failover", layer="bond", subject=bond.ifname, wanted="the switch learns of a failover",
+                subject=bond.ifname, wanted="the switch learns of a failover",
                 seen=f"active-backup over {bond.bond.active_port or 'no port'}", source=NETLINK, ok=True,
-                hint="after a failover a guest is unreachable until it sends something; with LACP it is not",
                 shown_by=show_option(bond.ifname, "active_slave"),
+                hint="after a failover a guest is unreachable until it sends something; with LACP it is not",
             )  # fmt: skip
 
 
-@diagnosed
+@diagnosed("bond.skewed")
 def skewed(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """bond.skewed: a note where one port of several carries nearly all that is sent."""
+    """A note where one port of several carries nearly all that is sent."""
     for bond in _bonds(goal, facts):
         sent = {port.ifname: port.sent_bytes for port in facts.bond_ports if port.bond == bond.ifname}
         total, most = sum(sent.values()), max(sent, key=lambda name: sent[name], default="")
         policy = bond.bond.hash_policy if bond.bond else None
         if policy and len(sent) > 1 and total >= _MUCH and sent[most] >= _SKEWED * total:
             yield Finding(
-                rule="bond.skewed", layer="bond", subject=bond.ifname, wanted="all ports carry traffic",
+                subject=bond.ifname, wanted="all ports carry traffic",
                 seen=f"{most} has sent {round(100 * sent[most] / total)} % of {total >> 30} GiB; hash policy {policy}",
-                source=SYSFS, ok=True,
-                shown_by=command("ip", "-s", "link", "show", "master", bond.ifname),
+                source=SYSFS, ok=True, shown_by=command("ip", "-s", "link", "show", "master", bond.ifname),
                 hint="layer2 sends all traffic from one guest to one peer or the gateway over one port; "
                 "layer2+3 also uses IP addresses, layer3+4 also TCP and UDP ports",
             )  # fmt: skip
@@ -160,9 +150,9 @@ _EXPIRED, _DEFAULTED, _SYNCHRONISED = 0x80, 0x40, 0x08
 _COLLECTING, _DISTRIBUTING = 0x10, 0x20
 
 
-@verified
+@verified("lacp.aggregator")
 def lacp_aggregator(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """lacp.aggregator: all ports are in one aggregator; a port in another carries nothing."""
+    """All ports are in one aggregator; a port in another carries nothing."""
     link = _lacp_bond(goal, facts)
     if link is None or link.bond is None:
         return
@@ -171,11 +161,10 @@ def lacp_aggregator(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     ok = seen == len(goal.nics) and ids == [link.bond.aggregator_id]
     listed = ", ".join(str(number) for number in ids) or "none"
     yield Finding(
-        rule="lacp.aggregator", layer="LACP", subject=link.ifname,
-        wanted=f"one aggregator with {_ports(len(goal.nics))}",
-        seen=f"active aggregator with {_ports(seen)}; ports in {listed}", source=NETLINK, ok=ok,
-        hint="" if ok else _why_apart(goal, facts), shown_by=_show(link.ifname),
-    )  # fmt: skip
+        subject=link.ifname, wanted=f"one aggregator with {_ports(len(goal.nics))}",
+        seen=f"active aggregator with {_ports(seen)}; ports in {listed}", source=NETLINK, shown_by=_show(link.ifname),
+        hint=_why_apart(goal, facts),
+    ).judged(ok)  # fmt: skip
 
 
 def _ports(number: int) -> str:
@@ -190,25 +179,24 @@ def _why_apart(goal: BridgeSpec, facts: Facts) -> str:
     return "put the switch ports into one LACP channel group, on one switch (or an MLAG pair)"
 
 
-@verified
+@verified("lacp.partner")
 def lacp_partner(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """lacp.partner: a switch answers LACP."""
+    """A switch answers LACP."""
     link = _lacp_bond(goal, facts)
     if link is None or link.bond is None:
         return
     partner = link.bond.partner_mac
     ok = partner is not None and partner != NOBODY
     yield Finding(
-        rule="lacp.partner", layer="LACP", subject=link.ifname, wanted="the switch's MAC",
-        seen=f"partner {partner}" if ok else "no partner", source=NETLINK, ok=ok,
-        hint="" if ok else "configure LACP on the switch ports, or use --mode active-backup, which needs none",
-        shown_by=show_link(link.ifname),
-    )  # fmt: skip
+        subject=link.ifname, wanted="the switch's MAC", seen=f"partner {partner}" if ok else "no partner",
+        source=NETLINK, shown_by=show_link(link.ifname),
+        hint="configure LACP on the switch ports, or use --mode active-backup, which needs none",
+    ).judged(ok)  # fmt: skip
 
 
-@verified
+@verified("lacp.port")
 def lacp_ports(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """lacp.port: each port collects and distributes frames, and so does the switch's end of it."""
+    """Each port collects and distributes frames, and so does the switch's end of it."""
     bond = _lacp_bond(goal, facts)
     told = {port.ifname: port for port in facts.bond_ports}
     for name in goal.nics if bond else ():
@@ -218,11 +206,10 @@ def lacp_ports(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
         ok = link.lacp is not None and link.lacp.both_forwarding
         state = f"port state {link.lacp.actor_state}" if link.lacp else "not an LACP port"
         yield Finding(
-            rule="lacp.port", layer="LACP", subject=name, wanted="collecting, distributing",
+            subject=name, wanted="collecting, distributing",
             seen=f"collecting, distributing ({state})" if ok else f"{_ailing(link.lacp, told.get(name))}{state}",
-            source=SYSFS, ok=ok, hint="" if ok else _port_hint(link, told.get(name)),
-            shown_by=_show(bond.ifname if bond else ""),
-        )  # fmt: skip
+            source=SYSFS, shown_by=_show(bond.ifname if bond else ""), hint=_port_hint(link, told.get(name)),
+        ).judged(ok)  # fmt: skip
 
 
 def _ailing(lacp: LacpPort | None, port: BondPort | None) -> str:
@@ -253,9 +240,9 @@ def _port_hint(link: Link, port: BondPort | None) -> str:
     return "LACP is still negotiating; half a minute after the link came up, check its LACP state on the switch"
 
 
-@verified
+@verified("lacp.same-partner")
 def same_partner(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """lacp.same-partner: all ports end in one group of one switch; root alone can see it."""
+    """All ports end in one group of one switch; root alone can see it."""
     if _lacp_bond(goal, facts) is None:
         return
     ports = [
@@ -266,28 +253,27 @@ def same_partner(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     ok = len({(port.partner_mac, port.partner_key) for port in ports}) == 1
     apart = ", ".join(f"{port.ifname} in key {port.partner_key} of {port.partner_mac}" for port in ports)
     yield Finding(
-        rule="lacp.same-partner", layer="LACP", subject=goal.bond_name or "", wanted="one group of one switch",
-        seen=f"key {ports[0].partner_key} of {ports[0].partner_mac}" if ok else apart, source=PROC, ok=ok,
-        hint="" if ok else "the cables lead to two channel groups, or to two switches that are not one LACP system",
+        subject=goal.bond_name or "", wanted="one group of one switch",
+        seen=f"key {ports[0].partner_key} of {ports[0].partner_mac}" if ok else apart, source=PROC,
         shown_by=_show(goal.bond_name or "", "sudo"),
-    )  # fmt: skip
+        hint="the cables lead to two channel groups, or to two switches that are not one LACP system",
+    ).judged(ok)  # fmt: skip
 
 
-@verified
+@verified("lacp.same-speed")
 def same_speed(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """lacp.same-speed: all ports with carrier have one speed, full duplex; others do not aggregate."""
+    """All ports with carrier have one speed, full duplex; others do not aggregate."""
     bond = _lacp_bond(goal, facts)
     links = [link for link in facts.ports(bond.ifname) if link.carrier] if bond else []
     if not links:
         return
     ok = len({link.speed_mbit for link in links}) == 1 and {link.duplex for link in links} == {"full"}
     yield Finding(
-        rule="lacp.same-speed", layer="LACP", subject=goal.bond_name or "", wanted="one speed, full duplex",
+        subject=goal.bond_name or "", wanted="one speed, full duplex",
         seen=_speed(links[0]) if ok else ", ".join(f"{link.ifname} {_speed(link)}" for link in links), source=SYSFS,
-        ok=ok, hint="" if ok else "check the cables and the speed that is set on the switch ports",
-        # ethtool would take a name with a dash in front for an option.
         shown_by=in_turn(*(command("ethtool", link.ifname) for link in links if not link.ifname.startswith("-"))),
-    )  # fmt: skip
+        hint="check the cables and the speed that is set on the switch ports",
+    ).judged(ok)  # fmt: skip
 
 
 def _show(bond: str, *how: str) -> Command:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 from vmnet.checks.commands import activate_profile, modify_profile, show_profile
 from vmnet.checks.findings import FILES, NMCLI, Finding
+from vmnet.checks.fixes import by_host_setup
 from vmnet.checks.registry import verified
-from vmnet.facts import CONNECTED
+from vmnet.facts import CONNECTED, Device, Facts, Profile, ProfileFile
 from vmnet.plan.host.layer3 import plain
 from vmnet.plan.host.profiles import PULLS_PORTS, competes, is_default
-from vmnet.shell_words import command, root
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from vmnet.facts import Device, Facts, Profile, ProfileFile
-    from vmnet.shell_words import Command
-    from vmnet.spec import BridgeSpec
+from vmnet.shell_words import Command, command, root
+from vmnet.spec import BridgeSpec
 
 COMMAND_LINE = "/proc/cmdline"
 _MAKES_LINKS = re.compile(r"(?:ip|bond|bridge|team|rd\.neednet)=")
@@ -40,9 +35,9 @@ def _profiles(goal: BridgeSpec, facts: Facts) -> Iterator[tuple[str, Profile]]:
             yield ifname, profile
 
 
-@verified
+@verified("boot.kernel-address")
 def kernel_address(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """boot.kernel-address: the kernel's command line has the initrd configure none of the bridge's links."""
+    """The kernel's command line has the initrd configure none of the bridge's links."""
     words = facts.boot.kernel_arguments if facts.boot else ()
     ours = [word for word in words if _MAKES_LINKS.match(word) and not _NO_LINK.fullmatch(word)]
     names = {link.ifname for link in facts.links} - set(_wanted(goal))
@@ -50,48 +45,44 @@ def kernel_address(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     ours = [word for word in ours if not names & set(_ADDRESS_FAMILY.sub("", word).replace("=", ":").split(":"))]
     if ours:
         yield Finding(
-            rule="boot.kernel-address", layer="boot", subject="host", wanted="no ip=, bond= or bridge=",
-            seen=" ".join(ours), source=COMMAND_LINE, ok=False,
+            subject="host", wanted="no ip=, bond= or bridge=", seen=" ".join(ours), source=COMMAND_LINE,
             shown_by=command("cat", COMMAND_LINE),
             hint="remove it from the boot loader's configuration (GRUB_CMDLINE_LINUX in /etc/default/grub)",
             fix=(root("editor", "/etc/default/grub"), root("update-grub")),
         )  # fmt: skip
 
 
-@verified
+@verified("boot.manager")
 def manager_starts(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """boot.manager: systemd starts NetworkManager."""
+    """Systemd starts NetworkManager."""
     starts = facts.boot.manager_starts if facts.boot else None
     if starts is None or facts.nm_version is None:
         return
     yield Finding(
-        rule="boot.manager", layer="boot", subject="host", wanted="NetworkManager starts",
-        seen="it starts" if starts else "it runs, but does not start at boot", source=FILES, ok=starts,
-        hint="" if starts else "after a reboot nothing configures bond and bridge",
+        subject="host", wanted="NetworkManager starts",
+        seen="it starts" if starts else "it runs, but does not start at boot", source=FILES,
         shown_by=command("systemctl", "is-enabled", "NetworkManager"),
-        fix=() if starts else tuple(root("systemctl", verb, "NetworkManager") for verb in ("unmask", "enable")),
-    )  # fmt: skip
+        hint="after a reboot nothing configures bond and bridge",
+        fix=tuple(root("systemctl", verb, "NetworkManager") for verb in ("unmask", "enable")),
+    ).judged(starts)  # fmt: skip
 
 
-@verified
+@verified("boot.profile-file")
 def profile_files(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """boot.profile-file: each wanted profile's file is one that NetworkManager will read."""
+    """Each wanted profile's file is one that NetworkManager will read."""
     files = {file.path: file for file in facts.boot.profile_files} if facts.boot else {}
     stored = [(ifname, p, files[p.filename]) for ifname, p in _profiles(goal, facts) if p.filename in files]
     wanted = "owned by root, mode 600"
     bad = [(ifname, profile, file) for ifname, profile, file in stored if _unreadable(file)]
     for ifname, profile, file in bad:
         yield Finding(
-            rule="boot.profile-file", layer="boot", subject=ifname, wanted=f"file {wanted}",
-            seen=_unreadable(file), source=FILES, ok=False,
+            subject=ifname, wanted=f"file {wanted}", seen=_unreadable(file), source=FILES,
+            shown_by=command("ls", "-l", profile.filename),
             hint="NetworkManager uses what it read before; at its next start it ignores this file",
-            shown_by=command("ls", "-l", profile.filename), fix=_write_again(file, profile),
+            fix=_write_again(file, profile),
         )  # fmt: skip
     if stored and not bad:
-        yield Finding(
-            rule="boot.profile-file", layer="boot", subject="profiles", wanted=wanted, seen=wanted, source=FILES,
-            ok=True,
-        )  # fmt: skip
+        yield Finding(subject="profiles", wanted=wanted, seen=wanted, source=FILES, ok=True)
 
 
 def _unreadable(file: ProfileFile) -> str:
@@ -112,26 +103,26 @@ def _write_again(file: ProfileFile, profile: Profile) -> tuple[Command, ...]:
     return (modify_profile(profile.uuid, "connection.autoconnect", "yes"),)
 
 
-@verified
+@verified("profile.pulls-ports")
 def pulls_ports(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """profile.pulls-ports: when bridge and bond come up, they bring their ports with them."""
+    """When bridge and bond come up, they bring their ports with them."""
     controllers = (goal.bond_name, goal.ifname)
     for ifname, profile in _profiles(goal, facts):
         if ifname not in controllers:
             continue
         ok = plain(profile.get(PULLS_PORTS)) in ("1", "yes", "true")
         yield Finding(
-            rule="profile.pulls-ports", layer="boot", subject=ifname, wanted="activates its ports",
+            subject=ifname, wanted="activates its ports",
             seen="activates its ports" if ok else f"{PULLS_PORTS} {profile.get(PULLS_PORTS) or 'unset'}", source=NMCLI,
-            ok=ok, hint="" if ok else f"if another profile takes a port first, {ifname} comes up without it",
             shown_by=show_profile(profile.uuid, PULLS_PORTS),
-            fix=() if ok else (modify_profile(profile.uuid, PULLS_PORTS, "1"),),
-        )  # fmt: skip
+            hint=f"if another profile takes a port first, {ifname} comes up without it",
+            fix=(modify_profile(profile.uuid, PULLS_PORTS, "1"),),
+        ).judged(ok)  # fmt: skip
 
 
-@verified
+@verified("profile.mac")
 def pinned_mac(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """profile.mac: bridge and bond get their MAC from their profiles, not from udev or the first port."""
+    """Bridge and bond get their MAC from their profiles, not from udev or the first port."""
     controllers = (goal.bond_name, goal.ifname)
     for ifname, profile in _profiles(goal, facts):
         if ifname not in controllers or not goal.mac:
@@ -139,12 +130,11 @@ def pinned_mac(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
         stored = profile.get(_CLONED_MAC).lower()
         ok = stored == goal.mac
         yield Finding(
-            rule="profile.mac", layer="boot", subject=ifname, wanted=f"MAC {goal.mac}",
-            seen=f"MAC {stored}" if stored else "no MAC in its profile", source=NMCLI, ok=ok,
-            hint="" if ok else "at the next boot udev computes a MAC, or the link takes its first port's",
-            shown_by=show_profile(profile.uuid, _CLONED_MAC),
-            fix=() if ok else (modify_profile(profile.uuid, _CLONED_MAC, goal.mac),),
-        )  # fmt: skip
+            subject=ifname, wanted=f"MAC {goal.mac}", seen=f"MAC {stored}" if stored else "no MAC in its profile",
+            source=NMCLI, shown_by=show_profile(profile.uuid, _CLONED_MAC),
+            hint="at the next boot udev computes a MAC, or the link takes its first port's",
+            fix=(modify_profile(profile.uuid, _CLONED_MAC, goal.mac),),
+        ).judged(ok)  # fmt: skip
 
 
 # Rules about NetworkManager: each profile active on its device, kept on disk, and alone in starting at boot.
@@ -156,30 +146,30 @@ _STATES = {
     100: "connected", 110: "disconnecting", 120: "failed",
 }  # fmt: skip
 """NMDeviceState in nmcli's manner."""
+_AT_NEXT_BOOT = "it changes at the next boot; to correct the profile: sudo vmnet host-setup"
 
 
-@verified
+@verified("nm.running")
 def network_manager(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """nm.running: NetworkManager answers."""
+    """NetworkManager answers."""
     version = facts.nm_version
     yield Finding(
-        rule="nm.running", layer="NetworkManager", subject="host", wanted="running",
-        seen=f"running, {version}" if version else facts.nm_problem or "not running", source=NMCLI,
-        ok=version is not None, hint="" if version else "sudo systemctl start NetworkManager",
+        subject="host", wanted="running", seen=f"running, {version}" if version else facts.nm_problem or "not running",
+        source=NMCLI, ok=version is not None, hint="" if version else "sudo systemctl start NetworkManager",
     )  # fmt: skip
 
 
-@verified
+@verified("profile.active", fix=by_host_setup)
 def profile_active(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """profile.active: each wanted profile is active on its device."""
+    """Each wanted profile is active on its device."""
     for ifname, uuid in _known(goal, facts):
         device, profile = facts.device(ifname), facts.profile(uuid)
         name = profile.name if profile else uuid
         ok = device is not None and device.profile == uuid and device.state == CONNECTED
         yield Finding(
-            rule="profile.active", layer=_layer(ifname, goal), subject=ifname, wanted=f"connected, profile {name}",
-            seen=_seen(device, facts), source=NMCLI, ok=ok, hint="" if ok else _wake(ifname, uuid, profile, goal),
-            shown_by=command("nmcli", "device", "show", ifname),
+            layer=_layer(ifname, goal), subject=ifname, wanted=f"connected, profile {name}", seen=_seen(device, facts),
+            source=NMCLI, ok=ok, shown_by=command("nmcli", "device", "show", ifname),
+            hint="" if ok else _wake(ifname, uuid, profile, goal),
             fix=() if ok or profile is None or ifname not in goal.nics else _take_back(ifname, uuid, device),
         )  # fmt: skip
 
@@ -210,9 +200,9 @@ def _seen(device: Device | None, facts: Facts) -> str:
     return f"{state}, profile {profile.name}{made_up}"
 
 
-@verified
+@verified("profile.saved", fix=by_host_setup)
 def profile_saved(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """profile.saved: each wanted profile is on disk, not in /run, and starts by itself."""
+    """Each wanted profile is on disk, not in /run, and starts by itself."""
     for ifname, uuid in _known(goal, facts):
         profile = facts.profile(uuid)
         if profile is None:
@@ -221,16 +211,16 @@ def profile_saved(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
         where = "in memory only" if profile.volatile else "on disk"
         start = modify_profile(uuid, "connection.autoconnect", "yes")
         yield Finding(
-            rule="profile.saved", layer=_layer(ifname, goal), subject=ifname, wanted="on disk, autoconnect",
-            seen=f"{where}, {'' if profile.autoconnect else 'no '}autoconnect", source=NMCLI, ok=ok,
-            hint="" if ok else f"a reboot loses it; to save it: {start}", fix=() if ok else (start,),
+            layer=_layer(ifname, goal), subject=ifname, wanted="on disk, autoconnect",
+            seen=f"{where}, {'' if profile.autoconnect else 'no '}autoconnect", source=NMCLI,
             shown_by=command("nmcli", "-f", "NAME,UUID,AUTOCONNECT,FILENAME", "connection", "show"),
-        )  # fmt: skip
+            hint=f"a reboot loses it; to save it: {start}", fix=(start,),
+        ).judged(ok)  # fmt: skip
 
 
-@verified
+@verified("profile.alone", fix=by_host_setup)
 def profile_alone(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """profile.alone: no profile but its own starts by itself on a NIC, so that a boot ends where we are now."""
+    """No profile but its own starts by itself on a NIC, so that a boot ends where we are now."""
     wanted = dict(_known(goal, facts))
     for nic in goal.nics:
         link, uuid = facts.link(nic), wanted.get(nic)
@@ -241,11 +231,11 @@ def profile_alone(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
         ]
         seen = ", ".join(rival.name for rival in rivals)
         yield Finding(
-            rule="profile.alone", layer="NIC", subject=nic, wanted="no other profile with autoconnect",
-            seen=f"autoconnect on {seen}" if rivals else "no other",
-            source=NMCLI, ok=not rivals,
+            subject=nic, wanted="no other profile with autoconnect",
+            seen=f"autoconnect on {seen}" if rivals else "no other", source=NMCLI, ok=not rivals,
+            shown_by=LIST_PROFILES,
             hint="sudo vmnet host-setup disables autoconnect on the others and keeps them" if rivals else "",
-            shown_by=LIST_PROFILES, fix=keep_down(rivals),
+            fix=keep_down(rivals),
         )  # fmt: skip
 
 
@@ -263,9 +253,9 @@ def _rival(profile: Profile, goal: BridgeSpec, facts: Facts) -> bool:
     return profile.autoconnect and not elsewhere and not management and profile.uuid not in ports
 
 
-@verified
+@verified("profile.controller")
 def profile_controller(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """profile.controller: nmcli agrees with the kernel about who is a port of whom."""
+    """Nmcli agrees with the kernel about who is a port of whom."""
     above = dict.fromkeys(goal.nics, goal.bond_name or goal.ifname)
     if goal.bond_name:
         above[goal.bond_name] = goal.ifname
@@ -277,12 +267,10 @@ def profile_controller(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
         seen = named.ifname if named else profile.controller
         ok = seen == above[ifname]
         yield Finding(
-            rule="profile.controller", layer=_layer(ifname, goal), subject=ifname, wanted=f"port of {above[ifname]}",
-            seen=f"port of {seen or 'nothing'}", source=NMCLI, ok=ok,
-            hint="" if ok else "sudo vmnet host-setup makes it a port again",
-            shown_by=show_profile(uuid, "connection.master"),
-            fix=() if ok else (_put_under(uuid, above[ifname], goal),),
-        )  # fmt: skip
+            layer=_layer(ifname, goal), subject=ifname, wanted=f"port of {above[ifname]}",
+            seen=f"port of {seen or 'nothing'}", source=NMCLI, shown_by=show_profile(uuid, "connection.master"),
+            hint="sudo vmnet host-setup makes it a port again", fix=(_put_under(uuid, above[ifname], goal),),
+        ).judged(ok)  # fmt: skip
 
 
 def _put_under(uuid: str, controller: str, goal: BridgeSpec) -> Command:
@@ -292,36 +280,30 @@ def _put_under(uuid: str, controller: str, goal: BridgeSpec) -> Command:
     return modify_profile(uuid, "connection.master", above, "connection.slave-type", kind)
 
 
-@verified
-def profile_settings(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """profile.stp, profile.mode: what is stored is what runs, and so what the next boot brings."""
-    wanted = dict(_known(goal, facts))
-    bridge = facts.profile(wanted.get(goal.ifname))
-    if bridge is not None:
-        seen = bridge.get("bridge.stp")
-        ok = seen == ("yes" if goal.stp else "no")
-        wanted_stp = f"STP {'on' if goal.stp else 'off'}"
-        yield _setting(
-            "profile.stp", bridge, "bridge", goal.ifname, wanted_stp, f"bridge.stp {seen}", ok,
-            ("bridge.stp", "yes" if goal.stp else "no"),
-        )  # fmt: skip
-    bond = facts.profile(wanted.get(goal.bond_name)) if goal.bond_name else None
-    if bond is not None and goal.bond:
-        seen = dict(pair.split("=", 1) for pair in bond.get("bond.options").split(",") if "=" in pair).get("mode", "")
-        yield _setting(
-            "profile.mode", bond, "bond", goal.bond.ifname, f"mode {goal.bond.mode}", f"mode {seen}",
-            seen == goal.bond.mode, ("+bond.options", f"mode={goal.bond.mode}"),
-        )  # fmt: skip
+@verified("profile.stp", fix=by_host_setup)
+def profile_stp(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
+    """The bridge's stored STP is what runs, and so what the next boot brings."""
+    profile = facts.profile(dict(_known(goal, facts)).get(goal.ifname))
+    if profile is not None:
+        seen, wanted = profile.get("bridge.stp"), "yes" if goal.stp else "no"
+        yield Finding(
+            layer="bridge", subject=goal.ifname, wanted=f"STP {'on' if goal.stp else 'off'}",
+            seen=f"bridge.stp {seen}", source=NMCLI, shown_by=show_profile(profile.uuid), hint=_AT_NEXT_BOOT,
+            fix=(modify_profile(profile.uuid, "bridge.stp", wanted),),
+        ).judged(seen == wanted)  # fmt: skip
 
 
-def _setting(
-    rule: str, profile: Profile, layer: str, subject: str, wanted: str, seen: str, ok: bool, change: tuple[str, str]
-) -> Finding:
-    return Finding(
-        rule=rule, layer=layer, subject=subject, wanted=wanted, seen=seen, source=NMCLI, ok=ok,
-        hint="" if ok else "it changes at the next boot; to correct the profile: sudo vmnet host-setup",
-        shown_by=show_profile(profile.uuid), fix=() if ok else (modify_profile(profile.uuid, *change),),
-    )  # fmt: skip
+@verified("profile.mode")
+def profile_mode(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
+    """The bond's stored mode is the wanted one, which the next boot brings."""
+    profile = facts.profile(dict(_known(goal, facts)).get(goal.bond_name or ""))
+    if profile is not None and goal.bond:
+        seen = profile.bond_options.get("mode", "")
+        yield Finding(
+            layer="bond", subject=goal.bond.ifname, wanted=f"mode {goal.bond.mode}", seen=f"mode {seen}", source=NMCLI,
+            shown_by=show_profile(profile.uuid), hint=_AT_NEXT_BOOT,
+            fix=(modify_profile(profile.uuid, "+bond.options", f"mode={goal.bond.mode}"),),
+        ).judged(seen == goal.bond.mode)  # fmt: skip
 
 
 def _known(goal: BridgeSpec, facts: Facts) -> tuple[tuple[str, str], ...]:

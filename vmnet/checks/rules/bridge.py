@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv6Address
-from typing import TYPE_CHECKING
 
 from vmnet.checks.commands import modify_profile, show_link
 from vmnet.checks.findings import NETLINK, SYSFS, Finding
 from vmnet.checks.registry import diagnosed
-from vmnet.facts import Fabric
-from vmnet.shell_words import command, pipe, root
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from vmnet.facts import Domain, Facts, Interface, Link
-    from vmnet.shell_words import Command
-    from vmnet.spec import BridgeSpec
+from vmnet.facts import Domain, Fabric, Facts, Interface, Link
+from vmnet.shell_words import Command, command, pipe, root
+from vmnet.spec import BridgeSpec
 
 KERNEL_LOG = "kernel log"
 BRIDGE_TOOL = "bridge(8)"
@@ -29,9 +23,9 @@ _SECOND_WAY = (
 _SOLICITED = int(IPv6Address("ff02::1:ff00:0"))
 
 
-@diagnosed
+@diagnosed("bridge.stp-delays-guests")
 def stp_delays_guests(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """bridge.stp-delays-guests: no guest waits for spanning tree. Where none is wanted on the goal's bridge, bridge.stp
+    """No guest waits for spanning tree. Where none is wanted on the goal's bridge, bridge.stp
     says that it is on."""
     for link in guest_bridges(goal, facts):
         state = link.bridge
@@ -39,10 +33,9 @@ def stp_delays_guests(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
         if state is None or not state.stp or said_already or state.forward_delay_cs <= _LEAST_DELAY_CS:
             continue
         yield Finding(
-            rule="bridge.stp-delays-guests", layer="bridge", subject=link.ifname,
-            wanted="STP off, or a forward delay of 2 s", seen=f"STP on, a new port is blocked for {_silence(link)} s",
-            source=SYSFS, ok=False, shown_by=show_link(link.ifname),
-            fix=set_stp(link.ifname, facts, on=False),
+            subject=link.ifname, wanted="STP off, or a forward delay of 2 s",
+            seen=f"STP on, a new port is blocked for {_silence(link)} s", source=SYSFS,
+            shown_by=show_link(link.ifname), fix=set_stp(link.ifname, facts, on=False),
         )  # fmt: skip
 
 
@@ -50,26 +43,25 @@ def _silence(link: Link) -> int:
     return 2 * link.bridge.forward_delay_cs // 100 if link.bridge else 0
 
 
-@diagnosed
+@diagnosed("bridge.bpdu-guard")
 def bpdu_guard(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """bridge.bpdu-guard: where STP is on, the switch has not taken the carrier from every NIC below the bridge."""
+    """Where STP is on, the switch has not taken the carrier from every NIC below the bridge."""
     for bridge in guest_bridges(goal, facts):
         nics = [link for link in facts.carriers(bridge.ifname) if link.hardware]
         dead = [link.ifname for link in nics if link.admin_up and not link.carrier and link.carrier_changes > 1]
         if bridge.bridge is None or not bridge.bridge.stp or not dead or len(dead) < len(nics):
             continue
         yield Finding(
-            rule="bridge.bpdu-guard", layer="bridge", subject=bridge.ifname,
-            wanted=f"carrier on {', '.join(dead)}, or STP off",
-            seen=f"STP on, and {', '.join(dead)} lost the carrier", source=SYSFS, ok=False,
-            shown_by=show_link(bridge.ifname), fix=set_stp(bridge.ifname, facts, on=False),
+            subject=bridge.ifname, wanted=f"carrier on {', '.join(dead)}, or STP off",
+            seen=f"STP on, and {', '.join(dead)} lost the carrier", source=SYSFS, shown_by=show_link(bridge.ifname),
             hint="then turn the ports on again on the switch; its log says whether BPDU guard turned them off",
+            fix=set_stp(bridge.ifname, facts, on=False),
         )  # fmt: skip
 
 
-@diagnosed
+@diagnosed("bridge.mtu-differs")
 def mtus_differ(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """bridge.mtu-differs: the bridge and its other ports have the MTU of its uplink, which is the LAN's, and no port of
+    """The bridge and its other ports have the MTU of its uplink, which is the LAN's, and no port of
     a bond below it has less.
 
     Where the goal has an MTU of its own, nic.mtu, bond.mtu and bridge.mtu compare with that.
@@ -92,32 +84,30 @@ def _mtu(link: Link, wanted: int, uplink: Link, facts: Facts) -> Finding:
     now = root("ip", "link", "set", "dev", link.ifname, "mtu", str(wanted))
     stays = modify(link.ifname, facts, "802-3-ethernet.mtu", str(wanted)) if link.bridge else ()
     return Finding(
-        rule="bridge.mtu-differs", layer="bridge", subject=link.ifname,
-        wanted=f"MTU {wanted}, as on the uplink {uplink.ifname}", seen=f"MTU {link.mtu}", source=NETLINK, ok=False,
-        shown_by=show_link(link.ifname), fix=(*stays, now),
-        hint="a guest uses the new MTU from its next start on" if link.kind == "tun" else "",
+        rule="bridge.mtu-differs", subject=link.ifname, wanted=f"MTU {wanted}, as on the uplink {uplink.ifname}",
+        seen=f"MTU {link.mtu}", source=NETLINK, shown_by=show_link(link.ifname),
+        hint="a guest uses the new MTU from its next start on" if link.kind == "tun" else "", fix=(*stays, now),
     )  # fmt: skip
 
 
-@diagnosed
+@diagnosed("bridge.mac-not-pinned")
 def mac_not_pinned(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """bridge.mac-not-pinned: the bridge keeps its MAC, whichever ports come and go."""
+    """The bridge keeps its MAC, whichever ports come and go."""
     for bridge in guest_bridges(goal, facts):
         if bridge.ifname not in (facts.fabric or Fabric()).unpinned:
             continue
         now = root("ip", "link", "set", "dev", bridge.ifname, "address", bridge.mac)
         yield Finding(
-            rule="bridge.mac-not-pinned", layer="bridge", subject=bridge.ifname, wanted="a MAC of its own",
-            seen=f"MAC {bridge.mac}, the lowest of its ports", source=SYSFS, ok=False,
-            shown_by=command("cat", f"/sys/class/net/{bridge.ifname}/addr_assign_type"),
-            fix=(*modify(bridge.ifname, facts, "802-3-ethernet.cloned-mac-address", bridge.mac), now),
+            subject=bridge.ifname, wanted="a MAC of its own", seen=f"MAC {bridge.mac}, the lowest of its ports",
+            source=SYSFS, shown_by=command("cat", f"/sys/class/net/{bridge.ifname}/addr_assign_type"),
             hint="addr_assign_type 3 means that the MAC is set and stays",
+            fix=(*modify(bridge.ifname, facts, "802-3-ethernet.cloned-mac-address", bridge.mac), now),
         )  # fmt: skip
 
 
-@diagnosed
+@diagnosed("bridge.snooping-cuts-ipv6")
 def snooping_cuts_ipv6(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """bridge.snooping-cuts-ipv6: where multicast snooping is in effect, each guest's IPv6 addresses have their groups,
+    """Where multicast snooping is in effect, each guest's IPv6 addresses have their groups,
     by which neighbours find them."""
     fabric = facts.fabric
     bridges = {bridge.ifname for bridge in guest_bridges(goal, facts)}
@@ -132,13 +122,11 @@ def snooping_cuts_ipv6(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
         missing = [ip for ip in known if isinstance(ip, IPv6Address) and _group(ip) not in asked]
         if missing:
             yield Finding(
-                rule="bridge.snooping-cuts-ipv6", layer="bridge", subject=f"{domain.name} {interface.mac}",
-                wanted=f"the group {_group(missing[0])} on {tap.ifname}",
+                subject=f"{domain.name} {interface.mac}", wanted=f"the group {_group(missing[0])} on {tap.ifname}",
                 seen=f"a querier behind {snooped.querier}, but no membership of {missing[0]} on {tap.ifname}",
-                source=BRIDGE_TOOL, ok=False,
-                shown_by=command("bridge", "mdb", "show", "dev", snooped.bridge),
-                fix=_no_snooping(snooped.bridge, facts),
+                source=BRIDGE_TOOL, shown_by=command("bridge", "mdb", "show", "dev", snooped.bridge),
                 hint="or allow MLD queries (ICMPv6 type 130) in the guest's own firewall",
+                fix=_no_snooping(snooped.bridge, facts),
             )  # fmt: skip
 
 
@@ -152,9 +140,9 @@ def _no_snooping(bridge: str, facts: Facts) -> tuple[Command, ...]:
     return (*modify(bridge, facts, "bridge.multicast-snooping", "no"), now)
 
 
-@diagnosed
+@diagnosed("bridge.loop")
 def own_address_comes_back(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """bridge.loop: what the host sends does not come back to it."""
+    """What the host sends does not come back to it."""
     lines = (facts.fabric or Fabric()).log
     for bridge in guest_bridges(goal, facts):
         inside = {link.ifname for link in facts.carriers(bridge.ifname)}
@@ -163,8 +151,8 @@ def own_address_comes_back(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
             last = about[-1]
             times = f" ({len(about)} times in ten minutes)" if len(about) > 1 else ""
             yield Finding(
-                rule="bridge.loop", layer="bridge", subject=bridge.ifname, wanted="no frame with its own MAC",
-                seen=f"{last.age_s} s ago: {last.text}{times}", source=KERNEL_LOG, ok=False,
+                subject=bridge.ifname, wanted="no frame with its own MAC",
+                seen=f"{last.age_s} s ago: {last.text}{times}", source=KERNEL_LOG,
                 shown_by=pipe(root("dmesg"), command("grep", "own address as source")), hint=_SECOND_WAY,
             )  # fmt: skip
 

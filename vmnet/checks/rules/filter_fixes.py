@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from vmnet.checks.commands import modify_profile
-from vmnet.facts import FilterChain, Narrow, Verdict
+from vmnet.facts import Facts, FilterChain, FilterRule, Filters, LinkNames, Narrow, Verdict
 from vmnet.lines import fits_pattern
-from vmnet.shell_words import is_plain, root, write
-
-if TYPE_CHECKING:
-    from vmnet.facts import Facts, FilterChain, FilterRule, Filters, LinkNames
-    from vmnet.shell_words import Command
+from vmnet.shell_words import Command, is_plain, root, write
 
 _ENDS = (Verdict.ACCEPT, Verdict.DROP, Verdict.REJECT)
 _DEPTH = 16

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from vmnet.checks.findings import Finding
 from vmnet.checks.registry import diagnosed
 from vmnet.checks.rules.bridge import guest_bridges, modify
-from vmnet.checks.rules.filter_fixes import find_stop, fix_of, needs, nft, nft_link, turn_off
-from vmnet.facts import Filters, Verdict
+from vmnet.checks.rules.filter_fixes import Stop, find_stop, fix_of, needs, nft, nft_link, turn_off
+from vmnet.facts import BridgeNetfilter, Facts, FilterChain, Filters, StoredSwitch, Verdict
 from vmnet.plan.risks.firewall import changed_rules, copy_for
-from vmnet.shell_words import command, in_turn, root
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from vmnet.checks.rules.filter_fixes import Stop
-    from vmnet.facts import BridgeNetfilter, Facts, FilterChain, StoredSwitch
-    from vmnet.shell_words import Command
-    from vmnet.spec import BridgeSpec
+from vmnet.shell_words import Command, command, in_turn, root
+from vmnet.spec import BridgeSpec
 
 _SWITCH = {"ip": ("iptables",), "ip6": ("ip6tables",), "inet": ("iptables", "ip6tables"), "bridge": ()}
 _PROTOCOL = {"iptables": "IPv4", "ip6tables": "IPv6"}
 
 
-@diagnosed
+@diagnosed("filter.br-netfilter-drops")
 def bridged_frames_dropped(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """filter.br-netfilter-drops: every chain that bridged packets are taken through lets them pass."""
+    """Every chain that bridged packets are taken through lets them pass."""
     filters = facts.filters or Filters()
     for bridge in guest_bridges(goal, facts):
         for chain in filters.chains:
@@ -48,12 +41,12 @@ def _dropped(bridge: str, stop: Stop, called: list[str], facts: Facts, filters: 
     fix, hint = fix_of(bridge, stop, facts, filters)
     spared = f"; except {'; '.join(rule.text for rule in stop.spared)}" if stop.spared else ""
     return Finding(
-        rule="filter.br-netfilter-drops", layer="filter", subject=bridge,
+        rule="filter.br-netfilter-drops", subject=bridge,
         wanted=f"{place(stop.base)} accepts {protocols} from {bridge} to {bridge}",
-        seen=f"{protocols}: {_how(stop)}{spared}{although}", source=stop.base.tool,
-        # Where some addresses are let through by name, somebody has thought of them.
-        ok=bool(stop.spared), shown_by=show(stop.base), fix=() if stop.spared else fix,
+        seen=f"{protocols}: {_how(stop)}{spared}{although}", source=stop.base.tool, ok=bool(stop.spared),
+        shown_by=show(stop.base),
         hint="check that the guests' addresses are among the accepted ones" if stop.spared else hint,
+        fix=() if stop.spared else fix,
     )  # fmt: skip
 
 
@@ -79,19 +72,19 @@ def show(chain: FilterChain) -> Command:
     return listed
 
 
-@diagnosed
+@diagnosed("filter.bridge-table-drops")
 def bridge_table_drops(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """filter.bridge-table-drops: no table of the family bridge (ebtables) drops all that guests send."""
+    """No table of the family bridge (ebtables) drops all that guests send."""
     chains = (facts.filters or Filters()).chains
     for bridge in guest_bridges(goal, facts):
         for chain in chains:
             stop = find_stop(chain, chains, bridge.ifname) if chain.family == "bridge" and chain.hook else None
             if stop and not _accepts_some(chain, chains):
                 yield Finding(
-                    rule="filter.bridge-table-drops", layer="filter", subject=bridge.ifname,
-                    wanted=f"{place(chain)} accepts guests' frames", seen=_how(stop), source="nft", ok=False,
-                    shown_by=show(chain), fix=_accept_frames(bridge.ifname, chain),
+                    subject=bridge.ifname, wanted=f"{place(chain)} accepts guests' frames", seen=_how(stop),
+                    source="nft", shown_by=show(chain),
                     hint=f"to keep it after a reboot, also add it to the file that creates table bridge {chain.table}",
+                    fix=_accept_frames(bridge.ifname, chain),
                 )  # fmt: skip
 
 
@@ -106,9 +99,9 @@ def _accept_frames(bridge: str, chain: FilterChain) -> tuple[Command, ...]:
     return nft("insert", "rule", "bridge", chain.table, chain.name, *words)
 
 
-@diagnosed
+@diagnosed("filter.br-netfilter-at-boot")
 def netfilter_at_boot(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """filter.br-netfilter-at-boot: what sysctl.d says of br_netfilter is so now, and will be after a boot."""
+    """What sysctl.d says of br_netfilter is so now, and will be after a boot."""
     filters = facts.filters or Filters()
     if not filters.netfilter.loaded:
         return
@@ -147,20 +140,19 @@ def _at_boot(name: str, seen: str, source: str, filters: Filters) -> Finding:
     needed = needs(filters)
     hint = "sysctl.d is applied before the module is loaded, unless modules-load.d names the module"
     return Finding(
-        rule="filter.br-netfilter-at-boot", layer="filter", subject=f"bridge-nf-call-{name}",
-        wanted="off, now and after a boot", seen=seen, source=source, ok=False,
-        shown_by=in_turn(
+        rule="filter.br-netfilter-at-boot", subject=f"bridge-nf-call-{name}", wanted="off, now and after a boot",
+        seen=seen, source=source, shown_by=in_turn(
             command("sysctl", f"net.bridge.bridge-nf-call-{name}"),
             command("grep", "-r", "bridge-nf", "/etc/sysctl.d", "/etc/modules-load.d"),
         ),
-        fix=() if needed else turn_off((), filters),
         hint=f"leave it on because {', '.join(needed)}, and accept the guests' packets there" if needed else hint,
+        fix=() if needed else turn_off((), filters),
     )  # fmt: skip
 
 
-@diagnosed
+@diagnosed("filter.firewalld-zone")
 def firewalld_zone(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """filter.firewalld-zone: the bridge is in the zone that its profile names, or, where it names none, in that of its
+    """The bridge is in the zone that its profile names, or, where it names none, in that of its
     NIC before."""
     firewalld, profile = facts.firewalld, facts.active_profile(goal.ifname)
     if firewalld is None or profile is None or facts.link(goal.ifname) is None:
@@ -173,10 +165,8 @@ def firewalld_zone(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
         return
     why = f"the zone of {goal.nics[0]} before it became a port" if before else "the zone in its profile"
     yield Finding(
-        rule="filter.firewalld-zone", layer="filter", subject=goal.ifname, wanted=f"zone {wanted}, {why}",
-        seen=f"zone {seen}", source="firewalld", ok=False,
-        shown_by=root("firewall-cmd", "--get-active-zones"),
-        fix=(
+        subject=goal.ifname, wanted=f"zone {wanted}, {why}", seen=f"zone {seen}", source="firewalld",
+        shown_by=root("firewall-cmd", "--get-active-zones"), fix=(
             *modify(goal.ifname, facts, "connection.zone", wanted),
             root("firewall-cmd", f"--zone={wanted}", f"--change-interface={goal.ifname}"),
         ),
@@ -192,14 +182,14 @@ def _zone_before(goal: BridgeSpec, facts: Facts) -> str:
     return ""
 
 
-@diagnosed
+@diagnosed("filter.names-port")
 def rules_name_ports(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """filter.names-port: no rule for the host's own packets names a port of the bridge, and not the bridge."""
+    """No rule for the host's own packets names a port of the bridge, and not the bridge."""
     ports = [name for name in (*goal.nics, goal.bond_name) if name and (link := facts.link(name)) and link.controller]
     for changed in changed_rules(facts.chains, ports, goal.ifname):
         yield Finding(
-            rule="filter.names-port", layer="filter", subject=goal.ifname, wanted=f"the same rule for {goal.ifname}",
-            seen=changed.words, source=changed.chain.tool, ok=False, shown_by=show(changed.chain),
-            fix=(copy_for(changed, goal.ifname),),
+            subject=goal.ifname, wanted=f"the same rule for {goal.ifname}", seen=changed.words,
+            source=changed.chain.tool, shown_by=show(changed.chain),
             hint="add the rule for the bridge, also where the firewall stores its rules for the next boot",
+            fix=(copy_for(changed, goal.ifname),),
         )  # fmt: skip

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
 from vmnet.checks.commands import activate_profile, show_link, show_profile
 from vmnet.checks.findings import FILES, LIBVIRT, NETLINK, NMCLI, SYSFS, Finding
 from vmnet.checks.registry import diagnosed, verified
 from vmnet.checks.rules.boot import keep_down
-from vmnet.facts import Tool
+from vmnet.facts import Facts, Owner, Profile, Tool
 from vmnet.names import profile_uuid
-from vmnet.shell_words import command, in_turn, last, root, write
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from vmnet.facts import Facts, Owner, Profile
-    from vmnet.shell_words import Command
-    from vmnet.spec import BridgeSpec
+from vmnet.shell_words import Command, command, in_turn, last, root, write
+from vmnet.spec import BridgeSpec
 
 _NM = ("org.freedesktop.NetworkManager", "/org/freedesktop/NetworkManager", "org.freedesktop.NetworkManager")
 _ROLES = {"bridge": ("bridge",), "bond": ("bond",), "802-3-ethernet": ("port",)}
@@ -28,28 +22,27 @@ _IFCFG = "/network-scripts/ifcfg-"
 _NETWORKD_WAIT = "systemd-networkd-wait-online.service"
 
 
-@diagnosed
+@diagnosed("nm.checkpoint")
 def open_checkpoint(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """nm.checkpoint: no change of the network waits to be taken back."""
+    """No change of the network waits to be taken back."""
     if facts.checkpoints:
         yield Finding(
-            rule="nm.checkpoint", layer="NetworkManager", subject="checkpoint", wanted="none open",
-            seen=f"open: {', '.join(facts.checkpoints)}", source=NMCLI, ok=False,
-            hint="if somebody is changing the network now, wait; otherwise this keeps the present state",
+            subject="checkpoint", wanted="none open", seen=f"open: {', '.join(facts.checkpoints)}", source=NMCLI,
             shown_by=command("busctl", "get-property", *_NM, "Checkpoints"),
+            hint="if somebody is changing the network now, wait; otherwise this keeps the present state",
             fix=tuple(root("busctl", "call", *_NM, "CheckpointDestroy", "o", path) for path in facts.checkpoints),
         )  # fmt: skip
 
 
-@diagnosed
+@diagnosed("run.unfinished")
 def unfinished_run(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """run.unfinished: no run of vmnet waits to be concluded."""
+    """No run of vmnet waits to be concluded."""
     for path in facts.boot.worker_units if facts.boot else ():
         unit = PurePath(path).name
         yield Finding(
-            rule="run.unfinished", layer="boot", subject=unit, wanted="no unit of an ended run", seen="the unit exists",
-            source=path, ok=False, hint="wait if the run still works; this finishes or rolls back an interrupted run",
-            shown_by=_status(unit), fix=(root("systemctl", "start", *last(unit)),),
+            subject=unit, wanted="no unit of an ended run", seen="the unit exists", source=path,
+            shown_by=_status(unit), hint="wait if the run still works; this finishes or rolls back an interrupted run",
+            fix=(root("systemctl", "start", *last(unit)),),
         )  # fmt: skip
 
 
@@ -57,9 +50,9 @@ def _status(unit: str) -> Command:
     return command("systemctl", "status", *last(unit))
 
 
-@diagnosed
+@diagnosed("profile.left-over")
 def left_profiles(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """profile.left-over: no profile that vmnet made for another goal starts by itself."""
+    """No profile that vmnet made for another goal starts by itself."""
     wanted = {uuid for _, uuid in goal.profiles}
     # What has ports, or is one, is at work for somebody, though the goal that was handed in is another.
     at_work = {name for link in facts.links if link.controller for name in (link.ifname, link.controller)}
@@ -68,10 +61,9 @@ def left_profiles(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
             continue
         if _made_by_vmnet(profile, facts.machine_id):
             yield Finding(
-                rule="profile.left-over", layer="boot", subject=profile.ifname or profile.name,
-                wanted="no profile of an earlier run with autoconnect", seen=f"{profile.name} has autoconnect",
-                source=NMCLI, ok=False, hint="this keeps the profile and disables its autoconnect",
-                shown_by=show_profile(profile.uuid), fix=keep_down((profile,)),
+                subject=profile.ifname or profile.name, wanted="no profile of an earlier run with autoconnect",
+                seen=f"{profile.name} has autoconnect", source=NMCLI, shown_by=show_profile(profile.uuid),
+                hint="this keeps the profile and disables its autoconnect", fix=keep_down((profile,)),
             )  # fmt: skip
 
 
@@ -81,9 +73,9 @@ def _made_by_vmnet(profile: Profile, machine_id: str) -> bool:
     return any(profile.uuid == profile_uuid(machine_id, role) for role in roles)
 
 
-@diagnosed
+@diagnosed("boot.wait-online")
 def failed_wait(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """boot.wait-online: no boot waits for a network that does not come."""
+    """No boot waits for a network that does not come."""
     for unit in facts.boot.failed_waits if facts.boot else ():
         waiting = [d.ifname for d in facts.devices if d.managed and 30 < d.state < 100]
         fix: tuple[Command, ...] = ()
@@ -94,29 +86,27 @@ def failed_wait(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
             fix = root("systemctl", "disable", "--now", unit), root("systemctl", "reset-failed", unit)
             hint = "NetworkManager has its own service for this; systemd-networkd never configures these links"
         yield Finding(
-            rule="boot.wait-online", layer="boot", subject=unit, wanted="the network is up in time",
-            seen="gave up at this boot", source="systemd", ok=False, hint=hint,
-            shown_by=_status(unit), fix=fix,
+            subject=unit, wanted="the network is up in time", seen="gave up at this boot", source="systemd",
+            shown_by=_status(unit), hint=hint, fix=fix,
         )  # fmt: skip
 
 
-@diagnosed
+@diagnosed("profile.names")
 def same_names(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """profile.names: a note on profiles that share a name."""
+    """A note on profiles that share a name."""
     names = Counter(profile.name for profile in facts.profiles)
     for name, number in names.items():
         if number > 1:
             yield Finding(
-                rule="profile.names", layer="NetworkManager", subject=name, wanted="one profile of this name",
-                seen=f"{number} profiles", source=NMCLI, ok=True,
+                subject=name, wanted="one profile of this name", seen=f"{number} profiles", source=NMCLI, ok=True,
                 shown_by=command("nmcli", "-f", "NAME,UUID,DEVICE", "connection", "show"),
                 hint="a command that uses the name changes any one of them: use the profile's UUID",
             )  # fmt: skip
 
 
-@diagnosed
+@diagnosed("nm.holds-tap")
 def held_taps(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """nm.holds-tap: NetworkManager only looks at the taps of domains."""
+    """NetworkManager only looks at the taps of domains."""
     links = {link.ifname: link for link in facts.links}
     saved = {profile.uuid for profile in facts.profiles if not profile.volatile}
     held = []
@@ -128,68 +118,67 @@ def held_taps(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
             held.append(device.ifname)
     if held:
         yield Finding(
-            rule="nm.holds-tap", layer="NetworkManager", subject="taps", wanted="connected (externally), or unmanaged",
-            seen=f"controlled by NetworkManager: {', '.join(held)}", source=NMCLI, ok=False,
-            hint="this releases the taps; none leaves its bridge", shown_by=command("nmcli", "device", "status"),
+            subject="taps", wanted="connected (externally), or unmanaged",
+            seen=f"controlled by NetworkManager: {', '.join(held)}", source=NMCLI,
+            shown_by=command("nmcli", "device", "status"), hint="this releases the taps; none leaves its bridge",
             fix=tuple(root("nmcli", "device", "set", name, "managed", "no") for name in held),
         )  # fmt: skip
 
 
-@diagnosed
+@diagnosed("nm.versions")
 def versions(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """nm.versions: a note where nmcli and the daemon are of different versions."""
+    """A note where nmcli and the daemon are of different versions."""
     client, daemon = facts.nmcli_version, facts.nm_version
     if client and daemon and re.match(r"[\d.]*", daemon)[0] != client:  # type: ignore[index]
         yield Finding(
-            rule="nm.versions", layer="NetworkManager", subject="host", wanted="nmcli and daemon with the same version",
-            seen=f"nmcli {client}, daemon {daemon}", source=NMCLI, ok=True,
-            shown_by=in_turn(command("nmcli", "--version"), command("nmcli", "general")),
+            subject="host", wanted="nmcli and daemon with the same version", seen=f"nmcli {client}, daemon {daemon}",
+            source=NMCLI, ok=True, shown_by=in_turn(command("nmcli", "--version"), command("nmcli", "general")),
             hint="the daemon still runs the version before the upgrade: reboot at a time of your choice",
         )  # fmt: skip
 
 
-@diagnosed
+@diagnosed("profile.ifcfg")
 def ifcfg_files(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """profile.ifcfg: no profile that the bridge rests on is an ifcfg file."""
+    """No profile that the bridge rests on is an ifcfg file."""
     wanted = {uuid for _, uuid in goal.profiles}
     for profile in facts.profiles:
         if profile.uuid in wanted and _IFCFG in profile.filename:
             yield Finding(
-                rule="profile.ifcfg", layer="boot", subject=profile.ifname or profile.name, wanted="a keyfile",
-                seen=profile.filename, source=NMCLI, ok=False,
+                subject=profile.ifname or profile.name, wanted="a keyfile", seen=profile.filename, source=NMCLI,
                 shown_by=command("nmcli", "-f", "NAME,FILENAME", "connection", "show"),
                 fix=(root("nmcli", "connection", "migrate", "uuid", profile.uuid),),
             )  # fmt: skip
 
 
-@diagnosed
+@diagnosed("link.team")
 def teams(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """link.team: no bridge rests on a team."""
+    """No bridge rests on a team."""
     for link in facts.links:
         if link.kind == "team" and link.controller is not None:
             yield Finding(
-                rule="link.team", layer="bond", subject=link.ifname, wanted="a bond", source=NETLINK, ok=False,
-                seen=f"a team under {link.controller}", shown_by=show_link(link.ifname),
+                subject=link.ifname, wanted="a bond", seen=f"a team under {link.controller}", source=NETLINK,
+                shown_by=show_link(link.ifname),
                 hint="newer releases have no teams: build a bond beside it with vmnet host-setup --bond NAME",
             )  # fmt: skip
 
 
-@diagnosed
+@diagnosed("nic.wireless")
 def wireless(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """nic.wireless: no bridge with guests leads out by Wi-Fi."""
+    """No bridge with guests leads out by Wi-Fi."""
     below = {link.ifname for link in facts.carriers(goal.ifname)} | set(goal.nics)
     for link in facts.links:
         if link.wireless and link.ifname in below:
             yield Finding(
-                rule="nic.wireless", layer="NIC", subject=link.ifname, wanted="a wired NIC", seen="Wi-Fi", source=SYSFS,
-                ok=False, hint="the access point drops frames from the guests' MACs: use a wired NIC, or leave "
-                "the guests behind NAT", shown_by=command("ls", "-d", f"/sys/class/net/{link.ifname}/phy80211"),
+                subject=link.ifname, wanted="a wired NIC", seen="Wi-Fi", source=SYSFS,
+                shown_by=command("ls", "-d", f"/sys/class/net/{link.ifname}/phy80211"),
+                hint="the access point drops frames from the guests' MACs: use a wired NIC, or leave "
+                "the guests behind NAT",
             )  # fmt: skip
 
 
-@diagnosed
+@diagnosed("nic.direct")
 def direct_on_port(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """nic.direct: no domain holds a NIC by macvtap that the bridge needs."""
+    """No domain holds a NIC by macvtap that the bridge needs."""
     parents = {link.parent for link in facts.links if link.kind in ("macvtap", "macvlan", "ipvlan")}
     for name in (*goal.nics, *((goal.bond_name,) if goal.bond_name else ())):
         link = facts.link(name)
@@ -199,10 +188,10 @@ def direct_on_port(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
         owners = {i.target: d.name for d in facts.domains for i in d.running if i.target}
         told = ", ".join(f"{a} of domain {owners[a]}" if a in owners else a for a in above)
         yield Finding(
-            rule="nic.direct", layer="NIC", subject=name, wanted="not in use by others", seen=f"in use by {told}",
-            source=LIBVIRT if set(above) & set(owners) else NETLINK, ok=False,
-            hint="only one of both can have the NIC: vmnet attach-domain DOMAIN moves a domain to the bridge",
+            subject=name, wanted="not in use by others", seen=f"in use by {told}",
+            source=LIBVIRT if set(above) & set(owners) else NETLINK,
             shown_by=in_turn(command("ip", "-d", "link", "show", "type", "macvtap"), show_link(name)),
+            hint="only one of both can have the NIC: vmnet attach-domain DOMAIN moves a domain to the bridge",
             fix=() if set(above) & set(owners) else (
                 *(root("ip", "link", "delete", "dev", a) for a in above),
                 *(activate_profile(uuid) for ifname, uuid in goal.profiles if ifname == name),
@@ -224,23 +213,21 @@ _WANTED = "no other tool"
 _MAIN = "/etc/network/interfaces"
 
 
-@verified
+@verified("boot.other-tool", "boot.unmanaged")
 def other_tools(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """boot.other-tool, boot.unmanaged: NetworkManager alone configures bridge, bond and NICs, and is let."""
+    """NetworkManager alone configures bridge, bond and NICs, and is let."""
     ours = (*goal.nics, *((goal.bond_name,) if goal.bond_name else ()), goal.ifname)
     owners = [owner for owner in facts.owners if owner.ifname in ours and not _is_source(owner, facts)]
     for owner in owners:
         rule = "boot.unmanaged" if owner.tool in (Tool.UNMANAGED, Tool.UDEV) else "boot.other-tool"
         yield Finding(
             rule=rule, layer="boot", subject=owner.ifname, wanted=_WANTED, seen=f"{owner.tool}: {owner.file}",
-            source=FILES, ok=False, hint=_hint(owner), shown_by=command("cat", owner.file),
-            fix=_fix(owner, ours, facts),
+            source=FILES, shown_by=command("cat", owner.file), hint=_hint(owner), fix=_fix(owner, ours, facts),
         )  # fmt: skip
     if not owners and facts.boot is not None and facts.link(goal.ifname) is not None:
         yield Finding(
-            rule="boot.other-tool", layer="boot", subject=", ".join(ours), wanted=_WANTED, seen="none", source=FILES,
-            ok=True,
-        )  # fmt: skip
+            rule="boot.other-tool", subject=", ".join(ours), wanted=_WANTED, seen="none", source=FILES, ok=True
+        )
 
 
 def _is_source(owner: Owner, facts: Facts) -> bool:
@@ -280,16 +267,14 @@ def _comment_out(owner: Owner) -> Command:
     return root("sed", "-i", f"s|^{line}|#&|", owner.file)
 
 
-@verified
+@verified("boot.cloud-init")
 def cloud_init(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """boot.cloud-init: cloud-init does not write the old configuration again."""
+    """Cloud-init does not write the old configuration again."""
     for owner in facts.owners:
         if owner.tool is Tool.CLOUD_INIT:
             keep = "/etc/cloud/cloud.cfg.d/99-disable-network.cfg"
             yield Finding(
-                rule="boot.cloud-init", layer="boot", subject="host", wanted="does not configure the network",
-                seen=f"wrote {owner.file}", source=FILES, ok=False,
+                subject="host", wanted="does not configure the network", seen=f"wrote {owner.file}", source=FILES,
                 shown_by=command("cloud-init", "status", "--long"),
-                hint="cloud-init's other settings stay as they are",
-                fix=(write(keep, "network: {config: disabled}"),),
+                hint="cloud-init's other settings stay as they are", fix=(write(keep, "network: {config: disabled}"),),
             )  # fmt: skip

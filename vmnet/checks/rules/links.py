@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from vmnet.checks.commands import activate_profile, show_link
 from vmnet.checks.findings import NETLINK, SYSFS, Finding
+from vmnet.checks.fixes import by_host_setup
 from vmnet.checks.registry import verified
 from vmnet.checks.rules.bond import set_option, show_option
 from vmnet.checks.rules.bridge import set_stp
-from vmnet.shell_words import NO_COMMAND, command, root
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from vmnet.facts import Facts, Link
-    from vmnet.shell_words import Command
-    from vmnet.spec import BridgeSpec
+from vmnet.facts import Facts, Link
+from vmnet.shell_words import NO_COMMAND, Command, command, root
+from vmnet.spec import BridgeSpec
 
 MISSING = "missing"
 _SET_UP_AGAIN = "sudo vmnet host-setup repairs it"
 
 
-@verified
+@verified("nic.link")
 def nic_link(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """nic.link: each NIC is up and has carrier."""
+    """Each NIC is up and has carrier."""
     for name in goal.nics:
         yield _up("nic.link", "NIC", name, facts, "check the cable and the switch port")
 
 
-@verified
+@verified("bond.link")
 def bond_link(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """bond.link: the bond is up and has carrier."""
+    """The bond is up and has carrier."""
     if goal.bond_name:
         yield _up("bond.link", "bond", goal.bond_name, facts, _SET_UP_AGAIN)
 
 
-@verified
+@verified("bridge.link")
 def bridge_link(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """bridge.link: the bridge is up and has carrier."""
+    """The bridge is up and has carrier."""
     yield _up("bridge.link", "bridge", goal.ifname, facts, _SET_UP_AGAIN)
 
 
@@ -47,7 +43,7 @@ def _up(rule: str, layer: str, name: str, facts: Facts, hint: str) -> Finding:
     ok = link is not None and link.admin_up and link.carrier
     return Finding(
         rule=rule, layer=layer, subject=name, wanted="up, carrier", seen=_state(link), source=NETLINK, ok=ok,
-        hint="" if ok else hint, shown_by=show_link(name),
+        shown_by=show_link(name), hint="" if ok else hint,
         fix=(root("ip", "link", "set", "dev", name, "up"),) if link and not link.admin_up else (),
     )  # fmt: skip
 
@@ -60,16 +56,16 @@ def _state(link: Link | None) -> str:
     return f"{'up' if link.admin_up else 'down'}, {carrier}{speed}"
 
 
-@verified
+@verified("nic.controller", fix=by_host_setup)
 def nic_controller(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """nic.controller: each NIC is a port of the bond, or of the bridge where there is no bond."""
+    """Each NIC is a port of the bond, or of the bridge where there is no bond."""
     for name in () if goal.on_nic else goal.nics:
         yield from _port("nic.controller", "NIC", name, goal.bond_name or goal.ifname, goal, facts)
 
 
-@verified
+@verified("bond.controller")
 def bond_controller(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """bond.controller: the bond is a port of the bridge."""
+    """The bond is a port of the bridge."""
     for name in goal.uplinks if goal.below else ():
         yield from _port("bond.controller", "bond", name, goal.ifname, goal, facts)
 
@@ -80,17 +76,10 @@ def _port(rule: str, layer: str, name: str, controller: str, goal: BridgeSpec, f
         return
     ok = link.controller == controller
     yield Finding(
-        rule=rule,
-        layer=layer,
-        subject=name,
-        wanted=f"port of {controller}",
-        seen=f"port of {link.controller}" if link.controller else "port of nothing",
-        source=NETLINK,
-        ok=ok,
-        hint="" if ok else _SET_UP_AGAIN,
-        shown_by=show_link(name),
-        fix=() if ok else _join(name, controller, goal),
-    )
+        rule=rule, layer=layer, subject=name, wanted=f"port of {controller}",
+        seen=f"port of {link.controller}" if link.controller else "port of nothing", source=NETLINK,
+        shown_by=show_link(name), hint=_SET_UP_AGAIN, fix=_join(name, controller, goal),
+    ).judged(ok)  # fmt: skip
 
 
 def _join(name: str, controller: str, goal: BridgeSpec) -> tuple[Command, ...]:
@@ -101,23 +90,23 @@ def _join(name: str, controller: str, goal: BridgeSpec) -> tuple[Command, ...]:
     return (activate_profile(uuid),) if uuid else ()
 
 
-@verified
+@verified("bridge.vlan")
 def bridge_vlans(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """bridge.vlan: each VLAN of the NICs stands on the bridge; on a port it hears nothing, or a part of it all."""
+    """Each VLAN of the NICs stands on the bridge; on a port it hears nothing, or a part of it all."""
     for name in goal.vlans:
         link = facts.link(name)
         parent = link.parent if link else None
         ok = parent == goal.ifname
         seen = MISSING if link is None else f"on {parent}" if parent else "on nothing"
         yield Finding(
-            rule="bridge.vlan", layer="bridge", subject=name, wanted=f"on {goal.ifname}", seen=seen, source=NETLINK,
-            ok=ok, hint="" if ok else "set vlan.parent in its profile: sudo vmnet host-setup --move-vlans does this",
-        )  # fmt: skip
+            subject=name, wanted=f"on {goal.ifname}", seen=seen, source=NETLINK,
+            hint="set vlan.parent in its profile: sudo vmnet host-setup --move-vlans does this",
+        ).judged(ok)  # fmt: skip
 
 
-@verified
+@verified("nic.mac", "bond.mac", "bridge.mac")
 def link_macs(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """nic.mac, bond.mac, bridge.mac: all of them have the MAC of the NIC that held the address."""
+    """All of them have the MAC of the NIC that held the address."""
     layers = {goal.ifname: "bridge", goal.bond_name: "bond"}
     for name in (*goal.nics, *filter(None, (goal.bond_name,)), goal.ifname):
         link = facts.link(name)
@@ -133,9 +122,9 @@ def link_macs(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-@verified
+@verified("nic.address", "bond.address")
 def link_addresses(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """nic.address, bond.address: only the bridge has addresses; link-local ones do not count."""
+    """Only the bridge has addresses; link-local ones do not count."""
     for name in (*goal.nics, *filter(None, (goal.bond_name,))):
         if facts.link(name) is None:
             continue
@@ -145,15 +134,15 @@ def link_addresses(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule=f"{layer.lower()}.address", layer=layer, subject=name, wanted="no address of its own",
             seen=addresses or "no address of its own", source=NETLINK, ok=not addresses,
-            hint=f"an old profile is still active on it: {show}" if addresses else "",
             shown_by=command("ip", "address", "show", "dev", name),
+            hint=f"an old profile is still active on it: {show}" if addresses else "",
             fix=tuple(root("ip", "address", "delete", str(a), "dev", name) for a in facts.addresses_of(name)),
         )  # fmt: skip
 
 
-@verified
+@verified("nic.mtu", "bond.mtu", "bridge.mtu", fix=by_host_setup)
 def link_mtus(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """nic.mtu, bond.mtu, bridge.mtu: all have the wanted MTU, where one is wanted."""
+    """All have the wanted MTU, where one is wanted."""
     layers = {goal.ifname: "bridge", goal.bond_name: "bond"}
     for name in (*goal.nics, *filter(None, (goal.bond_name,)), goal.ifname):
         link = facts.link(name)
@@ -169,23 +158,22 @@ def link_mtus(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-@verified
+@verified("bond.mode")
 def bond_mode(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """bond.mode: the kernel runs the wanted mode."""
+    """The kernel runs the wanted mode."""
     link = facts.link(goal.bond_name)
     if link is None or goal.bond is None:
         return
     seen = link.bond.mode if link.bond else "not a bond"
     ok = seen == goal.bond.mode
     yield Finding(
-        rule="bond.mode", layer="bond", subject=link.ifname, wanted=f"mode {goal.bond.mode}", seen=f"mode {seen}",
-        source=NETLINK, ok=ok, hint="" if ok else _SET_UP_AGAIN,
-    )  # fmt: skip
+        subject=link.ifname, wanted=f"mode {goal.bond.mode}", seen=f"mode {seen}", source=NETLINK, hint=_SET_UP_AGAIN
+    ).judged(ok)
 
 
-@verified
+@verified("bond.miimon")
 def bond_miimon(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """bond.miimon: the links are watched; without, traffic into a pulled cable is lost for good."""
+    """The links are watched; without, traffic into a pulled cable is lost for good."""
     link = facts.link(goal.bond_name)
     if link is None or link.bond is None:
         return
@@ -195,30 +183,28 @@ def bond_miimon(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     ok = str(seen) == miimon if miimon else seen > 0
     wanted = f"links monitored every {miimon} ms" if miimon else "links monitored"
     yield Finding(
-        rule="bond.miimon", layer="bond", subject=link.ifname, wanted=wanted,
-        seen=f"every {seen} ms" if seen else "never", source=NETLINK, ok=ok, hint="" if ok else _SET_UP_AGAIN,
-        shown_by=show_option(link.ifname, "miimon"),
-        fix=() if ok else set_option(link.ifname, profile, "miimon", miimon or "100"),
-    )  # fmt: skip
+        subject=link.ifname, wanted=wanted, seen=f"every {seen} ms" if seen else "never", source=NETLINK,
+        shown_by=show_option(link.ifname, "miimon"), hint=_SET_UP_AGAIN,
+        fix=set_option(link.ifname, profile, "miimon", miimon or "100"),
+    ).judged(ok)  # fmt: skip
 
 
-@verified
+@verified("bond.ports", fix=by_host_setup)
 def bond_ports(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """bond.ports: the NICs are the bond's ports, and nothing else is."""
+    """The NICs are the bond's ports, and nothing else is."""
     if facts.link(goal.bond_name) is None or goal.bond_name is None:
         return
     seen = [port.ifname for port in facts.ports(goal.bond_name)]
     ok = seen == sorted(goal.nics)
     yield Finding(
-        rule="bond.ports", layer="bond", subject=goal.bond_name, wanted=f"ports {', '.join(sorted(goal.nics))}",
-        seen=f"ports {', '.join(seen)}" if seen else "no port", source=NETLINK, ok=ok,
-        hint="" if ok else _SET_UP_AGAIN,
-    )  # fmt: skip
+        subject=goal.bond_name, wanted=f"ports {', '.join(sorted(goal.nics))}",
+        seen=f"ports {', '.join(seen)}" if seen else "no port", source=NETLINK, hint=_SET_UP_AGAIN,
+    ).judged(ok)  # fmt: skip
 
 
-@verified
+@verified("bridge.stp", fix=by_host_setup)
 def bridge_stp(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """bridge.stp: spanning tree as wanted; with it each guest's start waits 30 s for the network."""
+    """Spanning tree as wanted; with it each guest's start waits 30 s for the network."""
     link = facts.link(goal.ifname)
     if link is None:
         return
@@ -226,20 +212,19 @@ def bridge_stp(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     ok = stp is goal.stp
     seen = "not a bridge" if stp is None else _on(stp)
     yield Finding(
-        rule="bridge.stp", layer="bridge", subject=goal.ifname, wanted=f"STP {_on(goal.stp)}", seen=f"STP {seen}",
-        source=SYSFS, ok=ok, hint="" if ok else _SET_UP_AGAIN,
-        shown_by=NO_COMMAND if ok else show_link(link.ifname),
-        fix=() if ok else set_stp(goal.ifname, facts, on=goal.stp),
-    )  # fmt: skip
+        subject=goal.ifname, wanted=f"STP {_on(goal.stp)}", seen=f"STP {seen}", source=SYSFS,
+        shown_by=NO_COMMAND if ok else show_link(link.ifname), hint=_SET_UP_AGAIN,
+        fix=set_stp(goal.ifname, facts, on=goal.stp),
+    ).judged(ok)  # fmt: skip
 
 
 def _on(value: bool) -> str:
     return "on" if value else "off"
 
 
-@verified
+@verified("bridge.uplinks", fix=by_host_setup)
 def bridge_uplinks(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """bridge.uplinks: besides taps the bridge has the wanted ports only, and they forward."""
+    """Besides taps the bridge has the wanted ports only, and they forward."""
     if facts.link(goal.ifname) is None:
         return
     ports = facts.uplinks(goal.ifname)
@@ -249,8 +234,7 @@ def bridge_uplinks(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     wanted = ", ".join(f"{name} (forwarding)" for name in sorted(goal.uplinks))
     strange = [name for name in names if name not in goal.uplinks]
     yield Finding(
-        rule="bridge.uplinks", layer="bridge", subject=goal.ifname, wanted=f"uplink {wanted}",
-        seen=f"uplink {seen}" if seen else "no uplink", source=SYSFS, ok=ok,
-        hint="" if ok or strange else _SET_UP_AGAIN, shown_by=command("bridge", "link", "show"),
+        subject=goal.ifname, wanted=f"uplink {wanted}", seen=f"uplink {seen}" if seen else "no uplink", source=SYSFS,
+        ok=ok, shown_by=command("bridge", "link", "show"), hint="" if ok or strange else _SET_UP_AGAIN,
         fix=tuple(root("ip", "link", "set", "dev", name, "nomaster") for name in strange),
     )  # fmt: skip

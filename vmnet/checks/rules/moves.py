@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from vmnet.checks.findings import LIBVIRT, Finding
+from vmnet.facts import Domain, Facts, Interface
 from vmnet.plan import steps
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from vmnet.facts import Domain, Facts, Interface
-    from vmnet.plan.steps import Plan
+from vmnet.plan.steps import Plan
 
 
 def interfaces_moved(plan: Plan, facts: Facts) -> Iterator[Finding]:

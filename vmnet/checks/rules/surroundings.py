@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from vmnet.checks import commands
 from vmnet.checks.findings import Finding
 from vmnet.checks.registry import diagnosed
-from vmnet.checks.rules.domain import on_lan
 from vmnet.checks.rules.network import named
 from vmnet.errors import SpecError
+from vmnet.facts import BridgeHelper, Facts
 from vmnet.names import check_ifname
-from vmnet.shell_words import command, in_turn, root, write
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from vmnet.facts import BridgeHelper, Facts
-    from vmnet.shell_words import Command
-    from vmnet.spec import BridgeSpec
+from vmnet.shell_words import Command, command, in_turn, root, write
+from vmnet.spec import BridgeSpec
 
 SYSTEMD = "systemd"
 JOURNAL = "journal"
 _BRIDGE_CONF = "/etc/qemu/bridge.conf"
 
 
-@diagnosed
+@diagnosed("boot.guest-not-started")
 def not_started(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """boot.guest-not-started: what libvirt could not start at this boot, and what has not been started since."""
+    """What libvirt could not start at this boot, and what has not been started since."""
     failed = {start.domain: start.reason for start in (facts.surroundings.failed_starts if facts.surroundings else ())}
     for domain in facts.domains:
         if domain.name in failed and not domain.active:
             yield Finding(
-                rule="boot.guest-not-started", layer="boot", subject=domain.name, wanted="started at boot",
-                seen=failed[domain.name], source=JOURNAL, ok=False,
+                subject=domain.name, wanted="started at boot", seen=failed[domain.name], source=JOURNAL,
                 shown_by=command("journalctl", "-b", "-u", "libvirtd", "-u", "virtqemud", "-g", "autostart"),
                 hint="if the domain starts now, the bridge came up after libvirt: let libvirt wait for the network",
                 fix=(*_wait_for_network(facts), root("virsh", "start", *commands.named(domain))),
@@ -56,29 +49,28 @@ def _wait_for_network(facts: Facts) -> Iterator[Command]:
         yield root("systemctl", "daemon-reload")
 
 
-@diagnosed
+@diagnosed("boot.guests-before-network")
 def before_network(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """boot.guests-before-network: libvirt starts domains without waiting for their bridge; for information."""
+    """Libvirt starts domains without waiting for their bridge; for information."""
     starting = tuple(
         domain
         for domain in facts.domains
-        if domain.autostart and any(on_lan(i.source, facts) for i in domain.persistent)
+        if domain.autostart and any(facts.on_lan(i.source) for i in domain.persistent)
     )
     units = _early(facts)
     if starting and units:
         yield Finding(
-            rule="boot.guests-before-network", layer="boot", subject=", ".join(units), source=SYSTEMD, ok=True,
-            wanted="starts domains after network-online.target",
+            subject=", ".join(units), wanted="starts domains after network-online.target",
+            seen=f"does not wait; autostarted domains: {named(starting)}", source=SYSTEMD, ok=True,
             shown_by=command("systemctl", "show", "-p", "After", "--", *units),
-            seen=f"does not wait; autostarted domains: {named(starting)}",
             hint="NetworkManager makes the bridge early, so this usually works; to be sure, let libvirt wait",
             fix=tuple(_wait_for_network(facts)),
         )  # fmt: skip
 
 
-@diagnosed
+@diagnosed("domain.session-bridge")
 def session_bridges(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """domain.session-bridge: a user's own domain that names a bridge can get onto it."""
+    """A user's own domain that names a bridge can get onto it."""
     around = facts.surroundings
     for domain in around.sessions if around is not None and around.helper is not None else ():
         assert around is not None
@@ -87,10 +79,10 @@ def session_bridges(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
             problem, fix = _helper_problem(bridge, around.helper)
             if problem:
                 yield Finding(
-                    rule="domain.session-bridge", layer="domain", subject=f"{domain.user}: {domain.name}",
-                    wanted=f"QEMU's helper allows users to use {bridge}", seen=problem, source=domain.file, ok=False,
-                    shown_by=_show_helper(around.helper), fix=fix,
+                    subject=f"{domain.user}: {domain.name}", wanted=f"QEMU's helper allows users to use {bridge}",
+                    seen=problem, source=domain.file, shown_by=_show_helper(around.helper),
                     hint="or define the domain in the system's libvirt: vmnet moves only domains of qemu:///system",
+                    fix=fix,
                 )  # fmt: skip
 
 
@@ -125,9 +117,9 @@ ETHERNET_MTU = 1500
 _SHOWN_BY = root("vmnet", "doctor", "--probe")
 
 
-@diagnosed
+@diagnosed("lan.gateway")
 def gateway(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """lan.gateway: the gateway answers a MAC that nobody has heard before, as a guest's is."""
+    """The gateway answers a MAC that nobody has heard before, as a guest's is."""
     lan = facts.lan
     if lan is None or lan.gateway_answered is None:
         return
@@ -135,37 +127,37 @@ def gateway(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     only_host = "this host, but not a new MAC" if lan.host_answered else "neither this host nor a new MAC"
     allow = "allow more MACs on the switch port (port security) or hypervisor (promiscuous mode, forged transmits)"
     yield Finding(
-        rule="lan.gateway", layer="LAN", subject=lan.bridge, wanted="the gateway answers a new MAC",
-        seen="it answers" if ok else f"it answers {only_host}", source=ASKED, ok=ok, shown_by=_SHOWN_BY,
-        hint="" if ok else allow if lan.host_answered else "check the hops before it",
-    )  # fmt: skip
+        subject=lan.bridge, wanted="the gateway answers a new MAC",
+        seen="it answers" if ok else f"it answers {only_host}", source=ASKED, shown_by=_SHOWN_BY,
+        hint=allow if lan.host_answered else "check the hops before it",
+    ).judged(ok)  # fmt: skip
 
 
-@diagnosed
+@diagnosed("lan.dhcp")
 def dhcp(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """lan.dhcp: a DHCP server offers an address to a new MAC; where the host has a fixed one, for information."""
+    """A DHCP server offers an address to a new MAC; where the host has a fixed one, for information."""
     lan = facts.lan
     if lan is None:
         return
     ok = lan.dhcp_server is not None
     yield Finding(
-        rule="lan.dhcp", layer="LAN", subject=lan.bridge, wanted="a DHCP server offers an address to a new MAC",
+        subject=lan.bridge, wanted="a DHCP server offers an address to a new MAC",
         seen=f"{lan.dhcp_server} does" if ok else "no server does", source=ASKED, ok=ok or not goal.requested.dhcp,
         shown_by=_SHOWN_BY, hint="" if ok else "guests need fixed addresses, or reservations for their MACs",
     )  # fmt: skip
 
 
-@diagnosed
+@diagnosed("lan.mtu")
 def mtu(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """lan.mtu: packets as large as the bridge lets them be come back from the gateway; above 1500, for information."""
+    """Packets as large as the bridge lets them be come back from the gateway; above 1500, for information."""
     lan = facts.lan
     if lan is None or not lan.mtus_tried:
         return
     wanted = lan.mtus_tried[0]
     passes = lan.mtu or 0
     yield Finding(
-        rule="lan.mtu", layer="LAN", subject=lan.bridge, wanted=f"packets of {wanted} bytes reach the gateway",
-        seen=f"at most {passes} bytes do" if lan.mtu else "only small ones do", source=ASKED, shown_by=_SHOWN_BY,
-        ok=passes >= min(wanted, ETHERNET_MTU),
+        subject=lan.bridge, wanted=f"packets of {wanted} bytes reach the gateway",
+        seen=f"at most {passes} bytes do" if lan.mtu else "only small ones do", source=ASKED,
+        ok=passes >= min(wanted, ETHERNET_MTU), shown_by=_SHOWN_BY,
         hint="" if passes >= wanted else "allow frames of that size on each switch and port on the way",
     )  # fmt: skip

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 HOOKS = Path("/etc/libvirt/hooks")
 EXPORTS = (Path("/etc/exports"), Path("/etc/exports.d"))
 NSSWITCH = Path("/etc/nsswitch.conf")
-ROUTED = ("nat", "route", "open", None)
-"""Ways of forwarding in which libvirt itself gives the guests their addresses; None: a network of its own."""
 
 LEGACY_TABLES = Path("/proc/net/ip_tables_names")
 _BLOCK = re.compile(r"^\s*(table|chain)\s+(?:(?:ip|ip6|inet|bridge|arp|netdev)\s+)?(\S+)")
@@ -50,14 +48,14 @@ def read_mentions(words: Collection[str], sources: Sources) -> tuple[Mention, ..
 def read_old_mentions(facts: Facts, sources: Sources) -> tuple[Mention, ...]:
     """Return what names a network with NAT that no domain is on: hooks and rules as above, exports of NFS, and the
     use of libvirt's names, which come from the leases of such networks."""
-    left = [network for network in facts.networks if network.forward_mode in ROUTED and not _used(network, facts)]
+    left = [network for network in facts.networks if network.routed and not _used(network, facts)]
     found: list[Mention] = []
     for network in left:
         # What names its bridge alone does no harm; what names an address leads to nobody.
         words = tuple(word for word in words_of(network) if word != network.bridge)
         lines = (*read_mentions(words, sources), *_in_files(EXPORTS, pattern_of(words))) if words else ()
         found.extend(replace(line, network=network.name) for line in lines)
-    if left and not any(network.forward_mode in ROUTED for network in facts.networks if network not in left):
+    if left and not any(network.routed for network in facts.networks if network not in left):
         found.extend(_in_files((NSSWITCH,), _NAMES))
     return tuple(found)
 

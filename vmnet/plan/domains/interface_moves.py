@@ -165,14 +165,14 @@ def move_step(
         was=interface.source,
         wanted=wanted,
         document=interface.document,
-        wanted_bridge=bridge_behind(wanted, facts),
+        wanted_bridge=facts.bridge_behind(wanted),
         replug=replug,
     )
     back = replace(
         step,
         was=step.wanted,
         wanted=step.was,
-        wanted_bridge=bridge_behind(step.was, facts),
+        wanted_bridge=facts.bridge_behind(step.was),
     )
     why = f"{domain.name} {interface.mac} is on {interface.source} ({scope})"
     again = (learn_again(domain, interface),) if scope == RUNNING and learns(interface) and not replug else ()
@@ -195,14 +195,6 @@ def learn_again(domain: Domain, interface: Interface) -> LearnAgain:
         # Without what a running document says of where libvirt has put the tap, which libvirt would not ignore.
         document=with_source(interface.document, interface.source),
     )
-
-
-def bridge_behind(source: Source, facts: Facts) -> str | None:
-    """Return the bridge that a source's taps are ports of; None where it has none."""
-    if source.network is None:
-        return source.bridge
-    network = facts.network(source.network)
-    return network.bridge if network else None
 
 
 def plan_rewrites(
