@@ -30,16 +30,22 @@ class DomainStep(LibvirtStep):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _OneDomainStep(DomainStep):
+class OfDomain:
+    """What has a domain."""
+
     domain: str
     domain_uuid: str
 
+    def virsh(self, verb: str, *words: str) -> Command:
+        """Return a command of virsh on the domain."""
+        return command("virsh", verb, virsh_domain(self.domain, self.domain_uuid), *words)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OneDomainStep(OfDomain, DomainStep):
     @property
     def domains(self) -> tuple[str, ...]:
         return (self.domain_uuid,)
-
-    def _virsh(self, verb: str, *words: str) -> Command:
-        return command("virsh", verb, virsh_domain(self.domain, self.domain_uuid), *words)
 
     def _device(self, verb: str, file: str, element: str, *scopes: str) -> Call:
         """An interface that is updated, attached or detached."""
@@ -47,7 +53,7 @@ class _OneDomainStep(DomainStep):
         options = (_OPTIONS.get(scope, f"--{scope}") for scope in scopes)
         return Call(
             call=f"virDomain{verb}DeviceFlags({self.domain}, {element}, {flags})",
-            virsh=self._virsh(f"{verb.lower()}-device", file, *options),
+            virsh=self.virsh(f"{verb.lower()}-device", file, *options),
         )
 
 
@@ -105,11 +111,10 @@ class MoveInterface(IndependentStep):
 
     def undo_lines(self) -> Iterable[str]:
         uuid, unless = shlex.quote(self.domain_uuid), unless_off(self.domain_uuid, self.scope)
-        option = "--live" if self.scope == "running" else "--config"
         if self.replug:
             yield f"{unless}unplug {uuid} {shlex.quote(self.mac)} --live"
         verb = "attach-device" if self.replug else "update-device"
-        yield from with_document(f"{unless}try", f"virsh {verb} {uuid} {option} --file", self.after)
+        yield from with_document(f"{unless}try", f"virsh {verb} {uuid} {_OPTIONS[self.scope]} --file", self.after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,10 +161,10 @@ class RewriteSavedState(IndependentStep):
     def calls(self) -> tuple[Call, ...]:
         if self.snapshot is None:
             call = f"virDomainManagedSaveDefineXML({self.domain}, <domain>)"
-            return (Call(call=call, virsh=self._virsh("managedsave-edit")),)
+            return (Call(call=call, virsh=self.virsh("managedsave-edit")),)
         snapshot = f"<domainsnapshot> {self.snapshot}"
         call = f"virDomainSnapshotCreateXML({self.domain}, {snapshot}, VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE)"
-        return (Call(call=call, virsh=self._virsh("snapshot-create", "snapshot.xml", "--redefine")),)
+        return (Call(call=call, virsh=self.virsh("snapshot-create", "snapshot.xml", "--redefine")),)
 
     def undo_lines(self) -> Iterable[str]:
         uuid, snapshot = self.domain_uuid, self.snapshot
@@ -202,8 +207,7 @@ class RemoveInterface(_OneDomainStep):
 
     def undo_lines(self) -> Iterable[str]:
         for scope in self.scopes:
-            option = "--live" if scope == "running" else "--config"
-            unplug = shlex.join(("unplug", self.domain_uuid, self.mac, option))
+            unplug = shlex.join(("unplug", self.domain_uuid, self.mac, _OPTIONS[scope]))
             yield f"{unless_off(self.domain_uuid, scope)}{unplug}"
 
 

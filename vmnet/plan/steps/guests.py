@@ -8,30 +8,22 @@ from typing import TYPE_CHECKING
 
 from vmnet.names import Mac
 from vmnet.plan.steps.base import Call, listed
-from vmnet.plan.steps.domains import LIVE, DomainStep, unless_off
-from vmnet.shell_words import command, virsh_domain
+from vmnet.plan.steps.domains import LIVE, DomainStep, OfDomain, unless_off
+from vmnet.shell_words import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from vmnet.shell_words import Command
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BouncedLink:
+class BouncedLink(OfDomain):
     """One interface whose link is to be bounced. `stated_up`: its document says `<link state='up'/>`, and must
     say so again afterwards. `agent`: vmnet asks the guest's agent first. If the agent renews, the link stays up."""
 
-    domain: str
-    domain_uuid: str
     mac: Mac
     address: str | None
     stated_up: bool = False
     agent: bool = False
-
-    def virsh(self, verb: str, *words: str) -> Command:
-        """Return a command of virsh on the domain."""
-        return command("virsh", verb, virsh_domain(self.domain, self.domain_uuid), *words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +92,9 @@ class RaiseLinks(_LinksStep):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Guest:
+class Guest(OfDomain):
     """A running interface that is waited for: `tap` is its link on the host, `old` the addresses that it had."""
 
-    domain: str
-    domain_uuid: str
     mac: Mac
     tap: str | None = None
     old: tuple[str, ...] = ()

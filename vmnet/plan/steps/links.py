@@ -143,7 +143,7 @@ class LetSettle(HostStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaveLast(HostStep):
-    """In a rollback: if `ifname` must be the last port that leaves the bond (`facts.bonding.leaves_last`), remove the
+    """In a rollback: if `ifname` must be the last port that leaves the bond (`facts.fabric.leaves_last`), remove the
     others first and let the switch settle. Nothing happens if it must leave first, or if the bond does not exist.
 
     The order depends on who sent LACP first, which changes with each boot. So vmnet decides it during the rollback.

@@ -55,8 +55,8 @@ class Executor:
     listener: TapListener | None = None
     checkpoint: str | None = None
     checkpoint_timeout_s: int = 0
+    re_armed: float = 0.0
     undoing: bool = False
-    _re_armed: float = 0.0
     _told: float = 0.0
     _hypervisor: Hypervisor | None = field(default=None)
     _knows_stored: bool = False
@@ -74,16 +74,6 @@ class Executor:
         self.keep_checkpoint(hurried=isinstance(step, _IN_A_CUT))
         self._told = time.monotonic()
         on_host(step, self)
-
-    def begin_checkpoint(self, path: str, timeout_s: int) -> None:
-        """Keep NetworkManager's checkpoint from now on, and have its path written down."""
-        self.checkpoint, self.checkpoint_timeout_s, self._re_armed = path, timeout_s, time.monotonic()
-        self.note_checkpoint(path)
-
-    def end_checkpoint(self) -> str | None:
-        """Keep the checkpoint no longer; return its path, None if there is none."""
-        path, self.checkpoint = self.checkpoint, None
-        return path
 
     def waiting(self, left_s: float) -> None:
         """Keep the checkpoint while a step waits, and tell now and then that it does."""
@@ -105,12 +95,12 @@ class Executor:
         """
         now = time.monotonic()
         every_s = self.checkpoint_timeout_s / 4 if hurried else _RE_ARM_EVERY_S
-        if self.checkpoint is None or now - self._re_armed < every_s:
+        if self.checkpoint is None or now - self.re_armed < every_s:
             return
         try:
             # One that is too busy to say so has it still; it is asked again at the next look.
             if nmcli.extend_checkpoint(self.checkpoint, self.checkpoint_timeout_s):
-                self._re_armed = now
+                self.re_armed = now
         except ToolError as error:
             self.checkpoint = None
             if self.undoing:
@@ -235,19 +225,18 @@ def _(step: steps.Pause, executor: Executor) -> None:
 
 @on_host.register(steps.OpenCheckpoint)
 def _(step: steps.OpenCheckpoint, executor: Executor) -> None:
-    executor.begin_checkpoint(nmcli.open_checkpoint(step.commands()[0]), step.timeout_s)
+    executor.checkpoint = nmcli.open_checkpoint(step.commands()[0])
+    executor.checkpoint_timeout_s, executor.re_armed = step.timeout_s, time.monotonic()
+    executor.note_checkpoint(executor.checkpoint)
 
 
 @on_host.register(steps.CommitCheckpoint)
-def _(_: steps.CommitCheckpoint, executor: Executor) -> None:
-    if path := executor.end_checkpoint():
-        nmcli.commit_checkpoint(path)
-
-
 @on_host.register(steps.RollBackCheckpoint)
-def _(_: steps.RollBackCheckpoint, executor: Executor) -> None:
-    if path := executor.end_checkpoint():
-        nmcli.roll_back_checkpoint(path)
+def _(step: steps.CheckpointStep, executor: Executor) -> None:
+    path, executor.checkpoint = executor.checkpoint, None
+    commits = isinstance(step, steps.CommitCheckpoint)
+    if path is not None:
+        (nmcli.commit_checkpoint if commits else nmcli.roll_back_checkpoint)(path)
 
 
 @on_host.register(steps.AddProfile)
