@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import facts_samples
 from vmnet.host.kernel import sysfs
 from vmnet.host.kernel.sysfs import parse_pci_address
 
@@ -31,6 +32,8 @@ def test_what_kind_of_nic_a_link_is(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "em1/device/driver").symlink_to(tmp_path / "cdc_ether")
     (tmp_path / "vf0/device/physfn").symlink_to(tmp_path / "em1")
     monkeypatch.setattr(sysfs, "NET", tmp_path)
-    assert [sysfs.is_ethernet(name) for name in ("em1", "ib0", "gone")] == [True, False, True]
-    assert [sysfs.read_driver(name) for name in ("em1", "ib0")] == ["cdc_ether", ""]
-    assert [sysfs.is_virtual_function(name) for name in ("em1", "vf0")] == [False, True]
+    nics = {name: sysfs.with_hardware(facts_samples.link(name, 2)) for name in ("em1", "ib0", "vf0", "gone")}
+    assert {name: nic.ethernet for name, nic in nics.items()} == {"em1": True, "ib0": False, "vf0": True, "gone": True}
+    assert {name: nic.driver for name, nic in nics.items()} == {"em1": "cdc_ether", "ib0": "", "vf0": "", "gone": ""}
+    assert [name for name, nic in nics.items() if nic.virtual_function] == ["vf0"]
+    assert [name for name, nic in nics.items() if nic.hardware] == ["em1", "ib0", "vf0"]

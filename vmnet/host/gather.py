@@ -20,7 +20,6 @@ from vmnet.host.files.ssh import own_session
 from vmnet.host.firewall.filters import read_chains, read_filters, read_firewalld
 from vmnet.host.kernel import netlink, sysfs
 from vmnet.host.kernel.fabric import read_fabric
-from vmnet.host.kernel.sysfs import read_bond_ports
 from vmnet.host.lan.lldp import read_switch_ports
 from vmnet.host.lan.probes import try_probes
 from vmnet.host.libvirt.hypervisor import Hypervisor
@@ -31,8 +30,6 @@ from vmnet.host.outside import Sources
 from vmnet.lines import lines_of
 
 if TYPE_CHECKING:
-    from vmnet.facts import Facts
-    from vmnet.host.outside import Sources
     from vmnet.spec import IpAddress
 
 MACHINE_ID = Path("/etc/machine-id")
@@ -81,14 +78,8 @@ def read_facts(
 
 
 def _read_kernel(sources: Sources) -> Facts:
-    return Facts(
-        hostname=platform.node(),
-        machine_id=sysfs.read_text(MACHINE_ID) or platform.node(),
-        root=sysfs.is_root(),
-        links=netlink.read_links(),
-        addresses=netlink.read_addresses(),
-        routes=netlink.read_routes(),
-        rules=netlink.read_rules(),
+    return replace(
+        _read_links(machine_id=sysfs.read_text(MACHINE_ID) or platform.node()),
         ssh=sources.read("the SSH session", own_session, None),
         resolvers=parse_resolvers(sysfs.read_text(RESOLV_CONF) or ""),
     )
@@ -101,16 +92,19 @@ def read_link_facts(ifname: str) -> Facts:
     Raises:
         ToolError, LinkError: NetworkManager or the kernel does not answer.
     """
+    facts = _read_links(machine_id="")
+    return replace(facts, devices=nmcli.read_devices(ifname), firewalld=read_firewalld())
+
+
+def _read_links(machine_id: str) -> Facts:
     return Facts(
         hostname=platform.node(),
-        machine_id="",
+        machine_id=machine_id,
         root=sysfs.is_root(),
         links=netlink.read_links(),
         addresses=netlink.read_addresses(),
         routes=netlink.read_routes(),
         rules=netlink.read_rules(),
-        devices=nmcli.read_devices(ifname),
-        firewalld=read_firewalld(),
     )
 
 
@@ -154,8 +148,8 @@ def _read_hypervisor(uri: str, sources: Sources) -> dict[str, Any]:
             "networks": networks,
             "hypervisor_links": sources.read("libvirt's list of links", libvirt.read_hypervisor_links, None),
             "domains": domains,
-            "guest_addresses": sources.read(
-                "guests' addresses", lambda: libvirt.read_guest_addresses(networks, domains), ()
+            "guest_addresses": sources.collect(
+                "guests' addresses", lambda: libvirt.read_guest_addresses(networks, domains)
             ),
         }
 
@@ -166,12 +160,12 @@ def _with_host(facts: Facts, sources: Sources) -> Facts:
     return replace(
         facts,
         dependents=read_dependents(sources),
-        owners=sources.read("other tools that configure the NICs", lambda: read_owners(links), ()),
+        owners=sources.collect("other tools that configure the NICs", lambda: read_owners(links)),
         switch_ports=read_switch_ports(profiles, sources),
         boot=sources.read("files for the next boot", lambda: read_boot(profiles), None),
-        bond_ports=sources.read("the ports of bonds", lambda: read_bond_ports(links), ()),
+        bond_ports=sources.collect("the ports of bonds", lambda: sysfs.read_bond_ports(links)),
         firewalld=sources.read("firewalld's zones", read_firewalld, None, allowed=facts.root),
-        chains=sources.read("firewall rules", lambda: tuple(read_chains()), (), allowed=facts.root),
+        chains=sources.collect("firewall rules", read_chains, allowed=facts.root),
     )
 
 
@@ -199,14 +193,14 @@ def read_closely(facts: Facts, uri: str, sources: Sources) -> Facts:
         nmcli_version=sources.read("the version of nmcli", read_client, None) if facts.nm_version else None,
     )
     if facts.boot is not None:
-        failed = sources.read("services that wait for the network at boot", read_failed_waits, ())
+        failed = sources.collect("services that wait for the network at boot", read_failed_waits)
         facts = replace(facts, boot=replace(facts.boot, failed_waits=failed))
     if facts.hypervisor_elsewhere:
         return facts
     return replace(
         facts,
         surroundings=read_surroundings(facts, uri, sources),
-        mentions=sources.read(
-            "hooks and rules that name unused networks", lambda: read_old_mentions(facts, sources), ()
+        mentions=sources.collect(
+            "hooks and rules that name unused networks", lambda: read_old_mentions(facts, sources)
         ),
     )

@@ -16,7 +16,7 @@ from vmnet.errors import ToolError, VmnetError, attempt
 from vmnet.facts import Unread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 T = TypeVar("T")
@@ -41,6 +41,10 @@ class Sources:
             self.missing(what, found.message if allowed else "needs root")
             return otherwise
         return found
+
+    def collect(self, what: str, read: Callable[[], Iterable[T]], *, allowed: bool = True) -> tuple[T, ...]:
+        """As `read`, of what `read` yields: all of it, or nothing where it raises on the way."""
+        return self.read(what, lambda: tuple(read()), (), allowed=allowed)
 
     def missing(self, what: str, why: str) -> None:
         """Note that a source was not read."""
@@ -76,9 +80,8 @@ def parse_json(text: str, what: str) -> Any:
 
 # Read files that somebody else than root may write, without doing what that somebody wants.
 #
-# Between two looks at a path its owner may put something else there, so a file is opened once and everything is
-# asked of
-# the open file. Nothing that is opened can block, lead elsewhere, or be longer than what is read of it.
+# Between two looks at a path its owner may put something else there, so a file is opened once and everything is asked
+# of the open file. Nothing that is opened can block, lead elsewhere, or be longer than what is read of it.
 
 MOST_BYTES = 1024 * 1024
 MOST_FILES = 256

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmnet.host import process
-from vmnet.runs.records.journal_lines import sync_directory
+from vmnet.host.files.own_files import sync
 
 if TYPE_CHECKING:
     from vmnet.runs.records.journal import Journal
@@ -106,8 +106,8 @@ def _write(name: str, text: str) -> None:
         os.fsync(file.fileno())
     link.parent.mkdir(exist_ok=True)
     link.symlink_to(path)
-    sync_directory(path.parent)
-    sync_directory(link.parent)
+    sync(path.parent)
+    sync(link.parent)
 
 
 def remove(run: str) -> None:
@@ -115,4 +115,4 @@ def remove(run: str) -> None:
     for path in (UNITS / _WANTED_BY / name_of(run), UNITS / name_of(run)):
         if path.is_symlink() or path.exists():
             path.unlink()
-            sync_directory(path.parent)
+            sync(path.parent)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +50,7 @@ def read_dependents(sources: Sources, root: Path = Path("/")) -> tuple[Dependent
         sources: where it is listed what could not be read.
         root: where /proc, /sys and /etc are.
     """
-    mounts = sources.read("mounted filesystems", lambda: read_mounts(root), ())
+    mounts = sources.collect("mounted filesystems", lambda: read_mounts(root))
     nobody: dict[str, tuple[str, ...]] = {}
     users = sources.read("users of network disks", lambda: read_users(root, mounts), nobody)
     parts: dict[str, Callable[[], Iterator[Dependent]]] = {
@@ -63,14 +62,10 @@ def read_dependents(sources: Sources, root: Path = Path("/")) -> tuple[Dependent
         "DRBD": lambda: _drbd(root),
         "corosync": lambda: _corosync(root),
     }
-    found = [one for what, part in parts.items() for one in sources.read(what, partial(_whole, part), ())]
+    found = [one for what, part in parts.items() for one in sources.collect(what, part)]
     known = {dependent.peer for dependent in found}
-    connected = sources.read("connections to storage", lambda: tuple(_connected(root)), ())
+    connected = sources.collect("connections to storage", lambda: _connected(root))
     return tuple(dict.fromkeys((*found, *(one for one in connected if one.peer not in known))))
-
-
-def _whole(part: Callable[[], Iterator[Dependent]]) -> tuple[Dependent, ...]:
-    return tuple(part())
 
 
 def _addresses(text: str) -> tuple[IpAddress, ...]:

@@ -22,7 +22,7 @@ from vmnet.lines import lines_of
 from vmnet.shell_words import command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     Found = Evidence | Unread
 
@@ -66,19 +66,18 @@ def read_commands() -> Iterator[Found]:
     """Yield what each command prints."""
     legacy = LEGACY_COMMANDS if sysfs.read_text(LEGACY_TABLES) else {}
     for name, argv in {**COMMANDS, **legacy}.items():
-        file, how = f"commands/{name}.txt", command(*argv)
-        printed = attempt(partial(process.run, argv, timeout_s=TIMEOUT_S))
-        if isinstance(printed, VmnetError):
-            yield Unread(what=file, why=printed.message)
-        else:
-            yield Evidence(name=file, how=how, text=printed.stdout)
+        yield from _read(f"commands/{name}.txt", partial(_printed, argv), how=command(*argv))
+
+
+def _printed(argv: tuple[str, ...]) -> str:
+    return process.run(argv, timeout_s=TIMEOUT_S).stdout
 
 
 def read_system_files() -> Iterator[Found]:
     """Yield what the kernel says of bonds, and of the packets on bridges that it hands to the firewall."""
-    for path in sorted(BONDING.glob("*")) if BONDING.is_dir() else []:
+    for path in sorted(BONDING.glob("*")):
         yield from read_file(path, f"bonding/{path.name}.txt")
-    switches = sorted(BRIDGE_FILTERS.glob("*")) if BRIDGE_FILTERS.is_dir() else []
+    switches = sorted(BRIDGE_FILTERS.glob("*"))
     values = "".join(f"{path.name} = {sysfs.read_text(path)}\n" for path in switches)
     if values:
         yield Evidence(name="bridge-filters.txt", how=f"the files in {BRIDGE_FILTERS}", text=values)
@@ -86,11 +85,15 @@ def read_system_files() -> Iterator[Found]:
 
 def read_file(path: Path, name: str, form: Form = Form.TEXT) -> Iterator[Found]:
     """Yield a file's text."""
-    text = attempt(partial(path.read_text, "utf-8", "replace"))
+    yield from _read(name, partial(path.read_text, "utf-8", "replace"), how=f"copy of {path}", form=form)
+
+
+def _read(name: str, read: Callable[[], str], *, how: str, form: Form = Form.TEXT) -> Iterator[Found]:
+    text = attempt(read)
     if isinstance(text, VmnetError):
         yield Unread(what=name, why=text.message)
     else:
-        yield Evidence(name=name, how=f"copy of {path}", text=text, form=form)
+        yield Evidence(name=name, how=how, text=text, form=form)
 
 
 def read_versions(vmnet: str, network_manager: str | None, libvirt: str | None) -> Evidence:
@@ -134,7 +137,7 @@ def _documents(uri: str, uuids: frozenset[str]) -> tuple[Found, ...]:
 def read_keyfiles(*more: Path) -> Iterator[str]:
     """Yield the text of all of NetworkManager's keyfiles, and of copies in `more`: only to know this host's secrets."""
     folders = (*PROFILE_FOLDERS, *more)
-    for path in (path for folder in folders if folder.is_dir() for path in sorted(folder.glob("*"))):
+    for path in (path for folder in folders for path in sorted(folder.glob("*"))):
         text = sysfs.read_text(path) if path.is_file() and path.suffix != ".json" else None
         if text:
             yield text

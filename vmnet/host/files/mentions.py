@@ -11,7 +11,6 @@ from vmnet.documents.networks import words_of
 from vmnet.facts.lan import Mention
 from vmnet.host import process
 from vmnet.host.kernel import sysfs
-from vmnet.host.kernel.sysfs import is_root
 from vmnet.lines import lines_of
 
 if TYPE_CHECKING:
@@ -40,8 +39,8 @@ def read_mentions(words: Collection[str], sources: Sources) -> tuple[Mention, ..
     """
     wanted = pattern_of(words)
     return (
-        *sources.read("libvirt's hooks", lambda: tuple(_in_hooks(wanted)), ()),
-        *sources.read("firewall rules that name a network", lambda: tuple(_in_firewall(wanted)), (), allowed=is_root()),
+        *sources.collect("libvirt's hooks", lambda: _in_hooks(wanted)),
+        *sources.collect("firewall rules that name a network", lambda: _in_firewall(wanted), allowed=sysfs.is_root()),
     )
 
 
@@ -84,21 +83,17 @@ def pattern_of(words: Collection[str]) -> re.Pattern[str]:
 
 
 def _in_hooks(wanted: re.Pattern[str]) -> Iterator[Mention]:
-    for path in sorted(HOOKS.rglob("*")) if HOOKS.is_dir() else []:
+    for path in sorted(HOOKS.rglob("*")):
         if path.is_file():
             yield from _in_text(path, sysfs.read_whole(path) or "", wanted)
 
 
 def _in_firewall(wanted: re.Pattern[str]) -> Iterator[Mention]:
     if process.has_tool("nft"):
-        yield from parse_ruleset(_printed("nft", "list", "ruleset"), wanted)
+        yield from parse_ruleset(process.run(("nft", "list", "ruleset"), timeout_s=10).stdout, wanted)
     # The old interface, which nft does not show; asked for only where it is in use, for asking loads its modules.
     if sysfs.read_text(LEGACY_TABLES):
-        yield from parse_saved(_printed("iptables-legacy-save"), wanted)
-
-
-def _printed(*argv: str) -> str:
-    return process.run(argv, timeout_s=10).stdout
+        yield from parse_saved(process.run(("iptables-legacy-save",), timeout_s=10).stdout, wanted)
 
 
 def parse_saved(listing: str, wanted: re.Pattern[str]) -> Iterator[Mention]:

@@ -96,6 +96,15 @@ def _begun(path: Path, content: bytes, mode: int) -> Iterator[tuple[str, int]]:
         os.close(directory)
 
 
+def sync(path: Path) -> None:
+    """Wait until a file, or a directory's entries, are on the disk. A file's own fsync(2) does not do it for its entry."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 # Directories that are vmnet's own: made with modes that no umask changes, trusted only where nobody else can write.
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH

@@ -11,7 +11,6 @@ from vmnet.facts import BridgeNetfilter, FilterChain, Filters, Firewalld, Stored
 from vmnet.host import process
 from vmnet.host.firewall.iptables_save import parse_saved
 from vmnet.host.firewall.nft_json import has_xtables, parse_ruleset
-from vmnet.host.kernel import sysfs
 from vmnet.host.kernel.sysfs import read_int, read_text
 from vmnet.host.networkmanager import bus
 from vmnet.host.outside import understood
@@ -39,8 +38,8 @@ def read_filters(facts: Facts, sources: Sources) -> Filters:
     return Filters(
         netfilter=sources.read("br_netfilter", lambda: read_netfilter(facts.links), BridgeNetfilter()),
         chains=tuple(chain for chain in facts.chains if chain.hook not in _FOR_THE_HOST),
-        daemons=sources.read("daemons that write rules", read_daemons, ()),
-        layer3=sources.read("the rules of libvirt's filters", lambda: read_layer3(facts.domains), ()),
+        daemons=sources.collect("daemons that write rules", read_daemons),
+        layer3=sources.collect("the rules of libvirt's filters", lambda: read_layer3(facts.domains)),
     )
 
 
@@ -59,7 +58,7 @@ def read_chains() -> Iterator[FilterChain]:
     yield from instead
     for tool, family, tables in _LEGACY:
         # Asked for only where it is in use, for asking loads its modules.
-        if sysfs.read_text(tables):
+        if read_text(tables):
             yield from parse_saved(process.run((f"{tool}-save",), timeout_s=30).stdout, tool=tool, family=family)
 
 
@@ -71,7 +70,7 @@ def _over_nft() -> Iterator[FilterChain]:
 
 def read_daemons(root: Path = ROOT) -> tuple[str, ...]:
     """Return which programs run that write rules of their own, or need bridged packets filtered."""
-    names = {sysfs.read_text(path) for path in root.glob("proc/[0-9]*/comm")}
+    names = {read_text(path) for path in root.glob("proc/[0-9]*/comm")}
     return tuple(name for name in _DAEMONS if name in names)
 
 
@@ -83,7 +82,7 @@ def read_layer3(domains: Iterable[Domain], root: Path = ROOT) -> tuple[str, ...]
     filters = {}
     for path in root.glob("etc/libvirt/nwfilter/*.xml"):
         try:
-            found = parse_nwfilter(sysfs.read_text(path) or "")
+            found = parse_nwfilter(read_text(path) or "")
         except HypervisorError:
             continue
         filters[found.name] = found

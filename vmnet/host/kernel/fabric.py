@@ -30,21 +30,21 @@ def read_fabric(facts: Facts, sources: Sources) -> Fabric:
     """Return what goes on inside the host's bridges."""
 
     def printed(what: str, argv: tuple[str, ...], parse: Callable[[str], tuple[T, ...]]) -> tuple[T, ...]:
-        return sources.read(what, lambda: parse(process.run(argv, timeout_s=30).stdout), ())
+        return sources.collect(what, lambda: parse(process.run(argv, timeout_s=30).stdout))
 
     bridges = [link for link in facts.links if link.bridge is not None]
     filtering = any(link.bridge and link.bridge.vlan_filtering for link in bridges)
     return Fabric(
         heard=printed("forwarding databases", ("bridge", "-j", "fdb", "show"), parse_heard) if bridges else (),
         vlans=printed("VLANs of ports", ("bridge", "-j", "vlan", "show"), parse_vlans) if filtering else (),
-        flags=sources.read("flags of ports", lambda: tuple(_flags(facts.links)), ()),
+        flags=sources.collect("flags of ports", lambda: _flags(facts.links)),
         multicast=printed("multicast groups", ("bridge", "-d", "-s", "-j", "mdb", "show"), parse_multicast)
         if any(link.bridge and link.bridge.multicast_snooping for link in bridges)
         else (),
         unpinned=tuple(b.ifname for b in bridges if _assigned(b) not in (None, _SET_BY_HAND)),
-        virtual_functions=sources.read("virtual functions", lambda: tuple(_virtual_functions(facts.links)), ()),
+        virtual_functions=sources.collect("virtual functions", lambda: _virtual_functions(facts.links)),
         virtualisation=sources.read("hypervisor under this host", _virtualisation, ""),
-        log=sources.read("the kernel's log", read_log, (), allowed=facts.root),
+        log=sources.collect("the kernel's log", read_log, allowed=facts.root),
     )
 
 

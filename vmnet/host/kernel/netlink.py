@@ -6,7 +6,6 @@ import ipaddress
 import os
 import socket
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from vmnet.errors import LinkError
@@ -185,25 +184,7 @@ def _link(message: Message, names: dict[int, str]) -> Link:
         bridge_port_state=sysfs.read_bridge_port_state(ifname) if controller else None,
     )
     # A host has hundreds of taps, and nothing of a cable or a device to any of them.
-    return link if kind == "tun" else _with_sysfs(link)
-
-
-def _with_sysfs(link: Link) -> Link:
-    """Return the link with what the kernel tells in files only, and speed and duplex, which netlink would have from
-    ethtool, a question for each link as well."""
-    return replace(
-        link,
-        permanent_mac=link.permanent_mac or sysfs.read_permanent_mac(link.ifname),
-        speed_mbit=sysfs.read_speed(link.ifname),
-        duplex=sysfs.read_duplex(link.ifname),
-        wireless=sysfs.is_wireless(link.ifname),
-        hardware=sysfs.has_hardware(link.ifname),
-        lacp=sysfs.read_lacp(link.ifname) if link.controller else None,
-        pci=sysfs.read_pci_address(link.ifname),
-        ethernet=sysfs.is_ethernet(link.ifname),
-        driver=sysfs.read_driver(link.ifname),
-        virtual_function=sysfs.is_virtual_function(link.ifname),
-    )
+    return link if kind == "tun" else sysfs.with_hardware(link)
 
 
 def _bond(message: Message, names: dict[int, str]) -> BondState:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,12 +71,6 @@ def read_carrier(ifname: str) -> bool:
     return read_int(NET / ifname / "carrier") == 1
 
 
-def read_ports(controller: str) -> tuple[str, ...]:
-    """Return the ports of a bridge or bond, sorted."""
-    lower = (path.name.removeprefix("lower_") for path in (NET / controller).glob("lower_*"))
-    return tuple(sorted(lower))
-
-
 def read_bridge(ifname: str) -> BridgeState | None:
     """Return the bridge's settings; None when the link is no bridge."""
     base = NET / ifname / "bridge"
@@ -131,52 +126,31 @@ def read_permanent_mac(ifname: str) -> Mac | None:
         return None
 
 
-def read_speed(ifname: str) -> int | None:
-    """Return the link's speed in Mbit/s; None when unknown."""
-    speed = read_int(NET / ifname / "speed")
-    return speed if speed and speed > 0 else None
-
-
-def read_duplex(ifname: str) -> str | None:
-    """Return "full" or "half"; None when unknown."""
-    duplex = read_text(NET / ifname / "duplex")
-    return duplex if duplex in ("full", "half") else None
-
-
-def is_wireless(ifname: str) -> bool:
-    """Return whether the link is Wi-Fi."""
-    return (NET / ifname / "phy80211").exists() or (NET / ifname / "wireless").exists()
-
-
-def has_hardware(ifname: str) -> bool:
-    """Return whether the link has a device (PCI, virtio, USB)."""
-    return (NET / ifname / "device").exists()
-
-
-def is_ethernet(ifname: str) -> bool:
-    """Return whether the link's frames are Ethernet's (ARPHRD_ETHER); InfiniBand's and others are not."""
-    return read_int(NET / ifname / "type") in (None, 1)
-
-
-def read_driver(ifname: str) -> str:
-    """Return the name of the driver of the link's device, "" for none."""
-    driver = NET / ifname / "device" / "driver"
-    return driver.resolve().name if driver.exists() else ""
-
-
-def is_virtual_function(ifname: str) -> bool:
-    """Return whether the link is a virtual function (SR-IOV) of a NIC of this host."""
-    return (NET / ifname / "device" / "physfn").exists()
-
-
-def read_pci_address(ifname: str) -> str | None:
-    """Return the address of the PCI device behind the link ("0000:01:00.0"), for virtio that of the one below; None
-    for other buses."""
-    return parse_pci_address((NET / ifname / "device").resolve())
+def with_hardware(link: Link) -> Link:
+    """Return the link with what the kernel tells in files only, and speed and duplex, which netlink would have from
+    ethtool, a question for each link as well."""
+    base = NET / link.ifname
+    device, driver = base / "device", base / "device/driver"
+    speed, duplex = read_int(base / "speed"), read_text(base / "duplex")
+    return replace(
+        link,
+        permanent_mac=link.permanent_mac or read_permanent_mac(link.ifname),
+        speed_mbit=speed if speed and speed > 0 else None,
+        duplex=duplex if duplex in ("full", "half") else None,
+        wireless=(base / "phy80211").exists() or (base / "wireless").exists(),
+        hardware=device.exists(),
+        lacp=read_lacp(link.ifname) if link.controller else None,
+        pci=parse_pci_address(device.resolve()),
+        # ARPHRD_ETHER; InfiniBand's frames and others' are not Ethernet's.
+        ethernet=read_int(base / "type") in (None, 1),
+        driver=driver.resolve().name if driver.exists() else "",
+        virtual_function=(device / "physfn").exists(),
+    )
 
 
 def parse_pci_address(device: Path) -> str | None:
-    """Return the last PCI address in a device's path in sysfs: the bridges on the way come before it."""
+    """Return the last PCI address in a device's path in sysfs ("0000:01:00.0"): the bridges on the way come before it.
+    For virtio it is that of the device below; None for other buses."""
     found = [part for part in device.parts if _PCI.fullmatch(part)]
     return found[-1] if found else None
 

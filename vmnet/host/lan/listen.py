@@ -19,7 +19,6 @@ from vmnet.names import Mac
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from types import TracebackType
     from typing import Self
 
     from vmnet.spec import IpAddress, IpInterface
@@ -137,9 +136,7 @@ class TapListener:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         for sock in self._sockets:
             sock.close()
 

@@ -36,12 +36,10 @@ def read_switch_ports(
     """
     found: list[SwitchPort] = []
     if any(path.exists() for path in sockets):
-        found += sources.read(
-            "LLDP neighbours from lldpd", lambda: parse_lldpctl(_output("lldpctl", "-f", "json0")), ()
-        )
+        found += sources.collect("LLDP neighbours from lldpd", lambda: parse_lldpctl(_output("lldpctl", "-f", "json0")))
     if any(profile.device and profile.get("connection.lldp").split(" ")[0] in _LISTENS for profile in profiles):
         argv = ("nmcli", "-t", "-m", "tabular", "-f", "DEVICE,CHASSIS-ID,PORT-ID,SYSTEM-NAME", "device", "lldp", "list")
-        found += sources.read("LLDP neighbours from NetworkManager", lambda: parse_nmcli(_output(*argv)), ())
+        found += sources.collect("LLDP neighbours from NetworkManager", lambda: parse_nmcli(_output(*argv)))
     return tuple(dict.fromkeys(found))
 
 

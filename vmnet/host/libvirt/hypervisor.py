@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Self
 
 from vmnet.errors import HypervisorError
 from vmnet.host.libvirt.hypervisor_read import SYSTEM_URI, HypervisorReader
-from vmnet.host.libvirt.libvirt_calls import GONE, Code, calling
+from vmnet.host.libvirt.libvirt_calls import Code, ask, calling
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from vmnet.host.libvirt.libvirt_calls import DomainHandle, NetworkHandle
 
 __all__ = ["SYSTEM_URI", "Hypervisor"]
@@ -31,29 +29,12 @@ class Hypervisor(HypervisorReader):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def _network(self, name: str) -> NetworkHandle:
         with calling(f"find the network {name}"):
             return self._connection.networkLookupByName(name)
-
-    def has_network(self, name: str) -> bool:
-        """Return whether the network is there."""
-        try:
-            self._network(name)
-        except HypervisorError as error:
-            if error.code in GONE:
-                return False
-            raise
-        return True
-
-    def network_active(self, name: str) -> bool:
-        """Return whether the network is started."""
-        with calling(f"ask for the network {name}"):
-            return bool(self._network(name).isActive())
 
     def define_network(self, name: str, document: str) -> None:
         """Store a network's document, checked against libvirt's schema; one of the same UUID is replaced."""
@@ -181,13 +162,12 @@ class Hypervisor(HypervisorReader):
         import libvirt
 
         handle = self._domain(uuid)
-        try:
-            with calling(f"read the snapshot {name} of {handle.name()}"):
-                return handle.snapshotLookupByName(name, 0).getXMLDesc(libvirt.VIR_DOMAIN_SNAPSHOT_XML_SECURE)
-        except HypervisorError as error:
-            if error.code == Code.NO_DOMAIN_SNAPSHOT:
-                return None
-            raise
+        return ask(
+            lambda: handle.snapshotLookupByName(name, 0).getXMLDesc(libvirt.VIR_DOMAIN_SNAPSHOT_XML_SECURE),
+            None,
+            Code.NO_DOMAIN_SNAPSHOT,
+            what=f"read the snapshot {name} of {handle.name()}",
+        )
 
     def write_snapshot_document(self, uuid: str, name: str, document: str) -> None:
         """Replace a snapshot's document; its disks and memory stay, and it stays the current one if it was."""

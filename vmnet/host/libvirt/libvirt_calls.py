@@ -239,10 +239,14 @@ def calling(what: str) -> Iterator[None]:
         raise HypervisorError(f"cannot {what}: libvirt returned a name that is not UTF-8", _LOG) from error
 
 
-def ask(read: Callable[[], T], otherwise: U, *codes: int) -> T | U:
-    """Return what `read` gives, or `otherwise` on these errors of libvirt; others become HypervisorError."""
+def ask(read: Callable[[], T], otherwise: U, *codes: int, what: str = "ask libvirt") -> T | U:
+    """Return what `read` gives, or `otherwise` on these errors of libvirt; others become HypervisorError.
+
+    Args:
+        what: as in `calling`.
+    """
     try:
-        with calling("ask libvirt"):
+        with calling(what):
             return read()
     except HypervisorError as error:
         if error.code in codes:
@@ -252,10 +256,4 @@ def ask(read: Callable[[], T], otherwise: U, *codes: int) -> T | U:
 
 def unless_gone(read: Callable[[H], T], handle: H) -> T | None:
     """Return what `read` gives, None when the object went away since it was listed."""
-    try:
-        with calling("read an object of libvirt"):
-            return read(handle)
-    except HypervisorError as error:
-        if error.code in GONE:
-            return None
-        raise
+    return ask(lambda: read(handle), None, *GONE, what="read an object of libvirt")

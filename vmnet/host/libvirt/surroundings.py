@@ -48,14 +48,13 @@ def read_surroundings(facts: Facts, uri: str, sources: Sources) -> Surroundings:
         uri: the hypervisor's URI.
         sources: where it is listed what could not be read.
     """
-    what = "start order of libvirt's daemons at boot"
     return Surroundings(
         filters=sources.read("libvirt's network filters", lambda: _filters(facts, uri), None),
         tap_filters=_tap_filters(facts, sources),
-        daemons=sources.read(what, lambda: _daemons(facts), ()),
-        failed_starts=sources.read("libvirt's journal of this boot", lambda: _failed_starts(facts), ()),
-        sessions=sources.read(
-            "session domains of users", lambda: read_session_domains(sources, everybody=facts.root), ()
+        daemons=sources.collect("start order of libvirt's daemons at boot", lambda: _daemons(facts)),
+        failed_starts=sources.collect("libvirt's journal of this boot", lambda: _failed_starts(facts)),
+        sessions=sources.collect(
+            "session domains of users", lambda: read_session_domains(sources, everybody=facts.root)
         ),
         helper=sources.read("the file of QEMU's bridge helper", _helper, None),
     )
@@ -79,12 +78,11 @@ def _printed(argv: tuple[str, ...], *, accept: tuple[int, ...] = (0,)) -> str:
 def _tap_filters(facts: Facts, sources: Sources) -> tuple[TapFilter, ...]:
     if not any(interface.filter for domain in facts.domains for interface in domain.running):
         return ()
-    argv = ("ebtables", "-t", "nat", "-L")
     what = "addresses that libvirt's filters allow"
     if not facts.root:
         sources.missing(what, "ebtables needs root")
         return ()
-    return sources.read(what, lambda: parse_tap_filters(_printed(argv)), ())
+    return sources.collect(what, lambda: parse_tap_filters(_printed(("ebtables", "-t", "nat", "-L"))))
 
 
 def parse_tap_filters(listing: str) -> tuple[TapFilter, ...]:
@@ -185,7 +183,7 @@ def read_session_domains(sources: Sources, *, everybody: bool) -> tuple[SessionD
     found: list[SessionDomain] = []
     for user in mine:
         read = partial(_domains_of, user, distant, sources)
-        found += sources.read(f"session domains of {user.pw_name}", read, ())
+        found += sources.collect(f"session domains of {user.pw_name}", read)
     return tuple(found)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from vmnet import fields
 from vmnet.errors import ToolError
+from vmnet.host.files.own_files import sync
 from vmnet.host.networkmanager import nmcli
 from vmnet.lines import lines_of
 
@@ -110,7 +111,7 @@ def _remove(paths: Iterable[Path]) -> None:
     paths = sorted(paths)
     for path in paths:
         path.unlink(missing_ok=True)
-        _sync(path.parent)
+        sync(path.parent)
     if paths:
         nmcli.call(("nmcli", "connection", "reload"))
 
@@ -156,7 +157,7 @@ def _replace(path: Path, content: bytes, copy: ProfileCopy) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def _write_over(path: Path, content: bytes, copy: ProfileCopy) -> None:
@@ -195,7 +196,7 @@ def sync_profiles(directory: Path = SAVED) -> None:
         return
     for path in (*directory.iterdir(), directory):
         if path.is_file() or path is directory:
-            _sync(path)
+            sync(path)
 
 
 def remove_leftover(uuid: str, name: str, directory: Path = SAVED, in_memory: Path = IN_MEMORY) -> None:
@@ -204,7 +205,7 @@ def remove_leftover(uuid: str, name: str, directory: Path = SAVED, in_memory: Pa
     for path in (directory / f"{name}.nmconnection", directory / f"{name}-{uuid}.nmconnection"):
         if path.is_file() and not path.read_bytes().strip(b"\0"):
             path.unlink()
-            _sync(directory)
+            sync(directory)
     _remove(_places(directory, in_memory).get(uuid, ()))
 
 
@@ -226,7 +227,7 @@ def remove_half_written(
                 continue
             if _is_of(path.read_bytes(), names, cut_short=half[1] in files):
                 path.unlink()
-                _sync(directory)
+                sync(directory)
 
 
 def _is_of(content: bytes, uuids: Iterable[str], *, cut_short: bool) -> bool:
@@ -234,14 +235,6 @@ def _is_of(content: bytes, uuids: Iterable[str], *, cut_short: bool) -> bool:
     if b"uuid=" not in content:
         return cut_short
     return any(f"uuid={uuid}\n".encode() in content for uuid in uuids)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def is_as_copied(uuid: str, copies: Path) -> bool:

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from vmnet import fields
 from vmnet.errors import Refused, SpecError, VmnetError, attempt
 from vmnet.facts import Facts
-from vmnet.host.files.own_files import check_own, make_own_directory
+from vmnet.host.files.own_files import check_own, make_own_directory, sync
 from vmnet.host.files.run_mark import JOURNAL, RUNS
-from vmnet.runs.records.journal_lines import Entry, append, now, open_own, parse_entry, sync_directory
+from vmnet.runs.records.journal_lines import Entry, append, now, open_own, parse_entry
 from vmnet.runs.records.plan_file import plan_lines, read_outline, read_plan
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Journal:
         journal.keep_plan(plan)
         journal.write(_FACTS, [json.dumps(fields.encode(_without_documents(facts))).encode()])
         journal.note("opened", text=str(number))
-        sync_directory(runs)
+        sync(runs)
         return journal
 
     @property
@@ -174,7 +174,7 @@ class Journal:
         finally:
             if not whole:
                 begun.unlink(missing_ok=True)
-        sync_directory(path.parent)
+        sync(path.parent)
 
     def note(self, event: str, step: int = -1, text: str = "", *, undo: int = 0, seconds: float = 0.0) -> Entry:
         """Append a line, wait until it is on the disk, and return it."""

@@ -66,12 +66,3 @@ def append(path: Path, entries: Iterable[Entry]) -> None:
             raise
     finally:
         os.close(handle)
-
-
-def sync_directory(path: Path) -> None:
-    """Wait until the directory's entries are on the disk (fsync(2): the file's own fsync does not do it)."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
