@@ -19,7 +19,7 @@ PACKAGE = ROOT / "vmnet"
 LAYERS = [
     {"__main__"},
     {"cli"},
-    {"vmnet", "look"},  # vmnet/__init__.py, the public API, and its part that only looks
+    {"vmnet"},  # vmnet/__init__.py, the public API
     {"bundle", "drawing"},
     {"report"},
     {"runs"},
@@ -52,7 +52,7 @@ PURE = ("plan", "checks", "report", "documents", "redact", "facts", *chain(*LAYE
 IMPURE = {"os", "random", "secrets", "shutil", "socket", "subprocess", "tempfile", "time"}
 LAZY = {"libvirt", "libvirt_qemu", "lxml", "pyroute2", "rich"}
 # Who may load modules by name: when they are first needed, so that `vmnet --help` starts fast, or all rules.
-LOADERS = {"vmnet", "vmnet.look", "vmnet.cli.commands", "vmnet.checks.rules"}
+LOADERS = {"vmnet", "vmnet.cli.commands", "vmnet.checks.rules"}
 
 MODULE_LINES = 400
 FUNCTION_LINES = 40

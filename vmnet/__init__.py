@@ -15,242 +15,103 @@ also days later. Every error is a `vmnet.errors.VmnetError` with a message and a
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
-
-from vmnet.look import SYSTEM_URI as SYSTEM_URI
-from vmnet.look import ask_lan as ask_lan
-from vmnet.look import deduce_goal as deduce_goal
-from vmnet.look import diagnose as diagnose
-from vmnet.look import draw as draw
-from vmnet.look import find_duplicates as find_duplicates
-from vmnet.look import find_mentions as find_mentions
-from vmnet.look import last_goals as last_goals
-from vmnet.look import probe_lan as probe_lan
-from vmnet.look import read_facts as read_facts
-from vmnet.look import read_host_words as read_host_words
-from vmnet.look import read_rules as read_rules
-from vmnet.look import read_runs as read_runs
-from vmnet.look import status as status
-from vmnet.look import verify as verify
-from vmnet.look import walk_path as walk_path
-from vmnet.look import wanted_goals as wanted_goals
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from vmnet.checks.diagnostics import Trouble as Trouble
+    from vmnet.checks.diagnostics import check_host
+    from vmnet.checks.diagnostics import diagnose as diagnose
     from vmnet.checks.findings import Finding as Finding
+    from vmnet.checks.fix import plan_fix as plan_fix
+    from vmnet.checks.goal import deduce_goal as deduce_goal
+    from vmnet.checks.goal import wanted_goals as wanted_goals
+    from vmnet.checks.path import walk_path as walk_path
     from vmnet.checks.path_below import Path as Path
     from vmnet.checks.rule_texts import Rule as Rule
+    from vmnet.checks.rule_texts import read_rules as read_rules
+    from vmnet.checks.status import describe_host
     from vmnet.checks.topology import Topology as Topology
+    from vmnet.drawing import draw as draw
     from vmnet.facts import Facts as Facts
     from vmnet.facts.evidence import Bundle as Bundle
+    from vmnet.host.files.spec_file import read_host_words as read_host_words
+    from vmnet.host.gather import read_facts as read_facts
+    from vmnet.plan.domains.attach import plan_attach_domain as plan_attach_domain
+    from vmnet.plan.domains.migrate import plan_migration as plan_migration
+    from vmnet.plan.host.setup import plan_host_setup as plan_host_setup
     from vmnet.plan.steps import Goals as Goals
     from vmnet.plan.steps import Plan as Plan
+    from vmnet.runs.asking import ask_lan as ask_lan
+    from vmnet.runs.asking import find_duplicates as find_duplicates
+    from vmnet.runs.asking import find_mentions as find_mentions
+    from vmnet.runs.asking import probe_lan as probe_lan
+    from vmnet.runs.follow import apply as apply
+    from vmnet.runs.follow import follow as follow
+    from vmnet.runs.follow import undo as undo
     from vmnet.runs.progress import Progress as Progress
     from vmnet.runs.progress import RunResult as RunResult
     from vmnet.runs.records.history import RunRecord as RunRecord
+    from vmnet.runs.records.history import read_runs as read_runs
+    from vmnet.runs.undo import ask_again as ask_again
+    from vmnet.runs.undo import last_goals as last_goals
+    from vmnet.runs.undo import plan_undo as plan_undo
+    from vmnet.runs.worker_files import confirm as confirm
     from vmnet.spec import AttachSpec as AttachSpec
     from vmnet.spec import BridgeSpec as BridgeSpec
     from vmnet.spec import HostSpec as HostSpec
     from vmnet.spec import MigrationSpec as MigrationSpec
     from vmnet.spec.words import HostWords as HostWords
 
+    status, verify = describe_host, check_host
+
 __version__ = "0.1.0"
 
-__all__ = [
-    "apply",
-    "ask_again",
-    "ask_lan",
-    "confirm",
-    "deduce_goal",
-    "diagnose",
-    "draw",
-    "find_duplicates",
-    "find_mentions",
-    "follow",
-    "last_goals",
-    "plan_attach_domain",
-    "plan_fix",
-    "plan_host_setup",
-    "plan_migration",
-    "plan_undo",
-    "probe_lan",
-    "read_facts",
-    "read_host_words",
-    "read_rules",
-    "read_runs",
-    "status",
-    "support_bundle",
-    "undo",
-    "verify",
-    "walk_path",
-    "wanted_goals",
-]
+_PLACES = {
+    "apply": "vmnet.runs.follow",
+    "ask_again": "vmnet.runs.undo",
+    "ask_lan": "vmnet.runs.asking",
+    "confirm": "vmnet.runs.worker_files",
+    "deduce_goal": "vmnet.checks.goal",
+    "diagnose": "vmnet.checks.diagnostics",
+    "draw": "vmnet.drawing",
+    "find_duplicates": "vmnet.runs.asking",
+    "find_mentions": "vmnet.runs.asking",
+    "follow": "vmnet.runs.follow",
+    "last_goals": "vmnet.runs.undo",
+    "plan_attach_domain": "vmnet.plan.domains.attach",
+    "plan_fix": "vmnet.checks.fix",
+    "plan_host_setup": "vmnet.plan.host.setup",
+    "plan_migration": "vmnet.plan.domains.migrate",
+    "plan_undo": "vmnet.runs.undo",
+    "probe_lan": "vmnet.runs.asking",
+    "read_facts": "vmnet.host.gather",
+    "read_host_words": "vmnet.host.files.spec_file",
+    "read_rules": "vmnet.checks.rule_texts",
+    "read_runs": "vmnet.runs.records.history",
+    "status": "vmnet.checks.status:describe_host",
+    "undo": "vmnet.runs.follow",
+    "verify": "vmnet.checks.diagnostics:check_host",
+    "walk_path": "vmnet.checks.path",
+    "wanted_goals": "vmnet.checks.goal",
+}
+"""The module of each function, and its name there if that is another one. A module is loaded when it is needed, so that
+vmnet starts fast."""
+
+__all__ = [*_PLACES, "support_bundle"]  # noqa: PLE0604 - the keys are strings
 
 
-def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
-    """Plan bond, bridge and libvirt network. Change nothing.
-
-    Raises:
-        SpecError: the request is wrong, or does not fit this host.
-        Refused: the host is not in a state in which the change is safe.
-        Conflict: another change of the network is in progress.
-    """
-    plan: Plan = import_module("vmnet.plan.host.setup").plan_host_setup(spec, facts)
-    return plan
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, function = _PLACES[name].partition(":")
+    return getattr(import_module(module), function or name)
 
 
-def plan_attach_domain(spec: AttachSpec, facts: Facts) -> Plan:
-    """Plan the move of one domain's interface to the network. Change nothing.
-
-    Raises:
-        SpecError: there is no such domain or interface, or the domain has several and none is chosen.
-        Refused: the network or the interface is not in a state in which the move is safe.
-    """
-    plan: Plan = import_module("vmnet.plan.domains.attach").plan_attach_domain(spec, facts)
-    return plan
+def __dir__() -> list[str]:
+    return [*globals(), *_PLACES]
 
 
-def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
-    """Plan the move of every interface from the NAT network. Change nothing.
-
-    Raises:
-        SpecError: the request names a domain or network that does not exist.
-        Refused: the target network is not in a state in which the move is safe.
-    """
-    plan: Plan = import_module("vmnet.plan.domains.migrate").plan_migration(spec, facts)
-    return plan
-
-
-def plan_fix(rule: str, goals: Goals, facts: Facts) -> Plan:
-    """Plan the repair of all that doctor finds by one rule. Change nothing.
-
-    Args:
-        rule: id of the rule.
-        goals: from `last_goals`. None or empty: derived by `deduce_goal`.
-        facts: from `read_facts` with `closely`.
-
-    Raises:
-        SpecError: there is no such rule.
-        Refused: vmnet has no plan for this repair; the hint says what helps.
-    """
-    plan: Plan = import_module("vmnet.checks.fix").plan_fix(rule, goals, facts)
-    return plan
-
-
-def ask_again(facts: Facts, run: str | None = None) -> Facts:
-    """Ask what answered before a run whether it answers now.
-
-    What answers now must also answer after the plan of `plan_undo`.
-
-    Args:
-        facts: the host as it is now.
-        run: id of the run. None: the last one that was not undone.
-
-    Returns:
-        The facts with `answers`.
-
-    Raises:
-        SpecError: there is no such run.
-        PermissionError: only root may read the journals.
-    """
-    asked: Facts = import_module("vmnet.runs.undo").ask_again(facts, run)
-    return asked
-
-
-def plan_undo(facts: Facts, run: str | None = None) -> Plan:
-    """Plan the undo of a run. Change nothing. Reading the journal needs root.
-
-    Args:
-        facts: the host as it is now.
-        run: id of the run. None: the last one that was not undone.
-
-    Raises:
-        SpecError: there is no such run.
-        Refused: a later run depends on it, or others have changed what it made.
-    """
-    plan: Plan = import_module("vmnet.runs.undo").plan_undo(facts, run)
-    return plan
-
-
-def apply(
-    plan: Plan,
-    facts: Facts,
-    *,
-    progress: Callable[[Progress], None] | None = None,
-    uri: str = SYSTEM_URI,
-) -> RunResult:
-    """Carry out a plan in a worker process, and wait for its end. If a step fails, the worker rolls back all steps.
-
-    A plan with `keeps` is rolled back only for the domain of the step that failed.
-
-    Args:
-        plan: from a `plan_` function.
-        facts: the facts that the plan was made from.
-        progress: called when each step begins and ends.
-        uri: URI of the hypervisor.
-
-    Raises:
-        KeyboardInterrupt: SIGINT came; the run is rolled back.
-        Refused: this process is not root.
-        Conflict: another change is in progress, or a run has changed the host since `facts` were read.
-        ToolError, LinkError, HypervisorError: a step failed; the run is rolled back.
-        UndoIncomplete: a step failed, and the rollback, too; `left` holds the commands to finish by hand.
-    """
-    result: RunResult = import_module("vmnet.runs.follow").apply(plan, facts, progress=progress, uri=uri)
-    return result
-
-
-def undo(
-    run: str | None = None, *, progress: Callable[[Progress], None] | None = None, uri: str = SYSTEM_URI
-) -> RunResult:
-    """Undo a run: `plan_undo` and `apply` in one.
-
-    Args:
-        run: id of the run. None: the last one that was not undone.
-        progress: called when each step begins and ends.
-        uri: URI of the hypervisor.
-
-    Raises:
-        As `plan_undo` and `apply`.
-    """
-    facts = ask_again(read_facts(uri=uri), run)
-    return apply(plan_undo(facts, run), facts, progress=progress, uri=uri)
-
-
-def follow(run: str | None = None, *, progress: Callable[[Progress], None] | None = None) -> RunResult:
-    """Follow a run from its first step to its end, as `apply` does with its own.
-
-    Args:
-        run: id of the run. None: the run that is in progress.
-        progress: called when each step begins and ends.
-
-    Raises:
-        SpecError: there is no such run, or none is in progress.
-        PermissionError: only root may read the journals.
-        As `apply`.
-    """
-    result: RunResult = import_module("vmnet.runs.follow").follow(run, progress)
-    return result
-
-
-def confirm(run: str | None = None) -> str:
-    """Confirm a run that waits for confirmation (host-setup with `confirm_s`), from a new connection; return its id.
-
-    Args:
-        run: id of the run. None: the newest one.
-
-    Raises:
-        SpecError: there is no such run, or it does not wait.
-        Refused: this is the connection that started the run; it does not prove that new connections work.
-        PermissionError: only root may confirm a run.
-    """
-    confirmed: str = import_module("vmnet.runs.worker_files").confirm(run)
-    return confirmed
-
-
-def support_bundle(file: str, *, uri: str = SYSTEM_URI) -> Bundle:
+def support_bundle(file: str, *, uri: str = "qemu:///system") -> Bundle:
     """Write what others need to analyse this host, without its secrets, to a new .tar.gz file.
 
     Args:

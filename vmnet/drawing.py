@@ -15,10 +15,15 @@ FORMS = ("svg", "png", "html")
 
 
 def draw(topology: Topology, form: str, *, every: bool = False) -> bytes:
-    """Return the picture as a file of this form: one of `FORMS`.
+    """Return a picture of the host as the content of a file. Graphviz computes the layout.
+
+    Args:
+        topology: from `status`.
+        form: one of `FORMS`.
+        every: draw every domain, even if there are too many to read.
 
     Raises:
-        ToolError: Graphviz is not there, or cannot draw.
+        ToolError: Graphviz's dot is missing or fails.
     """
     drawing = render_dot(topology, every=every)
     if form == "png":

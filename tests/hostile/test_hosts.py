@@ -33,7 +33,7 @@ def outside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 def api(runs: Path) -> Any:
     """vmnet's own functions, with the runs in a directory of the test's."""
     here = {name: getattr(vmnet, name) for name in vmnet.__all__}
-    here["read_runs"] = lambda run=None: tuple(r for r in read_runs(runs) if run in (None, r.run))
+    here["read_runs"] = lambda run=None: tuple(r for r in read_runs(runs=runs) if run in (None, r.run))
     here["plan_undo"] = lambda facts, run=None: plan_undo(facts, run, runs=runs)
     here["last_goals"] = lambda: last_goals(runs)
     return SimpleNamespace(**here)

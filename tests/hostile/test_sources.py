@@ -33,7 +33,7 @@ SOURCES = {
     ("gather", "own_session"): "the SSH session",
     ("gather", "read_owners"): "other tools that configure the NICs",
     ("gather", "read_boot"): "files for the next boot",
-    ("gather", "read_bond_ports"): "the ports of bonds",
+    ("kernel.sysfs", "read_bond_ports"): "the ports of bonds",
     ("gather", "read_firewalld"): "firewalld's zones",
     ("files.dependents", "read_mounts"): "mounted filesystems",
     ("files.dependents", "read_users"): "users of network disks",

@@ -83,7 +83,7 @@ def test_who_follows_sees_what_the_worker_does(tmp_path: Path) -> None:
     assert (result.done, result.plan) == (5, PLAN)
     assert [p.event for p in told] == [Event.BEGIN, Event.DONE] * 5
     again: list[Progress] = []
-    assert follow(result.run, again.append, runs=tmp_path / "runs") == result
+    assert follow(result.run, progress=again.append, runs=tmp_path / "runs") == result
     assert again == told
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.runs.test_run import FACTS, PLAN, RecordingExecutor
 from vmnet.errors import SpecError, VmnetError
 from vmnet.runs.carry_out import carry_out
-from vmnet.runs.records.history import StepState, read_run, read_runs
+from vmnet.runs.records.history import StepState, read_runs
 from vmnet.runs.records.journal import Journal, RunState
 
 
@@ -29,7 +29,7 @@ def test_every_state_of_runs_and_steps(tmp_path: Path) -> None:
     cut_off.note("begin", 0)
     undone = a_run(tmp_path, RecordingExecutor())
     undone.note("undone", text="a later run")
-    good, failed, incomplete, open_, back = read_runs(tmp_path)
+    good, failed, incomplete, open_, back = read_runs(runs=tmp_path)
     assert [record.state for record in (good, failed, incomplete, open_, back)] == [
         RunState.STANDS, RunState.ROLLED_BACK, RunState.INCOMPLETE, RunState.OPEN, RunState.UNDONE,
     ]  # fmt: skip
@@ -46,16 +46,16 @@ def test_every_state_of_runs_and_steps(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert [step.state for step in open_.steps[:2]] == [StepState.BEGUN, StepState.WAITING]
     assert back.text == "by a later run"
-    assert read_run(undone.run, tmp_path) == back
+    assert read_runs(undone.run, runs=tmp_path) == (back,)
 
 
 def test_no_runs_and_an_unknown_one(tmp_path: Path) -> None:
-    assert read_runs(tmp_path / "nothing") == ()
+    assert read_runs(runs=tmp_path / "nothing") == ()
     with pytest.raises(SpecError, match="no run"):
-        read_run("x", tmp_path)
+        read_runs("x", runs=tmp_path)
 
 
 def test_an_interrupt_leaves_the_failed_step_as_begun_and_taken_back(tmp_path: Path) -> None:
     a_run(tmp_path, RecordingExecutor(fail_at=2, error=KeyboardInterrupt()))
-    (record,) = read_runs(tmp_path)
+    (record,) = read_runs(runs=tmp_path)
     assert (record.state, record.steps[2].state, record.text) == (RunState.ROLLED_BACK, StepState.TAKEN_BACK, "")

@@ -156,7 +156,7 @@ def test_a_run_that_goes_on_keeps_others_out(tmp_path: Path, monkeypatch: pytest
 
 def questions(runs: Path, sound: str) -> Iterator[object]:
     """Yield what the commands that only look ask for, and the undo of a run that is sound."""
-    yield read_runs(runs)
+    yield read_runs(runs=runs)
     yield standing_runs(runs)
     yield last_goals(runs)
     yield plan_undo(FACTS, sound, runs=runs, saved={})
@@ -180,7 +180,7 @@ def test_a_run_that_is_cut_at_any_byte_stops_no_other(tmp_path: Path) -> None:
     for name, size in damaged(bad.directory):
         if size % 16 == 0:
             assert len(list(questions(tmp_path, sound.run))) == 4, (name, size)
-        states = {record.run: record.state for record in read_runs(tmp_path)}
+        states = {record.run: record.state for record in read_runs(runs=tmp_path)}
         assert states[sound.run] is RunState.STANDS
         seen.add(states[bad.run])
         if size % 16 == 0 and states[bad.run] is RunState.UNREADABLE:
@@ -246,7 +246,7 @@ def test_a_run_of_the_version_before_can_be_listed_shown_and_undone(tmp_path: Pa
     runs = tmp_path / "runs"
     make_own_directory(runs, 0o700)
     shutil.copytree(FIXTURE, runs / "20261130T073524Z-host-setup")
-    (record,) = read_runs(runs)
+    (record,) = read_runs(runs=runs)
     assert (record.command, record.state, len(record.steps)) == ("host-setup", RunState.STANDS, 35)
     (goal,) = last_goals(runs)
     assert goal.nics == ("em1", "em2")

@@ -29,11 +29,12 @@ class Trouble:
 
 
 def diagnose(goals: Goals, facts: Facts) -> tuple[Trouble, ...]:
-    """Return what is wrong on this host, worst first, then from the cable up; the notes come last.
+    """Return what is wrong on this host, the worst first, then from the cable up, each with the text of its rule.
 
     Args:
-        goals: what is wanted. If it is not given and there is no bridge yet, nothing is missed.
-        facts: read with `closely`.
+        goals: from `last_goals`. None or empty: derived by `deduce_goal`. Then a host
+            without a bridge misses nothing.
+        facts: from `read_facts` with `closely`.
     """
     wanted = goals_of(goals, facts)
     exists = goals or facts.link(wanted[0].ifname) is not None
@@ -49,12 +50,15 @@ def _trouble(finding: Finding) -> Trouble:
 
 
 def check_host(goals: Goals, facts: Facts, plan: Plan | None = None) -> tuple[Finding, ...]:
-    """Compare what is wanted with what is seen.
+    """Compare what is wanted with what nmcli, the kernel and libvirt show. Findings about the host are listed once.
 
     Args:
-        goals: what is wanted. What the rules find about the host as a whole is listed once.
-        facts: what is seen.
-        plan: a domain plan that was carried out; what it moved is looked at, too.
+        goals: from `last_goals`, `wanted_goal` or a plan. None or empty: derived by `deduce_goal`.
+        facts: the facts, read after the change.
+        plan: a domain plan that was carried out. verify checks what it moved, too.
+
+    Returns:
+        The findings. `ok` is False if something differs.
     """
     wanted = goals_of(goals, facts)
     findings = dict.fromkeys(finding for check in VERIFIED for goal in wanted for finding in check(goal, facts))

@@ -18,16 +18,17 @@ from vmnet.plan.steps import Goals, Plan
 
 
 def plan_fix(rule: str, goals: Goals, facts: Facts) -> Plan:
-    """Plan what puts right all that doctor finds by one rule. Changes nothing.
+    """Plan the repair of all that doctor finds by one rule. Change nothing.
 
     Args:
-        rule: its id.
-        goals: what is wanted. The first of them that the rule finds something about is mended.
-        facts: read with `closely`.
+        rule: id of the rule.
+        goals: from `last_goals`. None or empty: derived by `deduce_goal`. The first of them
+            that the rule finds something about is repaired.
+        facts: from `read_facts` with `closely`.
 
     Raises:
         SpecError: there is no such rule.
-        Refused: no plan of vmnet's puts that right; the hint says what does.
+        Refused: vmnet has no plan for this repair; the hint says what helps.
         As `plan_host_setup` and `plan_attach_domain`.
     """
     known_rule(rule)

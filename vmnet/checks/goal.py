@@ -26,12 +26,12 @@ def goals_of(goals: Goals, facts: Facts) -> tuple[BridgeSpec, ...]:
 
 
 def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None = None) -> BridgeSpec:
-    """Return what the host seems meant to be: the bridge's own profile says what is wanted of the kernel.
+    """Derive what is wanted of a host from its profiles, for a host without a recorded run.
 
     Args:
-        facts: the host as it is.
-        bridge: the bridge's name; None: br0.
-        network: the libvirt network's name; None: host-bridge.
+        facts: the host as it is now.
+        bridge: name of the bridge. None: br0.
+        network: name of the libvirt network. None: host-bridge.
     """
     name = bridge or BRIDGE
     vlan = next((port for port in facts.uplinks(name) if port.vlan_id is not None and port.parent), None)
@@ -74,14 +74,10 @@ def _address(profile: Profile | None, bridge: str, facts: Facts) -> AddressSpec 
 
 
 def wanted_goals(spec: HostSpec, facts: Facts) -> tuple[BridgeSpec, ...]:
-    """Return what is wanted of a host where `spec` asks for it. What it leaves open (NICs, addresses, the management
-    link) is as the host itself tells it.
-
-    What is asked for may be missing: that is for verify to find.
+    """Return what `spec` wants of this host, for `verify`. What it leaves open is derived by `deduce_goal`.
 
     Raises:
-        SpecError: what is asked for does not fit together.
-        Refused: it asks for a bond that no bridge can use.
+        SpecError, Refused: the request contradicts itself, or does not fit this host.
     """
     spec = with_names(spec, facts)
     check_spec(spec)

@@ -13,6 +13,7 @@ from vmnet.checks.diagnostics import Trouble
 from vmnet.checks.findings import subject_of
 from vmnet.checks.path_below import Ground, Hop, Path, Scope, below_bridge, below_direct
 from vmnet.facts import BridgeState, Domain, DomainState, Facts, Interface, Link
+from vmnet.plan.domains.destination import find_domain
 from vmnet.plan.domains.interface_moves import pair_interfaces
 from vmnet.shell_words import command, last, root
 
@@ -21,6 +22,21 @@ PORT_RULES = ("domain.tap",)
 """Rules about a domain's interface that speak of its tap."""
 
 _ELSEWHERE = "the hypervisor is another machine"
+
+
+def walk_path(domain: str, troubles: tuple[Trouble, ...], facts: Facts) -> tuple[Path, ...]:
+    """Return the path of each interface of a domain, hop by hop, from the guest to the gateway.
+
+    Args:
+        domain: name or UUID of the domain.
+        troubles: from `diagnose` with the same facts.
+        facts: from `read_facts` with `closely`.
+
+    Raises:
+        HypervisorError: libvirt is out of reach.
+        SpecError: there is no such domain.
+    """
+    return walk(find_domain(domain, facts), facts, troubles)
 
 
 def walk(domain: Domain, facts: Facts, troubles: tuple[Trouble, ...]) -> tuple[Path, ...]:

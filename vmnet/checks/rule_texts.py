@@ -67,7 +67,7 @@ class Pain:
 
 @cache
 def read_rules() -> dict[str, Rule]:
-    """Return all rules by their ids, in the order of the files."""
+    """Return all rules by id: what each expects, why that matters, and what helps."""
     return {
         key: decode(Rule, {"id": key, **body}, f"rule {key}") for text in _texts() for key, body in text["rule"].items()
     }

@@ -28,11 +28,12 @@ from vmnet.plan.steps import Goals
 
 
 def describe_host(goals: Goals, facts: Facts) -> Topology:
-    """Return the host as a graph, each thing in the state that verify finds it in.
+    """Return the host as a graph of switches, links, networks and domains, each with its connections and state.
 
     Args:
-        goals: what is wanted. If it is not given and there is no bridge yet, nothing is missed.
-        facts: the host as it is.
+        goals: from `last_goals`. None or empty: derived by `deduce_goal`. Then a host
+            without a bridge misses nothing.
+        facts: the host as it is now.
     """
     wanted = goals_of(goals, facts)
     exists = goals or facts.link(wanted[0].ifname) is not None

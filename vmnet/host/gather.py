@@ -22,7 +22,7 @@ from vmnet.host.kernel import netlink, sysfs
 from vmnet.host.kernel.fabric import read_fabric
 from vmnet.host.lan.lldp import read_switch_ports
 from vmnet.host.lan.probes import try_probes
-from vmnet.host.libvirt.hypervisor import Hypervisor
+from vmnet.host.libvirt.hypervisor import SYSTEM_URI, Hypervisor
 from vmnet.host.libvirt.surroundings import read_surroundings
 from vmnet.host.networkmanager import nmcli
 from vmnet.host.networkmanager.nmcli import read_client
@@ -38,27 +38,27 @@ RESOLV_CONF = Path("/etc/resolv.conf")
 
 def read_facts(
     *,
-    uri: str,
+    uri: str = SYSTEM_URI,
     hypervisor: bool = True,
     host: bool = True,
     probes: tuple[str, ...] | None = None,
     closely: bool = False,
 ) -> Facts:
-    """Read the kernel's links, NetworkManager's profiles and libvirt's objects.
-
-    A daemon that is not there is noted in the record (`nm_problem`, `libvirt_problem`), not raised: what then may
-    be planned is the planner's to say.
+    """Read the kernel's links, NetworkManager's profiles and libvirt's networks and domains.
 
     Args:
-        uri: the hypervisor's URI.
-        hypervisor: whether to ask libvirt at all.
-        host: whether to ask NetworkManager, and who else has to do with the links; False: the kernel and libvirt alone,
-            which is all that domains need and takes a fraction of the time.
-        probes: ask gateways, name servers and the SSH peer whether they answer, and run these commands; None: do not.
-        closely: read what doctor looks at besides.
+        uri: URI of the hypervisor.
+        hypervisor: False: do not read libvirt.
+        host: False: do not read NetworkManager and other facts that only host-setup needs. This is enough for domains.
+        probes: for host-setup: ask gateways, name servers and the SSH peer whether they answer, and run these
+            commands. None: ask nothing.
+        closely: also read what only `diagnose` needs: filters, the next boot, and more.
+
+    Returns:
+        The facts. If a daemon does not answer, `nm_problem` or `libvirt_problem` says why.
 
     Raises:
-        SpecError: a command cannot be read.
+        SpecError: a command in `probes` cannot be parsed.
     """
     mark = read_mark()
     sources = Sources()

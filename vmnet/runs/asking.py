@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vmnet.checks.goal import goals_of
+from vmnet.checks.path import lan_bridge
 from vmnet.documents.networks import words_of
 from vmnet.facts import Probe, ProbeKind, Unread
 from vmnet.host.files.mentions import read_mentions
@@ -15,11 +17,13 @@ from vmnet.host.lan.arp_probe import ask_links
 from vmnet.host.lan.lan_probe import ask_lan as ask
 from vmnet.host.lan.probes import largest_packet, try_probe
 from vmnet.host.outside import Sources
+from vmnet.plan.domains.destination import find_domain
 from vmnet.plan.steps import MoveInterface
+from vmnet.spec import NoAddress
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts, Link
-    from vmnet.plan.steps import Plan
+    from vmnet.plan.steps import Goals, Plan
     from vmnet.spec import BridgeSpec, IpAddress
 
 MTUS = (1500, 1492, 1450, 1400, 1280)
@@ -29,8 +33,18 @@ SMALL = 84
 
 
 def ask_lan(plan: Plan, facts: Facts) -> Facts:
-    """Return the facts with what the LAN said; unchanged where no running domain moves, without root, or where the
-    hypervisor is on another machine."""
+    """Ask the LAN that running domains move to: does it answer DHCP, and other MACs than the host's?
+
+    Takes some seconds and needs root.
+
+    Args:
+        plan: from `plan_migration` or `plan_attach_domain`.
+        facts: the facts that the plan was made from.
+
+    Returns:
+        The facts with `lan`: if it is set, plan again with these facts. Unchanged if no running domain moves, without
+        root, or if the hypervisor runs on another machine.
+    """
     bridge = next((b for planned in plan.planned if (b := _bridge(planned.step))), None)
     link = facts.link(bridge)
     if link is None or link.kind != "bridge" or not facts.root or facts.hypervisor_elsewhere:
@@ -39,7 +53,32 @@ def ask_lan(plan: Plan, facts: Facts) -> Facts:
     return replace(facts, lan=ask(link.ifname, gateways[0] if gateways else None))
 
 
-def probe_lan(bridge: str, facts: Facts) -> Facts:
+def probe_lan(goals: Goals, facts: Facts, *, domain: str | None = None) -> Facts:
+    """Send probes to the LAN behind a bridge. Takes some seconds and needs root.
+
+    With a new MAC, it asks for the gateway by ARP and for an address by DHCP. It pings the gateway with large packets,
+    and asks by ARP for the addresses that guests had behind NAT.
+
+    Args:
+        goals: from `last_goals`. None or empty: derived by `deduce_goal`. The first bridge on which the host has an
+            address is used.
+        facts: the host as it is now.
+        domain: name or UUID of a domain, whose bridge is used instead.
+
+    Returns:
+        The facts with `lan`, for `diagnose`. What could not be asked is in `unread`.
+
+    Raises:
+        HypervisorError: libvirt is out of reach, and a domain is named.
+        SpecError: there is no such domain.
+    """
+    bridge = min(goals_of(goals, facts), key=lambda goal: isinstance(goal.address, NoAddress)).ifname
+    if domain is not None:
+        bridge = lan_bridge(find_domain(domain, facts), facts) or bridge
+    return probe_bridge(bridge, facts)
+
+
+def probe_bridge(bridge: str, facts: Facts) -> Facts:
     """Return the facts with what the LAN behind a bridge said; where it cannot be asked, `unread` says why."""
     link = facts.link(bridge)
     problem = "needs root" if not facts.root else ""
@@ -81,7 +120,16 @@ def _bridge(step: object) -> str | None:
 
 
 def find_duplicates(plan: Plan, facts: Facts) -> Facts:
-    """Return the facts with who answered for the plan's new addresses; unchanged where none is new, or without root."""
+    """Ask the LAN by ARP who has the static addresses that are new to this host. Takes a second and needs root.
+
+    Args:
+        plan: from `plan_host_setup`.
+        facts: the facts that the plan was made from.
+
+    Returns:
+        The facts with `duplicates`: if there are any, plan again with these facts. Unchanged without root, or if no
+        address is new.
+    """
     if plan.empty or not plan.goals or not facts.root:
         return facts
     own = {mac for link in facts.links for mac in (link.mac, link.permanent_mac) if mac}
@@ -107,8 +155,11 @@ def ways_out(goal: BridgeSpec, facts: Facts) -> tuple[Link, ...]:
 
 
 def find_mentions(network: str, facts: Facts) -> Facts:
-    """Return the facts with the hooks and firewall rules that name a network's bridge or subnet; unchanged where the
-    network is not there, or the hypervisor is on another machine."""
+    """Find what else on this host names a network that domains leave: libvirt's hooks and firewall rules.
+
+    Returns:
+        The facts with `mentions`, which `plan_migration` warns of. Reading firewall rules needs root.
+    """
     seen = facts.network(network)
     if seen is None or facts.hypervisor_elsewhere:
         return facts

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 from vmnet.errors import Conflict, Refused, SpecError, ToolError, attempt
 from vmnet.host.files.own_files import MEBIBYTE, check_room
 from vmnet.host.files.run_mark import JOURNAL, RUNS, check_mark
+from vmnet.host.gather import read_facts
+from vmnet.host.libvirt.hypervisor import SYSTEM_URI
 from vmnet.runs import unit
 from vmnet.runs.lock import LOCK, TerminalGone, locked, uninterrupted
 from vmnet.runs.progress import RunResult, Watcher
 from vmnet.runs.records.journal import Journal, RunState, find_run, list_runs
 from vmnet.runs.records.journal_lines import parse_entry
+from vmnet.runs.undo import ask_again, plan_undo
 from vmnet.runs.worker_files import Request, digest, error_of, read_ending, write_cancelled, write_request
 
 if TYPE_CHECKING:
@@ -45,25 +48,29 @@ def apply(
     plan: Plan,
     facts: Facts,
     *,
-    uri: str,
     progress: Report | None = None,
+    uri: str = SYSTEM_URI,
     runs: Path = RUNS,
     lock: Path = LOCK,
     start: Callable[[Journal], None] = unit.start,
 ) -> RunResult:
-    """Have a worker carry out `plan`, and wait for its end. A failure or an interrupt rolls back the run.
+    """Carry out a plan in a worker process, and wait for its end. If a step fails, the worker rolls back all steps.
+
+    A plan with `keeps` is rolled back only for the domain of the step that failed.
 
     Args:
-        facts: what the plan was made from; kept with the run.
-        progress: told of each step as it begins and ends.
+        plan: from a `plan_` function.
+        facts: the facts that the plan was made from.
+        progress: called when each step begins and ends.
+        uri: URI of the hypervisor.
         start: starts the worker.
 
     Raises:
-        Refused: not root.
-        Conflict: another vmnet or checkpoint is at work, or a run has changed the host since `facts` were read.
-        ToolError, LinkError, HypervisorError: a step failed, and the run is rolled back.
-        UndoIncomplete: a step failed, and the rollback is incomplete.
-        KeyboardInterrupt: the run was interrupted and rolled back, or (TerminalGone) nobody watches it any more.
+        KeyboardInterrupt: SIGINT came; the run is rolled back. TerminalGone: the terminal is lost; the run continues.
+        Refused: this process is not root.
+        Conflict: another change is in progress, or a run has changed the host since `facts` were read.
+        ToolError, LinkError, HypervisorError: a step failed; the run is rolled back.
+        UndoIncomplete: a step failed, and the rollback, too; `left` holds the commands to finish by hand.
     """
     if plan.empty:
         return RunResult(run="", directory="", plan=plan, done=0)
@@ -102,14 +109,31 @@ def _start(journal: Journal, start: Callable[[Journal], None]) -> bool:
     return False
 
 
-def follow(run: str | None = None, progress: Report | None = None, *, runs: Path = RUNS) -> RunResult:
-    """Follow a run from its first step to its end, as `apply` does.
+def undo(run: str | None = None, *, progress: Report | None = None, uri: str = SYSTEM_URI) -> RunResult:
+    """Undo a run: `plan_undo` and `apply` in one.
 
     Args:
-        run: its id; None: the newest one, if it goes on.
+        run: id of the run. None: the last one that was not undone.
+        progress: called when each step begins and ends.
+        uri: URI of the hypervisor.
 
     Raises:
-        SpecError: there is no such run, or none goes on.
+        As `plan_undo` and `apply`.
+    """
+    facts = ask_again(read_facts(uri=uri), run)
+    return apply(plan_undo(facts, run), facts, progress=progress, uri=uri)
+
+
+def follow(run: str | None = None, *, progress: Report | None = None, runs: Path = RUNS) -> RunResult:
+    """Follow a run from its first step to its end, as `apply` does with its own.
+
+    Args:
+        run: id of the run. None: the run that is in progress.
+        progress: called when each step begins and ends.
+
+    Raises:
+        SpecError: there is no such run, or none is in progress.
+        PermissionError: only root may read the journals.
         As `apply`.
     """
     if run is not None:

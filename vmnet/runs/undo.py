@@ -46,7 +46,7 @@ def _unreadable(runs: Path) -> list[Journal]:
 
 
 def last_goals(runs: Path = RUNS) -> tuple[BridgeSpec, ...]:
-    """Return the goals of the completed host-setup runs, oldest first; none where they cannot be read.
+    """Return the goals of the completed host-setup runs, one for each bridge, the oldest first. Empty without root.
 
     A goal counts until a later run changes its bridge, or takes its uplink or its NICs.
     """
@@ -62,14 +62,16 @@ def last_goals(runs: Path = RUNS) -> tuple[BridgeSpec, ...]:
 
 
 def plan_undo(facts: Facts, run: str | None = None, *, runs: Path = RUNS, saved: dict[str, str] | None = None) -> Plan:
-    """Plan to take back `run`; None: the last one that stands.
+    """Plan the undo of a run. Change nothing. Reading the journal needs root.
 
     Args:
-        saved: the saved profiles by uuid, as `read_saved` returns them; None: read them.
+        facts: the host as it is now.
+        run: id of the run. None: the last one that was not undone.
+        saved: the saved profiles by uuid, as `read_saved` returns them. None: read them.
 
     Raises:
         SpecError: there is no such run.
-        Refused: something that came later rests on the run, or others have changed since what it made.
+        Refused: a later run depends on it, or others have changed what it made.
     """
     journal = _journal(run, runs)
     if journal is None:
@@ -106,11 +108,21 @@ def _by_script(journal: Journal) -> str:
 
 
 def ask_again(facts: Facts, run: str | None = None, *, runs: Path = RUNS) -> Facts:
-    """Ask what answered before a run whether it answers now, so that `plan_undo` knows what must answer after the undo.
+    """Ask what answered before a run whether it answers now.
+
+    What answers now must also answer after the plan of `plan_undo`.
+
+    Args:
+        facts: the host as it is now.
+        run: id of the run. None: the last one that was not undone.
+
+    Returns:
+        The facts with `answers`.
 
     Raises:
         SpecError: there is no such run.
-        Refused: the last one cannot be read.
+        Refused: the last run cannot be read.
+        PermissionError: only root may read the journals.
     """
     journal = _journal(run, runs)
     before = attempt(journal.facts) if journal is not None else facts

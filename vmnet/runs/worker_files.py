@@ -195,15 +195,16 @@ def error_of(record: ErrorRecord) -> BaseException:
 
 
 def confirm(run: str | None = None, *, runs: Path = RUNS, ssh: SshSession | None = None) -> str:
-    """Write down that the run is confirmed; return its id.
+    """Confirm a run that waits for confirmation (host-setup with `confirm_s`), from a new connection; return its id.
 
     Args:
-        run: its id; None: the newest one.
+        run: id of the run. None: the newest one.
         ssh: the connection of this command. None: detected.
 
     Raises:
         SpecError: there is no such run, or it does not wait.
-        Refused: this is the connection that the run was started from.
+        Refused: this is the connection that started the run; it does not prove that new connections work.
+        PermissionError: only root may confirm a run.
     """
     journal = _journal(run, runs)
     if not _waits(journal):

@@ -97,7 +97,7 @@ def _begun(path: Path, content: bytes, mode: int) -> Iterator[tuple[str, int]]:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or a directory's entries, are on the disk. A file's own fsync(2) does not do it for its entry."""
+    """Wait until a file, or a directory's entries, are on the disk: fsync(2) of a file does not do it for its entry."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -17,10 +17,10 @@ _EXAMPLE = "give a TOML file such as docs/examples/host.toml"
 
 
 def read_host_words(file: str) -> HostWords:
-    """Return the words of a TOML file.
+    """Return what a TOML file wants of a host. `vmnet.spec.words.parse_host` makes a HostSpec of it.
 
     Raises:
-        SpecError: it cannot be read, or a value in it is wrong.
+        SpecError: the file cannot be read, or a key or value is wrong; the message names the key.
     """
     try:
         with Path(file).open("rb") as opened:

@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
 
 def plan_attach_domain(spec: AttachSpec, facts: Facts) -> Plan:
-    """Plan the move of interfaces of a domain to a network or bridge, in all of its documents; or of a new one.
+    """Plan the move of a domain's interfaces to a network or bridge, in all of its documents. Change nothing.
 
-    If the spec names none, the domain's only interface on a NAT network moves.
+    If the spec names no interface, the only one on a NAT network moves.
 
     Raises:
-        HypervisorError: libvirt was out of reach.
-        SpecError: no such domain or interface, or the choice is ambiguous.
-        Refused: the network cannot take domains, or an interface cannot move.
+        HypervisorError: libvirt is out of reach.
+        SpecError: there is no such domain or interface, or the domain has several and none is chosen.
+        Refused: the network or the interface is not in a state in which the move is safe.
     """
     domain = find_domain(spec.domain, facts)
     destination = find_destination(spec.network, facts) if spec.bridge is None else find_bridge(spec.bridge, facts)

@@ -34,15 +34,14 @@ if TYPE_CHECKING:
 
 
 def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
-    """Plan the move of all domains from one network to another.
+    """Plan the move of every interface from the NAT network. Change nothing.
 
-    An interface counts that names the source network, or that names its bridge directly; that bridge is read from
-    the network. All documents of a domain count.
+    An interface counts that names the network, or that names its bridge directly. All documents of a domain count.
 
     Raises:
-        HypervisorError: libvirt was out of reach.
-        SpecError: an unknown source network or domain, or source and target are one.
-        Refused: the target cannot take domains.
+        HypervisorError: libvirt is out of reach.
+        SpecError: the request names a domain or network that does not exist.
+        Refused: the target network is not in a state in which the move is safe.
     """
     require_libvirt(facts)
     domains = _wanted_domains(spec, facts)

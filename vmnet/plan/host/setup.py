@@ -63,10 +63,11 @@ class Part:
 
 
 def plan_host_setup(spec: HostSpec, facts: Facts) -> Plan:
-    """Plan the wanted bridges, each with its bond, its VLAN, the host's address, and the libvirt network on it.
+    """Plan the wanted bridges, each with its bond, its VLAN, the host's address, and the libvirt network on it. Change
+    nothing.
 
     Raises:
-        SpecError: the request is wrong, or wrong for this host.
+        SpecError: the request is wrong, or does not fit this host.
         Refused: the host is not in a state in which the change is safe.
         Conflict: another change of the network is in progress.
     """

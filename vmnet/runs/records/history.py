@@ -65,23 +65,18 @@ class RunRecord:
     steps: tuple[RunStep, ...]
 
 
-def read_runs(runs: Path = RUNS) -> tuple[RunRecord, ...]:
-    """Return all runs, oldest first; of one that cannot be read, why.
+def read_runs(run: str | None = None, *, runs: Path = RUNS) -> tuple[RunRecord, ...]:
+    """Return the runs on this host and their states, oldest first.
+
+    Args:
+        run: id of the only run to return. None: all.
 
     Raises:
+        SpecError: there is no such run.
         PermissionError: only root may read the journals.
     """
-    return tuple(_record(journal) for journal in list_runs(runs))
-
-
-def read_run(run: str, runs: Path = RUNS) -> RunRecord:
-    """Return one run.
-
-    Raises:
-        SpecError: there is none of that name.
-        PermissionError: only root may read the journals.
-    """
-    return _record(find_run(run, runs))
+    journals = list_runs(runs) if run is None else (find_run(run, runs),)
+    return tuple(_record(journal) for journal in journals)
 
 
 def _record(journal: Journal) -> RunRecord:
