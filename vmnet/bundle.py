@@ -23,6 +23,7 @@ from vmnet.names import json_text, printable, printable_lines
 from vmnet.redact.documents import secrets_of_document
 from vmnet.redact.known import KnownSecrets, secrets_of_keyfile
 from vmnet.redact.values import secrets_of_lines, without_secrets_in
+from vmnet.report.json_forms import findings_form, troubles_form
 from vmnet.runs.records.journal import list_runs
 from vmnet.runs.undo import last_goals
 from vmnet.shell_words import command
@@ -88,8 +89,9 @@ def _gather(facts: Facts, uri: str, version: str) -> Iterator[Found]:
         text=json.dumps({"schema": "vmnet/facts/1", "facts": fields.encode(facts)}),
         form=Form.JSON,
     )
-    yield from (Unread(what="NetworkManager", why=facts.nm_problem) for _ in (1,) if facts.nm_problem)
-    yield from (Unread(what="libvirt", why=facts.libvirt_problem) for _ in (1,) if facts.libvirt_problem)
+    for what, why in (("NetworkManager", facts.nm_problem), ("libvirt", facts.libvirt_problem)):
+        if why:
+            yield Unread(what=what, why=why)
     yield from facts.unread
     yield from _looked_at(facts)
     yield from (_profile(profile) for profile in facts.profiles)
@@ -103,11 +105,8 @@ def _gather(facts: Facts, uri: str, version: str) -> Iterator[Found]:
 def _looked_at(facts: Facts) -> Iterator[Evidence]:
     goals = last_goals()
     findings, troubles = check_host(goals, facts), diagnose(goals, facts)
-    ok = all(finding.ok for finding in findings)
-    found = {"schema": "vmnet/verify/1", "command": "verify", "ok": ok, "findings": fields.encode(findings)}
-    ok = all(trouble.finding.ok for trouble in troubles)
-    wrong = {"schema": "vmnet/doctor/1", "command": "doctor", "ok": ok, "troubles": fields.encode(troubles)}
-    for name, form in (("verify", found), ("doctor", {**wrong, "unread": fields.encode(facts.unread)})):
+    forms = {"verify": findings_form("verify", findings), "doctor": troubles_form(troubles, facts.unread)}
+    for name, form in forms.items():
         how = f"vmnet {name} --output json"
         yield Evidence(name=f"{name}.json", how=how, text=json.dumps(form), form=Form.JSON)
 

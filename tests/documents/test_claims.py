@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vmnet.documents.claims import parse_host_devices, parse_network_claims
+from vmnet.documents.domains import parse_host_devices
+from vmnet.documents.networks import parse_claims
 
 DOMAIN = """<domain><devices>
   <hostdev mode='subsystem' type='pci' managed='yes'>
@@ -41,4 +42,4 @@ def test_devices_that_are_passed_through() -> None:
     ],
 )
 def test_networks(forward: str, claims: tuple[str, ...]) -> None:
-    assert parse_network_claims(f"<network><name>n</name>{forward}</network>") == claims
+    assert parse_claims(f"<network><name>n</name>{forward}</network>") == claims

@@ -11,7 +11,7 @@ from tests.facts_samples import end_state
 from tests.host import test_lan_probe, test_listen
 from tests.hostile.reader import Reader, text
 from tests.redact.test_redact import DOMAIN
-from vmnet.documents import claims, domains, interfaces, networks, nwfilters, ports
+from vmnet.documents import domains, interfaces, networks, nwfilters, ports
 from vmnet.facts import Source
 from vmnet.facts.evidence import Evidence, Form
 from vmnet.host.lan import arp_probe, lan_probe, listen
@@ -47,13 +47,13 @@ def document_readers() -> list[Reader]:
     return [
         text("a domain's interfaces", domains.parse_domain_interfaces, *cases, DOMAIN, PASSED),
         text("a domain's agent", domains.agent_connected, DOMAIN),
-        text("a domain's devices", claims.parse_host_devices, PASSED),
+        text("a domain's devices", domains.parse_host_devices, PASSED),
         text("a domain, rewritten", lambda t: domains.rewrite_sources(t, macs, was, wanted), *cases, DOMAIN),
         text("a network", lambda t: networks.parse_network(t, active=True, persistent=True, autostart=True), *nat),
         text("a network's subnets", lambda t: networks.words_of(replace(named, document=t)), *nat),
         text("a network's reservations", networks.parse_reservations, HOST),
         text("a network's names", networks.parse_dns_names, HOST),
-        text("a network's claims", claims.parse_network_claims, HOST),
+        text("a network's claims", networks.parse_claims, HOST),
         text("a network, compared", lambda t: networks.same_network(t, WANTED), *nat),
         text("a network, replaced", lambda t: networks.network_document("n", "br0", "u", was=t), *nat),
         text("a filter", lambda t: nwfilters.looks_at_ip("a", {"a": nwfilters.parse_nwfilter(t)}), FILTER),

@@ -14,7 +14,7 @@ from vmnet.facts import SshSession
 from vmnet.plan import steps
 from vmnet.plan.steps import Plan, Planned
 from vmnet.runs.records.journal import Journal
-from vmnet.runs.worker_files import confirm, is_confirmed
+from vmnet.runs.worker_files import Word, confirm, has_word
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,16 +40,16 @@ def waiting(runs: Path) -> Journal:
 
 def test_a_new_connection_confirms(tmp_path: Path) -> None:
     journal = waiting(tmp_path)
-    assert not is_confirmed(journal)
+    assert not has_word(journal, Word.CONFIRMED)
     assert confirm(runs=tmp_path, ssh=NEW) == journal.run
-    assert is_confirmed(journal)
+    assert has_word(journal, Word.CONFIRMED)
 
 
 def test_the_old_connection_proves_nothing(tmp_path: Path) -> None:
     journal = waiting(tmp_path)
     with pytest.raises(Refused, match="the connection that started the run"):
         confirm(journal.run, runs=tmp_path, ssh=OLD)
-    assert not is_confirmed(journal)
+    assert not has_word(journal, Word.CONFIRMED)
 
 
 def test_what_does_not_wait_cannot_be_confirmed(tmp_path: Path) -> None:

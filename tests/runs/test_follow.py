@@ -34,11 +34,12 @@ from vmnet.runs.records.journal import Journal, RunState
 from vmnet.runs.worker import work
 from vmnet.runs.worker_files import (
     Ending,
+    Word,
     error_of,
-    is_cancelled,
+    has_word,
+    leave_word,
     read_ending,
     record_of,
-    write_cancelled,
     write_ending,
 )
 
@@ -151,7 +152,7 @@ def test_an_interrupt_cancels_and_waits_for_the_end(tmp_path: Path) -> None:
     journal = Journal.create(PLAN, FACTS, tmp_path)
 
     def take_back() -> None:
-        while not is_cancelled(journal):
+        while not has_word(journal, Word.CANCELLED):
             time.sleep(0.01)
         write_ending(journal, Ending(error=record_of(KeyboardInterrupt(), "unit")))
 
@@ -179,7 +180,7 @@ def test_a_lost_terminal_leaves_the_run_alone(tmp_path: Path) -> None:
     with one_interrupt(), pytest.raises(TerminalGone) as caught:
         following.watch(journal, PLAN, lambda _: None)
     assert "sudo vmnet follow" in caught.value.__notes__[0]
-    assert not is_cancelled(journal)
+    assert not has_word(journal, Word.CANCELLED)
 
 
 def test_an_interrupt_that_comes_too_late_says_that_the_run_stands(tmp_path: Path) -> None:
@@ -199,7 +200,7 @@ def test_a_worker_that_is_gone_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_a_cancelled_run_is_not_begun(tmp_path: Path) -> None:
     journal = Journal.create(PLAN, FACTS, tmp_path)
-    write_cancelled(journal)
+    leave_word(journal, Word.CANCELLED)
     with pytest.raises(KeyboardInterrupt):
         work(journal, lock=tmp_path / "lock")
     assert journal.state() is RunState.UNUSED
@@ -219,7 +220,7 @@ def test_a_cancelled_run_that_had_begun_is_brought_to_its_end(tmp_path: Path, mo
     monkeypatch.setattr(import_module("vmnet.runs.worker"), "conclude", conclude)
     journal = Journal.create(PLAN, FACTS, tmp_path)
     journal.note("begin", 0)
-    write_cancelled(journal)
+    leave_word(journal, Word.CANCELLED)
     work(journal, lock=tmp_path / "lock")
     assert concluded == [journal.run]
 

@@ -15,7 +15,7 @@ from vmnet.plan.steps import Plan, Planned
 from vmnet.runs.carry_out import carry_out
 from vmnet.runs.records.journal import Journal, RunState
 from vmnet.runs.resume import take_up
-from vmnet.runs.worker_files import write_cancelled
+from vmnet.runs.worker_files import Word, leave_word
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,7 +138,7 @@ def test_one_that_was_cancelled_before_it_was_killed_goes_back_and_not_on(tmp_pa
     for number, events in enumerate([ONE_DONE, (*ONE_DONE, ("undo", 1))]):
         journal = cut_off(tmp_path / str(number), *events)
         if number == 0:
-            write_cancelled(journal)
+            leave_word(journal, Word.CANCELLED)
         host = Host()
         with pytest.raises(ToolError, match="was interrupted"):
             take_up(PLAN, host, journal, lambda _: None)

@@ -53,7 +53,7 @@ def check_host(goals: Goals, facts: Facts, plan: Plan | None = None) -> tuple[Fi
     """Compare what is wanted with what nmcli, the kernel and libvirt show. Findings about the host are listed once.
 
     Args:
-        goals: from `last_goals`, `wanted_goal` or a plan. None or empty: derived by `deduce_goal`.
+        goals: from `last_goals`, `wanted_goals` or a plan. None or empty: derived by `deduce_goal`.
         facts: the facts, read after the change.
         plan: a domain plan that was carried out. verify checks what it moved, too.
 

@@ -61,7 +61,6 @@ Examples:
 @options.run_options
 @click.pass_obj
 def command(session: Session, *, uri: str, **words: Any) -> None:
-    """Want, is, plan, show, ask, apply, verify, report."""
     spec = _wanted(words)
     facts = vmnet.read_facts(uri=uri, host=False)
     plan = vmnet.plan_attach_domain(spec, facts)

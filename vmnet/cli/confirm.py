@@ -26,7 +26,6 @@ Examples:
 @options.output_option
 @click.pass_obj
 def command(session: Session, *, run: str | None, output: str) -> None:
-    """Confirm, report."""
     with flow.root_only(session, "confirm a run"):
         confirmed = vmnet.confirm(run)
     text = Line(f"confirm: run {confirmed} is confirmed; sudo vmnet follow shows the rest")

@@ -59,7 +59,6 @@ Examples:
 @options.run_options
 @click.pass_obj
 def command(session: Session, *, bridge: str | None, network: str | None, uri: str, **words: Any) -> None:
-    """Is, diagnose, report; or want, is, plan, show, ask, apply, verify, report."""
     mode = flow.Mode.of(words)
     fix, domain, probe = words["fix"], words["domain"], words["probe"]
     options.parse_ifname(bridge, "bridge name")

@@ -28,7 +28,6 @@ Examples:
 @options.output_option
 @click.pass_obj
 def command(session: Session, *, rule: str | None, output: str) -> None:
-    """Read, report."""
     rules = vmnet.read_rules()
     if rule is not None:
         known_rule(rule)

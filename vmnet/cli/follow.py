@@ -29,7 +29,6 @@ Examples:
 @options.output_option
 @click.pass_obj
 def command(session: Session, *, run: str | None, output: str) -> None:
-    """Follow, report."""
     progress = ProgressLines(session, json=output == "json")
     try:
         with flow.root_only(session, "read the journal of runs"):

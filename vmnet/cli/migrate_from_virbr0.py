@@ -76,7 +76,6 @@ Examples:
 @options.run_options
 @click.pass_obj
 def command(session: Session, *, uri: str, **words: Any) -> None:
-    """Want, is, plan, show, ask, apply, verify, report."""
     spec = _wanted(words)
     facts = vmnet.find_mentions(spec.source, vmnet.read_facts(uri=uri, host=False))
     plan = vmnet.plan_migration(spec, facts)

@@ -13,6 +13,8 @@ from vmnet.report.errors import notes_of, render_error
 from vmnet.report.json_forms import error_form, json_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from vmnet.cli.session import Session
 
 INTERRUPTED = 130
@@ -26,8 +28,10 @@ class Reported(VmnetError):
         self.exit_code = exit_code
 
 
-def fail(session: Session, error: VmnetError) -> int:
-    """Report an error and return its exit code."""
+def fail(session: Session, error: VmnetError, notes: Iterable[str] = ()) -> int:
+    """Report an error, with more notes, and return its exit code."""
+    for note in notes:
+        error.add_note(note)
     # With the terminal gone there is nobody to tell; the exit code still counts.
     with suppress(OSError):
         if isinstance(error, Reported):
@@ -46,17 +50,13 @@ def interrupted(session: Session, interrupt: BaseException) -> int:
     notes = notes_of(interrupt)
     error = VmnetError("interrupted", "vmnet verify shows the state" if notes else "nothing was changed")
     error.exit_code = INTERRUPTED
-    for note in notes:
-        error.add_note(note)
-    return fail(session, error)
+    return fail(session, error, notes)
 
 
 def refused_by_system(session: Session, error: OSError) -> int:
     """Report what the operating system refused: a full disk, a missing permission."""
     failed = ToolError(f"the system refused: {error}", "check for a full disk (df -h) and for permissions (ls -l)")
-    for note in notes_of(error):
-        failed.add_note(note)
-    return fail(session, failed)
+    return fail(session, failed, notes_of(error))
 
 
 def bug(session: Session, error: Exception) -> int:

@@ -20,9 +20,14 @@ if TYPE_CHECKING:
     from vmnet.report.screen import Block
 
 
+def redraws(stream: IO[str], environ: Mapping[str, str]) -> bool:
+    """Return whether the stream is a terminal that can be drawn on; NO_COLOR forbids colours, not this."""
+    return stream.isatty() and environ.get("TERM", "") not in ("", "dumb")
+
+
 def wants_colour(stream: IO[str], environ: Mapping[str, str]) -> bool:
-    """Return whether control codes are welcome: on a terminal that knows them, unless NO_COLOR is set."""
-    return stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM", "") not in ("", "dumb")
+    """Return whether colours are welcome: on a terminal that knows them, unless NO_COLOR is set."""
+    return redraws(stream, environ) and not environ.get("NO_COLOR")
 
 
 def show(session: Session, blocks: Iterable[Block], *, error: bool = False) -> None:

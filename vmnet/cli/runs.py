@@ -28,7 +28,6 @@ Examples:
 @options.output_option
 @click.pass_obj
 def command(session: Session, *, run: str | None, output: str) -> None:
-    """Read, report."""
     with flow.root_only(session, "read the journal of runs"):
         records = vmnet.read_runs(run)
     if run:

@@ -51,7 +51,6 @@ _BRANCH = "├"
 )
 @click.pass_obj
 def command(session: Session, *, every: bool, picture: Path | None, uri: str, output: str) -> None:
-    """Is, verify, show."""
     form = _form(picture) if picture else ""
     facts = vmnet.read_facts(uri=uri)
     topology = vmnet.status(vmnet.last_goals(), facts)

@@ -37,6 +37,5 @@ Examples:
 @options.output_option
 @click.pass_obj
 def command(session: Session, *, file: str, uri: str, output: str) -> None:
-    """Gather, report."""
     bundle = vmnet.support_bundle(file, uri=uri)
     flow.answer(session, output, bundle_form(bundle), render_bundle(bundle))

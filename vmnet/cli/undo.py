@@ -28,7 +28,6 @@ Examples:
 @options.run_options
 @click.pass_obj
 def command(session: Session, *, run: str | None, uri: str, **words: Any) -> None:
-    """Is, plan, show, ask, apply, report."""
     facts = vmnet.read_facts(uri=uri)
     with flow.root_only(session, "read the journal of runs"):
         facts = vmnet.ask_again(facts, run)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,16 +11,19 @@ import vmnet
 from vmnet.cli import flow, options, watch
 from vmnet.cli.commands import load
 from vmnet.cli.outcome import Reported
-from vmnet.cli.output import show, write_exactly
+from vmnet.cli.output import redraws, show, write_exactly
 from vmnet.errors import SpecError, VerifyError
 from vmnet.report.findings import render_differences, render_findings
 from vmnet.report.json_forms import findings_form
 from vmnet.spec.words import parse_host
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vmnet import Facts, Finding
     from vmnet.cli.session import Session
-    from vmnet.spec import HostSpec
+
+    Look = Callable[[], tuple[Facts, tuple[Finding, ...]]]
 
 EVERY_S = 5.0
 HELP = """Compare what is wanted with what nmcli, the kernel and libvirt show, layer by layer: NICs, bond, LACP, bridge,
@@ -43,16 +45,6 @@ Examples:
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What to compare with: a file's spec, or names, or (all None) what the last run planned for."""
-
-    uri: str
-    spec: HostSpec | None
-    bridge: str | None
-    network: str | None
-
-
 @click.command("verify", help=HELP, short_help="Compare wanted and seen.")
 @click.option("--bridge", metavar="NAME", help="Bridge to check. Default: those of the host-setup runs, or br0.")
 @click.option("--network", metavar="NAME", help="Libvirt network to check. Default: as recorded, or host-bridge.")
@@ -71,15 +63,14 @@ class Wanted:
 @options.output_options("text", "json", "junit", "prometheus", help_text=options.REPORT_FORMAT)
 @click.pass_obj
 def command(session: Session, *, uri: str, every_s: float | None, quiet: bool, output: str, **words: Any) -> None:
-    """Is, verify, report."""
     _check(every_s, output, quiet=quiet)
-    wanted = _wanted(uri, words)
+    look = _looker(uri, words)
     if every_s is None:
-        facts, findings = look(wanted)
+        facts, findings = look()
         _report(session, facts, findings, output, quiet=quiet)
     else:
         say = _sayer(session, every_s, output, quiet=quiet)
-        findings = watch.watch(session, lambda: look(wanted)[1], say, every_s=every_s)
+        findings = watch.watch(session, lambda: look()[1], say, every_s=every_s)
     if not all(finding.ok for finding in findings):
         raise Reported(VerifyError.exit_code)
 
@@ -95,29 +86,30 @@ def _check(every_s: float | None, output: str, *, quiet: bool) -> None:
         raise SpecError(f"--quiet cannot be combined with --output {output}", "leave --quiet out")
 
 
-def _wanted(uri: str, words: dict[str, Any]) -> Wanted:
+def _looker(uri: str, words: dict[str, Any]) -> Look:
+    """Return what reads the host and compares it with what is wanted: a file's spec, or names, or what the last runs
+    planned for."""
     file, bridge, network = words["spec_file"], words["bridge"], words["network"]
     options.parse_ifname(bridge, "bridge name")
     if file is not None and (bridge or network):
         raise SpecError("--spec cannot be combined with --bridge or --network", f"set both in {file}")
     spec = None if file is None else parse_host(vmnet.read_host_words(file))
-    return Wanted(uri=uri, spec=spec, bridge=bridge, network=network)
 
+    def look() -> tuple[Facts, tuple[Finding, ...]]:
+        facts = vmnet.read_facts(uri=uri)
+        if spec is not None:
+            return facts, vmnet.verify(vmnet.wanted_goals(spec, facts), facts)
+        if bridge or network:
+            return facts, vmnet.verify(vmnet.deduce_goal(facts, bridge=bridge, network=network), facts)
+        return facts, vmnet.verify(vmnet.last_goals(), facts)
 
-def look(wanted: Wanted) -> tuple[Facts, tuple[Finding, ...]]:
-    """Read the host and compare it with what is wanted."""
-    facts = vmnet.read_facts(uri=wanted.uri)
-    if wanted.spec is not None:
-        return facts, vmnet.verify(vmnet.wanted_goals(wanted.spec, facts), facts)
-    if wanted.bridge or wanted.network:
-        return facts, vmnet.verify(vmnet.deduce_goal(facts, bridge=wanted.bridge, network=wanted.network), facts)
-    return facts, vmnet.verify(vmnet.last_goals(), facts)
+    return look
 
 
 def _sayer(session: Session, every_s: float, output: str, *, quiet: bool) -> watch.Say:
     if output == "json":
         return watch.json_lines(session, quiet=quiet)
-    if watch.redraws(session) and not quiet:
+    if redraws(session.stdout, session.environ) and not quiet:
         return watch.drawing(session, every_s)
     return watch.logging(session, quiet=quiet)
 

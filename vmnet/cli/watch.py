@@ -56,11 +56,6 @@ def watch(session: Session, look: Look, say: Say, *, every_s: float) -> tuple[Fi
         return before
 
 
-def redraws(session: Session) -> bool:
-    """Return whether standard output is a terminal that can be drawn on; NO_COLOR forbids colours, not this."""
-    return session.stdout.isatty() and session.environ.get("TERM", "") not in ("", "dumb")
-
-
 def drawing(session: Session, every_s: float) -> Say:
     """Return what draws the findings over those of before: all where they fit, else what differs."""
 

@@ -6,6 +6,7 @@ from copy import deepcopy
 from ipaddress import IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING
 
+from vmnet.documents.interfaces import pci_address
 from vmnet.documents.text import attribute, parse_document, print_document, read_template
 from vmnet.facts import Network, Reservation
 from vmnet.names import Mac
@@ -89,6 +90,19 @@ def parse_dns_names(xml: str) -> tuple[tuple[str, str], ...]:
     """Return the names that a network's DNS server knows besides its leases: address and name."""
     hosts = parse_document(xml).iterfind("dns/host")
     return tuple((host.get("ip", ""), name.text or "") for host in hosts for name in host.iterfind("hostname"))
+
+
+def parse_claims(xml: str) -> tuple[str, ...]:
+    """Return what a network's document takes of the host: links by name, VFs by PCI address (formatnetwork.html).
+
+    `<pf dev=…/>` is left out: the network hands out the virtual functions of that NIC and leaves the NIC itself alone.
+    """
+    forward = parse_document(xml).find("forward")
+    if forward is None:
+        return ()
+    links = (element.get("dev") for element in (forward, *forward.iterfind("interface")))
+    functions = (pci_address(element) for element in forward.iterfind("address"))
+    return tuple(dict.fromkeys(claim for claim in (*links, *functions) if claim))
 
 
 def _forward_mode(network: _Element) -> str | None:

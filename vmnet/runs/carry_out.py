@@ -17,7 +17,7 @@ from vmnet.plan.steps import IndependentStep, MoveInterface
 from vmnet.runs.lock import uninterrupted
 from vmnet.runs.progress import Watcher
 from vmnet.runs.records.journal import Journal
-from vmnet.runs.records.journal_lines import Entry, now
+from vmnet.runs.records.journal_lines import Entry
 from vmnet.runs.roll_back import StepExecutor, prove_answers, roll_back
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
     from vmnet.runs.progress import Progress
 
     Report = Callable[[Progress], None]
-
     Lane = list[int]
-
     Note = Callable[[Iterable[Entry]], None]
 
 _AGAIN = (steps.ActivateProfile, steps.WaitNeighbour, steps.WaitAnswer)
@@ -56,14 +54,14 @@ class Teller:
             self._watcher.feed(entry)
 
     def __call__(self, event: str, step: int = -1, text: str = "", *, undo: int = 0, seconds: float = 0.0) -> Entry:
-        entry = Entry(event=event, step=step, text=text, time=now(), undo=undo, seconds=seconds)
+        entry = Entry.now(event, step, text, undo=undo, seconds=seconds)
         self.all((entry,))
         return entry
 
     def done(self, step: int, seconds: float) -> None:
         """Hold the line until the next one is written. Until then the step counts as begun, which is as safe. One wait
         for the disk instead of two between two steps makes the interruption shorter."""
-        self._held += (Entry(event="done", step=step, time=now(), seconds=seconds),)
+        self._held += (Entry.now("done", step, seconds=seconds),)
 
     def all(self, entries: Iterable[Entry] = ()) -> None:
         """Write lines down together, after what was held back, and tell of each."""
@@ -215,7 +213,7 @@ def _one_step(index: int, plan: Plan, executor: StepExecutor, note: Teller) -> N
 def _side_by_side(part: list[Lane], plan: Plan, executor: StepExecutor, note: Teller) -> None:
     """Take the steps of several domains at the same time."""
     undoing = plan.undoes is not None
-    note.all(Entry(event="begin", step=index, time=now()) for lane in part for index in lane)
+    note.all(Entry.now("begin", index) for lane in part for index in lane)
     executor.connect()
 
     def execute(some: Sequence[steps.Step]) -> None:
@@ -226,10 +224,8 @@ def _side_by_side(part: list[Lane], plan: Plan, executor: StepExecutor, note: Te
 
 # Steps that may be taken at the same time: those of different domains. A domain's own stay in order.
 #
-# libvirt works on several calls of one connection at once, and much of each is its waiting for the disk. The
-# journal's
-# lines are written for a batch of domains together; that a step is on the disk before it is taken holds all the
-# same.
+# libvirt works on several calls of one connection at once, and much of each is its waiting for the disk. The journal's
+# lines are written for a batch of domains together; that a step is on the disk before it is taken holds all the same.
 
 BATCH = 256
 """Domains whose lines the journal takes together."""
@@ -264,22 +260,10 @@ def _batches(lanes: dict[str, Lane]) -> Iterator[list[Lane]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ended:
-    """What became of a lane: the steps that were done, and the one that failed with why."""
+    """What became of a lane: the lines of its steps, and why the last one failed."""
 
-    done: tuple[tuple[int, float], ...] = ()
-    passed_over: tuple[tuple[int, str], ...] = ()
-    failed: int | None = None
-    seconds: float = 0.0
+    entries: tuple[Entry, ...] = ()
     error: VmnetError | None = None
-
-    def entries(self) -> Iterator[Entry]:
-        for index, seconds in self.done:
-            yield Entry(event="done", step=index, seconds=seconds, time=now())
-        for index, text in self.passed_over:
-            yield Entry(event="passed-over", step=index, text=text, time=now())
-        if self.failed is not None and self.error is not None:
-            text = self.error.message
-            yield Entry(event="failed", step=self.failed, text=text, seconds=self.seconds, time=now())
 
 
 def take(
@@ -312,7 +296,7 @@ def take(
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         ended = [future for future in running if not future.cancelled()]
-        note(entry for future in ended if future.exception() is None for entry in future.result().entries())
+        note(entry for future in ended if future.exception() is None for entry in future.result().entries)
     for future in ended:
         error = future.result().error
         if error is not None:
@@ -335,8 +319,7 @@ def _unless_stopped(stop: Event, run: Callable[[], _Ended]) -> _Ended:
 def _run(
     lane: Lane, planned: Sequence[Planned], execute: Callable[[Sequence[Step]], None], passes_over: bool
 ) -> _Ended:
-    done: list[tuple[int, float]] = []
-    passed: list[tuple[int, str]] = []
+    entries: list[Entry] = []
     todo = list(_bundles(lane, planned))
     while todo:
         bundle, started = todo.pop(0), time.monotonic()
@@ -348,12 +331,13 @@ def _run(
                 todo = [*([index] for index in bundle), *todo]
                 continue
             if passes_over and _has_moved_on(error):
-                passed.append((bundle[0], error.message))
+                entries.append(Entry.now("passed-over", bundle[0], error.message))
                 continue
-            took = time.monotonic() - started
-            return _Ended(done=tuple(done), passed_over=tuple(passed), failed=bundle[0], seconds=took, error=error)
-        done += [(index, (time.monotonic() - started) / len(bundle)) for index in bundle]
-    return _Ended(done=tuple(done), passed_over=tuple(passed))
+            entries.append(Entry.now("failed", bundle[0], error.message, seconds=time.monotonic() - started))
+            return _Ended(entries=tuple(entries), error=error)
+        seconds = (time.monotonic() - started) / len(bundle)
+        entries += [Entry.now("done", index, seconds=seconds) for index in bundle]
+    return _Ended(entries=tuple(entries))
 
 
 def _has_moved_on(error: VmnetError) -> bool:

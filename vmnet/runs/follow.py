@@ -21,7 +21,7 @@ from vmnet.runs.progress import RunResult, Watcher
 from vmnet.runs.records.journal import Journal, RunState, find_run, list_runs
 from vmnet.runs.records.journal_lines import parse_entry
 from vmnet.runs.undo import ask_again, plan_undo
-from vmnet.runs.worker_files import Request, digest, error_of, read_ending, write_cancelled, write_request
+from vmnet.runs.worker_files import Request, Word, digest, error_of, leave_word, read_ending, write_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -239,7 +239,7 @@ def _cancel(journal: Journal) -> None:
     """Have the worker roll back the run, or not begin it."""
     with suppress(OSError):
         # A worker that lives is told by the signal, whatever the disk takes.
-        write_cancelled(journal)
+        leave_word(journal, Word.CANCELLED)
     worker = worker_of(journal)
     if worker:
         with suppress(ProcessLookupError):

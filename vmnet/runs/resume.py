@@ -12,15 +12,14 @@ from vmnet.host.networkmanager import nmcli
 from vmnet.plan import steps
 from vmnet.runs.carry_out import Teller, add_notes, carry_out, take_back
 from vmnet.runs.records.journal import UNDO_SCRIPT, Journal, find_run
-from vmnet.runs.records.journal_lines import Entry, now
+from vmnet.runs.records.journal_lines import Entry
 from vmnet.runs.roll_back import is_last_resort
-from vmnet.runs.worker_files import is_cancelled, read_request
+from vmnet.runs.worker_files import Word, has_word, read_request
 from vmnet.shell_words import root
 
 if TYPE_CHECKING:
     from vmnet.plan.steps import Plan
     from vmnet.runs.carry_out import Report
-    from vmnet.runs.records.journal import Journal
     from vmnet.runs.roll_back import StepExecutor
 
 
@@ -76,7 +75,7 @@ def _take_all_back(plan: Plan, executor: StepExecutor, journal: Journal, note: T
 def _was_going_back(journal: Journal) -> bool:
     """Return whether somebody had cancelled the run: then it was rolled back although no step had failed."""
     events = {entry.event for entry in journal.entries()}
-    return is_cancelled(journal) or ("undo" in events and "failed" not in events)
+    return has_word(journal, Word.CANCELLED) or ("undo" in events and "failed" not in events)
 
 
 def _go_on(plan: Plan, executor: StepExecutor, journal: Journal, report: Report) -> None:
@@ -151,4 +150,4 @@ def undo_unread(journal: Journal, why: VmnetError) -> NoReturn:
 
 
 def _note(journal: Journal, event: str, *, text: str = "") -> None:
-    attempt(lambda: journal.note_anyway([Entry(event=event, text=text, time=now())]))
+    attempt(lambda: journal.note_anyway([Entry.now(event, text=text)]))

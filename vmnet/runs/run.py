@@ -20,12 +20,12 @@ from vmnet.runs.executor import guests
 from vmnet.runs.executor.execute import Executor
 from vmnet.runs.progress import RunResult
 from vmnet.runs.records.journal import Journal, RunState, find_run
-from vmnet.runs.records.journal_lines import Entry, now
+from vmnet.runs.records.journal_lines import Entry
 from vmnet.runs.records.plan_file import write_documents
 from vmnet.runs.resume import take_up, undo_unread
 from vmnet.runs.roll_back import prove_answers
 from vmnet.runs.undo_script import point_to_undo_script, write_undo_script
-from vmnet.runs.worker_files import ENDING, FORMAT, digest, is_confirmed, read_request
+from vmnet.runs.worker_files import ENDING, FORMAT, Word, digest, has_word, read_request
 from vmnet.spec import Retire
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from vmnet.plan.steps import Plan
     from vmnet.runs.carry_out import Report
-    from vmnet.runs.records.journal import Journal
     from vmnet.runs.roll_back import StepExecutor
     from vmnet.spec import MigrationSpec
 
@@ -111,7 +110,7 @@ def _executor(plan: Plan, journal: Journal, undone: Journal | None, report: Repo
         copies=(undone or journal).directory / "profiles",
         checkpoint_timeout_s=max((step.timeout_s for step in opened), default=0),
         note_checkpoint=lambda path: journal.note("checkpoint", text=path),
-        is_confirmed=lambda: is_confirmed(journal),
+        is_confirmed=lambda: has_word(journal, Word.CONFIRMED),
         note_waiting=lambda left_s: attempt(lambda: _tell_waiting(plan, journal, left_s, report)),
     )
 
@@ -129,7 +128,7 @@ def _prove_undone(plan: Plan, undone: Journal, executor: Executor) -> None:
 def _note_undone(undone: Journal | None, journal: Journal) -> None:
     """Write into the run that was undone which run did it."""
     if undone is not None and undone.state() is not RunState.UNDONE:
-        undone.note_anyway([Entry(event="undone", text=journal.run, time=now())])
+        undone.note_anyway([Entry.now("undone", text=journal.run)])
 
 
 def _tell_waiting(plan: Plan, journal: Journal, left_s: float, report: Report) -> None:

@@ -22,9 +22,9 @@ from vmnet.runs import unit
 from vmnet.runs.lock import LOCK, SIGNALS, locked, one_interrupt
 from vmnet.runs.progress import Pace
 from vmnet.runs.records.journal import Journal, RunState
-from vmnet.runs.records.journal_lines import Entry, now
+from vmnet.runs.records.journal_lines import Entry
 from vmnet.runs.run import conclude
-from vmnet.runs.worker_files import Ending, is_cancelled, note_ended, read_ending, record_of, write_ending
+from vmnet.runs.worker_files import Ending, Word, has_word, note_ended, read_ending, record_of, write_ending
 
 if TYPE_CHECKING:
     from vmnet.runs.progress import Progress, RunResult
@@ -93,9 +93,9 @@ def work(journal: Journal, *, lock: Path = LOCK, patience_s: float = LOCK_S) -> 
 def _work(journal: Journal, lock: Path, patience_s: float) -> None:
     result: RunResult | None = None
     try:
-        attempt(lambda: journal.note_anyway([Entry(event="worker", text=str(os.getpid()), time=now())]))
+        attempt(lambda: journal.note_anyway([Entry.now("worker", text=str(os.getpid()))]))
         with locked(lock, patience_s=patience_s):
-            if is_cancelled(journal) and journal.state() is RunState.UNUSED:
+            if has_word(journal, Word.CANCELLED) and journal.state() is RunState.UNUSED:
                 raise KeyboardInterrupt
             result = conclude(journal, _Log())
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from vmnet import errors, fields
@@ -14,35 +15,22 @@ from vmnet.host.files.ssh import own_session
 from vmnet.plan import steps
 from vmnet.runs.progress import RunResult
 from vmnet.runs.records.journal import Journal, find_run, list_runs
-from vmnet.runs.records.journal_lines import Entry, now
+from vmnet.runs.records.journal_lines import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from vmnet.facts import DomainState, SshSession
-    from vmnet.runs.records.journal import Journal
 
 _REQUEST = "request.json"
 ENDING = "ending.json"
-_CANCELLED = "cancelled"
-_CONFIRMED = "confirmed"
-_KINDS: dict[str, type[errors.VmnetError]] = {
-    kind.__name__: kind
-    for kind in (
-        errors.VmnetError,
-        errors.SpecError,
-        errors.Refused,
-        errors.ToolError,
-        errors.HypervisorError,
-        errors.LinkError,
-        errors.Conflict,
-        errors.VerifyError,
-        errors.UndoIncomplete,
-    )
+_KINDS = {
+    name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.VmnetError)
 }
+_DETAILS = ("argv", "exit_status", "stderr", "code", "left")
+"""What some of them hold besides message and hint."""
 _INTERRUPT = "KeyboardInterrupt"
-
 
 FORMAT = 1
 """Of the files of a run. It counts up when an older vmnet can no longer read them: that one undoes by script."""
@@ -116,7 +104,7 @@ def note_ended(journal: Journal) -> None:
     """Say in the journal that the ending is there, as its last line; once is enough."""
     last = journal.last()
     if last is None or last.event != "ended":
-        journal.note_anyway([Entry(event="ended", time=now())])
+        journal.note_anyway([Entry.now("ended")])
 
 
 def read_ending(journal: Journal) -> Ending | None:
@@ -124,24 +112,21 @@ def read_ending(journal: Journal) -> Ending | None:
     return journal.record(ENDING, Ending) if journal.place_of(ENDING).exists() else None
 
 
-def write_cancelled(journal: Journal) -> None:
-    """Leave word that the run is not to be begun."""
-    journal.write(_CANCELLED, b"")
+class Word(StrEnum):
+    """A word to the worker, as an empty file: the run is not to be begun, or the admin has confirmed it."""
+
+    CANCELLED = "cancelled"
+    CONFIRMED = "confirmed"
 
 
-def is_cancelled(journal: Journal) -> bool:
-    """Return whether there is such word."""
-    return (journal.directory / _CANCELLED).exists()
+def leave_word(journal: Journal, word: Word) -> None:
+    """Leave this word for the worker."""
+    journal.write(word, b"")
 
 
-def write_confirmed(journal: Journal) -> None:
-    """Leave word that the admin has confirmed the run."""
-    journal.write(_CONFIRMED, b"")
-
-
-def is_confirmed(journal: Journal) -> bool:
-    """Return whether there is such word."""
-    return (journal.directory / _CONFIRMED).exists()
+def has_word(journal: Journal, word: Word) -> bool:
+    """Return whether this word was left."""
+    return (journal.directory / word).exists()
 
 
 def record_of(error: BaseException, unit: str) -> ErrorRecord:
@@ -149,17 +134,9 @@ def record_of(error: BaseException, unit: str) -> ErrorRecord:
     notes = tuple(getattr(error, "__notes__", ()))
     match error:
         case errors.VmnetError():
-            return ErrorRecord(
-                type=type(error).__name__,
-                message=error.message,
-                hint=error.hint,
-                notes=notes,
-                argv=getattr(error, "argv", ()),
-                exit_status=getattr(error, "exit_status", None),
-                stderr=getattr(error, "stderr", ""),
-                code=getattr(error, "code", 0),
-                left=getattr(error, "left", ()),
-            )
+            details = {name: getattr(error, name) for name in _DETAILS if hasattr(error, name)}
+            kind = type(error).__name__
+            return ErrorRecord(type=kind, message=error.message, hint=error.hint, notes=notes, **details)
         case KeyboardInterrupt():
             return ErrorRecord(type=_INTERRUPT, message="interrupted", notes=notes)
         case Exception():
@@ -173,19 +150,12 @@ def record_of(error: BaseException, unit: str) -> ErrorRecord:
 def error_of(record: ErrorRecord) -> BaseException:
     """Return the error that a record tells of, to be raised again."""
     error: BaseException
-    kind = _KINDS.get(record.type, errors.VmnetError)
     if record.type == _INTERRUPT:
         error = KeyboardInterrupt()
-    elif kind is errors.ToolError:
-        error = errors.ToolError(
-            record.message, record.hint, argv=record.argv, exit_status=record.exit_status, stderr=record.stderr
-        )
-    elif kind is errors.HypervisorError:
-        error = errors.HypervisorError(record.message, record.hint, code=record.code)
-    elif kind is errors.UndoIncomplete:
-        error = errors.UndoIncomplete(record.message, record.hint, left=record.left)
     else:
-        error = kind(record.message, record.hint)
+        error = _KINDS.get(record.type, errors.VmnetError)(record.message, record.hint)
+        for name in (name for name in _DETAILS if hasattr(error, name)):
+            setattr(error, name, getattr(record, name))
     for note in record.notes:
         error.add_note(note)
     return error
@@ -215,7 +185,7 @@ def confirm(run: str | None = None, *, runs: Path = RUNS, ssh: SshSession | None
             "this is the connection that started the run: an existing connection does not prove that new ones work",
             "log in again, and run there: sudo vmnet confirm",
         )
-    write_confirmed(journal)
+    leave_word(journal, Word.CONFIRMED)
     return journal.run
 
 

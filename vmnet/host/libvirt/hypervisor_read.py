@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from vmnet.documents.claims import parse_host_devices
-from vmnet.documents.domains import agent_connected, parse_domain_interfaces
+from vmnet.documents.domains import agent_connected, parse_domain_interfaces, parse_host_devices
 from vmnet.documents.networks import parse_network
 from vmnet.facts import Domain, DomainState, GuestAddress, HypervisorLink, Interface, Network, Snapshot
 from vmnet.host.libvirt.libvirt_calls import AT_ONCE, GONE, Code, ask, calling, open_connection, unless_gone

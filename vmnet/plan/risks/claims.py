@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmnet.documents.claims import parse_network_claims
+from vmnet.documents.networks import parse_claims
 from vmnet.plan.risks.accept import Risk
 from vmnet.shell_words import command, last, virsh_domain
 
@@ -48,7 +48,7 @@ def _on_macvtap(domain: Domain, ifname: str) -> bool:
 
 def _of_networks(nic: Link, facts: Facts) -> Iterator[tuple[str, str]]:
     for network in facts.networks:
-        if {nic.ifname, nic.pci} & set(parse_network_claims(network.document)):
+        if {nic.ifname, nic.pci} & set(parse_claims(network.document)):
             yield (
                 f"network {network.name} ({network.forward_mode}) uses {nic.ifname} directly: {_effect(network)}",
                 f"change or remove it ({command('virsh', 'net-edit', *last(network.name))}), or name other NICs",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmnet.checks.topology import State
-from vmnet.documents.page import make_page
-from vmnet.documents.svg import dress_svg, print_svg
+from vmnet.documents.svg import dress_svg, make_page, print_svg
 from vmnet.names import printable
 from vmnet.report.pictures.status_cards import style_sheet
 from vmnet.report.pictures.status_groups import counted

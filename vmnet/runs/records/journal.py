@@ -24,7 +24,7 @@ from vmnet.errors import Refused, SpecError, VmnetError, attempt
 from vmnet.facts import Facts
 from vmnet.host.files.own_files import check_own, make_own_directory, sync
 from vmnet.host.files.run_mark import JOURNAL, RUNS
-from vmnet.runs.records.journal_lines import Entry, append, now, open_own, parse_entry
+from vmnet.runs.records.journal_lines import Entry, append, open_own, parse_entry
 from vmnet.runs.records.plan_file import plan_lines, read_outline, read_plan
 
 if TYPE_CHECKING:
@@ -176,9 +176,9 @@ class Journal:
                 begun.unlink(missing_ok=True)
         sync(path.parent)
 
-    def note(self, event: str, step: int = -1, text: str = "", *, undo: int = 0, seconds: float = 0.0) -> Entry:
+    def note(self, event: str, step: int = -1, text: str = "") -> Entry:
         """Append a line, wait until it is on the disk, and return it."""
-        entry = Entry(event=event, step=step, text=text, time=now(), undo=undo, seconds=seconds)
+        entry = Entry.now(event, step, text)
         self.note_all((entry,))
         return entry
 

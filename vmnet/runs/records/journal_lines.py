@@ -28,10 +28,11 @@ class Entry:
     undo: int = 0
     seconds: float = 0.0
 
-
-def now() -> str:
-    """Return the time as the journal writes it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    @classmethod
+    def now(cls, event: str, step: int = -1, text: str = "", *, undo: int = 0, seconds: float = 0.0) -> Entry:
+        """Return a line with the time of now: "2026-01-02T03:04:05Z"."""
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        return cls(event=event, step=step, text=text, time=stamp, undo=undo, seconds=seconds)
 
 
 def parse_entry(line: str) -> Entry | None:
