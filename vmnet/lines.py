@@ -1,9 +1,10 @@
-"""Text from outside: its lines, its numbers, its patterns."""
+"""Text from outside: its lines, its numbers, its addresses, its patterns."""
 
 from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
@@ -23,6 +24,14 @@ def lines_of(text: str) -> list[str]:
 def number_of(text: str) -> int | None:
     """Return a decimal number; None for other text, and for more than 18 digits, which nothing here counts to."""
     return int(text) if _NUMBER.fullmatch(text) else None
+
+
+def address_of(text: str) -> IPv4Address | IPv6Address | None:
+    """Return an IP address; None for other text."""
+    try:
+        return ip_address(text.strip())
+    except ValueError:
+        return None
 
 
 LONGEST_PATTERN = 255

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import platform
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -27,9 +26,11 @@ from vmnet.host.libvirt.surroundings import read_surroundings
 from vmnet.host.networkmanager import nmcli
 from vmnet.host.networkmanager.nmcli import read_client
 from vmnet.host.outside import Sources
-from vmnet.lines import lines_of
+from vmnet.lines import address_of, lines_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vmnet.spec import IpAddress
 
 MACHINE_ID = Path("/etc/machine-id")
@@ -64,8 +65,8 @@ def read_facts(
     sources = Sources()
     # At the same time: NetworkManager and libvirt have processes of their own to work in.
     with ThreadPoolExecutor(2) as pool:
-        libvirt = pool.submit(_ask_hypervisor, uri, sources) if hypervisor else None
-        manager = pool.submit(_ask_network_manager) if host else None
+        libvirt = pool.submit(_ask, "libvirt", lambda: _read_hypervisor(uri, sources)) if hypervisor else None
+        manager = pool.submit(_ask, "nm", _read_network_manager) if host else None
         facts = replace(_read_kernel(sources), runs_mark=mark)
     if libvirt is not None:
         facts = replace(facts, **libvirt.result())
@@ -120,10 +121,10 @@ def _probes_of(facts: Facts, commands: tuple[str, ...]) -> tuple[Probe, ...]:
     return tuple(dict.fromkeys(probes))
 
 
-def _ask_network_manager() -> dict[str, Any]:
-    """Return the fields of Facts that NetworkManager fills."""
-    found = attempt(_read_network_manager)
-    return {"nm_version": None, "nm_problem": found.message} if isinstance(found, VmnetError) else found
+def _ask(daemon: str, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return the fields of Facts that a daemon ("nm", "libvirt") fills, or why it does not."""
+    found = attempt(read)
+    return {f"{daemon}_version": None, f"{daemon}_problem": found.message} if isinstance(found, VmnetError) else found
 
 
 def _read_network_manager() -> dict[str, Any]:
@@ -131,12 +132,6 @@ def _read_network_manager() -> dict[str, Any]:
     devices, profiles = nmcli.read_devices(), nmcli.read_profiles()
     version, checkpoints = nmcli.read_daemon()
     return {"nm_version": version, "devices": devices, "profiles": profiles, "checkpoints": checkpoints}
-
-
-def _ask_hypervisor(uri: str, sources: Sources) -> dict[str, Any]:
-    """Return the fields of Facts that libvirt fills."""
-    found = attempt(lambda: _read_hypervisor(uri, sources))
-    return {"libvirt_version": None, "libvirt_problem": found.message} if isinstance(found, VmnetError) else found
 
 
 def _read_hypervisor(uri: str, sources: Sources) -> dict[str, Any]:
@@ -171,14 +166,9 @@ def _with_host(facts: Facts, sources: Sources) -> Facts:
 
 def parse_resolvers(text: str) -> tuple[IpAddress, ...]:
     """Return the name servers of a resolv.conf(5)."""
-    found = []
-    for line in map(str.split, lines_of(text)):
-        if len(line) >= 2 and line[0] == "nameserver":
-            try:
-                found.append(ipaddress.ip_address(line[1].split("%")[0]))
-            except ValueError:
-                continue
-    return tuple(found)
+    lines = map(str.split, lines_of(text))
+    servers = (line[1].partition("%")[0] for line in lines if len(line) >= 2 and line[0] == "nameserver")
+    return tuple(address for server in servers if (address := address_of(server)))
 
 
 # What only doctor reads: on demand, because it takes time and plans do not need it.

@@ -5,7 +5,6 @@ Read from /proc, /sys and two configuration files; a file that is not there, or 
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from vmnet.facts import Dependent
 from vmnet.host.kernel.mounts import Mount, read_mounts, read_users
 from vmnet.host.kernel.sockets import Socket, read_connections, read_udp
 from vmnet.host.kernel.sysfs import read_text
+from vmnet.lines import address_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,14 +70,11 @@ def read_dependents(sources: Sources, root: Path = Path("/")) -> tuple[Dependent
 
 def _addresses(text: str) -> tuple[IpAddress, ...]:
     """Return the addresses in `text`, which may have ports and be joined by commas or slashes; names are left out."""
-    found = []
+    found: list[IpAddress] = []
     for word in re.split(r"[,/;\s]+", text):
-        for candidate in (word, word.rpartition(":")[0], word.partition(":")[0]):
-            try:
-                found.append(ipaddress.ip_address(candidate.strip("[]").partition("%")[0]))
-            except ValueError:
-                continue
-            break
+        candidates = (word, word.rpartition(":")[0], word.partition(":")[0])
+        addresses = (address_of(candidate.strip("[]").partition("%")[0]) for candidate in candidates)
+        found += [address for address in addresses if address][:1]
     return tuple(dict.fromkeys(found))
 
 

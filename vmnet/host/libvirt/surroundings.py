@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import pwd
 import re
@@ -18,11 +17,11 @@ from vmnet.host.kernel import sysfs
 from vmnet.host.kernel.mounts import read_mounts
 from vmnet.host.libvirt.libvirt_calls import Code, ask, open_connection
 from vmnet.host.outside import names_in, open_folder, read_file
-from vmnet.lines import lines_of
+from vmnet.lines import address_of, lines_of
 from vmnet.names import is_ifname
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
     from vmnet.facts import Facts
     from vmnet.host.outside import Sources
@@ -97,17 +96,9 @@ def parse_tap_filters(listing: str) -> tuple[TapFilter, ...]:
             continue
         words = line.split(" ")
         if tap and "--ip-src" in words and words[-2:] == ["-j", "RETURN"]:
-            found.setdefault(tap, []).extend(_address(words[words.index("--ip-src") + 1]))
+            address = address_of(words[words.index("--ip-src") + 1].partition("/")[0])
+            found.setdefault(tap, []).extend([address] if address and not address.is_unspecified else [])
     return tuple(TapFilter(tap=tap, addresses=tuple(addresses)) for tap, addresses in found.items() if addresses)
-
-
-def _address(text: str) -> Iterator[IpAddress]:
-    try:
-        address = ipaddress.ip_address(text.partition("/")[0])
-    except ValueError:
-        return
-    if not address.is_unspecified:
-        yield address
 
 
 def _daemons(facts: Facts) -> tuple[DaemonUnit, ...]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vmnet.errors import ToolError
 from vmnet.facts import Device, Profile
-from vmnet.lines import lines_of
+from vmnet.lines import address_of, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from vmnet.spec import IpAddress
 
 # NetworkManager 1.46 renamed these; older ones know only the names on the right, which all of them take.
 _FORMER = {
@@ -124,7 +122,7 @@ def _device(pairs: dict[str, str]) -> Device:
             state=int(state[0]) if state else 0,
             profile=pairs["GENERAL.CON-UUID"] or None,
             external="externally" in pairs["GENERAL.STATE"],
-            dns=tuple(address for item in dns if (address := _address(item))),
+            dns=tuple(address for item in dns if (address := address_of(item))),
             reason=pairs["GENERAL.REASON"],
         ),
         {group: _options(group, pairs.items()) for group in LEASES},
@@ -140,7 +138,7 @@ def with_lease(device: Device, options: dict[str, dict[str, str]]) -> Device:
     dhcp4, dhcp6 = (options[group] for group in LEASES)
     return replace(
         device,
-        lease=_address(dhcp4.get("ip_address", "")),
+        lease=address_of(dhcp4.get("ip_address", "")),
         dhcp6_duid=dhcp6.get("dhcp6_client_id", ""),
         dhcp6_iaid=dhcp6.get("iaid", ""),
     )
@@ -166,13 +164,6 @@ def _options(group: str, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
         if equals and key.startswith(f"{group}.OPTION["):
             found.setdefault(name, text)
     return found
-
-
-def _address(text: str) -> IpAddress | None:
-    try:
-        return ipaddress.ip_address(text.strip())
-    except ValueError:
-        return None
 
 
 def parse_version(text: str) -> str | None:
