@@ -6,8 +6,9 @@ import gc
 import io
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -16,9 +17,6 @@ from vmnet.cli.commands import COMPLETE_VARIABLE, Commands, load
 from vmnet.cli.session import Session
 from vmnet.errors import SpecError, VmnetError
 from vmnet.runs.lock import TerminalGone, one_interrupt
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 READER_GONE = 141
 """As for a program that SIGPIPE ended: whoever read our output went away."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, cast
+from types import ModuleType
+from typing import cast
 
 import click
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 COMPLETE_VARIABLE = "_VMNET_COMPLETE"
 """What the completion script sets when it asks for completions."""

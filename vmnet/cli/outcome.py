@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from vmnet.cli.output import show
+from vmnet.cli.session import Session
 from vmnet.errors import ToolError, VmnetError
 from vmnet.names import printable_lines
 from vmnet.report.errors import notes_of, render_error
 from vmnet.report.json_forms import error_form, json_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from vmnet.cli.session import Session
 
 INTERRUPTED = 130
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 import vmnet
 from vmnet.cli import flow, options
+from vmnet.cli.session import Session
 from vmnet.report.findings import render_bundle
 from vmnet.report.json_forms import bundle_form
-
-if TYPE_CHECKING:
-    from vmnet.cli.session import Session
 
 HELP = """Write what others need to analyse this host, without its secrets, to a new FILE (.tar.gz).
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from vmnet.documents.interfaces import parse_interface, parse_source, pci_address, set_source
 from vmnet.documents.text import parse_document
 from vmnet.errors import Conflict
 from vmnet.facts import Interface, Source
+from vmnet.names import Mac
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
-
     from lxml.etree import _Element
-
-    from vmnet.names import Mac
 
 _AGENT_CHANNEL = "org.qemu.guest_agent.0"
 _PASSED_THROUGH = ("devices/hostdev[@type='pci']/source/address", "devices/interface[@type='hostdev']/source/address")

@@ -3,6 +3,7 @@ around it: one HTML file that fetches nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,6 @@ from vmnet.errors import ToolError
 from vmnet.names import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from lxml.etree import _Element
 
 SVG = "{http://www.w3.org/2000/svg}"

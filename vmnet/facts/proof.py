@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from vmnet.facts.everything import Facts
+from vmnet.facts.everything import Facts
 
 Proof = tuple[tuple[str, str], ...]
 """(what, how it is): ("MTU", "1500")."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vmnet.errors import VmnetError, attempt
 from vmnet.facts import Facts, Probe, ProbeKind
@@ -27,11 +28,7 @@ from vmnet.host.networkmanager import nmcli
 from vmnet.host.networkmanager.nmcli import read_client
 from vmnet.host.outside import Sources
 from vmnet.lines import address_of, lines_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from vmnet.spec import IpAddress
+from vmnet.spec import IpAddress
 
 MACHINE_ID = Path("/etc/machine-id")
 RESOLV_CONF = Path("/etc/resolv.conf")

@@ -13,15 +13,12 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from vmnet.errors import ToolError
 from vmnet.shell_words import command
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 DEFAULT_TIMEOUT_S = 60.0
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from vmnet.documents.text import parse_document, print_document
@@ -9,8 +10,6 @@ from vmnet.errors import HypervisorError
 from vmnet.redact.words import REMOVED, is_secret_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lxml.etree import _Element
 
 _ROOTS = ("domain", "network", "interface", "domainsnapshot")

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from vmnet.lines import lines_of
 from vmnet.names import printable
 from vmnet.redact.words import REMOVED, is_secret_name
 from vmnet.shell_words import command
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 SHORTEST = 4
 """Shorter secrets are left to the other filters: they would match parts of other words."""

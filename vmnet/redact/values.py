@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vmnet.facts import ProbeKind
 from vmnet.facts.evidence import Evidence, Form
 from vmnet.lines import lines_of
 from vmnet.names import json_text, printable_lines
 from vmnet.redact.documents import document_without_secrets
+from vmnet.redact.known import KnownSecrets
 from vmnet.redact.settings import is_setting, setting_without_secrets
 from vmnet.redact.words import REMOVED, asks_for_secret, holds_secret, without_secrets
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from vmnet.redact.known import KnownSecrets
 
 _NO_VALUES = {"machine_id"}
 """machine-id(5): it must not be given to others."""

@@ -7,10 +7,7 @@ its quantifiers are possessive. A test checks the times.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator
 
 REMOVED = "(removed)"
 

@@ -6,25 +6,19 @@ The questions: does it answer DHCP, does it answer other MACs than the host's, a
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from vmnet.checks.goal import goals_of
 from vmnet.checks.path import lan_bridge
 from vmnet.documents.networks import words_of
-from vmnet.facts import Probe, ProbeKind, Unread
+from vmnet.facts import Facts, Link, Probe, ProbeKind, Unread
 from vmnet.host.files.mentions import read_mentions
 from vmnet.host.lan.arp_probe import ask_links
 from vmnet.host.lan.lan_probe import ask_lan as ask
 from vmnet.host.lan.probes import largest_packet, try_probe
 from vmnet.host.outside import Sources
 from vmnet.plan.domains.destination import find_domain
-from vmnet.plan.steps import MoveInterface
-from vmnet.spec import NoAddress
-
-if TYPE_CHECKING:
-    from vmnet.facts import Facts, Link
-    from vmnet.plan.steps import Goals, Plan
-    from vmnet.spec import BridgeSpec, IpAddress
+from vmnet.plan.steps import Goals, MoveInterface, Plan
+from vmnet.spec import BridgeSpec, IpAddress, NoAddress
 
 MTUS = (1500, 1492, 1450, 1400, 1280)
 """What is tried where the bridge's own MTU does not pass: Ethernet, PPPoE, VXLAN, most tunnels, IPv6's least."""

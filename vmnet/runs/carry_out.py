@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
-from typing import TYPE_CHECKING
 
 from vmnet.errors import Conflict, HypervisorError, ToolError, VmnetError, attempt, value_of
 from vmnet.host.libvirt.libvirt_calls import AT_ONCE, GONE
 from vmnet.plan import steps
-from vmnet.plan.steps import IndependentStep, MoveInterface
+from vmnet.plan.steps import IndependentStep, MoveInterface, Plan, Planned, Step
 from vmnet.runs.lock import uninterrupted
-from vmnet.runs.progress import Watcher
+from vmnet.runs.progress import Progress, Watcher
 from vmnet.runs.records.journal import Journal
 from vmnet.runs.records.journal_lines import Entry
 from vmnet.runs.roll_back import StepExecutor, prove_answers, roll_back
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-    from concurrent.futures import Future
-
-    from vmnet.plan.steps import Plan, Planned, Step
-    from vmnet.runs.progress import Progress
-
-    Report = Callable[[Progress], None]
-    Lane = list[int]
-    Note = Callable[[Iterable[Entry]], None]
+Report = Callable[[Progress], None]
+Lane = list[int]
+Note = Callable[[Iterable[Entry]], None]
 
 _AGAIN = (steps.ActivateProfile, steps.WaitNeighbour, steps.WaitAnswer)
 

@@ -5,34 +5,27 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vmnet.errors import Conflict, Refused, SpecError, ToolError, attempt
+from vmnet.facts import Facts
 from vmnet.host.files.own_files import MEBIBYTE, check_room
 from vmnet.host.files.run_mark import JOURNAL, RUNS, check_mark
 from vmnet.host.gather import read_facts
 from vmnet.host.libvirt.hypervisor import SYSTEM_URI
+from vmnet.plan.steps import Plan
 from vmnet.runs import unit
 from vmnet.runs.lock import LOCK, TerminalGone, locked, uninterrupted
-from vmnet.runs.progress import RunResult, Watcher
+from vmnet.runs.progress import Progress, RunResult, Watcher
 from vmnet.runs.records.journal import Journal, RunState, find_run, list_runs
-from vmnet.runs.records.journal_lines import parse_entry
+from vmnet.runs.records.journal_lines import Entry, parse_entry
 from vmnet.runs.undo import ask_again, plan_undo
-from vmnet.runs.worker_files import Request, Word, digest, error_of, leave_word, read_ending, write_request
+from vmnet.runs.worker_files import Ending, Request, Word, digest, error_of, leave_word, read_ending, write_request
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from vmnet.facts import Facts
-    from vmnet.plan.steps import Plan
-    from vmnet.runs.progress import Progress
-    from vmnet.runs.records.journal_lines import Entry
-    from vmnet.runs.worker_files import Ending
-
-    Report = Callable[[Progress], None]
+Report = Callable[[Progress], None]
 
 POLL_S = 0.05
 _LOOK_S = 5.0

@@ -6,16 +6,14 @@ import fcntl
 import os
 import signal
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from vmnet.errors import Conflict
 from vmnet.host.files.own_files import make_own_directory
 from vmnet.runs.records.journal_lines import open_own
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 LOCK = Path("/run/vmnet/lock")
 """In a directory of root: a user who can open the file could hold its lock and block the end of a run."""

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from vmnet.errors import Refused, ToolError, UndoIncomplete, VmnetError, attempt, value_of
 from vmnet.host import process
 from vmnet.host.networkmanager import nmcli
 from vmnet.plan import steps
-from vmnet.runs.carry_out import Teller, add_notes, carry_out, take_back
+from vmnet.plan.steps import Plan
+from vmnet.runs.carry_out import Report, Teller, add_notes, carry_out, take_back
 from vmnet.runs.records.journal import UNDO_SCRIPT, Journal, find_run
 from vmnet.runs.records.journal_lines import Entry
-from vmnet.runs.roll_back import is_last_resort
+from vmnet.runs.roll_back import StepExecutor, is_last_resort
 from vmnet.runs.worker_files import Word, has_word, read_request
 from vmnet.shell_words import root
-
-if TYPE_CHECKING:
-    from vmnet.plan.steps import Plan
-    from vmnet.runs.carry_out import Report
-    from vmnet.runs.roll_back import StepExecutor
 
 
 def take_up(plan: Plan, executor: StepExecutor, journal: Journal, report: Report) -> None:

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from vmnet.errors import UndoIncomplete, VmnetError, attempt
-from vmnet.facts import ProbeKind
+from vmnet.facts import Facts, Probe, ProbeKind
 from vmnet.plan import steps
 from vmnet.plan.host.answers import AT_THE_SWITCH, old_answers
+from vmnet.plan.steps import Plan, Planned
 from vmnet.shell_words import in_turn, remark
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-
-    from vmnet.facts import Facts, Probe
-    from vmnet.plan.steps import Plan, Planned
-
-    WayBack = tuple[int, int, steps.Step]
-
-    """Index of the step that is undone; index among its undos; the undo."""
+WayBack = tuple[int, int, steps.Step]
+"""Index of the step that is undone; index among its undos; the undo."""
 
 SOON_S = 2
 """For what is asked when something else has not answered in all its time."""

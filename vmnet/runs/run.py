@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from vmnet.errors import Refused, SpecError, ToolError, VmnetError, attempt
 from vmnet.host.files.own_files import check_room, reserve
@@ -15,7 +15,8 @@ from vmnet.host.libvirt.hypervisor import Hypervisor
 from vmnet.host.networkmanager.profile_files import copy_profiles, read_saved, remove_half_written
 from vmnet.plan import steps
 from vmnet.plan.domains.migrate import plan_migration
-from vmnet.runs.carry_out import Teller, carry_out
+from vmnet.plan.steps import Plan
+from vmnet.runs.carry_out import Report, Teller, carry_out
 from vmnet.runs.executor import guests
 from vmnet.runs.executor.execute import Executor
 from vmnet.runs.progress import RunResult
@@ -23,18 +24,10 @@ from vmnet.runs.records.journal import Journal, RunState, find_run
 from vmnet.runs.records.journal_lines import Entry
 from vmnet.runs.records.plan_file import write_documents
 from vmnet.runs.resume import take_up, undo_unread
-from vmnet.runs.roll_back import prove_answers
+from vmnet.runs.roll_back import StepExecutor, prove_answers
 from vmnet.runs.undo_script import point_to_undo_script, write_undo_script
 from vmnet.runs.worker_files import ENDING, FORMAT, Word, digest, has_word, read_request
-from vmnet.spec import Retire
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from vmnet.plan.steps import Plan
-    from vmnet.runs.carry_out import Report
-    from vmnet.runs.roll_back import StepExecutor
-    from vmnet.spec import MigrationSpec
+from vmnet.spec import MigrationSpec, Retire
 
 LINE_BYTES = 600
 """Room for a journal's line: most have 150, that of a failure its message."""

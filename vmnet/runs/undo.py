@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from vmnet.errors import Refused, VmnetError, attempt
+from vmnet.facts import Facts
 from vmnet.host.files.run_mark import RUNS
 from vmnet.host.lan.probes import try_probes
 from vmnet.host.networkmanager.profile_files import read_saved
@@ -16,13 +18,7 @@ from vmnet.plan.host.answers import made_by, old_addresses, old_answers, probe_w
 from vmnet.plan.steps import Plan, Planned
 from vmnet.runs.records.journal import UNDO_SCRIPT, Journal, RunState, find_run, list_runs
 from vmnet.shell_words import root
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from vmnet.facts import Facts
-    from vmnet.spec import BridgeSpec
+from vmnet.spec import BridgeSpec
 
 _STANDING = (RunState.STANDS, RunState.STOPPED, RunState.OPEN, RunState.INCOMPLETE)
 UNDO_TIMEOUT_S = 90

@@ -7,25 +7,20 @@ be run again. It names what a script cannot do: it edits no managed saves and sn
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vmnet.errors import VmnetError
+from vmnet.facts import Facts
+from vmnet.host.networkmanager.profile_files import ProfileCopy
 from vmnet.plan import steps
 from vmnet.plan.host.answers import all_old_addresses, old_answers
 from vmnet.plan.shell import UNDO_FUNCTIONS, comment, undo_lines
 from vmnet.plan.shell_answers import answer_lines, hear_lines
-from vmnet.runs.records.journal import UNDO_SCRIPT
+from vmnet.plan.steps import Plan
+from vmnet.runs.records.journal import UNDO_SCRIPT, Journal
 from vmnet.runs.undo import standing_runs
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from vmnet.facts import Facts
-    from vmnet.host.networkmanager.profile_files import ProfileCopy
-    from vmnet.plan.steps import Plan
-    from vmnet.runs.records.journal import Journal
 
 _HEAD = """\
 #!/bin/sh

@@ -9,13 +9,10 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vmnet.host import process
 from vmnet.host.files.own_files import sync
-
-if TYPE_CHECKING:
-    from vmnet.runs.records.journal import Journal
+from vmnet.runs.records.journal import Journal
 
 UNITS = Path("/etc/systemd/system")
 _SYSTEMD_RUNS = Path("/run/systemd/system")

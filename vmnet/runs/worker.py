@@ -15,19 +15,15 @@ import traceback
 from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vmnet.errors import Conflict, VmnetError, attempt
 from vmnet.runs import unit
 from vmnet.runs.lock import LOCK, SIGNALS, locked, one_interrupt
-from vmnet.runs.progress import Pace
+from vmnet.runs.progress import Pace, Progress, RunResult
 from vmnet.runs.records.journal import Journal, RunState
 from vmnet.runs.records.journal_lines import Entry
 from vmnet.runs.run import conclude
 from vmnet.runs.worker_files import Ending, Word, has_word, note_ended, read_ending, record_of, write_ending
-
-if TYPE_CHECKING:
-    from vmnet.runs.progress import Progress, RunResult
 
 LOCK_S = 10.0
 """Whoever started us may still look at the lock."""

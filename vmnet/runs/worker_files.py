@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from vmnet import errors, fields
 from vmnet.errors import Refused, SpecError
+from vmnet.facts import DomainState, SshSession
 from vmnet.host.files.run_mark import RUNS
 from vmnet.host.files.ssh import own_session
 from vmnet.plan import steps
 from vmnet.runs.progress import RunResult
 from vmnet.runs.records.journal import Journal, find_run, list_runs
 from vmnet.runs.records.journal_lines import Entry
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
-    from vmnet.facts import DomainState, SshSession
 
 _REQUEST = "request.json"
 ENDING = "ending.json"

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from vmnet.facts import Boot, ProfileFile
+from vmnet.facts import Boot, Profile, ProfileFile
 from vmnet.host.kernel import sysfs
 from vmnet.host.process import run
 from vmnet.lines import lines_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from vmnet.facts import Profile
 
 MANAGER = "NetworkManager.service"
 WAITS = ("NetworkManager-wait-online.service", "systemd-networkd-wait-online.service")

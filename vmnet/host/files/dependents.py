@@ -6,20 +6,16 @@ Read from /proc, /sys and two configuration files; a file that is not there, or 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vmnet.facts import Dependent
 from vmnet.host.kernel.mounts import Mount, read_mounts, read_users
 from vmnet.host.kernel.sockets import Socket, read_connections, read_udp
 from vmnet.host.kernel.sysfs import read_text
+from vmnet.host.outside import Sources
 from vmnet.lines import address_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from vmnet.host.outside import Sources
-    from vmnet.spec import IpAddress
+from vmnet.spec import IpAddress
 
 _FILESYSTEMS = {
     "nfs": "NFS", "nfs4": "NFS", "cifs": "SMB", "smb3": "SMB", "ceph": "CephFS", "fuse.ceph": "CephFS",

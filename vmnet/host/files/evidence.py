@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vmnet.errors import VmnetError, attempt
 from vmnet.facts.evidence import Evidence, Form
@@ -21,10 +21,7 @@ from vmnet.host.libvirt.hypervisor import Hypervisor
 from vmnet.lines import lines_of
 from vmnet.shell_words import command
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    Found = Evidence | Unread
+Found = Evidence | Unread
 
 TIMEOUT_S = 20
 LOG_LINES = "3000"

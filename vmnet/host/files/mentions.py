@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vmnet.documents.networks import words_of
+from vmnet.facts import Facts, Network
 from vmnet.facts.lan import Mention
 from vmnet.host import process
 from vmnet.host.kernel import sysfs
+from vmnet.host.outside import Sources
 from vmnet.lines import lines_of
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-
-    from vmnet.facts import Facts, Network
-    from vmnet.host.outside import Sources
 
 HOOKS = Path("/etc/libvirt/hooks")
 EXPORTS = (Path("/etc/exports"), Path("/etc/exports.d"))

@@ -11,18 +11,13 @@ import os
 import pwd
 import secrets
 import stat
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from vmnet.errors import Refused, SpecError
 from vmnet.host import process
-from vmnet.shell_words import command, in_turn, pipe, root
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    from vmnet.shell_words import Command
+from vmnet.shell_words import Command, command, in_turn, pipe, root
 
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 

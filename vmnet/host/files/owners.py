@@ -6,17 +6,12 @@ All by small files, each read once; one that is not there means that nobody said
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from vmnet.facts import Owner, Tool
+from vmnet.facts import Link, Owner, Tool
 from vmnet.host.kernel.sysfs import read_text
 from vmnet.lines import LONGEST_PATTERN, fits_pattern, lines_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from vmnet.facts import Link
 
 _SOURCES = 32
 _WILD = frozenset("*?[")

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vmnet.errors import SpecError
-from vmnet.spec.words import parse_file
-
-if TYPE_CHECKING:
-    from vmnet.spec.words import HostWords
+from vmnet.spec.words import HostWords, parse_file
 
 MOST = 64 * 1024
 """Bytes. A file with every key is shorter than 2 KiB."""

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vmnet.facts import SshSession
 from vmnet.host.kernel.sockets import read_connections
 from vmnet.host.kernel.sysfs import read_text
 from vmnet.lines import number_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 VARIABLE = "SSH_CONNECTION"
 _GENERATIONS = 32

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vmnet.documents.nwfilters import looks_at_ip, parse_nwfilter
 from vmnet.errors import HypervisorError, ToolError
-from vmnet.facts import BridgeNetfilter, FilterChain, Filters, Firewalld, StoredSwitch, Zone
+from vmnet.facts import BridgeNetfilter, Domain, Facts, FilterChain, Filters, Firewalld, Link, StoredSwitch, Zone
 from vmnet.host import process
 from vmnet.host.firewall.iptables_save import parse_saved
 from vmnet.host.firewall.nft_json import has_xtables, parse_ruleset
 from vmnet.host.kernel.sysfs import read_int, read_text
 from vmnet.host.networkmanager import bus
-from vmnet.host.outside import understood
+from vmnet.host.outside import Sources, understood
 from vmnet.lines import fits_pattern, lines_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from vmnet.facts import Domain, Facts, Link
-    from vmnet.host.outside import Sources
 
 ROOT = Path("/")
 _FOR_THE_HOST = ("input", "output")

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from vmnet.facts import FilterChain, FilterRule, LinkNames, Narrow, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 HOOKS = {name: name.lower() for name in ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")}
 _NAMED = ("-i", "-o", "-j", "-g", "--physdev-in", "--physdev-out")

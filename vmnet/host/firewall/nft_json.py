@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vmnet.facts import FilterChain, FilterRule, LinkNames, Narrow, Verdict
 from vmnet.host.outside import parse_json, understood
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
 FAMILIES = ("ip", "ip6", "inet", "bridge")

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
 
-from vmnet.facts import Fabric, Heard, Multicast, PortFlags, PortVlans
+from vmnet.facts import Fabric, Facts, Heard, Link, Multicast, PortFlags, PortVlans
 from vmnet.host import process
 from vmnet.host.kernel import sysfs
 from vmnet.host.kernel.kernel_log import read_log
-from vmnet.host.outside import parse_json, understood
+from vmnet.host.outside import Sources, parse_json, understood
 from vmnet.names import mac_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
-
-    from vmnet.facts import Facts, Link
-    from vmnet.host.outside import Sources
 
 T = TypeVar("T")
 _SET_BY_HAND = 3

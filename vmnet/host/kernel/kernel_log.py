@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vmnet.facts import LogLine
 from vmnet.lines import lines_of, number_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 KMSG = Path("/dev/kmsg")
 RECENT_S = 600

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from socket import AF_INET, AF_INET6
-from typing import TYPE_CHECKING
 
 from vmnet.errors import LinkError
+from vmnet.facts import Route
 from vmnet.host.kernel.netlink import dump, index_of, iproute
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from vmnet.facts import Route
-    from vmnet.spec import IpAddress
+from vmnet.spec import IpAddress
 
 _MAIN_TABLE = 254
 _STATIC = 4

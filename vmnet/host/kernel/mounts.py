@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from vmnet.host.kernel.sysfs import read_text
 from vmnet.lines import lines_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _NETWORK_DISK = re.compile(r"session\d+|nbd\d+|rbd\d+|drbd\d+|nvme\d+")
 _NUMBER = re.compile(r"[0-9]+:[0-9]+")

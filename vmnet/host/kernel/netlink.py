@@ -5,18 +5,15 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from vmnet.errors import LinkError
 from vmnet.facts import Address, BondState, Link, Route
 from vmnet.host.kernel import sysfs
 from vmnet.names import Mac, parse_mac
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from vmnet.spec import IpAddress
+from vmnet.spec import IpAddress
 
 _DUMPS = 20
 """How often a list is asked for before it is given up. One takes milliseconds."""

@@ -5,17 +5,13 @@ from __future__ import annotations
 import ipaddress
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from vmnet.host.kernel.sysfs import read_text
 from vmnet.lines import lines_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from vmnet.spec import IpAddress
+from vmnet.spec import IpAddress
 
 _END = re.compile(r"([0-9A-F]{8}|[0-9A-F]{32}):[0-9A-F]{4}")
 _ESTABLISHED = "01"

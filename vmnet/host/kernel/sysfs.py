@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vmnet.errors import SpecError
-from vmnet.facts import BondPort, BridgeState, LacpPort
+from vmnet.facts import BondPort, BridgeState, LacpPort, Link
 from vmnet.lines import lines_of, number_of
 from vmnet.names import Mac, mac_of, parse_mac
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from vmnet.facts import Link
 
 NET = Path("/sys/class/net")
 MOST = 64 * 1024 * 1024

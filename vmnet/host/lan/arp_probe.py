@@ -6,17 +6,12 @@ import ipaddress
 import select
 import socket
 import time
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING
 
-from vmnet.facts import Duplicate
+from vmnet.facts import Duplicate, Link
 from vmnet.names import Mac
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from vmnet.facts import Link
-    from vmnet.spec import IpAddress
+from vmnet.spec import IpAddress
 
 PROBES = 3
 """PROBE_NUM of RFC 5227; its pauses of 1 to 2 s are for hosts that come up all at once after a power cut."""

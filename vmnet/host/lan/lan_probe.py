@@ -8,19 +8,15 @@ import select
 import socket
 import struct
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from vmnet.facts.lan import LanAnswer
 from vmnet.host.kernel import sysfs
 from vmnet.host.lan.arp_probe import probe_frame, who_has
 from vmnet.names import Mac
+from vmnet.spec import IpAddress
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from vmnet.spec import IpAddress
-
-    Reader = Callable[[bytes], IpAddress | None]
+Reader = Callable[[bytes], IpAddress | None]
 
 TRIES = 2
 WAIT_S = 2.0

@@ -12,16 +12,12 @@ import select
 import socket
 import struct
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
+from typing import Self
 
 from vmnet.facts import GuestAddress
 from vmnet.names import Mac
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from typing import Self
-
-    from vmnet.spec import IpAddress, IpInterface
+from vmnet.spec import IpAddress, IpInterface
 
 ORIGIN = "tap"
 _ETH_P_ALL = 0x0003

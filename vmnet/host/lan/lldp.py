@@ -5,19 +5,14 @@ Switches speak every 30 s, which is too long to wait: only what somebody listens
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from vmnet.facts import SwitchPort
+from vmnet.facts import Profile, SwitchPort
 from vmnet.host.networkmanager.nmcli_text import split_rows
-from vmnet.host.outside import parse_json
+from vmnet.host.outside import Sources, parse_json
 from vmnet.host.process import run
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from vmnet.facts import Profile
-    from vmnet.host.outside import Sources
 
 _SOCKETS = (Path("/run/lldpd.socket"), Path("/run/lldpd/lldpd.socket"))
 _TIMEOUT_S = 5.0

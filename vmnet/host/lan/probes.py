@@ -8,18 +8,15 @@ import shlex
 import socket
 import struct
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
 from vmnet.errors import SpecError, ToolError
 from vmnet.facts import Answer, Probe, ProbeKind
 from vmnet.host import process
 from vmnet.host.kernel import link_changes, netlink
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from vmnet.spec import IpAddress
+from vmnet.spec import IpAddress
 
 ANSWER_S = 2.0
 COMMAND_S = 20.0

@@ -7,14 +7,11 @@ a domain has a "running" and a "persistent" document.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from vmnet.errors import HypervisorError
 from vmnet.host.libvirt.hypervisor_read import SYSTEM_URI, HypervisorReader
-from vmnet.host.libvirt.libvirt_calls import Code, ask, calling
-
-if TYPE_CHECKING:
-    from vmnet.host.libvirt.libvirt_calls import DomainHandle, NetworkHandle
+from vmnet.host.libvirt.libvirt_calls import Code, DomainHandle, NetworkHandle, ask, calling
 
 __all__ = ["SYSTEM_URI", "Hypervisor"]
 

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from vmnet.documents.domains import agent_connected, parse_domain_interfaces, parse_host_devices
 from vmnet.documents.networks import parse_network
 from vmnet.facts import Domain, DomainState, GuestAddress, HypervisorLink, Interface, Network, Snapshot
-from vmnet.host.libvirt.libvirt_calls import AT_ONCE, GONE, Code, ask, calling, open_connection, unless_gone
-from vmnet.names import mac_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-
-    from vmnet.host.libvirt.libvirt_calls import Connection, DomainHandle, InterfaceHandle, NetworkHandle
-    from vmnet.names import Mac
+from vmnet.host.libvirt.libvirt_calls import (
+    AT_ONCE,
+    GONE,
+    Code,
+    Connection,
+    DomainHandle,
+    InterfaceHandle,
+    NetworkHandle,
+    ask,
+    calling,
+    open_connection,
+    unless_gone,
+)
+from vmnet.names import Mac, mac_of
 
 SYSTEM_URI = "qemu:///system"
 _AGENT_THREADS = 8

@@ -5,17 +5,15 @@ libvirt-python has no types; what vmnet uses of it is declared here as Protocols
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from functools import cache
 from threading import Thread
 from time import sleep
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from vmnet.errors import HypervisorError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 T = TypeVar("T")
 H = TypeVar("H")

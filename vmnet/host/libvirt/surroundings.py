@@ -5,27 +5,21 @@ from __future__ import annotations
 import os
 import pwd
 import re
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vmnet.documents.domains import parse_domain_interfaces
 from vmnet.errors import ToolError, VmnetError, attempt
-from vmnet.facts import BridgeHelper, DaemonUnit, FailedStart, SessionDomain, Surroundings, TapFilter
+from vmnet.facts import BridgeHelper, DaemonUnit, Facts, FailedStart, SessionDomain, Surroundings, TapFilter
 from vmnet.host import process
 from vmnet.host.kernel import sysfs
 from vmnet.host.kernel.mounts import read_mounts
 from vmnet.host.libvirt.libvirt_calls import Code, ask, open_connection
-from vmnet.host.outside import names_in, open_folder, read_file
+from vmnet.host.outside import Sources, names_in, open_folder, read_file
 from vmnet.lines import address_of, lines_of
 from vmnet.names import is_ifname
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from vmnet.facts import Facts
-    from vmnet.host.outside import Sources
-    from vmnet.spec import IpAddress
+from vmnet.spec import IpAddress
 
 DAEMONS = ("libvirtd.service", "virtqemud.service")
 NETWORK_UP = "network-online.target"

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from vmnet.errors import Conflict, ToolError
 from vmnet.facts import Device, Profile
 from vmnet.host.networkmanager import bus, nmcli_text
 from vmnet.host.networkmanager.nmcli_text import Unclear
 from vmnet.host.process import Output, run
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from vmnet.spec import IpAddress
+from vmnet.spec import IpAddress
 
 NOT_FOUND = 10
 """nmcli's exit status for a profile or device that is not there."""

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from vmnet.errors import ToolError
 from vmnet.facts import Device, Profile
 from vmnet.lines import address_of, lines_of
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
 
 # NetworkManager 1.46 renamed these; older ones know only the names on the right, which all of them take.
 _FORMER = {

@@ -6,20 +6,16 @@ import errno
 import json
 import os
 import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vmnet import fields
 from vmnet.errors import ToolError
+from vmnet.facts import Profile
 from vmnet.host.files.own_files import sync
 from vmnet.host.networkmanager import nmcli
 from vmnet.lines import lines_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from vmnet.facts import Profile
 
 SAVED = Path("/etc/NetworkManager/system-connections")
 IN_MEMORY = Path("/run/NetworkManager/system-connections")

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from vmnet.errors import VmnetError, attempt
 from vmnet.host.files.run_mark import RUNS
-from vmnet.plan.steps import Plan
+from vmnet.plan.steps import Plan, Planned
 from vmnet.runs.records.journal import Journal, RunState, find_run, list_runs
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from vmnet.plan.steps import Planned
-    from vmnet.runs.records.journal_lines import Entry
+from vmnet.runs.records.journal_lines import Entry
 
 
 class StepState(StrEnum):

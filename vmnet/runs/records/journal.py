@@ -13,24 +13,21 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 
 from vmnet import fields
 from vmnet.errors import Refused, SpecError, VmnetError, attempt
 from vmnet.facts import Facts
 from vmnet.host.files.own_files import check_own, make_own_directory, sync
 from vmnet.host.files.run_mark import JOURNAL, RUNS
+from vmnet.plan.steps import Plan, Planned
 from vmnet.runs.records.journal_lines import Entry, append, open_own, parse_entry
 from vmnet.runs.records.plan_file import plan_lines, read_outline, read_plan
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from vmnet.plan.steps import Plan, Planned
 
 T = TypeVar("T")
 

@@ -7,16 +7,14 @@ import io
 import json
 import tarfile
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from vmnet import fields
 from vmnet.plan.steps import MovedInterface, Plan, Planned
 from vmnet.spec import BondMode
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 
 def plan_lines(plan: Plan) -> Iterator[bytes]:
