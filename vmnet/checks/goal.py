@@ -18,6 +18,12 @@ BRIDGE, BOND, NETWORK = "br0", "bond0", "host-bridge"
 """The names that host-setup gives when none are asked for."""
 
 
+def layers_of(goal: BridgeSpec) -> dict[str, str]:
+    """Return NICs, bond and bridge by name, from the cable up, each with its layer in the report."""
+    bond = {goal.bond_name: "bond"} if goal.bond_name else {}
+    return {**dict.fromkeys(goal.nics, "NIC"), **bond, goal.ifname: "bridge"}
+
+
 def goals_of(goals: Goals, facts: Facts) -> tuple[BridgeSpec, ...]:
     """Return the goals, at least one: where none is given, what the host seems meant to be."""
     if isinstance(goals, BridgeSpec):

@@ -102,6 +102,11 @@ class Link:
     vlan_id: int | None = None
 
     @property
+    def state(self) -> str:
+        """Whether it is up and has carrier, in words."""
+        return f"{'up' if self.admin_up else 'down'}, {'carrier' if self.carrier else 'no carrier'}"
+
+    @property
     def is_bridge(self) -> bool:
         """Whether taps can be its ports: a bridge of the kernel, or one of Open vSwitch."""
         return self.kind in ("bridge", "openvswitch")

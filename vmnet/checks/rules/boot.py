@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from vmnet.checks.commands import activate_profile, modify_profile, show_profile
 from vmnet.checks.findings import FILES, NMCLI, Finding
 from vmnet.checks.fixes import by_host_setup
+from vmnet.checks.goal import layers_of
 from vmnet.checks.registry import verified
 from vmnet.facts import CONNECTED, Device, Facts, Profile, ProfileFile
 from vmnet.plan.host.layer3 import plain
@@ -23,16 +24,14 @@ _ADDRESS_FAMILY = re.compile(r"\[[^]]*\]")
 _CLONED_MAC = "802-3-ethernet.cloned-mac-address"
 
 
-def _wanted(goal: BridgeSpec) -> tuple[str, ...]:
-    return (*goal.nics, *((goal.bond_name,) if goal.bond_name else ()), goal.ifname)
+def _known(goal: BridgeSpec, facts: Facts) -> tuple[tuple[str, str], ...]:
+    """The wanted profiles, as (ifname, uuid); none while NetworkManager does not answer: nm.running says so once."""
+    return goal.profiles if facts.nm_version is not None else ()
 
 
 def _profiles(goal: BridgeSpec, facts: Facts) -> Iterator[tuple[str, Profile]]:
-    """Yield the wanted profiles that are there, as (ifname, profile); verify's own rules miss the others."""
-    for ifname, uuid in goal.profiles:
-        profile = facts.profile(uuid)
-        if profile is not None:
-            yield ifname, profile
+    """Yield the wanted profiles that are there, as (ifname, profile); profile.active misses the others."""
+    return ((ifname, profile) for ifname, uuid in _known(goal, facts) if (profile := facts.profile(uuid)) is not None)
 
 
 @verified("boot.kernel-address")
@@ -40,7 +39,7 @@ def kernel_address(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """The kernel's command line has the initrd configure none of the bridge's links."""
     words = facts.boot.kernel_arguments if facts.boot else ()
     ours = [word for word in words if _MAKES_LINKS.match(word) and not _NO_LINK.fullmatch(word)]
-    names = {link.ifname for link in facts.links} - set(_wanted(goal))
+    names = {link.ifname for link in facts.links} - set(layers_of(goal))
     # One that names another link, the management one say, is no matter.
     ours = [word for word in ours if not names & set(_ADDRESS_FAMILY.sub("", word).replace("=", ":").split(":"))]
     if ours:
@@ -106,35 +105,30 @@ def _write_again(file: ProfileFile, profile: Profile) -> tuple[Command, ...]:
 @verified("profile.pulls-ports")
 def pulls_ports(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """When bridge and bond come up, they bring their ports with them."""
-    controllers = (goal.bond_name, goal.ifname)
     for ifname, profile in _profiles(goal, facts):
-        if ifname not in controllers:
-            continue
-        ok = plain(profile.get(PULLS_PORTS)) in ("1", "yes", "true")
-        yield Finding(
-            subject=ifname, wanted="activates its ports",
-            seen="activates its ports" if ok else f"{PULLS_PORTS} {profile.get(PULLS_PORTS) or 'unset'}", source=NMCLI,
-            shown_by=show_profile(profile.uuid, PULLS_PORTS),
-            hint=f"if another profile takes a port first, {ifname} comes up without it",
-            fix=(modify_profile(profile.uuid, PULLS_PORTS, "1"),),
-        ).judged(ok)  # fmt: skip
+        if ifname in (goal.bond_name, goal.ifname):
+            ok = plain(profile.get(PULLS_PORTS)) in ("1", "yes", "true")
+            yield Finding(
+                subject=ifname, wanted="activates its ports",
+                seen="activates its ports" if ok else f"{PULLS_PORTS} {profile.get(PULLS_PORTS) or 'unset'}",
+                source=NMCLI, shown_by=show_profile(profile.uuid, PULLS_PORTS),
+                hint=f"if another profile takes a port first, {ifname} comes up without it",
+                fix=(modify_profile(profile.uuid, PULLS_PORTS, "1"),),
+            ).judged(ok)  # fmt: skip
 
 
 @verified("profile.mac")
 def pinned_mac(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """Bridge and bond get their MAC from their profiles, not from udev or the first port."""
-    controllers = (goal.bond_name, goal.ifname)
-    for ifname, profile in _profiles(goal, facts):
-        if ifname not in controllers or not goal.mac:
-            continue
-        stored = profile.get(_CLONED_MAC).lower()
-        ok = stored == goal.mac
-        yield Finding(
-            subject=ifname, wanted=f"MAC {goal.mac}", seen=f"MAC {stored}" if stored else "no MAC in its profile",
-            source=NMCLI, shown_by=show_profile(profile.uuid, _CLONED_MAC),
-            hint="at the next boot udev computes a MAC, or the link takes its first port's",
-            fix=(modify_profile(profile.uuid, _CLONED_MAC, goal.mac),),
-        ).judged(ok)  # fmt: skip
+    for ifname, profile in _profiles(goal, facts) if goal.mac else ():
+        if ifname in (goal.bond_name, goal.ifname):
+            stored = profile.get(_CLONED_MAC).lower()
+            yield Finding(
+                subject=ifname, wanted=f"MAC {goal.mac}", seen=f"MAC {stored}" if stored else "no MAC in its profile",
+                source=NMCLI, shown_by=show_profile(profile.uuid, _CLONED_MAC),
+                hint="at the next boot udev computes a MAC, or the link takes its first port's",
+                fix=(modify_profile(profile.uuid, _CLONED_MAC, goal.mac),),
+            ).judged(stored == goal.mac)  # fmt: skip
 
 
 # Rules about NetworkManager: each profile active on its device, kept on disk, and alone in starting at boot.
@@ -155,8 +149,8 @@ def network_manager(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     version = facts.nm_version
     yield Finding(
         subject="host", wanted="running", seen=f"running, {version}" if version else facts.nm_problem or "not running",
-        source=NMCLI, ok=version is not None, hint="" if version else "sudo systemctl start NetworkManager",
-    )  # fmt: skip
+        source=NMCLI, hint="sudo systemctl start NetworkManager",
+    ).judged(version is not None)  # fmt: skip
 
 
 @verified("profile.active", fix=by_host_setup)
@@ -164,14 +158,12 @@ def profile_active(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """Each wanted profile is active on its device."""
     for ifname, uuid in _known(goal, facts):
         device, profile = facts.device(ifname), facts.profile(uuid)
-        name = profile.name if profile else uuid
-        ok = device is not None and device.profile == uuid and device.state == CONNECTED
         yield Finding(
-            layer=_layer(ifname, goal), subject=ifname, wanted=f"connected, profile {name}", seen=_seen(device, facts),
-            source=NMCLI, ok=ok, shown_by=command("nmcli", "device", "show", ifname),
-            hint="" if ok else _wake(ifname, uuid, profile, goal),
-            fix=() if ok or profile is None or ifname not in goal.nics else _take_back(ifname, uuid, device),
-        )  # fmt: skip
+            layer=layers_of(goal).get(ifname, "NIC"), subject=ifname,
+            wanted=f"connected, profile {profile.name if profile else uuid}", seen=_seen(device, facts), source=NMCLI,
+            shown_by=command("nmcli", "device", "show", ifname), hint=_wake(ifname, uuid, profile, goal),
+            fix=_take_back(ifname, uuid, device) if profile and ifname in goal.nics else (),
+        ).judged(device is not None and device.profile == uuid and device.state == CONNECTED)  # fmt: skip
 
 
 def _wake(ifname: str, uuid: str, profile: Profile | None, goal: BridgeSpec) -> str:
@@ -203,19 +195,15 @@ def _seen(device: Device | None, facts: Facts) -> str:
 @verified("profile.saved", fix=by_host_setup)
 def profile_saved(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """Each wanted profile is on disk, not in /run, and starts by itself."""
-    for ifname, uuid in _known(goal, facts):
-        profile = facts.profile(uuid)
-        if profile is None:
-            continue
-        ok = not profile.volatile and profile.autoconnect
+    for ifname, profile in _profiles(goal, facts):
         where = "in memory only" if profile.volatile else "on disk"
-        start = modify_profile(uuid, "connection.autoconnect", "yes")
+        start = modify_profile(profile.uuid, "connection.autoconnect", "yes")
         yield Finding(
-            layer=_layer(ifname, goal), subject=ifname, wanted="on disk, autoconnect",
+            layer=layers_of(goal).get(ifname, "NIC"), subject=ifname, wanted="on disk, autoconnect",
             seen=f"{where}, {'' if profile.autoconnect else 'no '}autoconnect", source=NMCLI,
             shown_by=command("nmcli", "-f", "NAME,UUID,AUTOCONNECT,FILENAME", "connection", "show"),
             hint=f"a reboot loses it; to save it: {start}", fix=(start,),
-        ).judged(ok)  # fmt: skip
+        ).judged(profile.autoconnect and not profile.volatile)  # fmt: skip
 
 
 @verified("profile.alone", fix=by_host_setup)
@@ -232,11 +220,9 @@ def profile_alone(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
         seen = ", ".join(rival.name for rival in rivals)
         yield Finding(
             subject=nic, wanted="no other profile with autoconnect",
-            seen=f"autoconnect on {seen}" if rivals else "no other", source=NMCLI, ok=not rivals,
-            shown_by=LIST_PROFILES,
-            hint="sudo vmnet host-setup disables autoconnect on the others and keeps them" if rivals else "",
-            fix=keep_down(rivals),
-        )  # fmt: skip
+            seen=f"autoconnect on {seen}" if rivals else "no other", source=NMCLI, shown_by=LIST_PROFILES,
+            hint="sudo vmnet host-setup disables autoconnect on the others and keeps them", fix=keep_down(rivals),
+        ).judged(not rivals)  # fmt: skip
 
 
 def keep_down(profiles: Iterable[Profile]) -> tuple[Command, ...]:
@@ -259,18 +245,16 @@ def profile_controller(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     above = dict.fromkeys(goal.nics, goal.bond_name or goal.ifname)
     if goal.bond_name:
         above[goal.bond_name] = goal.ifname
-    for ifname, uuid in _known(goal, facts):
-        profile = facts.profile(uuid)
-        if profile is None or ifname not in above:
+    for ifname, profile in _profiles(goal, facts):
+        if ifname not in above:
             continue
         named = facts.profile(profile.controller)
         seen = named.ifname if named else profile.controller
-        ok = seen == above[ifname]
         yield Finding(
-            layer=_layer(ifname, goal), subject=ifname, wanted=f"port of {above[ifname]}",
-            seen=f"port of {seen or 'nothing'}", source=NMCLI, shown_by=show_profile(uuid, "connection.master"),
-            hint="sudo vmnet host-setup makes it a port again", fix=(_put_under(uuid, above[ifname], goal),),
-        ).judged(ok)  # fmt: skip
+            layer=layers_of(goal)[ifname], subject=ifname, wanted=f"port of {above[ifname]}",
+            seen=f"port of {seen or 'nothing'}", source=NMCLI, shown_by=show_profile(profile.uuid, "connection.master"),
+            hint="sudo vmnet host-setup makes it a port again", fix=(_put_under(profile.uuid, above[ifname], goal),),
+        ).judged(seen == above[ifname])  # fmt: skip
 
 
 def _put_under(uuid: str, controller: str, goal: BridgeSpec) -> Command:
@@ -304,13 +288,3 @@ def profile_mode(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
             shown_by=show_profile(profile.uuid), hint=_AT_NEXT_BOOT,
             fix=(modify_profile(profile.uuid, "+bond.options", f"mode={goal.bond.mode}"),),
         ).judged(seen == goal.bond.mode)  # fmt: skip
-
-
-def _known(goal: BridgeSpec, facts: Facts) -> tuple[tuple[str, str], ...]:
-    """The wanted profiles, as (ifname, uuid); none while NetworkManager does not answer: nm.running says so once."""
-    return goal.profiles if facts.nm_version is not None else ()
-
-
-def _layer(ifname: str, goal: BridgeSpec) -> str:
-    """A profile's finding stands beside the kernel's about the same link."""
-    return {goal.ifname: "bridge", goal.bond_name: "bond"}.get(ifname, "NIC")

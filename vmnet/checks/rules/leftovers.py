@@ -9,6 +9,7 @@ from pathlib import PurePath
 
 from vmnet.checks.commands import activate_profile, show_link, show_profile
 from vmnet.checks.findings import FILES, LIBVIRT, NETLINK, NMCLI, SYSFS, Finding
+from vmnet.checks.goal import layers_of
 from vmnet.checks.registry import diagnosed, verified
 from vmnet.checks.rules.boot import keep_down
 from vmnet.facts import Facts, Owner, Profile, Tool
@@ -216,7 +217,7 @@ _MAIN = "/etc/network/interfaces"
 @verified("boot.other-tool", "boot.unmanaged")
 def other_tools(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """NetworkManager alone configures bridge, bond and NICs, and is let."""
-    ours = (*goal.nics, *((goal.bond_name,) if goal.bond_name else ()), goal.ifname)
+    ours = tuple(layers_of(goal))
     owners = [owner for owner in facts.owners if owner.ifname in ours and not _is_source(owner, facts)]
     for owner in owners:
         rule = "boot.unmanaged" if owner.tool in (Tool.UNMANAGED, Tool.UDEV) else "boot.other-tool"

@@ -1,4 +1,4 @@
-"""Rules about links as the kernel has them: NICs, bond, LACP, bridge."""
+"""Rules about links as the kernel has them: NICs, bond, bridge."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from vmnet.checks.commands import activate_profile, show_link
 from vmnet.checks.findings import NETLINK, SYSFS, Finding
 from vmnet.checks.fixes import by_host_setup
+from vmnet.checks.goal import layers_of
 from vmnet.checks.registry import verified
 from vmnet.checks.rules.bond import set_option, show_option
 from vmnet.checks.rules.bridge import set_stp
@@ -18,68 +19,46 @@ MISSING = "missing"
 _SET_UP_AGAIN = "sudo vmnet host-setup repairs it"
 
 
-@verified("nic.link")
-def nic_link(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """Each NIC is up and has carrier."""
-    for name in goal.nics:
-        yield _up("nic.link", "NIC", name, facts, "check the cable and the switch port")
+def _existing(goal: BridgeSpec, facts: Facts) -> Iterator[tuple[str, Link]]:
+    """Yield the goal's links that exist, each with the beginning of its rules' ids."""
+    return ((layer.lower(), link) for name, layer in layers_of(goal).items() if (link := facts.link(name)) is not None)
 
 
-@verified("bond.link")
-def bond_link(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """The bond is up and has carrier."""
-    if goal.bond_name:
-        yield _up("bond.link", "bond", goal.bond_name, facts, _SET_UP_AGAIN)
-
-
-@verified("bridge.link")
-def bridge_link(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """The bridge is up and has carrier."""
-    yield _up("bridge.link", "bridge", goal.ifname, facts, _SET_UP_AGAIN)
-
-
-def _up(rule: str, layer: str, name: str, facts: Facts, hint: str) -> Finding:
-    link = facts.link(name)
-    ok = link is not None and link.admin_up and link.carrier
-    return Finding(
-        rule=rule, layer=layer, subject=name, wanted="up, carrier", seen=_state(link), source=NETLINK, ok=ok,
-        shown_by=show_link(name), hint="" if ok else hint,
-        fix=(root("ip", "link", "set", "dev", name, "up"),) if link and not link.admin_up else (),
-    )  # fmt: skip
-
-
-def _state(link: Link | None) -> str:
-    if link is None:
-        return MISSING
-    carrier = "carrier" if link.carrier else "no carrier"
-    speed = f", {link.speed_mbit} Mbit/s" if link.carrier and link.hardware and link.speed_mbit else ""
-    return f"{'up' if link.admin_up else 'down'}, {carrier}{speed}"
+@verified("nic.link", "bond.link", "bridge.link")
+def links_up(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
+    """Each of them is up and has carrier."""
+    for name, layer in layers_of(goal).items():
+        link = facts.link(name)
+        speed = f", {link.speed_mbit} Mbit/s" if link and link.carrier and link.hardware and link.speed_mbit else ""
+        yield Finding(
+            rule=f"{layer.lower()}.link", subject=name, wanted="up, carrier", seen=link.state + speed if link else MISSING,
+            source=NETLINK, shown_by=show_link(name),
+            hint="check the cable and the switch port" if layer == "NIC" else _SET_UP_AGAIN,
+            fix=(root("ip", "link", "set", "dev", name, "up"),) if link and not link.admin_up else (),
+        ).judged(link is not None and link.admin_up and link.carrier)  # fmt: skip
 
 
 @verified("nic.controller", fix=by_host_setup)
 def nic_controller(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """Each NIC is a port of the bond, or of the bridge where there is no bond."""
     for name in () if goal.on_nic else goal.nics:
-        yield from _port("nic.controller", "NIC", name, goal.bond_name or goal.ifname, goal, facts)
+        yield from _port(name, goal.bond_name or goal.ifname, goal, facts)
 
 
 @verified("bond.controller")
 def bond_controller(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """The bond is a port of the bridge."""
+    """The bond, or the VLAN on it, is a port of the bridge."""
     for name in goal.uplinks if goal.below else ():
-        yield from _port("bond.controller", "bond", name, goal.ifname, goal, facts)
+        yield from _port(name, goal.ifname, goal, facts)
 
 
-def _port(rule: str, layer: str, name: str, controller: str, goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
+def _port(name: str, controller: str, goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     link = facts.link(name)
-    if link is None:
-        return
-    ok = link.controller == controller
-    yield Finding(
-        rule=rule, layer=layer, subject=name, wanted=f"port of {controller}",
-        seen=f"port of {link.controller}" if link.controller else "port of nothing", source=NETLINK,
-        shown_by=show_link(name), hint=_SET_UP_AGAIN, fix=_join(name, controller, goal),
-    ).judged(ok)  # fmt: skip
+    if link is not None:
+        yield Finding(
+            subject=name, wanted=f"port of {controller}", seen=f"port of {link.controller or 'nothing'}",
+            source=NETLINK, shown_by=show_link(name), hint=_SET_UP_AGAIN, fix=_join(name, controller, goal),
+        ).judged(link.controller == controller)  # fmt: skip
 
 
 def _join(name: str, controller: str, goal: BridgeSpec) -> tuple[Command, ...]:
@@ -95,80 +74,59 @@ def bridge_vlans(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """Each VLAN of the NICs stands on the bridge; on a port it hears nothing, or a part of it all."""
     for name in goal.vlans:
         link = facts.link(name)
-        parent = link.parent if link else None
-        ok = parent == goal.ifname
-        seen = MISSING if link is None else f"on {parent}" if parent else "on nothing"
         yield Finding(
-            subject=name, wanted=f"on {goal.ifname}", seen=seen, source=NETLINK,
-            hint="set vlan.parent in its profile: sudo vmnet host-setup --move-vlans does this",
-        ).judged(ok)  # fmt: skip
+            subject=name, wanted=f"on {goal.ifname}", seen=f"on {link.parent or 'nothing'}" if link else MISSING,
+            source=NETLINK, hint="set vlan.parent in its profile: sudo vmnet host-setup --move-vlans does this",
+        ).judged(link is not None and link.parent == goal.ifname)  # fmt: skip
 
 
 @verified("nic.mac", "bond.mac", "bridge.mac")
 def link_macs(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """All of them have the MAC of the NIC that held the address."""
-    layers = {goal.ifname: "bridge", goal.bond_name: "bond"}
-    for name in (*goal.nics, *filter(None, (goal.bond_name,)), goal.ifname):
-        link = facts.link(name)
-        if link is None or not goal.mac:
-            continue
-        layer = layers.get(name, "NIC")
-        ok = link.mac == goal.mac
+    for kind, link in _existing(goal, facts) if goal.mac else ():
         # Another MAC costs the DHCP lease and trips port security; a bond with a foreign one gets no LACP.
-        hint = "" if ok else "its profile must set the MAC (cloned-mac-address): " + _SET_UP_AGAIN
         yield Finding(
-            rule=f"{layer.lower()}.mac", layer=layer, subject=name, wanted=f"MAC {goal.mac}", seen=f"MAC {link.mac}",
-            source=NETLINK, ok=ok, hint=hint,
-        )  # fmt: skip
+            rule=f"{kind}.mac", subject=link.ifname, wanted=f"MAC {goal.mac}", seen=f"MAC {link.mac}", source=NETLINK,
+            hint=f"its profile must set the MAC (cloned-mac-address): {_SET_UP_AGAIN}",
+        ).judged(link.mac == goal.mac)  # fmt: skip
 
 
 @verified("nic.address", "bond.address")
 def link_addresses(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """Only the bridge has addresses; link-local ones do not count."""
-    for name in (*goal.nics, *filter(None, (goal.bond_name,))):
-        if facts.link(name) is None:
-            continue
-        layer = "bond" if name == goal.bond_name else "NIC"
-        addresses = ", ".join(str(address) for address in facts.addresses_of(name))
-        show = command("nmcli", "device", "show", name)
-        yield Finding(
-            rule=f"{layer.lower()}.address", layer=layer, subject=name, wanted="no address of its own",
-            seen=addresses or "no address of its own", source=NETLINK, ok=not addresses,
-            shown_by=command("ip", "address", "show", "dev", name),
-            hint=f"an old profile is still active on it: {show}" if addresses else "",
-            fix=tuple(root("ip", "address", "delete", str(a), "dev", name) for a in facts.addresses_of(name)),
-        )  # fmt: skip
+    for kind, link in _existing(goal, facts):
+        name, addresses = link.ifname, facts.addresses_of(link.ifname)
+        if kind != "bridge":
+            yield Finding(
+                rule=f"{kind}.address", subject=name, wanted="no address of its own",
+                seen=", ".join(map(str, addresses)) or "no address of its own", source=NETLINK,
+                shown_by=command("ip", "address", "show", "dev", name),
+                hint=f"an old profile is still active on it: {command('nmcli', 'device', 'show', name)}",
+                fix=tuple(root("ip", "address", "delete", str(a), "dev", name) for a in addresses),
+            ).judged(not addresses)  # fmt: skip
 
 
 @verified("nic.mtu", "bond.mtu", "bridge.mtu", fix=by_host_setup)
 def link_mtus(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """All have the wanted MTU, where one is wanted."""
-    layers = {goal.ifname: "bridge", goal.bond_name: "bond"}
-    for name in (*goal.nics, *filter(None, (goal.bond_name,)), goal.ifname):
-        link = facts.link(name)
-        if link is None or goal.mtu is None:
-            continue
-        layer = layers.get(name, "NIC")
-        ok = link.mtu == goal.mtu
+    for kind, link in _existing(goal, facts) if goal.mtu is not None else ():
         # A tap with a smaller MTU pulls an unpinned bridge down with it.
-        hint = "" if ok else "a port with another MTU changes the bridge's MTU: check the domains' <mtu size=…/>"
         yield Finding(
-            rule=f"{layer.lower()}.mtu", layer=layer, subject=name, wanted=f"MTU {goal.mtu}", seen=f"MTU {link.mtu}",
-            source=NETLINK, ok=ok, hint=hint,
-        )  # fmt: skip
+            rule=f"{kind}.mtu", subject=link.ifname, wanted=f"MTU {goal.mtu}", seen=f"MTU {link.mtu}", source=NETLINK,
+            hint="a port with another MTU changes the bridge's MTU: check the domains' <mtu size=…/>",
+        ).judged(link.mtu == goal.mtu)  # fmt: skip
 
 
 @verified("bond.mode")
 def bond_mode(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """The kernel runs the wanted mode."""
     link = facts.link(goal.bond_name)
-    if link is None or goal.bond is None:
-        return
-    seen = link.bond.mode if link.bond else "not a bond"
-    ok = seen == goal.bond.mode
-    yield Finding(
-        subject=link.ifname, wanted=f"mode {goal.bond.mode}", seen=f"mode {seen}", source=NETLINK, hint=_SET_UP_AGAIN
-    ).judged(ok)
+    if link is not None and goal.bond is not None:
+        seen = link.bond.mode if link.bond else "not a bond"
+        yield Finding(
+            subject=link.ifname, wanted=f"mode {goal.bond.mode}", seen=f"mode {seen}", source=NETLINK,
+            hint=_SET_UP_AGAIN,
+        ).judged(seen == goal.bond.mode)  # fmt: skip
 
 
 @verified("bond.miimon")
@@ -180,42 +138,35 @@ def bond_miimon(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     seen = link.bond.miimon_ms
     miimon = goal.bond.option("miimon") if goal.bond else None
     profile = dict(goal.profiles).get(link.ifname)
-    ok = str(seen) == miimon if miimon else seen > 0
-    wanted = f"links monitored every {miimon} ms" if miimon else "links monitored"
     yield Finding(
-        subject=link.ifname, wanted=wanted, seen=f"every {seen} ms" if seen else "never", source=NETLINK,
-        shown_by=show_option(link.ifname, "miimon"), hint=_SET_UP_AGAIN,
-        fix=set_option(link.ifname, profile, "miimon", miimon or "100"),
-    ).judged(ok)  # fmt: skip
+        subject=link.ifname, wanted=f"links monitored every {miimon} ms" if miimon else "links monitored",
+        seen=f"every {seen} ms" if seen else "never", source=NETLINK, shown_by=show_option(link.ifname, "miimon"),
+        hint=_SET_UP_AGAIN, fix=set_option(link.ifname, profile, "miimon", miimon or "100"),
+    ).judged(str(seen) == miimon if miimon else seen > 0)  # fmt: skip
 
 
 @verified("bond.ports", fix=by_host_setup)
 def bond_ports(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """The NICs are the bond's ports, and nothing else is."""
-    if facts.link(goal.bond_name) is None or goal.bond_name is None:
-        return
-    seen = [port.ifname for port in facts.ports(goal.bond_name)]
-    ok = seen == sorted(goal.nics)
-    yield Finding(
-        subject=goal.bond_name, wanted=f"ports {', '.join(sorted(goal.nics))}",
-        seen=f"ports {', '.join(seen)}" if seen else "no port", source=NETLINK, hint=_SET_UP_AGAIN,
-    ).judged(ok)  # fmt: skip
+    if goal.bond_name is not None and facts.link(goal.bond_name) is not None:
+        seen, wanted = [port.ifname for port in facts.ports(goal.bond_name)], sorted(goal.nics)
+        yield Finding(
+            subject=goal.bond_name, wanted=f"ports {', '.join(wanted)}",
+            seen=f"ports {', '.join(seen)}" if seen else "no port", source=NETLINK, hint=_SET_UP_AGAIN,
+        ).judged(seen == wanted)  # fmt: skip
 
 
 @verified("bridge.stp", fix=by_host_setup)
 def bridge_stp(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """Spanning tree as wanted; with it each guest's start waits 30 s for the network."""
     link = facts.link(goal.ifname)
-    if link is None:
-        return
-    stp = link.bridge.stp if link.bridge else None
-    ok = stp is goal.stp
-    seen = "not a bridge" if stp is None else _on(stp)
-    yield Finding(
-        subject=goal.ifname, wanted=f"STP {_on(goal.stp)}", seen=f"STP {seen}", source=SYSFS,
-        shown_by=NO_COMMAND if ok else show_link(link.ifname), hint=_SET_UP_AGAIN,
-        fix=set_stp(goal.ifname, facts, on=goal.stp),
-    ).judged(ok)  # fmt: skip
+    if link is not None:
+        stp = link.bridge.stp if link.bridge else None
+        yield Finding(
+            subject=goal.ifname, wanted=f"STP {_on(goal.stp)}",
+            seen=f"STP {'not a bridge' if stp is None else _on(stp)}", source=SYSFS, shown_by=NO_COMMAND if stp is goal.stp else show_link(link.ifname), hint=_SET_UP_AGAIN,
+            fix=set_stp(goal.ifname, facts, on=goal.stp),
+        ).judged(stp is goal.stp)  # fmt: skip
 
 
 def _on(value: bool) -> str:
@@ -227,14 +178,13 @@ def bridge_uplinks(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """Besides taps the bridge has the wanted ports only, and they forward."""
     if facts.link(goal.ifname) is None:
         return
-    ports = facts.uplinks(goal.ifname)
+    ports, wanted = facts.uplinks(goal.ifname), sorted(goal.uplinks)
     names = [port.ifname for port in ports]
-    ok = names == sorted(goal.uplinks) and all(port.bridge_port_state == "forwarding" for port in ports)
     seen = ", ".join(f"{port.ifname} ({port.bridge_port_state or 'state unknown'})" for port in ports)
-    wanted = ", ".join(f"{name} (forwarding)" for name in sorted(goal.uplinks))
-    strange = [name for name in names if name not in goal.uplinks]
+    strange = [name for name in names if name not in wanted]
     yield Finding(
-        subject=goal.ifname, wanted=f"uplink {wanted}", seen=f"uplink {seen}" if seen else "no uplink", source=SYSFS,
-        ok=ok, shown_by=command("bridge", "link", "show"), hint="" if ok or strange else _SET_UP_AGAIN,
+        subject=goal.ifname, wanted=f"uplink {', '.join(f'{name} (forwarding)' for name in wanted)}",
+        seen=f"uplink {seen}" if seen else "no uplink", source=SYSFS, shown_by=command("bridge", "link", "show"),
+        hint="" if strange else _SET_UP_AGAIN,
         fix=tuple(root("ip", "link", "set", "dev", name, "nomaster") for name in strange),
-    )  # fmt: skip
+    ).judged(names == wanted and all(port.bridge_port_state == "forwarding" for port in ports))  # fmt: skip
