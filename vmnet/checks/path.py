@@ -69,13 +69,9 @@ def lan_bridge(domain: Domain, facts: Facts) -> str | None:
 def _hops(domain: Domain, interface: Interface, ground: Ground) -> Iterator[Hop]:
     yield _state(domain, ground)
     name = subject_of(domain, interface)
-    yield ground.hop(
-        "interface",
-        name,
-        f"{interface.model or 'no model'}, link {'up' if interface.link_up else 'down'}",
-        ok=interface.link_up,
-        scope=Scope(layers=("domain",), about=(interface.mac or "",), without=(*TAP_RULES, *PORT_RULES)),
-    )
+    seen = f"{interface.model or 'no model'}, link {'up' if interface.link_up else 'down'}"
+    scope = Scope(layers=("domain",), about=(interface.mac or "",), without=(*TAP_RULES, *PORT_RULES))
+    yield ground.hop("interface", name, seen, ok=interface.link_up, scope=scope)
     if interface.source.network is not None:
         yield _network(interface.source.network, ground)
     kind = interface.actual_type if interface.source.network is None else "network"
@@ -94,9 +90,8 @@ def _hops(domain: Domain, interface: Interface, ground: Ground) -> Iterator[Hop]
 def _state(domain: Domain, ground: Ground) -> Hop:
     start = root("virsh", "resume" if domain.active else "start", *commands.named(domain))
     runs = domain.state is DomainState.RUNNING
-    return ground.hop(
-        "domain", domain.name, domain.state.value, ok=runs, scope=Scope(layers=("domain", "boot")), hint=start
-    )
+    scope = Scope(layers=("domain", "boot"))
+    return ground.hop("domain", domain.name, domain.state.value, ok=runs, scope=scope, hint=start)
 
 
 def _network(name: str, ground: Ground) -> Hop:
@@ -136,27 +131,16 @@ def _tap(name: str, target: str | None, link: Link | None, bridge: str | None, g
         return
     up = "up" if link.admin_up else "down"
     yield ground.hop("tap", tap, f"{up}, MTU {link.mtu}", ok=link.admin_up, scope=Scope(about=(name,), rules=TAP_RULES))
-    yield ground.hop(
-        "controller",
-        tap,
-        f"in {link.controller or 'no bridge'}",
-        ok=link.controller == bridge,
-        scope=Scope(about=(name,), rules=PORT_RULES),
-    )
+    seen, scope = f"in {link.controller or 'no bridge'}", Scope(about=(name,), rules=PORT_RULES)
+    yield ground.hop("controller", tap, seen, ok=link.controller == bridge, scope=scope)
     over = ground.facts.link(link.controller)
-    state = over.bridge if over is not None else None
-    if state is not None:
-        yield _vlan(name, tap, state, ground)
+    if over is not None and over.bridge is not None:
+        yield _vlan(name, tap, over.bridge, ground)
         port = link.bridge_port_state
         # The ports of a bridge that is down are disabled: that is the bridge's own hop.
-        known = None if port is None or over is None or not over.admin_up else port == "forwarding"
-        yield ground.hop(
-            "port state",
-            tap,
-            port or "not known",
-            ok=known,
-            scope=Scope(about=(name,), layers=("bridge",), without=_vlan_rules(ground)),
-        )
+        known = port == "forwarding" if port is not None and over.admin_up else None
+        scope = Scope(about=(name,), layers=("bridge",), without=_vlan_rules(ground))
+        yield ground.hop("port state", tap, port or "not known", ok=known, scope=scope)
 
 
 def _vlan(name: str, tap: str, bridge: BridgeState, ground: Ground) -> Hop:
@@ -177,8 +161,9 @@ def _vlan_rules(ground: Ground) -> tuple[str, ...]:
 
 def _filters(name: str, interface: Interface, bridge: str, ground: Ground) -> Hop:
     """All that may drop a frame on its way through the host; what is about nobody else's link or interface counts."""
-    others = {link.ifname for link in ground.facts.links} - {bridge, interface.target, *_ports(bridge, ground.facts)}
-    others |= {subject_of(d, i) for d in ground.facts.domains for i in (*d.running, *d.persistent)} - {name}
+    others = {link.ifname for link in ground.facts.links} - {bridge, interface.target}
+    others -= {port.ifname for port in ground.facts.ports(bridge) if port.kind != "tun"}
+    others |= {subject_of(d, i) for d in ground.facts.domains for i in d.interfaces} - {name}
     others |= {d.name for d in ground.facts.domains}
     about = {t.finding.subject for t in ground.troubles if t.rule.layer == "filter"} - others
     seen = f"libvirt's {interface.filter}" if interface.filter else "none of libvirt's"
@@ -188,15 +173,9 @@ def _filters(name: str, interface: Interface, bridge: str, ground: Ground) -> Ho
     return ground.hop("filters", bridge, seen + rest, ok=known, scope=Scope(layers=("filter",), about=about))
 
 
-def _ports(bridge: str, facts: Facts) -> set[str]:
-    return {port.ifname for port in facts.ports(bridge) if port.kind != "tun"}
-
-
 def _bridge(bridge: str, ground: Ground) -> Hop:
     link = ground.facts.link(bridge)
     if link is None:
         return ground.hop("bridge", bridge, "missing", ok=False, scope=Scope(layers=("bridge",)))
-    seen = f"{'up' if link.admin_up else 'down'}, {'carrier' if link.carrier else 'no carrier'}, MTU {link.mtu}"
-    return ground.hop(
-        "bridge", bridge, seen, ok=link.admin_up, scope=Scope(layers=("bridge", "address"), without=("bridge.uplinks",))
-    )
+    scope = Scope(layers=("bridge", "address"), without=("bridge.uplinks",))
+    return ground.hop("bridge", bridge, f"{link.state}, MTU {link.mtu}", ok=link.admin_up, scope=scope)

@@ -121,16 +121,9 @@ def below_bridge(bridge: str, ground: Ground) -> Iterator[Hop]:
         up = any(veth.carrier for veth in veths)
         other_end = "vmnet does not know the other end" if up else "no carrier"
         seen = f"{names}: {other_end}" if veths else "none: nothing leads to the LAN"
-        about = (bridge,)
+        scope = Scope(rules=_UPLINK_RULES, about=(bridge,))
         hint = "bridge link show lists the ports; vmnet host-setup adds the NICs"
-        yield ground.hop(
-            "uplink",
-            bridge,
-            seen,
-            ok=None if up else False,
-            scope=Scope(rules=_UPLINK_RULES, about=about),
-            hint=hint,
-        )
+        yield ground.hop("uplink", bridge, seen, ok=None if up else False, scope=scope, hint=hint)
     for port in ports:
         state = port.bridge_port_state or "state not known"
         forwards = None if port.bridge_port_state is None else port.bridge_port_state == "forwarding"
@@ -146,10 +139,8 @@ def below_direct(name: str, target: str | None, parent: str, ground: Ground) -> 
     tap = ground.facts.link(target)
     seen = "missing" if tap is None else f"{'up' if tap.admin_up else 'down'}, on {parent}"
     if ground.runs:
-        ok = tap is not None and tap.admin_up
-        yield ground.hop(
-            "macvtap", target or "none", seen, ok=ok, scope=Scope(about=(name,), rules=("domain.tap-down",))
-        )
+        scope = Scope(about=(name,), rules=("domain.tap-down",))
+        yield ground.hop("macvtap", target or "none", seen, ok=tap is not None and tap.admin_up, scope=scope)
     if ground.facts.link(parent) is None:
         yield ground.hop("NIC", parent or "none", "missing", ok=False)
         return
@@ -158,12 +149,10 @@ def below_direct(name: str, target: str | None, parent: str, ground: Ground) -> 
 
 
 def _carriers(ifname: str, ground: Ground) -> Iterator[Hop]:
-    links = sorted(
-        ground.facts.carriers(ifname), key=lambda link: (link.hardware, link.ifname if link.hardware else "")
-    )
-    nics = [link for link in links if link.hardware]
+    links = list(ground.facts.carriers(ifname))
+    nics = sorted((link for link in links if link.hardware), key=lambda nic: nic.ifname)
     open_ = any(nic.admin_up and nic.carrier for nic in nics)
-    for link in links:
+    for link in (*(link for link in links if not link.hardware), *nics):
         if link.kind == "bond":
             yield from _bond(link, ground)
         elif link.kind == "vlan":
@@ -174,12 +163,9 @@ def _carriers(ifname: str, ground: Ground) -> Iterator[Hop]:
 
 def _bond(bond: Link, ground: Ground) -> Iterator[Hop]:
     state = bond.bond
-    mode = state.mode if state else "mode not known"
-    seen = f"{mode}, {'carrier' if bond.carrier else 'no carrier'}"
-    active = f", {state.active_port} carries" if state and state.active_port else ""
-    yield ground.hop(
-        "bond", bond.ifname, seen + active, ok=bond.admin_up and bond.carrier, scope=Scope(layers=("bond",))
-    )
+    seen = f"{state.mode if state else 'mode not known'}, {'carrier' if bond.carrier else 'no carrier'}"
+    seen += f", {state.active_port} carries" if state and state.active_port else ""
+    yield ground.hop("bond", bond.ifname, seen, ok=bond.admin_up and bond.carrier, scope=Scope(layers=("bond",)))
     if state is not None and state.mode == BondMode.LACP.value:
         yield _lacp(bond, ground)
 
@@ -189,21 +175,14 @@ def _lacp(bond: Link, ground: Ground) -> Hop:
     forwarding = [port.ifname for port in ports if port.lacp is not None and port.lacp.forwarding]
     partner = bond.bond.partner_mac if bond.bond else None
     seen = f"{', '.join(forwarding) or 'no port'} collects and distributes, partner {partner or 'none'}"
-    about = tuple(port.ifname for port in ports)
+    scope = Scope(layers=("LACP",), about=tuple(port.ifname for port in ports), stands=bool(forwarding))
     ends = any(t.rule.id == "lacp.partner" and t.finding.subject == bond.ifname for t in ground.troubles)
-    return ground.hop(
-        "LACP",
-        bond.ifname,
-        seen,
-        ok=bool(forwarding) and not ends,
-        scope=Scope(layers=("LACP",), about=about, stands=bool(forwarding)),
-    )
+    return ground.hop("LACP", bond.ifname, seen, ok=bool(forwarding) and not ends, scope=scope)
 
 
 def _nic(nic: Link, ground: Ground, *, stands: bool) -> Hop:
     speed = f", {nic.speed_mbit} Mbit/s" if nic.carrier and nic.speed_mbit else ""
-    up = f"{'up' if nic.admin_up else 'down'}, {'carrier' if nic.carrier else 'no carrier'}{speed}"
-    seen = up if nic.carrier or not stands else f"{up}; another port carries"
+    seen = f"{nic.state}{speed}{'' if nic.carrier or not stands else '; another port carries'}"
     ok = stands or (nic.admin_up and nic.carrier)
     up_again = root("ip", "link", "set", "dev", nic.ifname, "up")
     hint = "check the cable and the switch port" if nic.admin_up else up_again
@@ -211,17 +190,11 @@ def _nic(nic: Link, ground: Ground, *, stands: bool) -> Hop:
 
 
 def _gateway(link: str, ground: Ground) -> Hop:
-    facts: Facts = ground.facts
-    gateways = [route.gateway for route in facts.default_routes(link) if route.gateway is not None]
+    lan = ground.facts.lan
+    gateways = [route.gateway for route in ground.facts.default_routes(link) if route.gateway is not None]
     name = str(gateways[0]) if gateways else "none known"
-    asked = facts.lan if facts.lan is not None and facts.lan.bridge == link else None
-    if asked is None or asked.gateway_answered is None:
-        return ground.hop(
-            "gateway",
-            name,
-            "not asked; to ask it: vmnet doctor --probe",
-            ok=None,
-            scope=Scope(layers=("LAN",), about=(link,)),
-        )
-    seen = "answers a new MAC" if asked.gateway_answered else "does not answer a new MAC"
-    return ground.hop("gateway", name, seen, ok=asked.gateway_answered, scope=Scope(layers=("LAN",), about=(link,)))
+    answered = lan.gateway_answered if lan is not None and lan.bridge == link else None
+    seen = "answers a new MAC" if answered else "does not answer a new MAC"
+    if answered is None:
+        seen = "not asked; to ask it: vmnet doctor --probe"
+    return ground.hop("gateway", name, seen, ok=answered, scope=Scope(layers=("LAN",), about=(link,)))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from vmnet.errors import HypervisorError, ToolError, UndoIncomplete, VmnetError
 from vmnet.report.screen import Line, Style
 from vmnet.shell_words import command
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def render_error(error: VmnetError) -> tuple[Line, ...]:

@@ -5,23 +5,17 @@ from __future__ import annotations
 import re
 import textwrap
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
+from vmnet.checks.diagnostics import Trouble
+from vmnet.checks.findings import Finding
 from vmnet.checks.fix import fixable
-from vmnet.checks.path_below import HopState
-from vmnet.checks.rule_texts import Severity
+from vmnet.checks.path_below import Hop, HopState, Path
+from vmnet.checks.rule_texts import Rule, Severity
+from vmnet.facts import Unread
+from vmnet.facts.evidence import Bundle
 from vmnet.report.screen import Block, Grid, Line, Style, packed
 from vmnet.shell_words import command, in_turn, pipe, root
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from vmnet.checks.diagnostics import Trouble
-    from vmnet.checks.findings import Finding
-    from vmnet.checks.path_below import Hop, Path
-    from vmnet.checks.rule_texts import Rule
-    from vmnet.facts import Unread
-    from vmnet.facts.evidence import Bundle
 
 _SUBJECTS_WIDTH = 96
 _VERDICTS = {Style.PLAIN: "ok", Style.WARNING: "note", Style.BAD: "DIFFERS"}

@@ -6,26 +6,23 @@ under the same number; what is renamed, removed or takes another meaning makes t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from vmnet import names
+from vmnet.checks.diagnostics import Trouble
+from vmnet.checks.findings import Finding
+from vmnet.checks.path_below import Path
+from vmnet.checks.rule_texts import Rule
+from vmnet.checks.topology import Topology
 from vmnet.errors import HypervisorError, ToolError, UndoIncomplete, VmnetError
+from vmnet.facts import Unread
+from vmnet.facts.evidence import Bundle
 from vmnet.fields import encode
+from vmnet.plan.steps import Plan
 from vmnet.report.errors import notes_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from vmnet.checks.diagnostics import Trouble
-    from vmnet.checks.findings import Finding
-    from vmnet.checks.path_below import Path
-    from vmnet.checks.rule_texts import Rule
-    from vmnet.checks.topology import Topology
-    from vmnet.facts import Unread
-    from vmnet.facts.evidence import Bundle
-    from vmnet.plan.steps import Plan
-    from vmnet.runs.progress import Progress, RunResult
-    from vmnet.runs.records.history import RunRecord
+from vmnet.runs.progress import Progress, RunResult
+from vmnet.runs.records.history import RunRecord
 
 Json = dict[str, Any]
 

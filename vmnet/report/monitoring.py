@@ -6,17 +6,15 @@ name, and a failure with a message.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from vmnet.checks.findings import Finding
 from vmnet.names import printable, printable_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
     from lxml.etree import _Element
-
-    from vmnet.checks.findings import Finding
 
     Sample = tuple[Mapping[str, str], float]
 

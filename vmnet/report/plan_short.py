@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 from vmnet.host.files.run_mark import RUNS
 from vmnet.names import printable
 from vmnet.plan import steps
-from vmnet.plan.steps import MovedInterface
+from vmnet.plan.steps import MovedInterface, Plan
 from vmnet.report.screen import Block, Line, Style
 from vmnet.runs.records.journal import UNDO_SCRIPT
-from vmnet.shell_words import root
+from vmnet.shell_words import Command, root
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from vmnet.plan.steps import Plan
-    from vmnet.shell_words import Command
-
-    Rows = dict[str, list[MovedInterface]]
+Rows = dict[str, list[MovedInterface]]
 
 UNDO = root("sh", str(RUNS.parent / UNDO_SCRIPT))
 _WIDTH = 110

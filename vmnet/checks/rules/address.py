@@ -23,38 +23,32 @@ def _listed(items: Iterable[object]) -> str:
 @verified("address.kernel", "address.profile")
 def addresses(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """Each static address is on the bridge, and in its profile."""
-    kernel = facts.addresses_of(goal.ifname)
-    profile = facts.active_profile(goal.ifname)
+    kernel, profile = facts.addresses_of(goal.ifname), facts.active_profile(goal.ifname)
     for address in goal.requested.addresses:
-        ok = address in kernel
         yield Finding(
             rule="address.kernel", subject=goal.ifname, wanted=str(address), seen=_listed(kernel), source=NETLINK,
             shown_by=_show_addresses(goal.ifname), fix=_reapply(goal.ifname),
-        ).judged(ok)  # fmt: skip
+        ).judged(address in kernel)  # fmt: skip
         if profile is not None:
-            stored = profile.addresses
-            ok = address in stored
             yield Finding(
-                rule="address.profile", subject=goal.ifname, wanted=str(address), seen=_listed(stored), source=NMCLI,
-                shown_by=_shows(profile, "addresses"),
+                rule="address.profile", subject=goal.ifname, wanted=str(address), seen=_listed(profile.addresses),
+                source=NMCLI, shown_by=_shows(profile, "addresses"),
                 hint=f"the address is gone after a reboot: it is not in profile {profile.uuid}",
                 fix=_store(profile, f"ipv{address.version}.addresses", str(address)),
-            ).judged(ok)  # fmt: skip
+            ).judged(address in profile.addresses)  # fmt: skip
 
 
 @verified("address.none")
 def no_address(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """The host has no address on the bridge, where none is wanted."""
-    if not isinstance(goal.address, NoAddress) or facts.link(goal.ifname) is None:
-        return
-    kernel = (*facts.addresses_of(goal.ifname), *facts.addresses_of(goal.ifname, scope="link"))
-    profile = facts.active_profile(goal.ifname)
-    yield Finding(
-        subject=goal.ifname, wanted="no address", seen=_listed(kernel), source=NETLINK, ok=not kernel,
-        shown_by=_show_addresses(goal.ifname),
-        hint="" if not kernel else "guests reach the host at that address, past the firewall between the two networks",
-        fix=() if not kernel or profile is None else _disable(profile, goal.ifname),
-    )  # fmt: skip
+    if isinstance(goal.address, NoAddress) and facts.link(goal.ifname) is not None:
+        kernel = (*facts.addresses_of(goal.ifname), *facts.addresses_of(goal.ifname, scope="link"))
+        profile = facts.active_profile(goal.ifname)
+        yield Finding(
+            subject=goal.ifname, wanted="no address", seen=_listed(kernel), source=NETLINK,
+            shown_by=_show_addresses(goal.ifname), fix=_disable(profile, goal.ifname) if profile else (),
+            hint="guests reach the host at that address, past the firewall between the two networks",
+        ).judged(not kernel)  # fmt: skip
 
 
 def _disable(profile: Profile, bridge: str) -> tuple[Command, ...]:
@@ -82,16 +76,14 @@ def _store(profile: Profile, name: str, value: str) -> tuple[Command, ...]:
 @verified("address.dhcp")
 def address_by_dhcp(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """The bridge has an IPv4 address of a DHCP server's, where one is wanted."""
-    if not goal.requested.dhcp:
-        return
-    leased = [
-        a.interface for a in facts.addresses if a.ifname == goal.ifname and a.dynamic and a.interface.version == 4
-    ]
-    yield Finding(
-        subject=goal.ifname, wanted="an address by DHCP", seen=_listed(leased), source=NETLINK, ok=bool(leased),
-        shown_by=_show_addresses(goal.ifname, "-4"),
-        hint="" if leased else f"no DHCP server answers on {goal.ifname}: journalctl -u NetworkManager",
-    )  # fmt: skip
+    if goal.requested.dhcp:
+        ours = (a for a in facts.addresses if a.ifname == goal.ifname and a.dynamic)
+        leased = [a.interface for a in ours if a.interface.version == 4]
+        yield Finding(
+            subject=goal.ifname, wanted="an address by DHCP", seen=_listed(leased), source=NETLINK,
+            shown_by=_show_addresses(goal.ifname, "-4"),
+            hint=f"no DHCP server answers on {goal.ifname}: journalctl -u NetworkManager",
+        ).judged(bool(leased))  # fmt: skip
 
 
 @verified("address.only")
@@ -115,15 +107,13 @@ def default_route(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
         routes = [r for r in facts.default_routes() if r.gateway and r.gateway.version == gateway.version]
         best = min((route.metric for route in routes), default=0)
         ok = any(r.gateway == gateway and r.ifname == goal.ifname and r.metric == best for r in routes)
-        seen = "; ".join(
-            f"via {r.gateway} over {r.ifname} metric {r.metric}" for r in sorted(routes, key=lambda r: r.metric)
-        )
+        ways = (f"via {r.gateway} over {r.ifname} metric {r.metric}" for r in sorted(routes, key=lambda r: r.metric))
         yield Finding(
-            subject="default", wanted=f"via {gateway} over {goal.ifname}", seen=seen or "no default route",
-            source=NETLINK, ok=ok, shown_by=command("ip", "route", "show", "default"),
-            hint="" if ok or not others else f"{others[0]} must not take the default route",
-            fix=() if ok else _route_fix(others, goal, facts),
-        )  # fmt: skip
+            subject="default", wanted=f"via {gateway} over {goal.ifname}",
+            seen="; ".join(ways) or "no default route", source=NETLINK,
+            shown_by=command("ip", "route", "show", "default"),
+            hint=f"{others[0]} must not take the default route" if others else "", fix=_route_fix(others, goal, facts),
+        ).judged(ok)  # fmt: skip
 
 
 def _route_fix(others: list[str], goal: BridgeSpec, facts: Facts) -> tuple[Command, ...]:
@@ -157,23 +147,19 @@ def gateway_in_profile(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
 @verified("dns.device", "dns.resolv_conf")
 def dns_servers(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """The servers are known on the bridge, and the host's programs ask one of them."""
-    if not goal.requested.dns:
-        return
-    device = facts.device(goal.ifname)
-    known = device.dns if device else ()
-    ok = set(goal.requested.dns) <= set(known)
-    yield Finding(
-        rule="dns.device", subject=goal.ifname, wanted=_listed(goal.requested.dns), seen=_listed(known), source=NMCLI,
-        shown_by=command("nmcli", "-f", "IP4.DNS,IP6.DNS", "device", "show", goal.ifname), fix=_dns_fix(goal, facts),
-    ).judged(ok)  # fmt: skip
-    asked = facts.resolvers
-    stub = any(resolver.is_loopback for resolver in asked)
-    ok = stub or bool(set(goal.requested.dns) & set(asked))
-    yield Finding(
-        rule="dns.resolv_conf", subject="host", wanted=f"{_listed(goal.requested.dns)} or a local resolver",
-        seen=_listed(asked), source=RESOLVER, shown_by=command("cat", "/etc/resolv.conf"),
-        hint="another program writes /etc/resolv.conf: ls -l /etc/resolv.conf",
-    ).judged(ok)  # fmt: skip
+    wanted, device = goal.requested.dns, facts.device(goal.ifname)
+    known, asked = device.dns if device else (), facts.resolvers
+    if wanted:
+        yield Finding(
+            rule="dns.device", subject=goal.ifname, wanted=_listed(wanted), seen=_listed(known), source=NMCLI,
+            shown_by=command("nmcli", "-f", "IP4.DNS,IP6.DNS", "device", "show", goal.ifname),
+            fix=_dns_fix(goal, facts),
+        ).judged(set(wanted) <= set(known))  # fmt: skip
+        yield Finding(
+            rule="dns.resolv_conf", subject="host", wanted=f"{_listed(wanted)} or a local resolver",
+            seen=_listed(asked), source=RESOLVER, shown_by=command("cat", "/etc/resolv.conf"),
+            hint="another program writes /etc/resolv.conf: ls -l /etc/resolv.conf",
+        ).judged(any(resolver.is_loopback or resolver in wanted for resolver in asked))  # fmt: skip
 
 
 def _dns_fix(goal: BridgeSpec, facts: Facts) -> tuple[Command, ...]:
@@ -188,35 +174,26 @@ def _dns_fix(goal: BridgeSpec, facts: Facts) -> tuple[Command, ...]:
 @verified("management.link")
 def management_link(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """The management link is up."""
-    if goal.management is None:
-        return
-    link = facts.link(goal.management)
-    ok = link is not None and link.admin_up
-    seen = "missing" if link is None else f"{'up' if link.admin_up else 'down'}, {_carrier(link.carrier)}"
-    hint = "" if ok and link is not None and link.carrier else "nobody can log in over this link: check its cable"
-    yield Finding(
-        subject=goal.management, wanted="up", seen=seen, source=NETLINK, ok=ok, shown_by=show_link(goal.management),
-        hint=hint,
-    )  # fmt: skip
-
-
-def _carrier(carrier: bool) -> str:
-    return "carrier" if carrier else "no carrier"
+    if goal.management is not None:
+        link = facts.link(goal.management)
+        works = link is not None and link.admin_up and link.carrier
+        yield Finding(
+            subject=goal.management, wanted="up", seen=link.state if link else "missing", source=NETLINK,
+            ok=link is not None and link.admin_up, shown_by=show_link(goal.management),
+            hint="" if works else "nobody can log in over this link: check its cable",
+        )  # fmt: skip
 
 
 @verified("management.address")
 def management_address(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """The management link has the address that its profile says."""
-    if goal.management is None:
-        return
-    profile = facts.active_profile(goal.management)
-    wanted = profile.addresses if profile else ()
-    seen = facts.addresses_of(goal.management)
-    ok = set(wanted) <= set(seen) and bool(seen)
-    yield Finding(
-        subject=goal.management, wanted=_listed(wanted) if wanted else "an address", seen=_listed(seen),
-        source=NETLINK, shown_by=_show_addresses(goal.management), fix=_reapply(goal.management),
-    ).judged(ok)  # fmt: skip
+    if goal.management is not None:
+        profile, seen = facts.active_profile(goal.management), facts.addresses_of(goal.management)
+        wanted = profile.addresses if profile else ()
+        yield Finding(
+            subject=goal.management, wanted=_listed(wanted) if wanted else "an address", seen=_listed(seen),
+            source=NETLINK, shown_by=_show_addresses(goal.management), fix=_reapply(goal.management),
+        ).judged(set(wanted) <= set(seen) and bool(seen))  # fmt: skip
 
 
 @verified("management.profile")
@@ -249,14 +226,13 @@ def unchanged(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
         return
     changed = _changed(goal, facts)
     seen = "; ".join(changed) or "as it was"
-    if not goal.management_was:
-        seen = "not compared: only root may read the record of the run"
     yield Finding(
-        subject=goal.management, wanted="as before the recorded run", seen=seen, source=NETLINK, ok=not changed,
-        shown_by=command("nmcli", "device", "show", goal.management),
+        subject=goal.management, wanted="as before the recorded run",
+        seen=seen if goal.management_was else "not compared: only root may read the record of the run",
+        source=NETLINK, shown_by=command("nmcli", "device", "show", goal.management),
         hint="journalctl -u NetworkManager may show who changed it. Undo unwanted changes by hand: "
-        "vmnet never changes this link" if changed else "",
-    )  # fmt: skip
+        "vmnet never changes this link",
+    ).judged(not changed)  # fmt: skip
 
 
 def _changed(goal: BridgeSpec, facts: Facts) -> list[str]:

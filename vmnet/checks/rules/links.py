@@ -31,8 +31,8 @@ def links_up(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
         link = facts.link(name)
         speed = f", {link.speed_mbit} Mbit/s" if link and link.carrier and link.hardware and link.speed_mbit else ""
         yield Finding(
-            rule=f"{layer.lower()}.link", subject=name, wanted="up, carrier", seen=link.state + speed if link else MISSING,
-            source=NETLINK, shown_by=show_link(name),
+            rule=f"{layer.lower()}.link", subject=name, wanted="up, carrier",
+            seen=link.state + speed if link else MISSING, source=NETLINK, shown_by=show_link(name),
             hint="check the cable and the switch port" if layer == "NIC" else _SET_UP_AGAIN,
             fix=(root("ip", "link", "set", "dev", name, "up"),) if link and not link.admin_up else (),
         ).judged(link is not None and link.admin_up and link.carrier)  # fmt: skip
@@ -164,7 +164,8 @@ def bridge_stp(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
         stp = link.bridge.stp if link.bridge else None
         yield Finding(
             subject=goal.ifname, wanted=f"STP {_on(goal.stp)}",
-            seen=f"STP {'not a bridge' if stp is None else _on(stp)}", source=SYSFS, shown_by=NO_COMMAND if stp is goal.stp else show_link(link.ifname), hint=_SET_UP_AGAIN,
+            seen=f"STP {'not a bridge' if stp is None else _on(stp)}", source=SYSFS,
+            shown_by=NO_COMMAND if stp is goal.stp else show_link(link.ifname), hint=_SET_UP_AGAIN,
             fix=set_stp(goal.ifname, facts, on=goal.stp),
         ).judged(stp is goal.stp)  # fmt: skip
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
 
 from vmnet.checks.topology import Node, Role, State, Topology
 from vmnet.names import printable
 from vmnet.report.pictures.status_groups import Leaf, counted, noun
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from vmnet.checks.topology import Edge, Node, Role, State, Topology
 from vmnet.report.pictures.status_cards import GROUND, MUTED, SMALL, STROKES, WIRE, card, font, panel, safe, title
 from vmnet.report.pictures.status_groups import Leaf, View
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CARDS = 6
 """Up to so many domains each is a card of its own, with a wire to each of its networks."""

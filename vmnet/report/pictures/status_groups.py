@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from vmnet.checks.topology import Node, Remark, Role, State, Topology, worst
+from vmnet.checks.topology import Edge, Node, Remark, Role, State, Topology, worst
 from vmnet.lines import number_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from vmnet.checks.topology import Edge
 
 SHOWN = 10
 """So many domains of a group are shown one by one; of more, only those in trouble."""

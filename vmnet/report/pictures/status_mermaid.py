@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from vmnet.checks.topology import Node, Role, State, Topology
 from vmnet.names import printable
 from vmnet.report.pictures.status_cards import FILLS, INK, MARKS, STROKES
 from vmnet.report.pictures.status_groups import View, counted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _PLAIN = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ .,:/_-()")
 _LONGEST = 60

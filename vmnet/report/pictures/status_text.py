@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 from vmnet.checks.topology import Node, Remark, Role, State, Topology
 from vmnet.names import printable
 from vmnet.report.pictures.status_groups import Leaf, View, counted
-from vmnet.report.screen import Line, Style
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from vmnet.report.screen import Block
+from vmnet.report.screen import Block, Line, Style
 
 _STYLES = {State.ERROR: Style.BAD, State.WARNING: Style.WARNING, State.OK: Style.PLAIN, State.IDLE: Style.QUIET}
 _MARKS = {State.ERROR: "!! ", State.WARNING: "! ", State.OK: "", State.IDLE: ""}

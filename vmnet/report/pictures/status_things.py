@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from vmnet.checks.topology import Edge, Node, Role
+from vmnet.checks.topology import Edge, Node, Role, Topology
 from vmnet.names import printable
+from vmnet.report.pictures.status_dot import Drawing
 from vmnet.report.pictures.status_groups import Leaf
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from vmnet.checks.topology import Topology
-    from vmnet.report.pictures.status_dot import Drawing
-
-    Details = list[tuple[str, str]]
+Details = list[tuple[str, str]]
 
 
 def hovers(drawing: Drawing, topology: Topology) -> dict[str, str]:
