@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from vmnet.checks.topology import State
+from vmnet.checks.topology import State, Topology
 from vmnet.documents.svg import dress_svg, make_page, print_svg
 from vmnet.names import printable
 from vmnet.report.pictures.status_cards import style_sheet
+from vmnet.report.pictures.status_dot import Drawing
 from vmnet.report.pictures.status_groups import counted
 from vmnet.report.pictures.status_things import hovers, things
-
-if TYPE_CHECKING:
-    from vmnet.checks.topology import Topology
-    from vmnet.report.pictures.status_dot import Drawing
 
 
 def render_svg(svg: bytes, drawing: Drawing, topology: Topology) -> bytes:
