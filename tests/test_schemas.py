@@ -11,12 +11,17 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests import schemas
-from tests.cli.calls import MadeUpHost, call
+from tests.cli.calls import EXAMPLE, MadeUpHost, call
 from tests.report import samples
 from vmnet.cli.commands import COMMANDS, load
 
 FILES = sorted(schemas.FOLDER.glob("*.json"))
-WORDS = {"attach-domain": ("web01",), "support-bundle": ("bundle.tar.gz",)}
+WORDS = {
+    "attach-domain": ("web01",),
+    "apply": (str(EXAMPLE),),
+    "diff": (str(EXAMPLE),),
+    "support-bundle": ("bundle.tar.gz",),
+}
 """What a command needs besides `--output json` to print a document that is no error."""
 
 
@@ -49,11 +54,11 @@ def test_every_command_that_speaks_json_has_a_schema(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    yes = ("--yes",) if name in ("host-setup", "attach-domain", "migrate-from-virbr0", "undo") else ()
+    yes = ("--yes",) if name in ("host-setup", "apply", "attach-domain", "migrate-from-virbr0", "undo") else ()
     host = MadeUpHost(runs=samples.run_records())
     # `call` itself compares what is printed with its schema.
     ended = call(name, *WORDS.get(name, ()), *yes, "--output", "json", host=host)
-    assert ended.code == 0
+    assert ended.code == (6 if name == "diff" else 0)
     assert json.loads(ended.out)["schema"] != "vmnet/error/1"
 
 

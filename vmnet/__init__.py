@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from vmnet.checks.diagnostics import Trouble as Trouble
     from vmnet.checks.diagnostics import check_host
     from vmnet.checks.diagnostics import diagnose as diagnose
+    from vmnet.checks.findings import Difference as Difference
     from vmnet.checks.findings import Finding as Finding
+    from vmnet.checks.findings import differences_of
     from vmnet.checks.fix import plan_fix as plan_fix
     from vmnet.checks.goal import deduce_goal as deduce_goal
+    from vmnet.checks.goal import export as export
     from vmnet.checks.goal import wanted_goals as wanted_goals
     from vmnet.checks.path import walk_path as walk_path
     from vmnet.checks.path_below import Path as Path
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from vmnet.facts import Facts as Facts
     from vmnet.facts.evidence import Bundle as Bundle
     from vmnet.host.files.spec_file import read_host_words as read_host_words
+    from vmnet.host.files.spec_file import read_spec as read_spec
     from vmnet.host.gather import read_facts as read_facts
     from vmnet.plan.domains.attach import plan_attach_domain as plan_attach_domain
     from vmnet.plan.domains.migrate import plan_migration as plan_migration
@@ -62,7 +66,7 @@ if TYPE_CHECKING:
     from vmnet.spec import MigrationSpec as MigrationSpec
     from vmnet.spec.words import HostWords as HostWords
 
-    status, verify = describe_host, check_host
+    status, verify, differences = describe_host, check_host, differences_of
 
 __version__ = "0.1.0"
 
@@ -73,7 +77,9 @@ _PLACES = {
     "confirm": "vmnet.runs.worker_files",
     "deduce_goal": "vmnet.checks.goal",
     "diagnose": "vmnet.checks.diagnostics",
+    "differences": "vmnet.checks.findings:differences_of",
     "draw": "vmnet.drawing",
+    "export": "vmnet.checks.goal",
     "find_duplicates": "vmnet.runs.asking",
     "find_mentions": "vmnet.runs.asking",
     "follow": "vmnet.runs.follow",
@@ -86,6 +92,7 @@ _PLACES = {
     "probe_lan": "vmnet.runs.asking",
     "read_facts": "vmnet.host.gather",
     "read_host_words": "vmnet.host.files.spec_file",
+    "read_spec": "vmnet.host.files.spec_file",
     "read_rules": "vmnet.checks.rule_texts",
     "read_runs": "vmnet.runs.records.history",
     "status": "vmnet.checks.status:describe_host",

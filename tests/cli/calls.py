@@ -12,8 +12,9 @@ from unittest.mock import patch
 import vmnet
 from tests import facts_samples, schemas
 from vmnet.checks.diagnostics import Trouble, check_host, diagnose
+from vmnet.checks.findings import Difference, differences_of
 from vmnet.checks.fix import plan_fix
-from vmnet.checks.goal import deduce_goal, wanted_goals
+from vmnet.checks.goal import deduce_goal, export, wanted_goals
 from vmnet.checks.path import walk
 from vmnet.checks.rule_texts import Rule, read_rules
 from vmnet.checks.status import describe_host
@@ -23,7 +24,7 @@ from vmnet.facts import Duplicate, Facts, LanAnswer
 from vmnet.facts.evidence import Bundle, BundleFile
 from vmnet.facts.surroundings import Unread
 from vmnet.host.files.own_files import check_new, write_new
-from vmnet.host.files.spec_file import read_host_words
+from vmnet.host.files.spec_file import read_host_words, read_spec
 from vmnet.plan import steps
 from vmnet.plan.domains.destination import find_domain
 from vmnet.plan.steps import Goals, Plan, Planned
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
     from vmnet.spec.words import HostWords
 
 STEP = steps.ActivateProfile(uuid="00000000-0000-4000-8000-000000000001", name="br0", ifname="br0")
-CHANGING = ("host-setup", "attach-domain web01", "migrate-from-virbr0", "undo")
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "host.toml"
+CHANGING = ("host-setup", f"apply {EXAMPLE}", "attach-domain web01", "migrate-from-virbr0", "undo")
 DEGRADED = facts_samples.with_link(facts_samples.end_state(), "br0", carrier=False)
 UP = steps.SetLink(ifname="bond0", up=True)
 
@@ -182,6 +184,15 @@ class MadeUpHost:
 
     def read_host_words(self, file: str) -> HostWords:
         return read_host_words(file)
+
+    def read_spec(self, file: str) -> HostSpec:
+        return read_spec(file)
+
+    def export(self, facts: Facts) -> tuple[HostSpec, tuple[str, ...]]:
+        return export(facts)
+
+    def differences(self, findings: tuple[Finding, ...]) -> tuple[Difference, ...]:
+        return differences_of(findings)
 
     def wanted_goals(self, spec: HostSpec, facts: Facts) -> tuple[BridgeSpec, ...]:
         return wanted_goals(spec, facts)

@@ -17,7 +17,7 @@ from vmnet.host.libvirt import surroundings
 from vmnet.host.networkmanager import profile_files
 from vmnet.host.outside import Sources
 from vmnet.redact.known import secrets_of_keyfile
-from vmnet.spec.words import parse_file
+from vmnet.spec.file import parse_spec
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -149,6 +149,6 @@ def file_readers() -> list[Reader]:
         text("resolv.conf", gather.parse_resolvers, "nameserver 192.0.2.2\nnameserver fe80::1%em1\n# x\n"),
         text("bridge.conf", surroundings.parse_bridge_conf, "# ours\nallow br0\ndeny all\n"),
         text("SSH_CONNECTION", ssh.parse_ssh_connection, "192.0.2.9 50000 fe80::1%em1 22"),
-        text("a TOML file", lambda t: parse_file(t, "host.toml"), *examples),
+        text("a TOML file", lambda t: parse_spec(t, "host.toml"), *examples),
         text("secrets of keyfiles", secrets_of_keyfile, keyfile),
     ]

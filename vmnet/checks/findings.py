@@ -92,3 +92,48 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def _ranks(keys: Iterable[Key]) -> dict[Key, int]:
     """Return where each key comes first."""
     return {key: number for number, key in enumerate(dict.fromkeys(keys))}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One wish that is not fulfilled. `kernel`, `profile` and `other` are what was seen there, "" where it was not
+    looked for; `source` says who `other` is."""
+
+    layer: str
+    subject: str
+    rules: tuple[str, ...]
+    wanted: str
+    kernel: str = ""
+    profile: str = ""
+    other: str = ""
+    source: str = ""
+
+
+def differences_of(findings: Iterable[Finding]) -> tuple[Difference, ...]:
+    """Return what differs, a record for each wish, in the order of the findings."""
+    wishes: dict[tuple[str, str, str], list[Finding]] = {}
+    for finding in findings:
+        wishes.setdefault((finding.layer, finding.subject, finding.wanted), []).append(finding)
+    return tuple(_difference(same) for same in wishes.values() if not all(finding.ok for finding in same))
+
+
+def _difference(same: list[Finding]) -> Difference:
+    first = same[0]
+    seen = {_place(finding.source): finding for finding in same}
+    other = seen.get("other")
+    return Difference(
+        layer=first.layer,
+        subject=first.subject,
+        rules=tuple(dict.fromkeys(finding.rule for finding in same)),
+        wanted=first.wanted,
+        kernel=seen["kernel"].seen if "kernel" in seen else "",
+        profile=seen["profile"].seen if "profile" in seen else "",
+        other=other.seen if other else "",
+        source=other.source if other else "",
+    )
+
+
+def _place(source: str) -> str:
+    if source.startswith("kernel"):
+        return "kernel"
+    return "profile" if source == NMCLI else "other"

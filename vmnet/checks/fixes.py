@@ -36,13 +36,5 @@ def by_host_setup(found: tuple[Finding, ...], goal: BridgeSpec, facts: Facts) ->
     device = facts.device(goal.ifname)
     if device is None or device.state != CONNECTED:
         raise Refused(f"{goal.ifname} is not connected: vmnet cannot tell which settings to keep", by_hand(found))
-    asked = replace(
-        goal,
-        address=goal.address if isinstance(goal.address, NoAddress) else None,
-        mac=BridgeSpec().mac,
-        profiles=(),
-        vlans=(),
-        management=None,
-        management_was=(),
-    )
+    asked = replace(goal.asked(), address=goal.address if isinstance(goal.address, NoAddress) else None)
     return plan_host_setup(HostSpec(bridges=(asked,), management=goal.management), facts)

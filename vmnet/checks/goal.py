@@ -1,14 +1,17 @@
-"""What is wanted, for a host whose setup nobody recorded: from the facts, or from what the admin asks for."""
+"""What is wanted, for a host whose setup nobody recorded: from the facts, or from what the admin asks for. And the way
+back: what asks for what this host has."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_address
 
 from vmnet.facts import Facts, Link, Profile
+from vmnet.lines import number_of
 from vmnet.names import Mac
 from vmnet.plan.host.build import resolved
-from vmnet.plan.host.layer3 import Layer3, wanted_layer3
+from vmnet.plan.host.layer3 import IN_A_SPEC, Layer3, carried_settings, wanted_layer3
 from vmnet.plan.host.nics import NO_MANAGEMENT, check_named, with_names
 from vmnet.plan.risks.safety import check_spec
 from vmnet.plan.steps import Goals
@@ -176,3 +179,69 @@ def _management(bridge: str, nics: tuple[str, ...], facts: Facts) -> str | None:
         if apart and facts.addresses_of(link.ifname) and not facts.default_routes(link.ifname):
             return link.ifname
     return None
+
+
+def export(facts: Facts) -> tuple[HostSpec, tuple[str, ...]]:
+    """Return what asks for the bridges of this host as they are, and a line for each thing that no spec can say."""
+    bridges: list[BridgeSpec] = []
+    left: list[str] = []
+    for link in sorted((link for link in facts.links if link.kind == "bridge"), key=lambda link: link.ifname):
+        profile = facts.active_profile(link.ifname)
+        reason = _left_out(link, profile, facts)
+        if reason or profile is None:
+            left.append(f"bridge {link.ifname} is left out: {reason}")
+            continue
+        bridge = _exported(link, profile, facts)
+        left += [f"{bridge.ifname}: profile {profile.name!r} also has {text}" for text in _not_said(profile)]
+        bridges.append(bridge)
+    management = next((bridge.management for bridge in bridges if bridge.management), None)
+    return HostSpec(bridges=tuple(bridge.asked() for bridge in bridges), management=management), tuple(left)
+
+
+def _left_out(link: Link, profile: Profile | None, facts: Facts) -> str:
+    device = facts.device(link.ifname)
+    if profile is None or profile.type != "bridge" or device is None or device.external:
+        return "NetworkManager did not create it"
+    uplinks = facts.uplinks(link.ifname)
+    if len(uplinks) != 1:
+        return "it has no uplink" if not uplinks else f"it has {len(uplinks)} uplinks"
+    if not (uplinks[0].hardware or uplinks[0].kind == "bond" or uplinks[0].vlan_id is not None):
+        return f"its uplink {uplinks[0].ifname} is a {uplinks[0].kind}"
+    return ""
+
+
+def _exported(link: Link, profile: Profile, facts: Facts) -> BridgeSpec:
+    networks = (n.name for n in facts.networks if n.bridge == link.ifname and n.forward_mode == "bridge")
+    goal = deduce_goal(facts, bridge=link.ifname)
+    return replace(
+        goal,
+        address=_told_address(goal, profile),
+        mtu=number_of(profile.get("802-3-ethernet.mtu")) or None,
+        network=next(networks, None),
+        vlans=(),
+    )
+
+
+def _told_address(goal: BridgeSpec, profile: Profile) -> AddressSpec | NoAddress | None:
+    v4, v6 = profile.get("ipv4.method"), profile.get("ipv6.method")
+    found = goal.requested
+    if v4 in ("", "disabled") and v6 in ("", "disabled", "ignore"):
+        return NoAddress()
+    if not found.dhcp and not found.addresses:
+        return None
+    static6 = any(address.version == 6 for address in found.addresses)
+    return replace(
+        found,
+        dns_search=_listed(profile, "dns-search"),
+        routes=_listed(profile, "routes"),
+        ipv6=None if static6 or v6 in ("", "auto") else v6,
+    )
+
+
+def _listed(profile: Profile, key: str) -> tuple[str, ...]:
+    texts = ",".join(profile.get(f"{family}.{key}") for family in ("ipv4", "ipv6")).replace(";", ",").split(",")
+    return tuple(text.strip() for text in texts if text.strip())
+
+
+def _not_said(profile: Profile) -> list[str]:
+    return [f"{key} = {value}" for key, value in carried_settings(profile) if key not in IN_A_SPEC]

@@ -13,6 +13,9 @@ COMPLETE_VARIABLE = "_VMNET_COMPLETE"
 
 COMMANDS = {
     "host-setup": "Build the bridge (and the bond below it) and give it the host's address.",
+    "apply": "Make this host's bridges, bonds and VLANs what a TOML file says.",
+    "diff": "Show what differs from a TOML file: wanted, kernel, profile.",
+    "export": "Write this host's bridges, bonds and VLANs as a TOML file.",
     "attach-domain": "Move one VM's interface onto the bridge.",
     "migrate-from-virbr0": "Move all VMs from libvirt's NAT network onto the bridge.",
     "verify": "Compare what is wanted with what nmcli, the kernel and libvirt show.",

@@ -14,7 +14,7 @@ from vmnet.cli.commands import load
 from vmnet.cli.output import write_exactly
 from vmnet.cli.session import Session
 from vmnet.errors import SpecError
-from vmnet.spec.words import HASH_POLICIES, LACP_RATES, HostWords, parse_host
+from vmnet.spec.words import HASH_POLICIES, IPV6, LACP_RATES, HostWords, parse_host
 
 if TYPE_CHECKING:
     from vmnet import Finding
@@ -37,8 +37,10 @@ Examples:
   sudo vmnet host-setup em1 p4p1 --mode active-backup      for a switch without LACP
   sudo vmnet host-setup em1 --no-bond
   sudo vmnet host-setup em2 p4p2 --bridge br1 --bond bond1 --address none --network guests      a second bridge
+  sudo vmnet host-setup --vlan 20 --address none                    br20 on VLAN 20 of bond0
   sudo vmnet host-setup em1 p4p1 --probe 'curl -sf https://intra.example.org' --confirm 120
   sudo vmnet host-setup --spec host.toml                   read what is wanted from a file, as verify --spec does
+  sudo vmnet apply host.toml                               several bridges, bonds and VLANs from one file
   vmnet host-setup em1 p4p1 --script > setup.sh            print a script for a host without vmnet
 """
 
@@ -47,6 +49,7 @@ Examples:
 @click.argument("nics", metavar="[NIC]...", nargs=-1, shell_complete=complete.nics)
 @click.option("--bridge", metavar="NAME", default="br0", show_default=True, help="Name of the bridge.")
 @click.option("--bond", metavar="NAME", default="bond0", show_default=True, help="Name of the bond.")
+@click.option("--vlan", metavar="TAG", type=int, help="Put the bridge on this VLAN of the bond, or of the NIC.")
 @click.option("--no-bond", is_flag=True, help="Put the bridge on one NIC, without a bond.")
 @click.option("--mode", default="802.3ad", show_default=True, help="802.3ad (LACP), active-backup or balance-xor.")
 @click.option("--miimon", metavar="MS", type=int, default=100, show_default=True, help="Bond link check interval.")
@@ -70,6 +73,10 @@ Examples:
 @click.option("--gateway", metavar="ADDRESS", multiple=True, help="Default gateway; one for IPv4 and one for IPv6.")
 @click.option("--dns", metavar="ADDRESS", multiple=True, help="DNS server; repeatable.")
 @click.option("--dns-search", metavar="DOMAIN", multiple=True, help="DNS search domain; repeatable.")
+@click.option("--routes", metavar="'NETWORK [GATEWAY]'", multiple=True, help="Static route; repeatable.")
+@click.option(
+    "--ipv6", type=click.Choice(IPV6), help="How the bridge gets IPv6 without a static address. Default: auto."
+)
 @click.option("--mtu", metavar="BYTES", type=int, help="MTU of bridge, bond and NICs. Default: the NIC's.")
 @click.option(
     "--management",
@@ -88,20 +95,7 @@ Examples:
     multiple=True,
     help="Disable the autoconnect of this profile, given by name or UUID; repeatable.",
 )
-@click.option(
-    "--timeout",
-    metavar="SECONDS",
-    type=int,
-    help="Timeout of NetworkManager's checkpoint. Default: 60, plus 60 for DHCP and 30 for --stp.",
-)
-@click.option(
-    "--probe",
-    metavar="COMMAND",
-    multiple=True,
-    help="Command that succeeds before the run and must succeed after it; repeatable.",
-)
-@click.option("--confirm", metavar="SECONDS", type=int, help="Roll back unless you run vmnet confirm within this time.")
-@click.option("--script", is_flag=True, help="Print the plan as a shell script for this host, and change nothing.")
+@options.course_options
 @options.spec_option(help="Read what is wanted from a TOML file. Options on the command line override it.")
 @options.risk_options
 @options.connect_option
@@ -109,14 +103,20 @@ Examples:
 @click.pass_obj
 def command(session: Session, *, uri: str, script: bool, spec_file: str | None, **words: Any) -> None:
     """Want, is, plan, show, ask, apply, verify, report."""
+    change_host(session, _wanted(spec_file, words), words, command="host-setup", uri=uri, script=script)
+
+
+def change_host(
+    session: Session, spec: HostSpec, words: dict[str, Any], *, command: str, uri: str, script: bool
+) -> None:
+    """Plan what makes the host what the spec says, show it, ask, carry it out, and report."""
     if script and words["output"] == "json":
         raise SpecError("--script cannot be combined with --output json", "leave --output json out")
-    spec = _wanted(spec_file, words)
     facts = vmnet.read_facts(uri=uri, hypervisor=bool(spec.networks), probes=words["probe"])
-    plan = vmnet.plan_host_setup(spec, facts)
+    plan = replace(vmnet.plan_host_setup(spec, facts), command=command)
     asked = vmnet.find_duplicates(plan, facts)
     if asked.duplicates:
-        plan = vmnet.plan_host_setup(spec, asked)
+        plan = replace(vmnet.plan_host_setup(spec, asked), command=command)
     if script:
         write_exactly(session, load("vmnet.report.host_script").host_script(plan, facts))
         return
@@ -132,12 +132,8 @@ def _wanted(spec_file: str | None, words: dict[str, Any]) -> HostSpec:
     start = HostWords() if spec_file is None else vmnet.read_host_words(spec_file)
     source = click.get_current_context().get_parameter_source
     # NICs that nobody named count as given for click.
-    names = [field.name for field in fields(HostWords) if source(field.name) is not ParameterSource.DEFAULT]
+    known = (field.name for field in fields(HostWords) if field.name in words)
+    names = [name for name in known if source(name) is not ParameterSource.DEFAULT]
     given: dict[str, Any] = {name: words[name] for name in names if words[name] != ()}
     given |= {name: False for name in ("bond", "network") if words[f"no_{name}"]}
-    return replace(
-        parse_host(replace(start, **given)),
-        timeout_s=words["timeout"],
-        confirm_s=words["confirm"],
-        **{name: words[name] for name in options.RISKS},
-    )
+    return options.with_course(parse_host(replace(start, **given)), words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ import click
 from vmnet.cli import complete
 from vmnet.errors import SpecError
 from vmnet.names import check_ifname
+from vmnet.spec import HostSpec
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
@@ -53,6 +55,35 @@ def run_options(command: Command) -> Command:
     plan = click.option("--plan", "plan_only", is_flag=True, help="Show the plan and change nothing.")
     yes = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
     return plan(yes(output_option(command)))
+
+
+def course_options(command: Command) -> Command:
+    """Add the options that say how a run goes that changes the host."""
+    timeout = click.option(
+        "--timeout",
+        metavar="SECONDS",
+        type=int,
+        help="Timeout of NetworkManager's checkpoint. Default: 60, plus 60 for DHCP and 30 for --stp.",
+    )
+    probe = click.option(
+        "--probe",
+        metavar="COMMAND",
+        multiple=True,
+        help="Command that succeeds before the run and must succeed after it; repeatable.",
+    )
+    confirm = click.option(
+        "--confirm", metavar="SECONDS", type=int, help="Roll back unless you run vmnet confirm within this time."
+    )
+    script = click.option(
+        "--script", is_flag=True, help="Print the plan as a shell script for this host, and change nothing."
+    )
+    return timeout(probe(confirm(script(command))))
+
+
+def with_course(spec: HostSpec, words: dict[str, Any]) -> HostSpec:
+    """Return the spec with what the command line says of the run, and with the risks that it accepts."""
+    risks = {name: words[name] for name in RISKS}
+    return replace(spec, timeout_s=words["timeout"], confirm_s=words["confirm"], **risks)
 
 
 def bounce_options(command: Command) -> Command:

@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from vmnet.checks.diagnostics import Trouble
-from vmnet.checks.findings import Finding
+from vmnet.checks.findings import Difference, Finding
 from vmnet.checks.fix import fixable
 from vmnet.checks.path_below import Hop, HopState, Path
 from vmnet.checks.rule_texts import Rule, Severity
 from vmnet.facts import Unread
 from vmnet.facts.evidence import Bundle
+from vmnet.names import printable
 from vmnet.report.screen import Block, Grid, Line, Style, packed
 from vmnet.shell_words import command, in_turn, pipe, root
 
@@ -31,6 +32,21 @@ def render_differences(findings: tuple[Finding, ...]) -> tuple[Block, ...]:
     chosen = tuple(finding for finding in findings if not finding.ok)
     table = (_table(chosen), Line()) if chosen else ()
     return (*table, *_hints(findings), _sum_of_findings(findings))
+
+
+def render_wishes(found: tuple[Difference, ...], file: str) -> tuple[Block, ...]:
+    """Return a table of what differs from a file, and the sum."""
+    if not found:
+        return (Line(f"all is as {printable(file)} says", Style.GOOD),)
+    rows = tuple((one.subject, one.wanted, one.kernel, one.profile, _other(one)) for one in found)
+    columns = ("subject", "wanted", "kernel", "profile", "other")
+    table = Grid(columns=columns, rows=rows, styles=(Style.BAD,) * len(rows))
+    wishes = f"{len(found)} wish{'es' if len(found) > 1 else ''} of {printable(file)}"
+    return (table, Line(), Line(f"{wishes} {'are' if len(found) > 1 else 'is'} not fulfilled", Style.BAD))
+
+
+def _other(one: Difference) -> str:
+    return f"{one.other} ({one.source})" if one.other else ""
 
 
 def _style(finding: Finding) -> Style:

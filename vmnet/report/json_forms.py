@@ -11,7 +11,7 @@ from typing import Any
 
 from vmnet import names
 from vmnet.checks.diagnostics import Trouble
-from vmnet.checks.findings import Finding
+from vmnet.checks.findings import Difference, Finding
 from vmnet.checks.path_below import Path
 from vmnet.checks.rule_texts import Rule
 from vmnet.checks.topology import Topology
@@ -29,6 +29,7 @@ Json = dict[str, Any]
 PLAN = "vmnet/plan/1"
 RUN = "vmnet/run/1"
 PROGRESS = "vmnet/progress/1"
+DIFF = "vmnet/diff/1"
 VERIFY = "vmnet/verify/1"
 RUNS = "vmnet/runs/1"
 RUN_RECORD = "vmnet/run-record/1"
@@ -110,6 +111,11 @@ def findings_form(command: str, findings: tuple[Finding, ...]) -> Json:
         "ok": all(finding.ok for finding in findings),
         "findings": encode(findings),
     }
+
+
+def differences_form(found: tuple[Difference, ...]) -> Json:
+    """Return what differs from a file: `command`, `ok` (nothing does), `differences`."""
+    return {"schema": DIFF, "command": "diff", "ok": not found, "differences": encode(found)}
 
 
 def troubles_form(troubles: tuple[Trouble, ...], unread: tuple[Unread, ...]) -> Json:

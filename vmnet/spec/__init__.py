@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 
@@ -13,6 +13,8 @@ IpInterface = IPv4Interface | IPv6Interface
 
 
 NO_MAC = Mac("")
+MATCHES = ("mac", "pci")
+"""What a NIC may be given by, besides its name: `mac=00:1b:21:ab:d6:a1`, `pci=0000:03:00.0`."""
 
 
 class BondMode(StrEnum):
@@ -41,11 +43,13 @@ Options = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BondSpec:
-    """The wanted bond. `options` are those of the kernel's bonding driver besides the mode, by its own names."""
+    """The wanted bond. `options` are those of the kernel's bonding driver besides the mode, by its own names. `mtu`
+    None: the largest of the bridges on it."""
 
     ifname: str = "bond0"
     mode: BondMode = BondMode.LACP
     options: Options = (("miimon", "100"),)
+    mtu: int | None = None
 
     def option(self, name: str) -> str | None:
         """Return the wanted value of an option; None: the driver's default."""
@@ -54,7 +58,8 @@ class BondSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VlanSpec:
-    """The VLAN that a bridge stands on: a link on its bond, or on its NIC, which takes frames with the tag `id`."""
+    """The VLAN that a bridge stands on: a link on its bond, or on its NIC, which takes frames with the tag `id`.
+    Without a name it gets the usual one, such as bond0.20."""
 
     ifname: str
     id: int
@@ -64,7 +69,9 @@ class VlanSpec:
 class AddressSpec:
     """The wanted addresses of the bridge.
 
-    `dhcp`: the IPv4 address comes from DHCP. Otherwise `addresses` are static, IPv4 or IPv6.
+    `dhcp`: the IPv4 address comes from DHCP. Otherwise `addresses` are static, IPv4 or IPv6. `routes` are static ones
+    as NetworkManager writes them ("10.0.0.0/8 172.16.4.254"). `ipv6` is NetworkManager's method where there is no
+    static IPv6 address; None: "auto".
     """
 
     dhcp: bool = False
@@ -72,6 +79,8 @@ class AddressSpec:
     gateways: tuple[IpAddress, ...] = ()
     dns: tuple[IpAddress, ...] = ()
     dns_search: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
+    ipv6: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +135,7 @@ class BridgeSpec:
     @property
     def below(self) -> tuple[str, ...]:
         """The links between bridge and NICs, the upper one first: VLAN and bond, one of them, or none."""
-        return tuple(spec.ifname for spec in (self.vlan, self.bond) if spec)
+        return tuple(spec.ifname for spec in (self.vlan, self.bond) if spec and spec.ifname)
 
     @property
     def on_nic(self) -> bool:
@@ -147,6 +156,10 @@ class BridgeSpec:
         """Whether an older bridge of this host is not there any more, or is another one, when this one is."""
         other_bond = self.bond_name != old.bond_name and not set(self.nics).isdisjoint(old.nics)
         return self.ifname == old.ifname or not set(self.uplinks).isdisjoint(old.uplinks) or other_bond
+
+    def asked(self) -> BridgeSpec:
+        """Return the same wish without what a plan has found out."""
+        return replace(self, mac=NO_MAC, vlans=(), profiles=(), management=None, management_was=())
 
     @property
     def requested(self) -> AddressSpec:

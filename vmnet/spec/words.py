@@ -10,30 +10,35 @@ from __future__ import annotations
 import difflib
 import tomllib
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
-from ipaddress import ip_address, ip_interface
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from ipaddress import ip_address, ip_interface, ip_network
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vmnet.errors import SpecError
 from vmnet.fields import decode
 from vmnet.lines import number_of
-from vmnet.names import check_ifname
-from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, HostSpec, NoAddress
+from vmnet.names import check_ifname, parse_mac
+from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, HostSpec, NoAddress, VlanSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmnet.spec import IpAddress, IpInterface, Options
 
+T = TypeVar("T")
+
+ADOPT = "adopt"
 DHCP = "dhcp"
 NONE = "none"
+IPV6 = ("auto", "dhcp", "link-local", "disabled", "ignore")
+"""NetworkManager's methods of IPv6 besides static addresses."""
 LACP_RATES = ("slow", "fast")
 HASH_POLICIES = ("layer2", "layer2+3", "layer3+4", "encap2+3", "encap3+4", "vlan+srcmac")
 TABLE = "host"
 
 _MODES_BY_NUMBER = tuple(BondMode)
 """The kernel's own numbers, 0 to 6, in the order of BondMode."""
-_LISTS = ("nics", "address", "gateway", "dns", "dns_search", "displace")
+_LISTS = ("nics", "ports", "address", "gateway", "dns", "dns_search", "routes", "displace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +60,9 @@ class HostWords:
     gateway: tuple[str, ...] = ()
     dns: tuple[str, ...] = ()
     dns_search: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
+    ipv6: str | None = None
+    vlan: int | None = None
     mtu: int | None = None
     management: str | None = None
     move_vlans: bool = False
@@ -68,10 +76,11 @@ class Place:
     """Where the words are: a file, or (None) the command line. Its errors name the key or the option."""
 
     file: str | None = None
+    table: str = TABLE
 
     def name(self, key: str) -> str:
         """Return what people call the word."""
-        return f"--{key}" if self.file is None else f"{TABLE}.{key}"
+        return f"--{key}" if self.file is None else f"{self.table}.{key}" if self.table else key
 
     @contextmanager
     def at(self, key: str) -> Iterator[None]:
@@ -79,49 +88,65 @@ class Place:
         try:
             yield
         except SpecError as error:
-            if self.file is None:
+            if self.file is None or error.message.startswith(f"{self.file}: "):
                 raise
-            raise SpecError(f"{self.file}: {TABLE}.{key}: {error.message}", error.hint) from None
+            raise SpecError(f"{self.file}: {self.name(key)}: {error.message}", error.hint) from None
 
 
 COMMAND_LINE = Place()
 
 
-def parse_file(text: str, name: str) -> HostWords:
-    """Return the words of a file, all of them understood (`parse_host`).
-
-    Args:
-        name: what to call the file in errors.
+def parse_toml(text: str, name: str) -> dict[str, Any]:
+    """Return the document in a TOML file.
 
     Raises:
-        SpecError: it is no TOML, a key is unknown, or a value is wrong; the message names file and key.
+        SpecError: it is none.
     """
     try:
-        document = tomllib.loads(text)
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         # Besides TOMLDecodeError, Python refuses a number of more than 4,300 digits by a plain ValueError.
         raise SpecError(
             f"{name} is not valid TOML: {error}", 'write one key and its value in each line: nics = ["em1", "p4p1"]'
         ) from None
-    table = document.pop(TABLE, None)
-    if document or not isinstance(table, dict):
+
+
+def parse_words(document: dict[str, Any], name: str) -> HostWords:
+    """Return the words of a document with one table, `[host]`, all of them understood (`parse_host`).
+
+    Raises:
+        SpecError: a key is unknown, or a value is wrong; the message names file and key.
+    """
+    table = document.get(TABLE)
+    if set(document) != {TABLE} or not isinstance(table, dict):
         found = f"it has {', '.join(sorted(document))}" if document else "it has none"
         raise SpecError(f"{name}: one table is expected, [{TABLE}], and {found}", f"begin with a line [{TABLE}]")
-    keys = {_key(field.name): field.name for field in fields(HostWords)}
-    for key in table:
-        if key not in keys:
-            raise SpecError(f"{name}: {TABLE}.{key}: unknown key", _known(key, list(keys)))
-    raw = {keys[key]: _listed(keys[key], value) for key, value in table.items()}
-    try:
-        words = decode(HostWords, raw, TABLE)
-    except SpecError as error:
-        place, _, problem = error.message.partition(": ")
-        raise SpecError(f"{name}: {_key(place)}: {problem}", "correct this value") from None
+    words = read_table(HostWords, table, Place(name))
     parse_host(words, Place(name))
     return words
 
 
-def _key(name: str) -> str:
+def read_table(want: type[T], table: dict[str, Any], place: Place) -> T:
+    """Return the record that a table describes.
+
+    Raises:
+        SpecError: a key is unknown or missing, or a value is wrong.
+    """
+    keys = {key_of(field.name): field.name for field in fields(want)}  # type: ignore[arg-type]
+    for key in table:
+        if key not in keys:
+            raise SpecError(f"{place.file}: {place.name(key)}: unknown key", known_keys(key, list(keys)))
+    raw = {keys[key]: _listed(keys[key], value) for key, value in table.items()}
+    try:
+        return decode(want, raw, place.table)
+    except SpecError as error:
+        where, _, problem = error.message.partition(": ")
+        where = where.lstrip(".") if place.table == "" else where
+        raise SpecError(f"{place.file}: {key_of(where)}: {problem}", "correct this value") from None
+
+
+def key_of(name: str) -> str:
+    """Return a field's key in a file."""
     return name.replace("_", "-")
 
 
@@ -130,11 +155,26 @@ def _listed(key: str, value: object) -> object:
     return [value] if key in _LISTS and isinstance(value, str) else value
 
 
-def _known(key: str, keys: list[str]) -> str:
+def known_keys(key: str, keys: list[str]) -> str:
+    """Return a hint for an unknown key."""
     if key in ("no-bond", "no-network"):
         return f"write {key.removeprefix('no-')} = false"
     close = difflib.get_close_matches(key, keys, n=1)
     return (f"did you mean {close[0]}? " if close else "") + f"the keys are {', '.join(keys)}"
+
+
+def checked_nic(nic: str) -> str:
+    """Return a NIC's name, or what it is found by: its permanent MAC (`mac=`) or PCI address (`pci=`).
+
+    Raises:
+        SpecError: it is none of these.
+    """
+    key, _, value = nic.partition("=")
+    if key == "mac" and value:
+        return f"mac={parse_mac(value)}"
+    if key == "pci" and value:
+        return nic.lower()
+    return check_ifname(nic, what="NIC")
 
 
 def parse_host(words: HostWords, place: Place = COMMAND_LINE) -> HostSpec:
@@ -144,7 +184,8 @@ def parse_host(words: HostWords, place: Place = COMMAND_LINE) -> HostSpec:
         SpecError: a value is wrong, or values exclude each other.
     """
     with place.at("nics"):
-        nics = tuple(check_ifname(nic, what="NIC") for nic in words.nics)
+        nics = tuple(checked_nic(nic) for nic in words.nics)
+    words = _for_vlan(words)
     with place.at("bridge"):
         bridge = check_ifname(words.bridge, what="bridge name")
     with place.at("management"):
@@ -153,6 +194,7 @@ def parse_host(words: HostWords, place: Place = COMMAND_LINE) -> HostSpec:
         ifname=bridge,
         nics=nics,
         bond=_bond(words, place),
+        vlan=None if words.vlan is None else VlanSpec(ifname="", id=words.vlan),
         address=_addresses(words, place),
         mtu=words.mtu,
         options=_given(stp=words.stp or None, multicast_snooping=words.multicast_snooping),
@@ -165,6 +207,16 @@ def parse_host(words: HostWords, place: Place = COMMAND_LINE) -> HostSpec:
         move_vlans=words.move_vlans,
         displace=words.displace,
     )
+
+
+def _for_vlan(words: HostWords) -> HostWords:
+    """Return the words with the usual names for a bridge on a VLAN, where none are given."""
+    usual = HostWords()
+    if words.vlan is None:
+        return words
+    bridge = f"br{words.vlan}" if words.bridge == usual.bridge else words.bridge
+    network = f"vlan{words.vlan}" if words.network in (usual.network, True) else words.network
+    return replace(words, bridge=bridge, network=network)
 
 
 def _given(**options: str | int | bool | None) -> Options:
@@ -196,8 +248,7 @@ def _bond(words: HostWords, place: Place) -> BondSpec | None:
         return None
     with place.at("bond"):
         ifname = check_ifname(str(HostWords().bond if words.bond is True else words.bond), what="bond name")
-    with place.at("mode"):
-        mode = _mode(str(words.mode), place)
+    mode = parse_mode(str(words.mode), place)
     options = _given(
         miimon=words.miimon,
         lacp_rate=_one_of(words.lacp_rate, LACP_RATES, "lacp-rate", place),
@@ -214,20 +265,30 @@ def _one_of(word: str | None, choices: tuple[str, ...], key: str, place: Place) 
         raise SpecError(f"unknown value {word!r}", f"{place.name(key)} takes one of {', '.join(choices)}")
 
 
-def _mode(text: str, place: Place) -> BondMode:
+def parse_mode(text: str, place: Place) -> BondMode:
+    """Return a bond mode, given by its name or the kernel's number.
+
+    Raises:
+        SpecError: there is no such mode.
+    """
     word = text.strip().lower()
     number = number_of(word)
     if number is not None and number < len(_MODES_BY_NUMBER):
         return _MODES_BY_NUMBER[number]
-    try:
-        return BondMode({"lacp": "802.3ad"}.get(word, word))
-    except ValueError:
-        names = ", ".join(mode.value for mode in BondMode)
-        raise SpecError(f"{text!r} is not a bond mode", f"{place.name('mode')} takes one of {names}") from None
+    word = {"lacp": "802.3ad"}.get(word, word)
+    with place.at("mode"):
+        if word not in tuple(BondMode):
+            names = ", ".join(mode.value for mode in BondMode)
+            raise SpecError(f"{text!r} is not a bond mode", f"{place.name('mode')} takes one of {names}")
+    return BondMode(word)
 
 
 def _addresses(words: HostWords, place: Place) -> AddressSpec | NoAddress | None:
     """Return the wanted addresses; None when none are given and the host's own are to be adopted."""
+    if len(words.address) > 1 and ADOPT in (text.lower() for text in words.address):
+        with place.at("address"):
+            raise SpecError(f"{ADOPT} and another address do not go together", "give one of the two")
+    words = replace(words, address=tuple(text for text in words.address if text.lower() != ADOPT))
     if not words.address or NONE in (text.lower() for text in words.address):
         return _no_static(words, place)
     dhcp = DHCP in (text.lower() for text in words.address)
@@ -241,14 +302,30 @@ def _addresses(words: HostWords, place: Place) -> AddressSpec | NoAddress | None
         gateways=_plain_addresses(words.gateway, "gateway", place),
         dns=_plain_addresses(words.dns, "dns", place),
         dns_search=tuple(dict.fromkeys(words.dns_search)),
+        routes=tuple(dict.fromkeys(_route(text, place) for text in words.routes)),
+        ipv6=_one_of(words.ipv6, IPV6, "ipv6", place),
     )
+
+
+def _route(text: str, place: Place) -> str:
+    """Return a route as NetworkManager writes it: a network, and then its gateway and metric, if it has them."""
+    words = text.split()
+    with place.at("routes"):
+        try:
+            network = ip_network(words[0], strict=False)
+            known = [network.version, *(ip_address(word).version for word in words[1:2])]
+        except (ValueError, IndexError):
+            known = []
+        if len(set(known)) != 1:
+            raise SpecError(f"{text!r} is not a route", 'write network and gateway: "10.0.0.0/8 172.16.4.254"')
+    return " ".join(words)
 
 
 def _no_static(words: HostWords, place: Place) -> NoAddress | None:
     if len(words.address) > 1:
         with place.at("address"):
             raise SpecError(f"{NONE} and another address do not go together", "give one of the two")
-    given = {"gateway": words.gateway, "dns": words.dns, "dns-search": words.dns_search}
+    given = {"gateway": words.gateway, "dns": words.dns, "dns-search": words.dns_search, "routes": words.routes}
     for key in (key for key, values in given.items() if values):
         with place.at(key):
             raise SpecError(

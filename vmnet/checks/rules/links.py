@@ -109,12 +109,17 @@ def link_addresses(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
 @verified("nic.mtu", "bond.mtu", "bridge.mtu", fix=by_host_setup)
 def link_mtus(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """All have the wanted MTU, where one is wanted."""
-    for kind, link in _existing(goal, facts) if goal.mtu is not None else ():
+    for kind, link in _existing(goal, facts):
+        larger = goal.bond.mtu if goal.bond and kind != "bridge" else None
+        # Below a VLAN another bridge may want a larger one.
+        wanted = larger or (goal.mtu if kind == "bridge" or goal.vlan is None else None)
+        if wanted is None:
+            continue
         # A tap with a smaller MTU pulls an unpinned bridge down with it.
         yield Finding(
-            rule=f"{kind}.mtu", subject=link.ifname, wanted=f"MTU {goal.mtu}", seen=f"MTU {link.mtu}", source=NETLINK,
+            rule=f"{kind}.mtu", subject=link.ifname, wanted=f"MTU {wanted}", seen=f"MTU {link.mtu}", source=NETLINK,
             hint="a port with another MTU changes the bridge's MTU: check the domains' <mtu size=…/>",
-        ).judged(link.mtu == goal.mtu)  # fmt: skip
+        ).judged(link.mtu == wanted)  # fmt: skip
 
 
 @verified("bond.mode")

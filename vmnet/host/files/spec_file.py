@@ -5,15 +5,35 @@ from __future__ import annotations
 from pathlib import Path
 
 from vmnet.errors import SpecError
-from vmnet.spec.words import HostWords, parse_file
+from vmnet.spec import HostSpec
+from vmnet.spec.file import parse_spec
+from vmnet.spec.words import HostWords, parse_toml, parse_words
 
 MOST = 64 * 1024
 """Bytes. A file with every key is shorter than 2 KiB."""
 _EXAMPLE = "give a TOML file such as docs/examples/host.toml"
 
 
+def read_spec(file: str) -> HostSpec:
+    """Return what a TOML file wants.
+
+    Raises:
+        SpecError: it cannot be read, or a value in it is wrong.
+    """
+    return parse_spec(_text_of(file), file)
+
+
 def read_host_words(file: str) -> HostWords:
-    """Return what a TOML file wants of a host. `vmnet.spec.words.parse_host` makes a HostSpec of it.
+    """Return the words of a TOML file with one bridge, `[host]`.
+
+    Raises:
+        SpecError: it cannot be read, or a value in it is wrong.
+    """
+    return parse_words(parse_toml(_text_of(file), file), file)
+
+
+def _text_of(file: str) -> str:
+    """Return the text of a file.
 
     Raises:
         SpecError: the file cannot be read, or a key or value is wrong; the message names the key.
@@ -27,4 +47,4 @@ def read_host_words(file: str) -> HostWords:
         raise SpecError(f"vmnet cannot read {file}: {why}", _EXAMPLE) from None
     if len(content) > MOST:
         raise SpecError(f"{file} is longer than {MOST >> 10} KiB", _EXAMPLE)
-    return parse_file(text, file)
+    return text

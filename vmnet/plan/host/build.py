@@ -9,7 +9,7 @@ from vmnet.facts import Route
 from vmnet.names import Mac
 from vmnet.plan.host.layer3 import Layer3
 from vmnet.plan.host.profiles import MAC, WantedProfile
-from vmnet.spec import AddressSpec, BondMode, BridgeSpec, NoAddress
+from vmnet.spec import BondMode, BridgeSpec, NoAddress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,7 +168,8 @@ def resolved(asked: BridgeSpec, layer3: Layer3, **found: object) -> BridgeSpec:
         found: fields of the record that the plan has found out.
     """
     static = () if layer3.dhcp else tuple(address for address in layer3.addresses if address.version == 4)
-    address = AddressSpec(dhcp=layer3.dhcp, addresses=static, gateways=layer3.gateways, dns=layer3.dns)
+    asked_for = asked.requested
+    address = replace(asked_for, dhcp=layer3.dhcp, addresses=static, gateways=layer3.gateways, dns=layer3.dns)
     if isinstance(asked.address, NoAddress):
         return replace(asked, mtu=layer3.mtu, **found)  # type: ignore[arg-type]
     return replace(asked, mtu=layer3.mtu, address=address, **found)  # type: ignore[arg-type]

@@ -59,6 +59,8 @@ _ADOPTED: dict[str, tuple[str, ...]] = {
     "ipv6.token": ("",),
 }
 
+IN_A_SPEC = frozenset(f"{family}.{key}" for family in ("ipv4", "ipv6") for key in ("dns", "dns-search", "routes"))
+"""Those of them that an AddressSpec has."""
 _OWN_NETWORK_LINKS = ("virbr", "docker", "cni", "podman")
 
 
@@ -201,14 +203,15 @@ def _requested(spec: AddressSpec) -> Layer3:
     settings: list[tuple[str, str]] = []
     for family, version in (("ipv4", 4), ("ipv6", 6)):
         addresses = [a for a in spec.addresses if a.version == version]
-        automatic = spec.dhcp if version == 4 else not addresses
-        if not addresses and not automatic:
-            settings.append((f"{family}.method", "disabled"))
+        automatic = ("auto" if spec.dhcp else "disabled") if version == 4 else spec.ipv6 or "auto"
+        method = "auto" if version == 4 and spec.dhcp else "manual" if addresses else automatic
+        settings.append((f"{family}.method", method))
+        if method in ("disabled", "ignore"):
             continue
-        settings.append((f"{family}.method", "auto" if automatic else "manual"))
         settings += _listed(f"{family}.addresses", [str(a) for a in addresses])
         settings += _listed(f"{family}.gateway", [str(g) for g in spec.gateways if g.version == version])
         settings += _listed(f"{family}.dns", [str(d) for d in spec.dns if d.version == version])
+        settings += _listed(f"{family}.routes", [r for r in spec.routes if (":" in r.split()[0]) == (version == 6)])
     settings += _listed("ipv4.dns-search" if not spec.dhcp else "ipv6.dns-search", list(spec.dns_search))
     return Layer3(
         settings=tuple(settings),
@@ -259,11 +262,13 @@ def _from_profile(profile: Profile) -> Settings:
         for key in ("addresses", "gateway"):
             value = profile.get(f"{family}.{key}")
             settings += [(f"{family}.{key}", value.replace(", ", ","))] if value else []
-    for key, nothing in _ADOPTED.items():
-        value = plain(profile.get(key))
-        if value and value not in nothing:
-            settings.append((key, value))
-    return tuple(settings)
+    return (*settings, *carried_settings(profile))
+
+
+def carried_settings(profile: Profile) -> Settings:
+    """Return the settings besides method and addresses that move with them, where they differ from the defaults."""
+    found = ((key, plain(profile.get(key))) for key in _ADOPTED)
+    return tuple((key, value) for key, value in found if value and value not in _ADOPTED[key])
 
 
 def _from_kernel(holder: str, facts: Facts) -> Settings:

@@ -9,7 +9,7 @@ from vmnet.errors import Refused, SpecError
 from vmnet.plan.host.build import Build, bridge_mac, winning_metric
 from vmnet.plan.host.existing_links import missing_of
 from vmnet.plan.host.layer3 import find_holder, find_live, wanted_layer3
-from vmnet.plan.host.nics import Chosen, choose_nics, find_management
+from vmnet.plan.host.nics import Chosen, choose_nics, find_management, with_vlan_name
 from vmnet.plan.host.profiles import bond_profile, wanted_profiles
 from vmnet.plan.host.upper_links import in_zone
 from vmnet.plan.risks.safety import check_host
@@ -40,8 +40,21 @@ def lay_out(spec: HostSpec, facts: Facts) -> tuple[tuple[Build, ...], tuple[str,
             chosen = choose_nics(asked, spec, facts)
             reasons |= dict.fromkeys(chosen.reasons)
             check_host(asked, chosen.nics, spec, facts)
-            builds.append(_on_nics(replace(asked, nics=tuple(nic.ifname for nic in chosen.nics)), chosen, spec, facts))
+            nics = tuple(nic.ifname for nic in chosen.nics)
+            asked_there = _with_bond_mtu(replace(asked, nics=nics), spec)
+            builds.append(_on_nics(asked_there, chosen, spec, facts))
     return tuple(builds), tuple(reasons)
+
+
+def _with_bond_mtu(asked: BridgeSpec, spec: HostSpec) -> BridgeSpec:
+    """Return the request with the MTU of its bond, if other bridges on it want a larger one than this."""
+    if asked.bond is None or asked.bond.mtu is not None:
+        return asked
+    others = [b.mtu for b in spec.bridges if b.bond_name == asked.bond_name and b.ifname != asked.ifname and b.mtu]
+    largest = max(others, default=None)
+    if largest is None or largest <= (asked.mtu or 1500):
+        return asked
+    return replace(asked, bond=replace(asked.bond, mtu=largest))
 
 
 def _on_nics(asked: BridgeSpec, chosen: Chosen, spec: HostSpec, facts: Facts) -> Build:
@@ -54,7 +67,8 @@ def _on_vlan(asked: BridgeSpec, made: Build | None, spec: HostSpec, facts: Facts
     """Return what adds a bridge on a VLAN to a bond that exists or is made, or to a NIC that stays as it is."""
     management = find_management(spec, facts)
     if asked.bond is None:
-        asked = replace(asked, nics=tuple(nic.ifname for nic in choose_nics(asked, spec, facts).nics))
+        nics = tuple(nic.ifname for nic in choose_nics(asked, spec, facts).nics)
+        asked = with_vlan_name(replace(asked, nics=nics))
     elif made is not None:
         asked = replace(asked, nics=made.asked.nics, bond=made.asked.bond)
     else:

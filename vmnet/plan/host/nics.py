@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 from vmnet.errors import Refused, SpecError
 from vmnet.names import check_ifname
 from vmnet.shell_words import command
-from vmnet.spec import NoAddress
+from vmnet.spec import MATCHES, NoAddress
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts, Link
     from vmnet.spec import BridgeSpec, HostSpec
 
-MATCHES = ("mac", "pci")
-"""What a NIC may be given by, besides its name: `mac=00:1b:21:ab:d6:a1`, `pci=0000:03:00.0`."""
 NO_MANAGEMENT = "none"
 """The value of `--management` for a host without a management link."""
 _SERVICE_PROCESSOR = ("cdc_ether", "cdc_eem", "cdc_subset", "rndis_host")
@@ -33,13 +31,22 @@ class Chosen:
 
 
 def with_names(spec: HostSpec, facts: Facts) -> HostSpec:
-    """Return the request with the name of each NIC that it gives by permanent MAC (`mac=`) or PCI address (`pci=`).
+    """Return the request with the name of each NIC that it gives by permanent MAC (`mac=`) or PCI address (`pci=`), and
+    of each VLAN.
 
     Raises:
         SpecError: no NIC of this host has it.
     """
-    bridges = tuple(replace(b, nics=tuple(_name_of(nic, facts) for nic in b.nics)) for b in spec.bridges)
-    return replace(spec, bridges=bridges)
+    bridges = (replace(b, nics=tuple(_name_of(nic, facts) for nic in b.nics)) for b in spec.bridges)
+    return replace(spec, bridges=tuple(with_vlan_name(bridge) for bridge in bridges))
+
+
+def with_vlan_name(asked: BridgeSpec) -> BridgeSpec:
+    """Return the request with the usual name for a VLAN that has none, if it is known on what the VLAN stands."""
+    parent = asked.bond_name or next(iter(asked.nics), None)
+    if asked.vlan is None or asked.vlan.ifname or parent is None:
+        return asked
+    return replace(asked, vlan=replace(asked.vlan, ifname=f"{parent}.{asked.vlan.id}"))
 
 
 def _name_of(nic: str, facts: Facts) -> str:

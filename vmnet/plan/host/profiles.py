@@ -65,7 +65,7 @@ def wanted_profiles(
         created: the names of those that are created and not changed in place: none gets the UUID of an active profile.
     """
     uuids = _Uuids(facts, created)
-    mtu = (("802-3-ethernet.mtu", str(layer3.mtu)),) if layer3.mtu else ()
+    mtu = _mtu(layer3.mtu)
     # The MAC cannot be changed later without dropping taps.
     common = ((MAC, mac), *mtu)
     bridge = _bridge(asked, common, layer3, uuids)
@@ -74,15 +74,20 @@ def wanted_profiles(
     if asked.bond is None or not nics:
         return (bridge, *vlan, *(_port(nic, "bridge", bridge.uuid, mtu, uuids) for nic in nics))
     under = () if vlan else _under("bridge", bridge.uuid)
+    mtu = _mtu(asked.bond.mtu or layer3.mtu)
     bond = WantedProfile(
         uuid=uuids.get("bond", asked.bond.ifname, under="" if vlan else "bridge"),
         ifname=asked.bond.ifname,
         type="bond",
-        shape=(("bond.options", bond_options(asked.bond)), *under, *common),
+        shape=(("bond.options", bond_options(asked.bond)), *under, (MAC, mac), *mtu),
         layer3=NO_ADDRESS if vlan else (),
         boot=_CONTROLLER_BOOT,
     )
     return (bridge, *vlan, bond, *(_port(nic, "bond", bond.uuid, mtu, uuids) for nic in nics))
+
+
+def _mtu(mtu: int | None) -> Settings:
+    return (("802-3-ethernet.mtu", str(mtu)),) if mtu else ()
 
 
 def _under(kind: str, controller: str) -> Settings:

@@ -58,7 +58,7 @@ def check_bridge(asked: BridgeSpec) -> None:
     """Raise SpecError for a bridge that is wrong on any host, Refused for a bond mode that harms guests."""
     names = [check_ifname(asked.ifname, what="bridge name"), *dict.fromkeys(asked.nics)]
     if asked.vlan is not None:
-        names.append(check_ifname(asked.vlan.ifname, what="VLAN name"))
+        names += [check_ifname(name, what="VLAN name") for name in (asked.vlan.ifname,) if name]
         if not 1 <= asked.vlan.id <= 4094:
             raise SpecError(f"VLAN {asked.vlan.id} is out of range", "a VLAN has a tag from 1 to 4094")
     if asked.bond is not None:
@@ -66,14 +66,15 @@ def check_bridge(asked: BridgeSpec) -> None:
         _check_bond(asked.bond)
     if len(set(names)) != len(names):
         raise SpecError("the bridge, the bond and the NICs need different names", "change --bridge or --bond")
-    if asked.mtu is not None and not 576 <= asked.mtu <= 65535:
-        raise SpecError(f"an MTU of {asked.mtu} is out of range", "use 1500, or 9000 if the switch allows it")
+    for mtu in (asked.mtu, asked.bond.mtu if asked.bond else None):
+        if mtu is not None and not 576 <= mtu <= 65535:
+            raise SpecError(f"an MTU of {mtu} is out of range", "use 1500, or 9000 if the switch allows it")
 
 
 def _check_together(spec: HostSpec) -> None:
     """Raise SpecError where bridges exclude each other: two untagged ones on the same NICs, or one name twice."""
     names = Counter(bridge.ifname for bridge in spec.bridges)
-    names.update(bridge.vlan.ifname for bridge in spec.bridges if bridge.vlan)
+    names.update(bridge.vlan.ifname for bridge in spec.bridges if bridge.vlan and bridge.vlan.ifname)
     names.update({bridge.bond.ifname for bridge in spec.bridges if bridge.bond})
     if twice := [name for name, number in names.items() if number > 1]:
         raise SpecError(f"{twice[0]} is wanted twice", "give each link a name of its own")
