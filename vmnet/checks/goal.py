@@ -232,6 +232,7 @@ def _told_address(goal: BridgeSpec, profile: Profile) -> AddressSpec | NoAddress
     static6 = any(address.version == 6 for address in found.addresses)
     return replace(
         found,
+        gateways=_addresses(profile, "gateway"),
         dns_search=_listed(profile, "dns-search"),
         routes=_listed(profile, "routes"),
         ipv6=None if static6 or v6 in ("", "auto") else v6,

@@ -195,15 +195,14 @@ def _in_order(parts: list[Part], networks: list[Planned]) -> tuple[Planned, ...]
         *fixed,
         *(answers if (changed or fixed) and not built else []),
         *_prove_management(parts[0].of),
-        *_prove_others([part.of for part in parts]),
+        *_prove_others([part.of for part in parts if not part.empty], parts[0].of.facts, parts[0].of.management),
         Planned(step=steps.CommitCheckpoint(), why="all checks passed: the change is kept"),
     )
 
 
-def _prove_others(builds: list[Build]) -> list[Planned]:
+def _prove_others(builds: list[Build], facts: Facts, management: str | None) -> list[Planned]:
     """Prove untouched what is on other NICs: links that have an address, and bridges."""
-    facts, management = builds[0].facts, builds[0].management
-    ours = {name for build in builds for name in (*build.touched, *build.asked.links)}
+    ours = {name for build in builds for name in (*build.touched, *(profile.ifname for profile in build.wanted))}
     ours |= {name for touched in tuple(ours) for name in facts.nics_below(touched)}
     others = (
         link.ifname
