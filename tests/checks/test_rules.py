@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 import vmnet.checks.rules  # noqa: F401  (registers them)
+from tests.pains import read_pains
 from vmnet.checks.findings import LAYERS
 from vmnet.checks.registry import DIAGNOSED, FIXES, VERIFIED
-from vmnet.checks.rule_texts import Rule, Severity, read_pains, read_rules
+from vmnet.checks.rule_texts import Rule, Severity, read_rules
 
 ROOT = Path(__file__).parents[2]
 RULES = read_rules()

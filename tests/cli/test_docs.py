@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
+from tests.pains import read_pains
 from vmnet import errors
 from vmnet.checks.findings import LAYERS
-from vmnet.checks.rule_texts import read_pains, read_rules
+from vmnet.checks.rule_texts import read_rules
 from vmnet.cli import group
 from vmnet.cli.commands import COMMANDS, load
 

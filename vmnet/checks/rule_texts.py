@@ -46,46 +46,19 @@ class Rule:
     pains: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pain:
-    """Something that goes wrong for people who do this job, and what vmnet has against it besides rules.
-
-    Args:
-        number: stable.
-        title: what they see.
-        prevented_by: the command that keeps it from happening, and how.
-        test: the test that shows it, "tests/plan/test_nics.py::test_wifi_is_refused".
-        reason: why neither a command nor a rule can answer it.
-    """
-
-    number: int
-    title: str
-    prevented_by: str = ""
-    test: str = ""
-    reason: str = ""
-
-
 @cache
 def read_rules() -> dict[str, Rule]:
     """Return all rules by id: what each expects, why that matters, and what helps."""
     return {
-        key: decode(Rule, {"id": key, **body}, f"rule {key}") for text in _texts() for key, body in text["rule"].items()
+        key: decode(Rule, {"id": key, **body}, f"rule {key}")
+        for text in read_texts()
+        for key, body in text["rule"].items()
     }
 
 
 @cache
-def read_pains() -> dict[int, Pain]:
-    """Return all pains by their numbers, in rising order."""
-    found = {
-        int(key): decode(Pain, {"number": int(key), **body}, f"pain {key}")
-        for text in _texts()
-        for key, body in text.get("pain", {}).items()
-    }
-    return dict(sorted(found.items()))
-
-
-@cache
-def _texts() -> tuple[dict[str, dict[str, dict[str, object]]], ...]:
+def read_texts() -> tuple[dict[str, dict[str, dict[str, object]]], ...]:
+    """Return the files in the order of their names. Beside rules they hold pains, which tests and docs/pains.md use."""
     folder = resources.files("vmnet.checks").joinpath("texts")
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
     return tuple(tomllib.loads(file.read_text("utf-8")) for file in files)

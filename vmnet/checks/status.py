@@ -11,6 +11,8 @@ from vmnet.checks.goal import goals_of
 from vmnet.checks.rules.boot import network_manager
 from vmnet.checks.status_links import Links
 from vmnet.checks.topology import (
+    DOMAIN,
+    NETWORK,
     Edge,
     Node,
     Remark,
@@ -107,7 +109,7 @@ class Domains:
             self._addresses[known.mac][str(known.interface.ip)] = None
         self.nodes: dict[str, Node] = {}
         self.edges: list[Edge] = []
-        used = {i.source.network for domain in facts.domains for i in (*domain.running, *domain.persistent)}
+        used = {i.source.network for domain in facts.domains for i in domain.interfaces}
         for network in facts.networks:
             self._add_network(network, used=network.name in used)
         for domain in facts.domains:
@@ -115,7 +117,7 @@ class Domains:
 
     def _add_network(self, network: Network, *, used: bool) -> None:
         left = self._remarks.left if used and network.forward_mode == "nat" else None
-        remarks = (*self._remarks.of_network(network.name), *([left] if left else []))
+        remarks = (*self._remarks.take(network.name, NETWORK), *([left] if left else []))
         state = remarked(State.OK if network.active else State.IDLE, remarks)
         words = [_FORWARD.get(network.forward_mode or "", network.forward_mode or "isolated")]
         words += [] if network.active else ["not active"]
@@ -135,7 +137,7 @@ class Domains:
         edges = [self._edge(key, domain, interface) for interface in interfaces]
         if not interfaces:
             edges = [Edge(above=self._elsewhere("nothing", "no interface", ()), below=key, state=State.IDLE)]
-        remarks = self._remarks.of_domain(domain.name)
+        remarks = self._remarks.take(domain.name, DOMAIN)
         at_rest = domain.state is not DomainState.RUNNING
         state = worst([*(edge.state for edge in edges), State.IDLE if at_rest else State.OK])
         node = Node(
@@ -147,7 +149,7 @@ class Domains:
 
     def _edge(self, key: str, domain: Domain, interface: Interface) -> Edge:
         above = self._place(domain, interface)
-        found = self._remarks.of_domain(subject_of(domain, interface))
+        found = self._remarks.take(subject_of(domain, interface), DOMAIN)
         remarks = found or tuple(self._seen(domain, interface))
         flows = domain.state is DomainState.RUNNING and interface.link_up
         details = [("MAC", interface.mac or "not known"), ("model", interface.model or "not known")]
@@ -194,7 +196,7 @@ class Domains:
             yield Remark(state=State.WARNING, text="its link is set down")
         if self._facts.hypervisor_elsewhere or interface.target is None:
             return
-        tap, bridge = self._links.by_name.get(interface.target), self._bridge(interface)
+        tap, bridge = self._links.by_name.get(interface.target), self._facts.bridge_behind(interface.source)
         if tap is None:
             yield Remark(state=State.ERROR, text=f"no tap {interface.target}")
         elif bridge is not None and not interface.virtualport and tap.controller != bridge:
@@ -203,9 +205,3 @@ class Domains:
             yield Remark(state=State.ERROR, text=f"{tap.ifname} is down")
         elif tap.bridge_port_state not in (None, "forwarding"):
             yield Remark(state=State.WARNING, text=f"{tap.ifname} is {tap.bridge_port_state}")
-
-    def _bridge(self, interface: Interface) -> str | None:
-        if interface.source.type == "bridge":
-            return interface.source.bridge
-        network = self._networks.get(interface.source.network or "")
-        return interface.source.bridge or (network.bridge if network else None)

@@ -60,12 +60,12 @@ class Links:
             for ifname, role in self._remarks.missing_links():
                 yield Node(
                     key=link_key(ifname), role=role, name=ifname, state=State.ERROR,
-                    remarks=self._remarks.of_link(ifname),
+                    remarks=self._remarks.take(ifname),
                 )  # fmt: skip
 
     def _node(self, link: Link, role: Role) -> Node:
         seen, said = self._seen(link, role)
-        found = self._remarks.of_link(link.ifname)
+        found = self._remarks.take(link.ifname)
         remarks = found or said
         state = self._states[link.ifname] = remarked(seen, remarks)
         return Node(

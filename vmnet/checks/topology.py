@@ -152,17 +152,10 @@ class Remarks:
                 if layer in _ROLES and not finding.ok:
                     self._missing.setdefault(finding.subject, _ROLES[layer])
 
-    def of_link(self, ifname: str) -> tuple[Remark, ...]:
-        """Take what is said about a link."""
-        return self._take("", ifname)
-
-    def of_network(self, name: str) -> tuple[Remark, ...]:
-        """Take what is said about a libvirt network."""
-        return self._take(NETWORK, name)
-
-    def of_domain(self, subject: str) -> tuple[Remark, ...]:
-        """Take what is said about a domain, or about its interface ("web01 52:54:00:..")."""
-        return self._take(DOMAIN, subject)
+    def take(self, subject: str, kind: str = "") -> tuple[Remark, ...]:
+        """Take what is said about a link; about a network or domain, if `kind` says so, or about a domain's interface
+        ("web01 52:54:00:..")."""
+        return tuple(self._by_subject.pop((kind, subject), ()))
 
     def missing_links(self) -> tuple[tuple[str, Role], ...]:
         """Return the links that something is wrong with and that nobody has taken: they are not there."""
@@ -177,9 +170,6 @@ class Remarks:
                    hint=r.hint)
             for (_, subject), remarks in left for r in remarks
         )  # fmt: skip
-
-    def _take(self, kind: str, subject: str) -> tuple[Remark, ...]:
-        return tuple(self._by_subject.pop((kind, subject), ()))
 
 
 def _kind(finding: Finding) -> str:

@@ -70,7 +70,7 @@ def progress_form(progress: Progress, left_s: float | None) -> Json:
 
 def plan_form(plan: Plan) -> Json:
     """Return a plan: `command`, `plan` (the records), and `commands` (what would be run, in order)."""
-    return {"schema": PLAN, "command": plan.command, "plan": encode(plan), "commands": list(_commands(plan))}
+    return _form(PLAN, plan.command, plan=encode(plan), commands=list(_commands(plan)))
 
 
 def _commands(plan: Plan) -> Iterator[Json]:
@@ -81,36 +81,35 @@ def _commands(plan: Plan) -> Iterator[Json]:
             yield {"step": number, "call": call.call, "virsh": call.virsh}
 
 
+def _form(schema: str, command: str, **values: object) -> Json:
+    return {"schema": schema, "command": command, **values}
+
+
+def _all_ok(findings: tuple[Finding, ...]) -> bool:
+    return all(finding.ok for finding in findings)
+
+
 def run_form(result: RunResult, findings: tuple[Finding, ...]) -> Json:
     """Return a finished run: the plan's keys, `result`, and `verify`."""
-    verify = {"ok": all(finding.ok for finding in findings), "findings": encode(findings)}
-    return {**result_form(result), "verify": verify}
+    return {**result_form(result), "verify": {"ok": _all_ok(findings), "findings": encode(findings)}}
 
 
 def result_form(result: RunResult) -> Json:
     """Return a finished run without what verify found: the plan's keys, and `result`."""
-    return {
-        **plan_form(result.plan),
-        "schema": RUN,
-        "result": {
-            "run": result.run,
-            "directory": result.directory,
-            "done": result.done,
-            "undone": result.undone,
-            "passed_over": list(result.passed_over),
-            "rows": encode(result.rows),
-        },
+    told = {
+        "run": result.run,
+        "directory": result.directory,
+        "done": result.done,
+        "undone": result.undone,
+        "passed_over": list(result.passed_over),
+        "rows": encode(result.rows),
     }
+    return {**plan_form(result.plan), "schema": RUN, "result": told}
 
 
 def findings_form(command: str, findings: tuple[Finding, ...]) -> Json:
     """Return what verify found: `command`, `ok`, `findings`."""
-    return {
-        "schema": VERIFY,
-        "command": command,
-        "ok": all(finding.ok for finding in findings),
-        "findings": encode(findings),
-    }
+    return _form(VERIFY, command, ok=_all_ok(findings), findings=encode(findings))
 
 
 def differences_form(found: tuple[Difference, ...]) -> Json:
@@ -121,79 +120,57 @@ def differences_form(found: tuple[Difference, ...]) -> Json:
 def troubles_form(troubles: tuple[Trouble, ...], unread: tuple[Unread, ...]) -> Json:
     """Return what doctor found: `command`, `ok` (nothing but notes), `troubles`, worst first, each with `severity`,
     `rule` (in words) and `finding`, and `unread`, what could not be read."""
-    return {
-        "schema": DOCTOR,
-        "command": "doctor",
-        "ok": all(trouble.finding.ok for trouble in troubles),
-        "troubles": encode(troubles),
-        "unread": encode(unread),
-    }
+    ok = _all_ok(tuple(trouble.finding for trouble in troubles))
+    return _form(DOCTOR, "doctor", ok=ok, troubles=encode(troubles), unread=encode(unread))
 
 
 def paths_form(paths: tuple[Path, ...], unread: tuple[Unread, ...]) -> Json:
     """Return a domain's ways to the switch: `command`, `ok` (no hop is in trouble), `paths`, each with `domain`,
     `interface` and `hops`, `troubles` of all hops as `troubles_form` has them, and `unread`."""
     found = tuple(dict.fromkeys(trouble for path in paths for hop in path.hops for trouble in hop.troubles))
-    return {
-        "schema": PATHS,
-        "command": "doctor",
-        "ok": not any(path.broken for path in paths),
-        "paths": [_path_form(path) for path in paths],
-        "troubles": encode(found),
-        "unread": encode(unread),
-    }
+    ok = not any(path.broken for path in paths)
+    told = [_path_form(path) for path in paths]
+    return _form(PATHS, "doctor", ok=ok, paths=told, troubles=encode(found), unread=encode(unread))
 
 
 def _path_form(path: Path) -> Json:
     """A hop has the ids of its troubles' rules. The troubles are beside the paths."""
     hops = [{**encode(hop), "troubles": [trouble.rule.id for trouble in hop.troubles]} for hop in path.hops]
-    broken = path.broken
-    return {
-        "domain": path.domain,
-        "interface": path.interface,
-        "broken": path.hops.index(broken) if broken else None,
-        "hops": hops,
-    }
+    broken = path.hops.index(path.broken) if path.broken else None
+    return {"domain": path.domain, "interface": path.interface, "broken": broken, "hops": hops}
 
 
 def rules_form(rules: tuple[Rule, ...]) -> Json:
     """Return rules in words: `command` and `rules`."""
-    return {"schema": EXPLAIN, "command": "explain", "rules": encode(rules)}
+    return _form(EXPLAIN, "explain", rules=encode(rules))
 
 
 def status_form(topology: Topology) -> Json:
     """Return the host as a graph: `command`, `host`, `state` (the worst of all), `nodes`, `edges`, and `unread`, what
     could not be read and why."""
-    return {
-        "schema": STATUS,
-        "command": "status",
-        "host": topology.hostname,
-        "state": topology.state.value,
-        "nodes": encode(topology.nodes),
-        "edges": encode(topology.edges),
-        "unread": list(topology.unread),
-    }
+    graph = {"nodes": encode(topology.nodes), "edges": encode(topology.edges), "unread": list(topology.unread)}
+    return _form(STATUS, "status", host=topology.hostname, state=topology.state.value, **graph)
 
 
 def runs_form(records: tuple[RunRecord, ...]) -> Json:
     """Return all runs: `command` and `runs`, each without its steps."""
     short = [{key: value for key, value in encode(record).items() if key != "steps"} for record in records]
-    return {"schema": RUNS, "command": "runs", "runs": short}
+    return _form(RUNS, "runs", runs=short)
 
 
 def run_record_form(record: RunRecord) -> Json:
     """Return one run with its `steps`, each with `planned`, `state` and `text`."""
-    return {"schema": RUN_RECORD, "command": "runs", "run": encode(record)}
+    return _form(RUN_RECORD, "runs", run=encode(record))
 
 
 def confirm_form(run: str) -> Json:
     """Return that a run was confirmed: `command` and `run`."""
-    return {"schema": CONFIRM, "command": "confirm", "run": run}
+    return _form(CONFIRM, "confirm", run=run)
 
 
 def bundle_form(bundle: Bundle) -> Json:
     """Return what a support bundle holds: `command` and `bundle`."""
-    return {"schema": BUNDLE, "command": "support-bundle", "bundle": encode(bundle)}
+    return _form(BUNDLE, "support-bundle", bundle=encode(bundle))
 
 
 def error_form(error: VmnetError) -> Json:

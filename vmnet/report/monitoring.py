@@ -32,7 +32,8 @@ def junit_text(findings: tuple[Finding, ...], *, hostname: str, time: str) -> st
     _count(root, findings)
     for layer, found in groupby(findings, key=lambda finding: finding.layer):
         group = tuple(found)
-        suite = etree.SubElement(root, "testsuite", name=_text(layer), timestamp=time, hostname=_text(hostname))
+        host = printable_lines(hostname)
+        suite = etree.SubElement(root, "testsuite", name=layer, timestamp=time, hostname=host)
         _count(suite, group)
         for finding, name in zip(group, _names(group), strict=True):
             suite.append(_case(finding, name))
@@ -51,7 +52,7 @@ def _names(findings: tuple[Finding, ...]) -> list[str]:
     names: list[str] = []
     count: dict[tuple[str, str], int] = {}
     for finding in findings:
-        name = _text(f"{finding.subject}: {finding.wanted} ({finding.source})")
+        name = printable_lines(f"{finding.subject}: {finding.wanted} ({finding.source})")
         number = count[finding.rule, name] = count.get((finding.rule, name), 0) + 1
         names.append(name if number == 1 else f"{name} {number}")
     return names
@@ -60,27 +61,21 @@ def _names(findings: tuple[Finding, ...]) -> list[str]:
 def _case(finding: Finding, name: str) -> _Element:
     from lxml import etree
 
-    case = etree.Element("testcase", classname=_text(f"vmnet.{finding.rule}"), name=name, time="0")
+    case = etree.Element("testcase", classname=printable_lines(f"vmnet.{finding.rule}"), name=name, time="0")
     if not finding.ok:
-        message = _text(f"wanted {finding.wanted}, seen {finding.seen}")
-        failure = etree.SubElement(case, "failure", type=_text(finding.rule), message=message)
+        message = printable_lines(f"wanted {finding.wanted}, seen {finding.seen}")
+        failure = etree.SubElement(case, "failure", type=printable_lines(finding.rule), message=message)
         said = (message, f"source: {finding.source}", finding.shown_by, finding.hint, *finding.fix)
-        failure.text = _text("\n".join(filter(None, said)))
+        failure.text = printable_lines("\n".join(filter(None, said)))
     elif finding.hint:
-        etree.SubElement(case, "system-out").text = _text(finding.hint)
+        etree.SubElement(case, "system-out").text = printable_lines(finding.hint)
     return case
-
-
-def _text(text: str) -> str:
-    """Return the text without control characters, most of which XML cannot hold at all."""
-    return printable_lines(text)
 
 
 # What verify found, for the text file collector of Prometheus' node_exporter.
 #
 # The format is that of prometheus.io/docs/instrumenting/exposition_formats, without times of samples, which the
-# collector
-# refuses.
+# collector refuses.
 
 
 def prometheus_text(findings: tuple[Finding, ...], *, time_s: float) -> str:
