@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from vmnet.documents.interfaces import parse_interface, parse_source, pci_address, set_source
-from vmnet.documents.text import parse_document
+from vmnet.documents.text import Element, parse_document
 from vmnet.errors import Conflict
 from vmnet.facts import Interface, Source
 from vmnet.names import Mac
-
-if TYPE_CHECKING:
-    from lxml.etree import _Element
 
 _AGENT_CHANNEL = "org.qemu.guest_agent.0"
 _PASSED_THROUGH = ("devices/hostdev[@type='pci']/source/address", "devices/interface[@type='hostdev']/source/address")
 
 
-def embedded_domains(root: _Element) -> Iterator[_Element]:
+def embedded_domains(root: Element) -> Iterator[Element]:
     """Yield every domain document in `root`: itself, or the one or two that a snapshot embeds.
 
     A snapshot of a running domain holds the stored document as well (`<inactiveDomain>`), and a revert takes both.
@@ -36,7 +32,7 @@ def parse_domain_interfaces(xml: str) -> tuple[Interface, ...]:
     return tuple(parse_interface(element) for element in _interfaces(root))
 
 
-def _interfaces(root: _Element) -> Iterator[_Element]:
+def _interfaces(root: Element) -> Iterator[Element]:
     for domain in embedded_domains(root):
         yield from domain.iterfind("devices/interface")
 

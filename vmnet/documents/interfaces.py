@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from vmnet.documents.text import attribute, parse_document, print_document, read_template
+from vmnet.documents.text import Element, attribute, parse_document, print_document, read_template
 from vmnet.facts import Interface, Source
 from vmnet.lines import number_of
 from vmnet.names import Mac
-
-if TYPE_CHECKING:
-    from lxml.etree import _Element
-
 
 _HEX = re.compile(r"0[xX][0-9a-fA-F]{1,8}")
 HOSTDEV = "hostdev"
 """The type of an interface that is a device of the host, passed through."""
 
 
-def parse_source(interface: _Element) -> Source:
+def parse_source(interface: Element) -> Source:
     """Return what an `<interface>` element is plugged into.
 
     `source/@network` counts before `@type`: a running document says type="bridge" for an interface on a network
@@ -42,7 +37,7 @@ def _source(kind: str, attributes: tuple[tuple[str, str], ...]) -> Source:
     return Source(type=kind, attributes=attributes)
 
 
-def set_source(interface: _Element, source: Source) -> None:
+def set_source(interface: Element, source: Source) -> None:
     """Plug an `<interface>` element into `source`: its type and its `<source>` change, and nothing else.
 
     All attributes of the old source go, `portid` and `bridge` of a running document with them. Of a passed-through
@@ -69,7 +64,7 @@ def set_source(interface: _Element, source: Source) -> None:
         element.set(key, value)
 
 
-def _let_go_of_device(interface: _Element) -> None:
+def _let_go_of_device(interface: Element) -> None:
     from lxml import etree
 
     for element in interface.xpath("source/* | driver[@name='vfio' or @name='kvm']"):
@@ -79,7 +74,7 @@ def _let_go_of_device(interface: _Element) -> None:
         etree.SubElement(interface, "model", {"type": "virtio"})
 
 
-def _insert_after_mac(interface: _Element, element: _Element) -> None:
+def _insert_after_mac(interface: Element, element: Element) -> None:
     mac = interface.find("mac")
     if mac is None:
         interface.insert(0, element)
@@ -88,7 +83,7 @@ def _insert_after_mac(interface: _Element, element: _Element) -> None:
     interface.insert(interface.index(mac) + 1, element)
 
 
-def _remove(element: _Element) -> None:
+def _remove(element: Element) -> None:
     """Take an element out; the white space after it goes too, for `_insert_after_mac` brings it."""
     parent = element.getparent()
     if parent is not None:
@@ -132,9 +127,9 @@ def with_filter(interface_xml: str, like: str | None) -> str:
     return print_document(interface)
 
 
-def parse_interface(interface: _Element) -> Interface:
+def parse_interface(interface: Element) -> Interface:
     """Return the record of an `<interface>` element."""
-    children: dict[object, _Element] = {}
+    children: dict[object, Element] = {}
     for child in interface:
         children.setdefault(child.tag, child)
 
@@ -169,7 +164,7 @@ def states_link_up(interface_xml: str) -> bool:
     return attribute(parse_document(interface_xml), "link", "state") == "up"
 
 
-def pci_address(element: _Element) -> str | None:
+def pci_address(element: Element) -> str | None:
     """Return an `<address>` element's PCI address as lspci writes it, whatever the digits' padding; None of others."""
     parts = {str(key): str(value) for key, value in element.attrib.items()}
     if parts.get("type", "pci") != "pci" or not {"bus", "slot", "function"} <= set(parts):
@@ -186,7 +181,7 @@ def _number(text: str) -> int | None:
     return int(text, 16) if _HEX.fullmatch(text) else number_of(text)
 
 
-def _address(element: _Element | None) -> str | None:
+def _address(element: Element | None) -> str | None:
     """Return a guest address in one piece."""
     if element is None:
         return None
@@ -197,7 +192,7 @@ def _address(element: _Element | None) -> str | None:
     return " ".join((element.get("type", ""), *(f"{key}={value}" for key, value in parts))) or None
 
 
-def _filter_address(interface: _Element) -> str | None:
+def _filter_address(interface: Element) -> str | None:
     for parameter in interface.iterfind("filterref/parameter"):
         if parameter.get("name") in ("IP", "IPV6"):
             return parameter.get("value")

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from copy import deepcopy
 from ipaddress import IPv4Interface, IPv4Network
-from typing import TYPE_CHECKING
 
 from vmnet.documents.interfaces import pci_address
-from vmnet.documents.text import attribute, parse_document, print_document, read_template
+from vmnet.documents.text import Element, attribute, parse_document, print_document, read_template
 from vmnet.facts import Network, Reservation
 from vmnet.names import Mac
-
-if TYPE_CHECKING:
-    from lxml.etree import _Element
 
 _KEPT = ("metadata", "title", "description", "portgroup")
 
@@ -105,7 +101,7 @@ def parse_claims(xml: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(claim for claim in (*links, *functions) if claim))
 
 
-def _forward_mode(network: _Element) -> str | None:
+def _forward_mode(network: Element) -> str | None:
     forward = network.find("forward")
     # libvirt's default for <forward/> without a mode (formatnetwork.html).
     return None if forward is None else forward.get("mode", "nat")
@@ -141,7 +137,7 @@ def same_network(seen: str, wanted: str) -> bool:
     return _essence(parse_document(seen)) == _essence(parse_document(wanted))
 
 
-def _essence(network: _Element) -> tuple[str | None, ...]:
+def _essence(network: Element) -> tuple[str | None, ...]:
     strange = [str(child.tag) for child in network if child.tag in ("ip", "virtualport", "vlan")]
     return (
         network.findtext("name"),

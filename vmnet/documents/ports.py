@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from vmnet.documents.text import attribute, parse_document
+from vmnet.documents.text import Element, attribute, parse_document
 from vmnet.lines import number_of
-
-if TYPE_CHECKING:
-    from lxml.etree import _Element
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +46,6 @@ def parse_port(interface_xml: str, network_xml: str | None = None) -> PortWish:
     )
 
 
-def _portgroups(network: _Element, name: str | None) -> list[_Element]:
+def _portgroups(network: Element, name: str | None) -> list[Element]:
     groups = network.findall("portgroup")
     return [group for group in groups if (group.get("name") == name if name else group.get("default") == "yes")]

@@ -5,19 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from vmnet.documents.text import Element
 from vmnet.errors import ToolError
 from vmnet.names import json_text
-
-if TYPE_CHECKING:
-    from lxml.etree import _Element
 
 SVG = "{http://www.w3.org/2000/svg}"
 HREF = "{http://www.w3.org/1999/xlink}href"
 
 
-def dress_svg(svg: bytes, *, title: str, hovers: Mapping[str, str], style: str) -> _Element:
+def dress_svg(svg: bytes, *, title: str, hovers: Mapping[str, str], style: str) -> Element:
     """Return Graphviz's picture with what a reader hovers over, and a style sheet.
 
     Args:
@@ -52,7 +50,7 @@ def dress_svg(svg: bytes, *, title: str, hovers: Mapping[str, str], style: str) 
     return root
 
 
-def _unlink(anchor: _Element) -> None:
+def _unlink(anchor: Element) -> None:
     """Put what is in a cell's link into the group around it, which gets the id that the link refers to."""
     group = anchor.getparent()
     assert group is not None
@@ -62,7 +60,7 @@ def _unlink(anchor: _Element) -> None:
     group.extend(anchor)
 
 
-def _name(group: _Element, text: str) -> None:
+def _name(group: Element, text: str) -> None:
     from lxml import etree
 
     old = group.find(f"{SVG}title")
@@ -74,14 +72,14 @@ def _name(group: _Element, text: str) -> None:
         group.insert(0, title)
 
 
-def print_svg(root: _Element) -> bytes:
+def print_svg(root: Element) -> bytes:
     """Return the picture as a file."""
     from lxml import etree
 
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8") + b"\n"
 
 
-def make_page(svg: _Element, *, heading: str, summary: str, things: list[dict[str, Any]]) -> bytes:
+def make_page(svg: Element, *, heading: str, summary: str, things: list[dict[str, Any]]) -> bytes:
     """Return the page.
 
     Args:
@@ -105,7 +103,7 @@ def make_page(svg: _Element, *, heading: str, summary: str, things: list[dict[st
     return text.encode("utf-8", "replace")
 
 
-def _part(page: _Element, name: str) -> _Element:
+def _part(page: Element, name: str) -> Element:
     found = page.find(f".//*[@id='{name}']")
     assert found is not None, name
     return found

@@ -12,13 +12,18 @@ from vmnet.errors import HypervisorError
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
+    Element = _Element
+else:
+    # lxml is loaded when the first document is read.
+    Element = object
+
 MANY = 1000
 """Attributes of one element, or namespaces: libxml2 compares each with all others (80,000 attributes took 39 s)."""
 _ATTRIBUTE = re.compile(r"=[ \t\r\n]*[\"']")
 _LOOK = "read the document with virsh dumpxml or virsh net-dumpxml"
 
 
-def parse_document(xml: str) -> _Element:
+def parse_document(xml: str) -> Element:
     """Return the root element of `xml`.
 
     Entities are not resolved, nothing is fetched, and lxml's limits against huge trees stay on: a document may hold
@@ -67,7 +72,7 @@ def _strange(xml: str) -> str:
     return "it has an invalid comment" if any("--" in f"{text}-" or not end for text, end, _ in comments) else ""
 
 
-def print_document(element: _Element) -> str:
+def print_document(element: Element) -> str:
     """Return the element as text, without namespaces that only its surroundings need and without what follows it."""
     from lxml import etree
 
@@ -81,7 +86,7 @@ def read_template(name: str) -> str:
     return files("vmnet").joinpath("xml", name).read_text("utf-8")
 
 
-def attribute(parent: _Element, child: str, name: str) -> str | None:
+def attribute(parent: Element, child: str, name: str) -> str | None:
     """Return the attribute `name` of the element's child; None when either is missing."""
     element = parent.find(child)
     return None if element is None else element.get(name)

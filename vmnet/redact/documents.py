@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from vmnet.documents.text import parse_document, print_document
+from vmnet.documents.text import Element, parse_document, print_document
 from vmnet.errors import HypervisorError
 from vmnet.redact.words import REMOVED, is_secret_name
-
-if TYPE_CHECKING:
-    from lxml.etree import _Element
 
 _ROOTS = ("domain", "network", "interface", "domainsnapshot")
 _INTERFACE = (
@@ -78,7 +74,7 @@ def document_without_secrets(xml: str) -> str:
     return f"{text}<!-- removed: {', '.join(removed)} -->" if removed else text
 
 
-def _cleanse(element: _Element) -> Iterator[str]:
+def _cleanse(element: Element) -> Iterator[str]:
     """Remove what is not known to be harmless from the element, and yield the names of what was."""
     tag = _plain(element.tag)
     for name in [name for name in element.attrib if name not in _ATTRIBUTES]:
