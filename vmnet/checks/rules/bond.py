@@ -51,12 +51,8 @@ def min_links(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
         seen=f"min_links {state.min_links}; {carry} of {len(ports)} ports carry frames", source=NETLINK,
         shown_by=show_option(link.ifname, "min_links"),
         hint="the bond loses its carrier as soon as fewer ports are up: min_links=1 is enough",
-        fix=_option(link, facts, "min_links", "1"),
+        fix=set_option(link.ifname, _profile(link, facts), "min_links", "1"),
     ).judged(ok)  # fmt: skip
-
-
-def _option(bond: Link, facts: Facts, name: str, value: str) -> tuple[Command, ...]:
-    return set_option(bond.ifname, _profile(bond, facts), name, value)
 
 
 def show_option(bond: str, name: str) -> Command:
@@ -147,7 +143,6 @@ def skewed(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
 NOBODY = "00:00:00:00:00:00"
 PROC = "kernel (proc)"
 _EXPIRED, _DEFAULTED, _SYNCHRONISED = 0x80, 0x40, 0x08
-_COLLECTING, _DISTRIBUTING = 0x10, 0x20
 
 
 @verified("lacp.aggregator")
@@ -186,12 +181,12 @@ def lacp_partner(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     if link is None or link.bond is None:
         return
     partner = link.bond.partner_mac
-    ok = partner is not None and partner != NOBODY
+    answers = partner not in (None, NOBODY)
     yield Finding(
-        subject=link.ifname, wanted="the switch's MAC", seen=f"partner {partner}" if ok else "no partner",
+        subject=link.ifname, wanted="the switch's MAC", seen=f"partner {partner}" if answers else "no partner",
         source=NETLINK, shown_by=show_link(link.ifname),
         hint="configure LACP on the switch ports, or use --mode active-backup, which needs none",
-    ).judged(ok)  # fmt: skip
+    ).judged(answers)  # fmt: skip
 
 
 @verified("lacp.port")
@@ -199,16 +194,14 @@ def lacp_ports(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """Each port collects and distributes frames, and so does the switch's end of it."""
     bond = _lacp_bond(goal, facts)
     told = {port.ifname: port for port in facts.bond_ports}
-    for name in goal.nics if bond else ():
-        link = facts.link(name)
-        if link is None:
-            continue
-        ok = link.lacp is not None and link.lacp.both_forwarding
+    links = [link for link in map(facts.link, goal.nics) if link is not None]
+    for link in links if bond else ():
+        port, ok = told.get(link.ifname), link.lacp is not None and link.lacp.both_forwarding
         state = f"port state {link.lacp.actor_state}" if link.lacp else "not an LACP port"
         yield Finding(
-            subject=name, wanted="collecting, distributing",
-            seen=f"collecting, distributing ({state})" if ok else f"{_ailing(link.lacp, told.get(name))}{state}",
-            source=SYSFS, shown_by=_show(bond.ifname if bond else ""), hint=_port_hint(link, told.get(name)),
+            subject=link.ifname, wanted="collecting, distributing",
+            seen=f"collecting, distributing ({state})" if ok else f"{_ailing(link.lacp, port)}{state}", source=SYSFS,
+            shown_by=_show(goal.bond_name or ""), hint=_port_hint(link, port),
         ).judged(ok)  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def kernel_address(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
 
 @verified("boot.manager")
 def manager_starts(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """Systemd starts NetworkManager."""
+    """systemd starts NetworkManager."""
     starts = facts.boot.manager_starts if facts.boot else None
     if starts is None or facts.nm_version is None:
         return
@@ -241,7 +241,7 @@ def _rival(profile: Profile, goal: BridgeSpec, facts: Facts) -> bool:
 
 @verified("profile.controller")
 def profile_controller(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """Nmcli agrees with the kernel about who is a port of whom."""
+    """nmcli agrees with the kernel about who is a port of whom."""
     above = dict.fromkeys(goal.nics, goal.bond_name or goal.ifname)
     if goal.bond_name:
         above[goal.bond_name] = goal.ifname

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ipaddress import IPv6Address
 
 from vmnet.checks.commands import modify_profile, show_link
-from vmnet.checks.findings import NETLINK, SYSFS, Finding
+from vmnet.checks.findings import NETLINK, SYSFS, Finding, subject_of
 from vmnet.checks.registry import diagnosed
 from vmnet.facts import Domain, Fabric, Facts, Interface, Link
 from vmnet.shell_words import Command, command, pipe, root
@@ -25,8 +25,7 @@ _SOLICITED = int(IPv6Address("ff02::1:ff00:0"))
 
 @diagnosed("bridge.stp-delays-guests")
 def stp_delays_guests(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """No guest waits for spanning tree. Where none is wanted on the goal's bridge, bridge.stp
-    says that it is on."""
+    """No guest waits for spanning tree. If none is wanted on the goal's bridge, bridge.stp says that it is on."""
     for link in guest_bridges(goal, facts):
         state = link.bridge
         said_already = link.ifname == goal.ifname and not goal.stp
@@ -34,13 +33,9 @@ def stp_delays_guests(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
             continue
         yield Finding(
             subject=link.ifname, wanted="STP off, or a forward delay of 2 s",
-            seen=f"STP on, a new port is blocked for {_silence(link)} s", source=SYSFS,
+            seen=f"STP on, a new port is blocked for {2 * state.forward_delay_cs // 100} s", source=SYSFS,
             shown_by=show_link(link.ifname), fix=set_stp(link.ifname, facts, on=False),
         )  # fmt: skip
-
-
-def _silence(link: Link) -> int:
-    return 2 * link.bridge.forward_delay_cs // 100 if link.bridge else 0
 
 
 @diagnosed("bridge.bpdu-guard")
@@ -61,8 +56,7 @@ def bpdu_guard(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
 
 @diagnosed("bridge.mtu-differs")
 def mtus_differ(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """The bridge and its other ports have the MTU of its uplink, which is the LAN's, and no port of
-    a bond below it has less.
+    """The bridge and its other ports have the MTU of its uplink, and no port of a bond below it has less.
 
     Where the goal has an MTU of its own, nic.mtu, bond.mtu and bridge.mtu compare with that.
     """
@@ -107,22 +101,19 @@ def mac_not_pinned(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
 
 @diagnosed("bridge.snooping-cuts-ipv6")
 def snooping_cuts_ipv6(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """Where multicast snooping is in effect, each guest's IPv6 addresses have their groups,
-    by which neighbours find them."""
-    fabric = facts.fabric
+    """If multicast snooping is in effect, each guest's IPv6 addresses have the groups by which neighbours find them."""
+    fabric = facts.fabric or Fabric()
     bridges = {bridge.ifname for bridge in guest_bridges(goal, facts)}
-    for domain, interface, tap in running_taps(facts) if fabric else ():
-        snooped = (
-            next((entry for entry in fabric.multicast if entry.bridge == tap.controller), None) if fabric else None
-        )
-        if fabric is None or snooped is None or tap.controller not in bridges or fabric.has_flag(tap.ifname, "router"):
+    for domain, interface, tap in running_taps(facts):
+        snooped = next((entry for entry in fabric.multicast if entry.bridge == tap.controller), None)
+        if snooped is None or tap.controller not in bridges or fabric.has_flag(tap.ifname, "router"):
             continue
         asked = {group for port, group in snooped.groups if port == tap.ifname}
         known = [a.interface.ip for a in facts.guest_addresses if a.mac == interface.mac]
         missing = [ip for ip in known if isinstance(ip, IPv6Address) and _group(ip) not in asked]
         if missing:
             yield Finding(
-                subject=f"{domain.name} {interface.mac}", wanted=f"the group {_group(missing[0])} on {tap.ifname}",
+                subject=subject_of(domain, interface), wanted=f"the group {_group(missing[0])} on {tap.ifname}",
                 seen=f"a querier behind {snooped.querier}, but no membership of {missing[0]} on {tap.ifname}",
                 source=BRIDGE_TOOL, shown_by=command("bridge", "mdb", "show", "dev", snooped.bridge),
                 hint="or allow MLD queries (ICMPv6 type 130) in the guest's own firewall",
@@ -159,8 +150,6 @@ def own_address_comes_back(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
 
 # Which bridges guests use, and what of facts goes with them.
 
-_TAP = "tun"
-
 
 def guest_bridges(goal: BridgeSpec, facts: Facts) -> tuple[Link, ...]:
     """Return the bridges of this host that join guests to the LAN: the goal's, those that libvirt's networks hand out
@@ -169,7 +158,7 @@ def guest_bridges(goal: BridgeSpec, facts: Facts) -> tuple[Link, ...]:
     of_networks = {network.bridge for network in facts.networks if network.forward_mode != "bridge"}
     handed_out = {network.bridge for network in facts.networks if network.forward_mode == "bridge"}
     named = {interface.source.bridge for _, interface in all_interfaces(facts)}
-    with_taps = {link.controller for link in facts.links if link.kind == _TAP}
+    with_taps = {link.controller for link in facts.links if link.kind == "tun"}
     used = {goal.ifname, *handed_out, *named, *with_taps} - (of_networks - {goal.ifname})
     return tuple(link for link in facts.links if link.bridge is not None and link.ifname in used)
 
@@ -177,17 +166,15 @@ def guest_bridges(goal: BridgeSpec, facts: Facts) -> tuple[Link, ...]:
 def all_interfaces(facts: Facts) -> Iterator[tuple[Domain, Interface]]:
     """Yield every interface of every document of the domains on this host."""
     for domain in () if facts.hypervisor_elsewhere else facts.domains:
-        for interface in (*domain.running, *domain.persistent):
-            yield domain, interface
+        yield from ((domain, interface) for interface in domain.interfaces)
 
 
 def running_taps(facts: Facts) -> Iterator[tuple[Domain, Interface, Link]]:
     """Yield the running interfaces whose taps are ports of a bridge, with the taps."""
-    for domain in () if facts.hypervisor_elsewhere else facts.domains:
-        for interface in domain.running:
-            tap = facts.link(interface.target)
-            if tap is not None and tap.controller is not None:
-                yield domain, interface, tap
+    for domain, interface in () if facts.hypervisor_elsewhere else facts.running_interfaces():
+        tap = facts.link(interface.target)
+        if tap is not None and tap.controller is not None:
+            yield domain, interface, tap
 
 
 def modify(ifname: str, facts: Facts, key: str, value: str) -> tuple[Command, ...]:

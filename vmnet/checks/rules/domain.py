@@ -96,10 +96,7 @@ def _behind(addresses: Iterable[IpAddress], facts: Facts) -> dict[IpAddress, str
 
 
 def _running_on_lan(facts: Facts) -> Iterator[tuple[Domain, Interface]]:
-    for domain in facts.domains:
-        for interface in domain.running:
-            if interface.mac is not None and facts.on_lan(interface.source):
-                yield domain, interface
+    return ((d, i) for d, i in facts.running_interfaces() if i.mac is not None and facts.on_lan(i.source))
 
 
 @diagnosed("domain.old-lease", "domain.old-address")
@@ -133,15 +130,14 @@ def old_addresses(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
 def filters_missing(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """Each filter that a stored document names is defined."""
     known = facts.surroundings.filters if facts.surroundings is not None else None
-    for domain in facts.domains if known is not None else ():
-        for interface in domain.persistent:
-            if interface.filter and interface.filter not in (known or ()):
-                yield Finding(
-                    subject=subject_of(domain, interface), wanted=f"filter {interface.filter}", seen="no such filter",
-                    source=LIBVIRT, shown_by=command("virsh", "nwfilter-list"),
-                    hint="define it (virsh nwfilter-define FILE), or remove it: then nothing is filtered",
-                    fix=(commands.change_stored(domain, interface, _WITHOUT_FILTER),),
-                )  # fmt: skip
+    for domain, interface in facts.stored_interfaces() if known is not None else ():
+        if interface.filter and interface.filter not in (known or ()):
+            yield Finding(
+                subject=subject_of(domain, interface), wanted=f"filter {interface.filter}", seen="no such filter",
+                source=LIBVIRT, shown_by=command("virsh", "nwfilter-list"),
+                hint="define it (virsh nwfilter-define FILE), or remove it: then nothing is filtered",
+                fix=(commands.change_stored(domain, interface, _WITHOUT_FILTER),),
+            )  # fmt: skip
 
 
 @diagnosed("filter.old-address")

@@ -152,8 +152,7 @@ def _at_boot(name: str, seen: str, source: str, filters: Filters) -> Finding:
 
 @diagnosed("filter.firewalld-zone")
 def firewalld_zone(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """The bridge is in the zone that its profile names, or, where it names none, in that of its
-    NIC before."""
+    """The bridge is in the zone that its profile names; if it names none, in that of its NIC before."""
     firewalld, profile = facts.firewalld, facts.active_profile(goal.ifname)
     if firewalld is None or profile is None or facts.link(goal.ifname) is None:
         return

@@ -35,7 +35,7 @@ def named(domains: tuple[Domain, ...]) -> str:
 
 @diagnosed("network.no-bridge")
 def no_bridge(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """Libvirt starts a network without looking whether the bridge that it names is there."""
+    """libvirt starts a network without looking whether the bridge that it names is there."""
     for network in () if facts.hypervisor_elsewhere else facts.networks:
         leads = network.forward_mode == "bridge" and network.bridge is not None
         if not leads or network.bridge == goal.ifname or not (network.active or facts.users(network.name)):
@@ -229,7 +229,7 @@ def network_bridge(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
 
 @verified("bridge.listed")
 def bridge_listed(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """Libvirt's interface listing has the bridge, active, with its MAC.
+    """libvirt's interface listing has the bridge, active, with its MAC.
 
     The listing leaves out every port of a bridge, so the bond's absence there is as it should be.
     """

@@ -214,8 +214,7 @@ def virtual_host(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
 
 @diagnosed("nic.sriov-uplink")
 def virtual_functions(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """An uplink with virtual functions in use knows the MACs behind the bridge, or these do not reach
-    each other."""
+    """An uplink with virtual functions in use knows the MACs behind the bridge: else these do not reach each other."""
     fabric = facts.fabric or Fabric()
     functions = dict(fabric.virtual_functions)
     for bridge in guest_bridges(goal, facts):

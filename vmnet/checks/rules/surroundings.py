@@ -51,7 +51,7 @@ def _wait_for_network(facts: Facts) -> Iterator[Command]:
 
 @diagnosed("boot.guests-before-network")
 def before_network(_goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """Libvirt starts domains without waiting for their bridge; for information."""
+    """libvirt starts domains without waiting for their bridge; for information."""
     starting = tuple(
         domain
         for domain in facts.domains
