@@ -25,8 +25,10 @@ EXPECTED = {
     "no-bond": host_spec(nics=("em1",), bond=None, address=AddressSpec(dhcp=True)),
     "every-key": host_spec(
         nics=("em1", "p4p1"),
-        options=(("multicast_snooping", "no"),),
-        bond=BondSpec(options=(("miimon", "100"), ("lacp_rate", "fast"), ("xmit_hash_policy", "layer3+4"))),
+        options=(("multicast_snooping", "no"), ("ageing_time", "600")),
+        bond=BondSpec(
+            options=(("miimon", "100"), ("lacp_rate", "fast"), ("xmit_hash_policy", "layer3+4"), ("min_links", "1"))
+        ),
         address=AddressSpec(
             addresses=ADDRESS.addresses,
             gateways=ADDRESS.gateways,
@@ -62,6 +64,13 @@ WRONG = [
     ("[host]\nmode = 'lagg'", "f: host.mode: ", "host.mode takes one of balance-rr"),
     ("[host]\nlacp-rate = 'soon'", "f: host.lacp-rate: ", "host.lacp-rate takes one of slow, fast"),
     ("[host]\nxmit-hash-policy = 'layer9'", "f: host.xmit-hash-policy: ", "'layer9'"),
+    ("[host]\nbond-options = { min_link = 1 }", "f: host.bond-options: ", "min_links"),
+    ("[host]\nbond-options = { min_links = -1 }", "f: host.bond-options: ", "min_links"),
+    ("[host]\nbond-options = { arp_validate = 'all' }", "f: host.bond-options: ", "miimon"),
+    ("[host]\nbond = false\nbond-options = { min_links = 1 }", "f: host.bond-options: ", "bond"),
+    ("[host]\nbond-options = 3", "f: host.bond-options: ", "3"),
+    ("[host]\nbridge-options = { priority = 'high' }", "f: host.bridge-options: ", "0 to 65535"),
+    ("[host]\nbridge-options = { vlan_filtering = true }", "f: host.bridge-options: ", "VLAN"),
     ("[host]\naddress = '192.0.2.3'", "f: host.address: ", "host.address takes"),
     ("[host]\naddress = ['dhcp', '192.0.2.3/24']", "f: host.address: ", "dhcp"),
     ("[host]\naddress = '192.0.2.3/24'\ngateway = 'x'", "f: host.gateway: ", "host.gateway takes"),

@@ -9,6 +9,7 @@ from tests import facts_samples as samples
 from tests.plan.standing import as_profile
 from vmnet.documents.networks import parse_network
 from vmnet.plan import steps
+from vmnet.spec.options import BRIDGE_OPTIONS
 
 if TYPE_CHECKING:
     from vmnet.facts import Domain, Facts, Interface, Source
@@ -33,6 +34,8 @@ def _by_manager(step: Step, facts: Facts) -> Facts:
             return _modified(step, facts)
         case steps.ReapplyDevice():
             return _applied(step.ifname, facts)
+        case steps.SetOption():
+            return _set_option(step, facts)
         case steps.ActivateProfile():
             return _activated(step, facts)
         case steps.PutPort():
@@ -71,6 +74,20 @@ def _applied(ifname: str, facts: Facts) -> Facts:
     assert link is not None
     bridge = replace(link.bridge, stp=profile.get("bridge.stp") == "yes") if link.bridge else None
     return samples.with_link(facts, ifname, bridge=bridge, mtu=int(profile.get("802-3-ethernet.mtu") or link.mtu))
+
+
+def _set_option(step: steps.SetOption, facts: Facts) -> Facts:
+    link = facts.link(step.ifname)
+    assert link is not None
+    if link.bond:
+        options = tuple((dict(link.bond.options) | {step.option: step.value}).items())
+        miimon = int(dict(options).get("miimon", link.bond.miimon_ms))
+        return samples.with_bond(facts, options=options, miimon_ms=miimon)
+    assert link.bridge is not None
+    value = BRIDGE_OPTIONS[step.option].seen(step.value)
+    options = tuple((dict(link.bridge.options) | {step.option: value}).items())
+    bridge = replace(link.bridge, options=options, stp=dict(options).get("stp") == "yes")
+    return samples.with_link(facts, step.ifname, bridge=bridge)
 
 
 def _activated(step: steps.ActivateProfile, facts: Facts) -> Facts:

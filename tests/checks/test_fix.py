@@ -16,7 +16,7 @@ from vmnet.errors import Refused, SpecError
 from vmnet.facts import BondState, BridgeState, Facts, LacpPort, Snapshot
 from vmnet.plan import steps
 from vmnet.plan.host.setup import plan_host_setup
-from vmnet.spec import BridgeSpec, HostSpec
+from vmnet.spec import BondSpec, BridgeSpec, HostSpec
 
 GOOD = samples.end_state()
 
@@ -135,6 +135,7 @@ ON_ONE_NIC = set_up(ONE_NIC)
 (ONE_NIC_GOAL,) = plan_host_setup(ONE_NIC, ON_ONE_NIC).goals
 (GOAL,) = plan_host_setup(SPEC, SET_UP).goals
 FALLEN_OUT = fallen_out(SET_UP, "em2")
+OPTIONS = replace(GOAL, bond=BondSpec(options=(("miimon", "100"), ("min_links", "1"))), options=(("priority", "4096"),))
 LARGE = replace(GOAL, mtu=9000)
 WITH_STP = samples.with_setting(SET_UP, "br0", bridge__stp="yes")
 RUN = "/run/NetworkManager/system-connections/br0.nmconnection"
@@ -147,6 +148,9 @@ REPAIRED: dict[str, tuple[BridgeSpec, Facts]] = {
     "nic.mtu": (LARGE, SET_UP),
     "bond.mtu": (LARGE, SET_UP),
     "bridge.mtu": (LARGE, SET_UP),
+    "bond.miimon": (GOAL, samples.with_bond(SET_UP, miimon_ms=0, options=(("miimon", "0"),))),
+    "bond.option": (OPTIONS, samples.with_bond(SET_UP, options=(("min_links", "0"),))),
+    "bridge.option": (OPTIONS, samples.with_link(SET_UP, "br0", bridge=replace(BRIDGE, options=(("priority", "0"),)))),
     "bridge.stp": (GOAL, samples.with_link(WITH_STP, "br0", bridge=replace(BRIDGE, stp=True))),
     "profile.stp": (GOAL, WITH_STP),
     "profile.saved": (GOAL, samples.with_profile(SET_UP, "br0", filename=RUN)),
@@ -181,10 +185,9 @@ def test_a_host_that_was_set_up_is_well() -> None:
 @pytest.mark.parametrize(
     ("rule", "facts"),
     [
-        ("bridge.stp", samples.with_link(SET_UP, "br0", bridge=replace(BRIDGE, stp=True))),
         ("bond.ports", samples.with_link(SET_UP, "mgmt", controller="bond0")),
         ("profile.active", samples.with_device(SET_UP, "br0", state=70)),
-        ("bond.miimon", samples.with_bond(SET_UP, miimon_ms=0)),
+        ("bond.mode", samples.with_bond(SET_UP, mode="active-backup")),
     ],
 )
 def test_what_no_plan_changes_is_refused(rule: str, facts: Facts) -> None:

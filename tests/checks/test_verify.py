@@ -15,7 +15,7 @@ from vmnet.checks.registry import VERIFIED
 from vmnet.facts import Facts, HypervisorLink, LacpPort, Owner, ProfileFile, Route, Source, Tool
 from vmnet.facts.proof import record_of
 from vmnet.names import Mac
-from vmnet.spec import NoAddress
+from vmnet.spec import BondSpec, NoAddress
 
 if TYPE_CHECKING:
     from vmnet.spec import BridgeSpec
@@ -115,6 +115,12 @@ SPOILT_GOALS: list[tuple[str, str, BridgeSpec]] = [
     ("nic.mtu", "em1", replace(samples.goal(), mtu=9000)),
     ("bond.mtu", "bond0", replace(samples.goal(), mtu=9000)),
     ("bridge.mtu", "br0", replace(samples.goal(), mtu=9000)),
+    (
+        "bond.option",
+        "bond0",
+        replace(samples.goal(), bond=BondSpec(options=(("miimon", "100"), ("min_links", "1")))),
+    ),
+    ("bridge.option", "br0", replace(samples.goal(), options=(("priority", "4096"),))),
     ("bridge.stp", "br0", replace(samples.goal(), options=(("stp", "yes"),))),
     ("address.dhcp", "br0", samples.goal_with(dhcp=True, addresses=(), gateways=())),
     ("address.none", "br0", replace(samples.goal(), address=NoAddress())),

@@ -16,13 +16,15 @@ from vmnet.checks.findings import LAYERS
 from vmnet.checks.rule_texts import read_rules
 from vmnet.cli import group
 from vmnet.cli.commands import COMMANDS, load
+from vmnet.spec.options import BOND_OPTIONS, BRIDGE_OPTIONS, UNSUPPORTED, Option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).parents[2]
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
 RULES_PAGE = ROOT / "docs" / "rules.md"
+OPTIONS_PAGE = ROOT / "docs" / "options.md"
 PAINS_PAGE = ROOT / "docs" / "pains.md"
 GOLDEN = ROOT / "tests" / "report" / "golden"
 
@@ -87,6 +89,17 @@ def pain_table() -> str:
     return "\n".join([*rows, ""])
 
 
+def options_of_links(table: Mapping[str, Option]) -> str:
+    """All options of bonds or bridges."""
+    rows = ["", "| option | values | default | changes while it runs | where |", "|---|---|---|---|---|"]
+    for option in table.values():
+        where = " or ".join(mode.value for mode in option.modes) or "any mode"
+        default = option.default or "none"
+        place = f"`{option.setting}`" if option.setting else where
+        rows.append(f"| `{option.name}` | {option.takes} | {default} | {'yes' if option.running else 'no'} | {place} |")
+    return "\n".join([*rows, ""])
+
+
 def compare(page: Path, marker: str, wanted: str, *, regenerate: bool) -> None:
     pattern = re.compile(rf"(<!-- {marker} -->\n)(.*?)(<!-- end -->)", re.DOTALL)
     text = page.read_text(encoding="utf-8")
@@ -109,6 +122,16 @@ def test_every_rule_is_documented(regenerate: bool) -> None:
 
 def test_every_pain_is_documented(regenerate: bool) -> None:
     compare(PAINS_PAGE, "pains", pain_table(), regenerate=regenerate)
+
+
+@pytest.mark.parametrize(("kind", "table"), [("bond", BOND_OPTIONS), ("bridge", BRIDGE_OPTIONS)])
+def test_every_option_of_a_link_is_documented(kind: str, table: Mapping[str, Option], regenerate: bool) -> None:
+    compare(OPTIONS_PAGE, f"options of a {kind}", options_of_links(table), regenerate=regenerate)
+
+
+def test_what_is_not_supported_is_documented() -> None:
+    text = OPTIONS_PAGE.read_text("utf-8")
+    assert [name for name in UNSUPPORTED if f"`{name}`" not in text] == []
 
 
 def test_every_exit_code_is_documented() -> None:

@@ -43,7 +43,7 @@ EVIL = {
 PROGRAMS = (
     "nmcli", "virsh", "busctl", "ip", "ping", "dig", "firewall-cmd", "install", "mv", "rm", "udevadm", "sleep", "curl",
     "carrier", "lacp", "ports", "address", "neighbour", "name_server", "confirmed", "untouched", "look",
-    "reapply_leased", "id", "stat",
+    "reapply_leased", "id", "stat", "sh",
 )  # fmt: skip
 STUB = r"""#!/bin/sh
 { printf '%s\0' "${0##*/}" "$@"; case " $* " in *" /dev/stdin "*) cat; esac; printf '\0\1\0'; } >>"$SANDBOX/calls"

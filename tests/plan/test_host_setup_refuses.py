@@ -48,7 +48,7 @@ def address(**values: object) -> HostSpec:
             host_spec(
                 SPEC, bond=BondSpec(mode=BondMode.ACTIVE_BACKUP, options=(("miimon", "100"), ("lacp_rate", "fast")))
             ),
-            "--lacp-rate",
+            "lacp_rate",
         ),
         (host_spec(SPEC, mtu=100), "MTU of 100"),
         (host_spec(SPEC, timeout_s=1), "timeout of 1 s"),

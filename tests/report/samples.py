@@ -84,6 +84,7 @@ HOST_STEPS: tuple[steps.Step, ...] = (
     steps.PutPort(ifname="vnet0", controller="br0"),
     steps.PutPort(ifname="vnet0", controller=None),
     steps.SetMtu(ifname="br0", mtu=1500),
+    steps.SetOption(ifname="bond0", option="min_links", file="bonding/min_links", value="1"),
     steps.ProveUntouched(ifname="p2p1", proof=(("MTU", "1500"),), profile=facts.UUIDS["p2p1"]),
     steps.ModifyProfile(uuid=OLD_UUID, name="it's old", settings=(("connection.autoconnect", "no"),), save=True),
     steps.DeactivateProfile(uuid=OLD_UUID, name="it's old"),

@@ -11,11 +11,12 @@ from vmnet.facts import Facts, Link, Profile
 from vmnet.lines import number_of
 from vmnet.names import Mac
 from vmnet.plan.host.build import resolved
-from vmnet.plan.host.layer3 import IN_A_SPEC, Layer3, carried_settings, wanted_layer3
+from vmnet.plan.host.layer3 import IN_A_SPEC, Layer3, carried_settings, plain, wanted_layer3
 from vmnet.plan.host.nics import NO_MANAGEMENT, check_named, with_names
 from vmnet.plan.risks.safety import check_spec
 from vmnet.plan.steps import Goals
-from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, HostSpec, IpAddress, NoAddress, VlanSpec
+from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, HostSpec, IpAddress, NoAddress, Options, VlanSpec
+from vmnet.spec.options import BOND_OPTIONS, BRIDGE_OPTIONS, REFUSED, known_options
 
 BRIDGE, BOND, NETWORK = "br0", "bond0", "host-bridge"
 """The names that host-setup gives when none are asked for."""
@@ -57,7 +58,7 @@ def deduce_goal(facts: Facts, *, bridge: str | None = None, network: str | None 
         bond=_bond_spec(bond, facts.profile(dict(profiles).get(bond.ifname))) if bond else None,
         vlan=VlanSpec(ifname=vlan.ifname, id=vlan.vlan_id or 0) if vlan else None,
         address=_address(profile, name, facts),
-        options=(("stp", "yes"),) if profile is not None and profile.get("bridge.stp") == "yes" else (),
+        options=_bridge_options(profile),
         network=network or NETWORK,
         mac=_mac(facts.link(name), ports),
         management=_management(name, nics, facts),
@@ -153,10 +154,21 @@ def _profiles(names: tuple[str, ...], facts: Facts) -> Iterator[tuple[str, str]]
 
 def _bond_spec(bond: Link, profile: Profile | None) -> BondSpec:
     """Return the bond as its profile wants it; without one, as it is."""
-    options = profile.bond_options if profile else {}
-    mode = options.pop("mode", bond.bond.mode if bond.bond else "")
+    values = profile.bond_options if profile else {}
+    mode = values.pop("mode", bond.bond.mode if bond.bond else "")
     known = BondMode(mode) if mode in tuple(BondMode) else BondMode.LACP
-    return BondSpec(ifname=bond.ifname, mode=known, options=tuple(options.items()))
+    # ARP monitoring stays, to be refused.
+    arp = tuple((name, value) for name, value in values.items() if name == REFUSED)
+    options = tuple((n, v) for n, v in known_options(values, BOND_OPTIONS) if BOND_OPTIONS[n].works_in(known))
+    return BondSpec(ifname=bond.ifname, mode=known, options=(*options, *arp))
+
+
+def _bridge_options(profile: Profile | None) -> Options:
+    """Return what the bridge's profile sets besides the defaults."""
+    if profile is None:
+        return ()
+    values = {option.name: plain(profile.get(option.setting)) for option in BRIDGE_OPTIONS.values()}
+    return tuple((name, v) for name, v in known_options(values, BRIDGE_OPTIONS) if v != BRIDGE_OPTIONS[name].default)
 
 
 def _addresses(profile: Profile | None, name: str) -> tuple[IpAddress, ...]:

@@ -14,7 +14,8 @@ from vmnet.cli.commands import load
 from vmnet.cli.output import write_exactly
 from vmnet.cli.session import Session
 from vmnet.errors import SpecError
-from vmnet.spec.words import HASH_POLICIES, IPV6, LACP_RATES, HostWords, parse_host
+from vmnet.spec.options import BOND_OPTIONS
+from vmnet.spec.words import IPV6, OPTION_TABLES, HostWords, parse_host
 
 if TYPE_CHECKING:
     from vmnet import Finding
@@ -55,15 +56,19 @@ Examples:
 @click.option("--miimon", metavar="MS", type=int, default=100, show_default=True, help="Bond link check interval.")
 @click.option("--arp-interval", metavar="MS", type=int, help="Refused: the bond of a bridge cannot use ARP monitoring.")
 @click.option(
-    "--lacp-rate", type=click.Choice(LACP_RATES), help="How often the switch sends LACP frames. Default: slow."
+    "--lacp-rate",
+    type=click.Choice(BOND_OPTIONS["lacp_rate"].words),
+    help="How often the switch sends LACP frames. Default: slow.",
 )
 @click.option(
     "--xmit-hash-policy",
-    type=click.Choice(HASH_POLICIES),
+    type=click.Choice(BOND_OPTIONS["xmit_hash_policy"].words),
     help="How the bond distributes traffic over its ports. Default: layer2.",
 )
 @click.option("--stp/--no-stp", default=False, show_default=True, help="Spanning tree (STP) on the bridge.")
 @click.option("--multicast-snooping/--no-multicast-snooping", default=None, help="IGMP and MLD snooping on the bridge.")
+@options.pairs_option("bond")
+@options.pairs_option("bridge")
 @click.option(
     "--address",
     metavar="CIDR|dhcp|none",
@@ -135,5 +140,7 @@ def _wanted(spec_file: str | None, words: dict[str, Any]) -> HostSpec:
     known = (field.name for field in fields(HostWords) if field.name in words)
     names = [name for name in known if source(name) is not ParameterSource.DEFAULT]
     given: dict[str, Any] = {name: words[name] for name in names if words[name] != ()}
+    # Of one option that the file has as well, the later value counts.
+    given |= {name: (*getattr(start, name), *given[name]) for name in OPTION_TABLES if name in given}
     given |= {name: False for name in ("bond", "network") if words[f"no_{name}"]}
     return options.with_course(parse_host(replace(start, **given)), words)

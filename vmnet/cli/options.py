@@ -12,7 +12,7 @@ import click
 from vmnet.cli import complete
 from vmnet.errors import SpecError
 from vmnet.names import check_ifname
-from vmnet.spec import HostSpec
+from vmnet.spec import HostSpec, Options
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
@@ -48,6 +48,21 @@ spec_option = partial(click.option, "--spec", "spec_file", metavar="FILE", type=
 domain_option = partial(click.option, metavar="DOMAIN", shell_complete=complete.domains)
 network_option = partial(click.option, metavar="NAME", show_default=True, shell_complete=complete.networks)
 target_network_option = partial(network_option, default="host-bridge")
+
+
+def pairs_option(kind: str) -> Callable[[Command], Command]:
+    """Add --bond-option or --bridge-option; its value is a tuple of pairs."""
+
+    def split(_context: click.Context, _option: click.Parameter, texts: tuple[str, ...]) -> Options:
+        for text in texts:
+            if "=" not in text:
+                raise SpecError(f"{text!r} has no value", f"--{kind}-option takes NAME=VALUE")
+        return tuple((name, value) for name, _, value in (text.partition("=") for text in texts))
+
+    # Both tables are in docs/options.md.
+    help_text = f"Option of the {kind}, by its name in the kernel; repeatable."
+    names = (f"--{kind}-option", f"{kind}_options")
+    return click.option(*names, metavar="NAME=VALUE", multiple=True, callback=split, help=help_text)
 
 
 def run_options(command: Command) -> Command:

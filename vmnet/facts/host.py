@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_interface
 
 from vmnet.names import Mac
-from vmnet.spec import IpAddress, IpInterface
+from vmnet.spec import IpAddress, IpInterface, Options
+from vmnet.spec.options import parse_bond_options
 
 LACP_COLLECTING_DISTRIBUTING = 0x30
 """Bits 4 and 5 of a LACP port state (IEEE 802.1AX 6.4.2.3): the port takes and sends frames."""
@@ -21,7 +22,8 @@ GUEST_KINDS = ("tun", "veth")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BondState:
     """A bond as the kernel runs it. `aggregator_ports` and `partner_mac` only in 802.3ad; `arp_interval_ms` 0: no ARP
-    monitoring; `hash_policy` as the kernel calls it ("layer2+3"), None in modes that hash nothing."""
+    monitoring; `hash_policy` as the kernel calls it ("layer2+3"), None in modes that hash nothing. `options` are those
+    of `vmnet.spec.options` that the kernel shows to this user, with their values in the same words."""
 
     mode: str
     miimon_ms: int
@@ -33,16 +35,19 @@ class BondState:
     arp_interval_ms: int = 0
     min_links: int = 0
     hash_policy: str | None = None
+    options: Options = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeState:
-    """A bridge as the kernel runs it. `forward_delay_cs` in hundredths of a second, as sysfs has it."""
+    """A bridge as the kernel runs it. `forward_delay_cs` in hundredths of a second, as sysfs has it. `options`: as a
+    bond's."""
 
     stp: bool
     forward_delay_cs: int
     multicast_snooping: bool
     vlan_filtering: bool
+    options: Options = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +205,7 @@ class Profile:
     @property
     def bond_options(self) -> dict[str, str]:
         """The bond's options by name."""
-        return dict(pair.split("=", 1) for pair in self.get("bond.options").split(",") if "=" in pair)
+        return parse_bond_options(self.get("bond.options"))
 
     @property
     def ifname(self) -> str | None:

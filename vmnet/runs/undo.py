@@ -211,7 +211,7 @@ def _host_undo(host: Sequence[Planned], journal: Journal, facts: Facts) -> tuple
                 (back if step.wait else last).extend(Planned(step=wait, why=_BACK) for wait in waits)
     if not any(isinstance(planned.step, steps.HostStep) for planned in back):
         return tuple(back)
-    mending = (steps.RestoreProfile, steps.ReapplyDevice, steps.SetMtu, steps.LibvirtStep)
+    mending = (steps.RestoreProfile, steps.ReapplyDevice, steps.SetMtu, steps.SetOption, steps.LibvirtStep)
     mends = all(isinstance(planned.step, mending) for planned in back)
     opening = Planned(
         step=steps.OpenCheckpoint(timeout_s=UNDO_TIMEOUT_S, last_resort=mends),
@@ -244,4 +244,4 @@ def _redo(step: steps.Step, undo: steps.Step) -> tuple[steps.Step, ...]:
         case steps.ModifyProfile():
             return (step,)
         case _:
-            return (step,) if isinstance(step, steps.LibvirtStep) else ()
+            return (step,) if isinstance(step, steps.LibvirtStep | steps.SetOption) else ()

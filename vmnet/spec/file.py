@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from vmnet.errors import SpecError
 from vmnet.names import check_ifname, json_text
 from vmnet.spec import MATCHES, AddressSpec, BondSpec, BridgeSpec, HostSpec, NoAddress, VlanSpec
+from vmnet.spec.options import BOND_OPTIONS, BRIDGE_OPTIONS, check_bond_options, normal_options
 from vmnet.spec.words import (
     ADOPT,
     DHCP,
@@ -188,7 +189,8 @@ class _Graph:
         (asked,) = parse_host(words, place).bridges
         with place.at("uplink"):
             vlan, bond, nics = self._below(table.uplink)
-        options = (*asked.options, *(pair for pair in table.options if pair[0] not in dict(asked.options)))
+        with place.at("options"):
+            options = normal_options((*asked.options, *table.options), BRIDGE_OPTIONS, "bridge")
         return replace(asked, nics=nics, bond=bond, vlan=vlan, options=options)
 
     def _below(self, uplink: str) -> tuple[VlanSpec | None, BondSpec | None, tuple[str, ...]]:
@@ -206,10 +208,12 @@ class _Graph:
                 nics = tuple(checked_nic(nic) for nic in bond_table.ports)
                 if not nics:
                     raise SpecError("a bond needs ports", 'name its NICs: ports = ["em1", "p4p1"]')
-            given = dict(bond_table.options)
-            options = (*(() if "miimon" in given else BondSpec().options), *bond_table.options)
             mode = parse_mode(str(bond_table.mode), place)
-            return None, BondSpec(ifname=uplink, mode=mode, options=options, mtu=bond_table.mtu), nics
+            with place.at("options"):
+                options = normal_options((*BondSpec().options, *bond_table.options), BOND_OPTIONS, "bond")
+                bond = BondSpec(ifname=uplink, mode=mode, options=options, mtu=bond_table.mtu)
+                check_bond_options(bond, nics)
+            return None, bond, nics
         return None, None, (checked_nic(uplink),)
 
 

@@ -18,12 +18,13 @@ from vmnet.errors import SpecError
 from vmnet.fields import decode
 from vmnet.lines import number_of
 from vmnet.names import check_ifname, parse_mac
-from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, HostSpec, NoAddress, VlanSpec
+from vmnet.spec import AddressSpec, BondMode, BondSpec, BridgeSpec, HostSpec, NoAddress, Options, VlanSpec
+from vmnet.spec.options import BOND_OPTIONS, BRIDGE_OPTIONS, check_bond_options, normal_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vmnet.spec import IpAddress, IpInterface, Options
+    from vmnet.spec import IpAddress, IpInterface
 
 T = TypeVar("T")
 
@@ -32,12 +33,11 @@ DHCP = "dhcp"
 NONE = "none"
 IPV6 = ("auto", "dhcp", "link-local", "disabled", "ignore")
 """NetworkManager's methods of IPv6 besides static addresses."""
-LACP_RATES = ("slow", "fast")
-HASH_POLICIES = ("layer2", "layer2+3", "layer3+4", "encap2+3", "encap3+4", "vlan+srcmac")
 TABLE = "host"
 
 _MODES_BY_NUMBER = tuple(BondMode)
 """The kernel's own numbers, 0 to 6, in the order of BondMode."""
+OPTION_TABLES = ("bond_options", "bridge_options")
 _LISTS = ("nics", "ports", "address", "gateway", "dns", "dns_search", "routes", "displace")
 
 
@@ -56,6 +56,8 @@ class HostWords:
     xmit_hash_policy: str | None = None
     stp: bool = False
     multicast_snooping: bool | None = None
+    bond_options: Options = ()
+    bridge_options: Options = ()
     address: tuple[str, ...] = ()
     gateway: tuple[str, ...] = ()
     dns: tuple[str, ...] = ()
@@ -151,7 +153,9 @@ def key_of(name: str) -> str:
 
 
 def _listed(key: str, value: object) -> object:
-    """One address needs no brackets."""
+    """One address needs no brackets, and a table of options becomes pairs of text."""
+    if key in OPTION_TABLES and isinstance(value, dict):
+        return [[name, str(number)] for name, number in value.items()]
     return [value] if key in _LISTS and isinstance(value, str) else value
 
 
@@ -197,7 +201,7 @@ def parse_host(words: HostWords, place: Place = COMMAND_LINE) -> HostSpec:
         vlan=None if words.vlan is None else VlanSpec(ifname="", id=words.vlan),
         address=_addresses(words, place),
         mtu=words.mtu,
-        options=_given(stp=words.stp or None, multicast_snooping=words.multicast_snooping),
+        options=_bridge_options(words, place),
         network=_network(words, place),
     )
     return HostSpec(
@@ -228,6 +232,12 @@ def _given(**options: str | int | bool | None) -> Options:
     )
 
 
+def _bridge_options(words: HostWords, place: Place) -> Options:
+    given = _given(stp=words.stp or None, multicast_snooping=words.multicast_snooping)
+    with place.at("bridge-options"):
+        return normal_options((*given, *words.bridge_options), BRIDGE_OPTIONS, "bridge")
+
+
 def _network(words: HostWords, place: Place) -> str | None:
     if isinstance(words.network, bool):
         return str(HostWords().network) if words.network else None
@@ -245,17 +255,28 @@ def _network(words: HostWords, place: Place) -> str | None:
 
 def _bond(words: HostWords, place: Place) -> BondSpec | None:
     if words.bond is False:
+        _check_no_bond(words, place)
         return None
     with place.at("bond"):
         ifname = check_ifname(str(HostWords().bond if words.bond is True else words.bond), what="bond name")
     mode = parse_mode(str(words.mode), place)
-    options = _given(
+    given = _given(
         miimon=words.miimon,
-        lacp_rate=_one_of(words.lacp_rate, LACP_RATES, "lacp-rate", place),
-        xmit_hash_policy=_one_of(words.xmit_hash_policy, HASH_POLICIES, "xmit-hash-policy", place),
-        arp_interval=words.arp_interval,
+        lacp_rate=_one_of(words.lacp_rate, BOND_OPTIONS["lacp_rate"].words, "lacp-rate", place),
+        xmit_hash_policy=_one_of(
+            words.xmit_hash_policy, BOND_OPTIONS["xmit_hash_policy"].words, "xmit-hash-policy", place
+        ),
     )
-    return BondSpec(ifname=ifname, mode=mode, options=options)
+    with place.at("bond-options"):
+        options = normal_options((*given, *words.bond_options), BOND_OPTIONS, "bond")
+        check_bond_options(BondSpec(mode=mode, options=options), words.nics)
+    return BondSpec(ifname=ifname, mode=mode, options=(*options, *_given(arp_interval=words.arp_interval)))
+
+
+def _check_no_bond(words: HostWords, place: Place) -> None:
+    if words.bond_options:
+        with place.at("bond-options"):
+            raise SpecError("bond options need a bond", "leave them out, or name a bond")
 
 
 def _one_of(word: str | None, choices: tuple[str, ...], key: str, place: Place) -> str | None:

@@ -83,7 +83,12 @@ def bridge_vlans(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
 @verified("nic.mac", "bond.mac", "bridge.mac")
 def link_macs(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """All of them have the MAC of the NIC that held the address."""
+    own = goal.bond.option("fail_over_mac") if goal.bond else None
+    # Each NIC then keeps its own MAC, and with "active" the bond has that of the active NIC.
+    free = {"follow": goal.nics, "active": (*goal.nics, goal.bond_name)}.get(own or "", ())
     for kind, link in _existing(goal, facts) if goal.mac else ():
+        if link.ifname in free:
+            continue
         # Another MAC costs the DHCP lease and trips port security; a bond with a foreign one gets no LACP.
         yield Finding(
             rule=f"{kind}.mac", subject=link.ifname, wanted=f"MAC {goal.mac}", seen=f"MAC {link.mac}", source=NETLINK,
@@ -134,7 +139,7 @@ def bond_mode(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
         ).judged(seen == goal.bond.mode)  # fmt: skip
 
 
-@verified("bond.miimon")
+@verified("bond.miimon", fix=by_host_setup)
 def bond_miimon(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """The links are watched; without, traffic into a pulled cable is lost for good."""
     link = facts.link(goal.bond_name)

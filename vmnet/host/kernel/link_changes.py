@@ -9,6 +9,7 @@ from socket import AF_INET, AF_INET6
 from vmnet.errors import LinkError
 from vmnet.facts import Route
 from vmnet.host.kernel.netlink import dump, index_of, iproute
+from vmnet.host.kernel.sysfs import NET
 from vmnet.spec import IpAddress
 
 _MAIN_TABLE = 254
@@ -47,6 +48,19 @@ def set_mtu(ifname: str, mtu: int) -> None:
     """
     with iproute() as ipr:
         ipr.link("set", index=index_of(ifname), mtu=mtu)
+
+
+def set_option(ifname: str, file: str, value: str) -> None:
+    """Write an option of a bond or bridge into its file below the link's directory in sysfs.
+
+    Raises:
+        LinkError: it is not there, or the kernel refused.
+    """
+    try:
+        with (NET / ifname / file).open("r+") as opened:
+            opened.write(f"{value}\n")
+    except OSError as error:
+        raise LinkError(f"the kernel refused {value!r} for {file} of {ifname}: {error.strerror}") from None
 
 
 def add_routes(routes: Iterable[Route]) -> None:

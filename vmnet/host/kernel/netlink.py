@@ -14,6 +14,7 @@ from vmnet.facts import Address, BondState, Link, Route
 from vmnet.host.kernel import sysfs
 from vmnet.names import Mac, parse_mac
 from vmnet.spec import IpAddress
+from vmnet.spec.options import BOND_OPTIONS
 
 _DUMPS = 20
 """How often a list is asked for before it is given up. One takes milliseconds."""
@@ -205,6 +206,7 @@ def _bond(message: Message, names: dict[int, str]) -> BondState:
         arp_interval_ms=_number(data("IFLA_BOND_ARP_INTERVAL")) or 0,
         min_links=_number(data("IFLA_BOND_MIN_LINKS")) or 0,
         hash_policy=_HASH_POLICIES[policy] if policy is not None and known else None,
+        options=sysfs.read_options(names[message["index"]], BOND_OPTIONS),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from vmnet.errors import SpecError
 from vmnet.facts import BondPort, BridgeState, LacpPort, Link
 from vmnet.lines import lines_of, number_of
 from vmnet.names import Mac, mac_of, parse_mac
+from vmnet.spec import Options
+from vmnet.spec.options import BRIDGE_OPTIONS, Option
 
 NET = Path("/sys/class/net")
 MOST = 64 * 1024 * 1024
@@ -76,6 +78,15 @@ def read_bridge(ifname: str) -> BridgeState | None:
         forward_delay_cs=read_int(base / "forward_delay") or 0,
         multicast_snooping=read_int(base / "multicast_snooping") == 1,
         vlan_filtering=read_int(base / "vlan_filtering") == 1,
+        options=read_options(ifname, BRIDGE_OPTIONS),
+    )
+
+
+def read_options(ifname: str, table: Mapping[str, Option]) -> Options:
+    """Return the options of a bond or bridge that this kernel has and shows to this user."""
+    read = ((option, read_text(NET / ifname / option.file)) for option in table.values())
+    return tuple(
+        (option.name, option.seen(text)) for option, text in read if text or (text is not None and not option.private)
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vmnet.errors import Refused
 from vmnet.plan import steps
@@ -10,7 +10,8 @@ from vmnet.plan.host.layer3 import controllers_of
 from vmnet.plan.host.profiles import differing, stray_settings
 from vmnet.plan.risks.accept import listed
 from vmnet.plan.steps import Planned
-from vmnet.shell_words import command
+from vmnet.shell_words import command, root
+from vmnet.spec.options import BOND_OPTIONS, BRIDGE_OPTIONS, parse_bond_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     from vmnet.plan.host.build import Build
     from vmnet.plan.host.layer3 import Layer3
     from vmnet.plan.host.profiles import WantedProfile
+    from vmnet.spec import Options
+    from vmnet.spec.options import Option
 
 _MTU = "802-3-ethernet.mtu"
 # `nmcli device reapply` refuses these: they need the link created again, which drops every guest's tap.
-_FIXED = ("bond.options", "802-3-ethernet.cloned-mac-address", "connection.master", "connection.slave-type")
+_FIXED = ("802-3-ethernet.cloned-mac-address", "connection.master", "connection.slave-type")
 
 
 def missing_of(
@@ -63,11 +66,15 @@ def mend_stack(wanted: Sequence[WantedProfile], layer3: Layer3 | None, facts: Fa
         changes = differing(want.final, profile, facts)
         if want.layer3:
             changes = (*changes, *stray_settings(profile, want.layer3))
+        drifted = _drifted_options(want, facts)
+        _check_options(want, changes, drifted, profile, facts)
         _check_changeable(want, changes, profile)
-        if not changes and not profile.volatile:
+        if not changes and not drifted and not profile.volatile:
             kept.append(f"{want.type} {want.ifname}: profile {profile.name!r} is active and as requested")
             continue
-        planned += _change(want, profile, changes or want.boot, facts)
+        if changes or profile.volatile:
+            planned += _change(want, profile, _whole_options(changes, profile) or want.boot, facts)
+        planned += _set_options(want, drifted)
     if planned and layer3 is not None:
         planned += _prove(wanted[0], layer3)
     return planned, kept
@@ -104,6 +111,96 @@ def _prove(bridge: WantedProfile, layer3: Layer3) -> list[Planned]:
     for gateway in layer3.gateways:
         step = steps.WaitNeighbour(ifname=bridge.ifname, address=gateway, timeout_s=30)
         planned.append(Planned(step=step, why="the gateway must answer through the bridge"))
+    return planned
+
+
+# The options of a bond or bridge that runs already: which ones differ, in the profile or in the kernel alone.
+
+_KEY = "bond.options"
+
+
+class _Drift(NamedTuple):
+    """An option that the kernel runs with another value."""
+
+    option: Option
+    wanted: str
+    seen: str
+
+
+def _drifted_options(want: WantedProfile, facts: Facts) -> tuple[_Drift, ...]:
+    """Return the wanted options of a bond or bridge that have another value in the kernel."""
+    seen = _running(want, facts)
+    table = BOND_OPTIONS if want.type == "bond" else BRIDGE_OPTIONS
+    found = (_Drift(table[name], value, seen[name]) for name, value in _wanted(want) if name in seen)
+    return tuple(drift for drift in found if not drift.option.same(drift.wanted, drift.seen))
+
+
+def _wanted(want: WantedProfile) -> Options:
+    if want.type == "bond":
+        return tuple((name, value) for name, value in _pairs(want).items() if name in BOND_OPTIONS)
+    names = {option.setting: option.name for option in BRIDGE_OPTIONS.values()}
+    return tuple((names[key], value) for key, value in want.shape if key in names)
+
+
+def _pairs(want: WantedProfile) -> dict[str, str]:
+    return parse_bond_options(dict(want.shape).get(_KEY, ""))
+
+
+def _running(want: WantedProfile, facts: Facts) -> dict[str, str]:
+    link = facts.link(want.ifname)
+    state = (link.bond or link.bridge) if link else None
+    return dict(state.options) if state else {}
+
+
+def _check_options(
+    want: WantedProfile, changes: steps.Settings, drifted: Sequence[_Drift], profile: Profile, facts: Facts
+) -> None:
+    """Raise Refused where the bond's mode or an option differs that no running bond can change."""
+    link = facts.link(want.ifname)
+    stored, wanted = profile.bond_options, _pairs(want)
+    modes = {stored.get("mode"), link.bond.mode if link and link.bond else wanted.get("mode")}
+    if "mode" in wanted and modes != {wanted["mode"]}:
+        was = next(mode for mode in modes if mode != wanted["mode"])
+        raise _cannot(want, profile, f"mode {was or 'unset'}", f"mode={wanted['mode']}")
+    fixed = next((drift for drift in drifted if not drift.option.running), None)
+    if fixed is not None:
+        name = fixed.option.name
+        raise _cannot(want, profile, f"{name} {fixed.seen}", f"{name}={fixed.wanted}")
+    running = _running(want, facts)
+    for name, value in wanted.items() if _KEY in dict(changes) else ():
+        option = BOND_OPTIONS.get(name)
+        # Without root, the kernel does not show each value: then it is the profile's.
+        if option and not option.running and name not in running and stored.get(name, option.default) != value:
+            raise _cannot(want, profile, f"{name} {stored.get(name, option.default)}", f"{name}={value}")
+
+
+def _cannot(want: WantedProfile, profile: Profile, seen: str, wanted: str) -> Refused:
+    modify = root("nmcli", "connection", "modify", "uuid", profile.uuid, f"+{_KEY}", wanted)
+    return Refused(
+        f"{want.ifname} runs with {seen}, and {wanted} is requested: no running bond can change that",
+        f"change the profile and reboot: {modify}; or undo the run that made the bond (sudo vmnet undo), and run "
+        "host-setup again",
+    )
+
+
+def _whole_options(changes: steps.Settings, profile: Profile) -> steps.Settings:
+    """Return the changes with all options of the bond: the profile's own and, over them, the wanted ones."""
+
+    def merged(wanted: str) -> str:
+        values = profile.bond_options | parse_bond_options(wanted)
+        return ",".join(f"{name}={value}" for name, value in values.items())
+
+    return tuple((key, merged(value) if key == _KEY else value) for key, value in changes)
+
+
+def _set_options(want: WantedProfile, drifted: Sequence[_Drift]) -> list[Planned]:
+    """Return the steps that set the options in the kernel, each undone by the value that it has now."""
+    planned = []
+    for option, wanted, seen in drifted:
+        step = steps.SetOption(ifname=want.ifname, option=option.name, file=option.file, value=option.written(wanted))
+        back = steps.SetOption(ifname=want.ifname, option=option.name, file=option.file, value=option.written(seen))
+        why = f"the kernel runs {want.ifname} with {seen or 'none'}"
+        planned.append(Planned(step=step, why=why, undo=(back,)))
     return planned
 
 

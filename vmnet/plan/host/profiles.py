@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vmnet.names import profile_uuid
 from vmnet.plan.host.layer3 import plain
+from vmnet.spec.options import BRIDGE_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -100,7 +101,7 @@ def _bridge(asked: BridgeSpec, common: Settings, layer3: Layer3, uuids: _Uuids) 
         uuid=uuids.get("bridge", asked.ifname),
         ifname=asked.ifname,
         type="bridge",
-        shape=(*((f"bridge.{key.replace('_', '-')}", value) for key, value in options.items()), *common),
+        shape=(*((BRIDGE_OPTIONS[name].setting, value) for name, value in options.items()), *common),
         layer3=layer3.settings,
         boot=_CONTROLLER_BOOT,
     )

@@ -23,6 +23,7 @@ from vmnet.plan.risks.storage import storage_risks, storage_warnings
 from vmnet.plan.risks.switches import switch_risks
 from vmnet.shell_words import command, last
 from vmnet.spec import BondMode
+from vmnet.spec.options import check_bond_options, check_bridge_options
 
 if TYPE_CHECKING:
     from vmnet.facts import Facts, Link, Profile
@@ -63,7 +64,8 @@ def check_bridge(asked: BridgeSpec) -> None:
             raise SpecError(f"VLAN {asked.vlan.id} is out of range", "a VLAN has a tag from 1 to 4094")
     if asked.bond is not None:
         names.append(check_ifname(asked.bond.ifname, what="bond name"))
-        _check_bond(asked.bond)
+        _check_bond(asked.bond, asked.nics)
+    check_bridge_options(asked)
     if len(set(names)) != len(names):
         raise SpecError("the bridge, the bond and the NICs need different names", "change --bridge or --bond")
     for mtu in (asked.mtu, asked.bond.mtu if asked.bond else None):
@@ -93,7 +95,7 @@ def _check_together(spec: HostSpec) -> None:
         raise SpecError("with several bridges, vmnet proposes no NICs", "name the NICs of each bridge")
 
 
-def _check_bond(bond: BondSpec) -> None:
+def _check_bond(bond: BondSpec, nics: tuple[str, ...]) -> None:
     reason = _UNFIT_MODES.get(bond.mode)
     if reason:
         raise Refused(
@@ -106,13 +108,9 @@ def _check_bond(bond: BondSpec) -> None:
             "see the answers, so it takes good ports down",
             "leave --arp-interval out: --miimon monitors the links, and LACP monitors the switch",
         )
-    miimon = number_of(bond.option("miimon") or "")
-    if miimon is None or not 10 <= miimon <= 10000:
-        raise SpecError(
-            f"miimon {bond.option('miimon')} ms is out of range", "use 10 to 10000 milliseconds; 100 is usual"
-        )
-    if bond.option("lacp_rate") and bond.mode is not BondMode.LACP:
-        raise SpecError("an LACP rate needs bond mode 802.3ad", "leave --lacp-rate out")
+    if bond.option("miimon") is None:
+        raise SpecError("the bond has no miimon", "use 10 to 10000 milliseconds; 100 is usual")
+    check_bond_options(bond, nics)
 
 
 def check_host(asked: BridgeSpec, nics: tuple[Link, ...], spec: HostSpec, facts: Facts) -> None:

@@ -89,6 +89,24 @@ class SetMtu(HostStep):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetOption(HostStep):
+    """Set an option of a bond or bridge in the kernel, without NetworkManager. `file` is the option's, below the link's
+    directory in /sys/class/net; `value` is what the kernel reads from it, `option` what people call it."""
+
+    ifname: str
+    option: str
+    file: str
+    value: str
+
+    def text(self) -> str:
+        return f"set {self.option} of {self.ifname} to {self.value or 'nothing'} in the kernel"
+
+    def commands(self) -> tuple[Argv, ...]:
+        path = f"/sys/class/net/{self.ifname}/{self.file}"
+        return (("sh", "-c", 'echo "$1" >"$2"', "sh", self.value, path),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PutPort(HostStep):
     """Make the link a port of `controller` in the kernel, without NetworkManager and libvirt: for taps, which neither
     of them restores. None removes it from its controller."""

@@ -305,6 +305,13 @@ def _(step: steps.SetMtu, _: Executor) -> None:
     link_changes.set_mtu(step.ifname, step.mtu)
 
 
+@on_host.register(steps.SetOption)
+def _(step: steps.SetOption, executor: Executor) -> None:
+    # The bond or bridge may be gone, and its options with it.
+    with suppress(LinkError) if executor.undoing else nullcontext():
+        link_changes.set_option(step.ifname, step.file, step.value)
+
+
 @on_host.register(steps.PutPort)
 def _(step: steps.PutPort, executor: Executor) -> None:
     # A tap goes with its domain: if that was powered off since, there is nothing to undo.

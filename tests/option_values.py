@@ -1,0 +1,47 @@
+"""For each option of bonds and bridges a value other than the default, and what the kernel's file then holds."""
+
+from __future__ import annotations
+
+BOND: dict[str, tuple[str, str]] = {
+    "miimon": ("50", "50"),
+    "updelay": ("200", "200"),
+    "downdelay": ("100", "100"),
+    "use_carrier": ("0", "0"),
+    "min_links": ("1", "1"),
+    "lacp_rate": ("fast", "fast 1"),
+    "ad_select": ("bandwidth", "bandwidth 1"),
+    "ad_actor_sys_prio": ("1000", "1000"),
+    "ad_actor_system": ("02:00:5e:00:53:01", "02:00:5e:00:53:01"),
+    "ad_user_port_key": ("7", "7"),
+    "xmit_hash_policy": ("layer2+3", "layer2+3 2"),
+    "primary": ("p4p1", "p4p1"),
+    "primary_reselect": ("better", "better 1"),
+    "fail_over_mac": ("follow", "follow 2"),
+    "num_grat_arp": ("5", "5"),
+    "num_unsol_na": ("5", "5"),
+    "peer_notif_delay": ("200", "200"),
+    "resend_igmp": ("5", "5"),
+}
+BRIDGE: dict[str, tuple[str, str]] = {
+    "stp": ("yes", "1"),
+    "priority": ("4096", "4096"),
+    "forward_delay": ("4", "400"),
+    "hello_time": ("1", "100"),
+    "max_age": ("6", "600"),
+    "ageing_time": ("600", "60000"),
+    "group_addr": ("01:80:c2:00:00:04", "01:80:c2:00:00:04"),
+    "group_fwd_mask": ("16384", "0x4000"),
+    "hash_max": ("512", "512"),
+    "multicast_snooping": ("no", "0"),
+    "multicast_router": ("enabled", "2"),
+    "multicast_querier": ("yes", "1"),
+    "multicast_query_use_ifaddr": ("yes", "1"),
+    "multicast_last_member_count": ("3", "3"),
+    "multicast_startup_query_count": ("3", "3"),
+    "multicast_last_member_interval": ("200", "200"),
+    "multicast_membership_interval": ("30000", "30000"),
+    "multicast_querier_interval": ("30000", "30000"),
+    "multicast_query_interval": ("6000", "6000"),
+    "multicast_query_response_interval": ("500", "500"),
+    "multicast_startup_query_interval": ("1501", "1500"),
+}
