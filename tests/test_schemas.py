@@ -54,7 +54,8 @@ def test_every_command_that_speaks_json_has_a_schema(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    yes = ("--yes",) if name in ("host-setup", "apply", "attach-domain", "migrate-from-virbr0", "undo") else ()
+    changing = ("host-setup", "apply", "attach-domain", "migrate-from-virbr0", "teardown", "undo")
+    yes = ("--yes",) if name in changing else ()
     host = MadeUpHost(runs=samples.run_records())
     # `call` itself compares what is printed with its schema.
     ended = call(name, *WORDS.get(name, ()), *yes, "--output", "json", host=host)

@@ -58,12 +58,14 @@ if TYPE_CHECKING:
     from vmnet.runs.records.history import read_runs as read_runs
     from vmnet.runs.undo import ask_again as ask_again
     from vmnet.runs.undo import last_goals as last_goals
+    from vmnet.runs.undo import plan_teardown as plan_teardown
     from vmnet.runs.undo import plan_undo as plan_undo
     from vmnet.runs.worker_files import confirm as confirm
     from vmnet.spec import AttachSpec as AttachSpec
     from vmnet.spec import BridgeSpec as BridgeSpec
     from vmnet.spec import HostSpec as HostSpec
     from vmnet.spec import MigrationSpec as MigrationSpec
+    from vmnet.spec import TeardownSpec as TeardownSpec
     from vmnet.spec.words import HostWords as HostWords
 
     status, verify, differences = describe_host, check_host, differences_of
@@ -88,6 +90,7 @@ _PLACES = {
     "plan_fix": "vmnet.checks.fix",
     "plan_host_setup": "vmnet.plan.host.setup",
     "plan_migration": "vmnet.plan.domains.migrate",
+    "plan_teardown": "vmnet.runs.undo",
     "plan_undo": "vmnet.runs.undo",
     "probe_lan": "vmnet.runs.asking",
     "read_facts": "vmnet.host.gather",

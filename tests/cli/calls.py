@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     from vmnet.checks.findings import Finding
     from vmnet.checks.topology import Topology
     from vmnet.runs.records.history import RunRecord
-    from vmnet.spec import AttachSpec, HostSpec, MigrationSpec
+    from vmnet.spec import AttachSpec, HostSpec, MigrationSpec, TeardownSpec
     from vmnet.spec.words import HostWords
 
 STEP = steps.ActivateProfile(uuid="00000000-0000-4000-8000-000000000001", name="br0", ifname="br0")
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "host.toml"
-CHANGING = ("host-setup", f"apply {EXAMPLE}", "attach-domain web01", "migrate-from-virbr0", "undo")
+CHANGING = ("host-setup", f"apply {EXAMPLE}", "attach-domain web01", "migrate-from-virbr0", "teardown", "undo")
 DEGRADED = facts_samples.with_link(facts_samples.end_state(), "br0", carrier=False)
 UP = steps.SetLink(ifname="bond0", up=True)
 
@@ -106,6 +106,9 @@ class MadeUpHost:
 
     def plan_migration(self, spec: MigrationSpec, facts: Facts) -> Plan:
         return self._plan("migrate-from-virbr0", spec)
+
+    def plan_teardown(self, spec: TeardownSpec, facts: Facts) -> Plan:
+        return self._plan("teardown", spec)
 
     def plan_fix(self, rule: str, goals: Goals, facts: Facts) -> Plan:
         return plan_fix(rule, goals, facts)

@@ -57,6 +57,7 @@ def test_completion_scripts(shell: str) -> None:
         ("vmnet attach-domain ", ["db01", "web01"]),
         ("vmnet migrate-from-virbr0 --only w", ["web01"]),
         ("vmnet migrate-from-virbr0 --network d", ["default"]),
+        ("vmnet teardown ", ["br0"]),
         ("vmnet verify --mt", []),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from tests.cli.calls import call
 from tests.specs import host_spec
 from vmnet.names import Mac
-from vmnet.spec import AddressSpec, AttachSpec, BondMode, BondSpec, HostSpec, MigrationSpec, Retire
+from vmnet.spec import AddressSpec, AttachSpec, BondMode, BondSpec, HostSpec, MigrationSpec, Retire, TeardownSpec
 
 HOST_SETUP: list[tuple[str, HostSpec]] = [
     ("", host_spec()),
@@ -79,10 +79,19 @@ MIGRATE: list[tuple[str, MigrationSpec]] = [
     ("--only web01 --only 42 --exclude db01", MigrationSpec(only=("web01", "42"), exclude=("db01",))),
     ("--only=-dash --bounce 12", MigrationSpec(only=("-dash",), bounce_s=12)),
 ]
+TEARDOWN: list[tuple[str, TeardownSpec]] = [
+    ("", TeardownSpec()),
+    ("br0 br20 --nic em1 --management p2p1", TeardownSpec(bridges=("br0", "br20"), nic="em1", management="p2p1")),
+    (
+        "br0 --move-domains-to default --confirm 60 --allow-firewall",
+        TeardownSpec(bridges=("br0",), move_domains_to="default", confirm_s=60, allow_firewall=True),
+    ),
+]
 UNDERSTOOD = [
     *(("host-setup", words, spec) for words, spec in HOST_SETUP),
     *(("attach-domain", words, spec) for words, spec in ATTACH),
     *(("migrate-from-virbr0", words, spec) for words, spec in MIGRATE),
+    *(("teardown", words, spec) for words, spec in TEARDOWN),
     ("undo", "", None),
     ("undo", "20260102T030405Z", "20260102T030405Z"),
 ]
@@ -126,6 +135,7 @@ WRONG = [
     ("attach-domain web01 db01", "unexpected extra argument"),
     ("migrate-from-virbr0 --only=", "name is empty"),
     ("migrate-from-virbr0 web01", "unexpected extra argument"),
+    ("teardown --move-domains-to=", "name is empty"),
     ("verify --bridge br/0", "bridge name"),
     ("verify --output yaml", "yaml"),
     ("completion tcsh", "tcsh"),

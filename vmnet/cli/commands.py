@@ -18,6 +18,7 @@ COMMANDS = {
     "export": "Write this host's bridges, bonds and VLANs as a TOML file.",
     "attach-domain": "Move one VM's interface onto the bridge.",
     "migrate-from-virbr0": "Move all VMs from libvirt's NAT network onto the bridge.",
+    "teardown": "Remove bridges and give the address back to a NIC.",
     "verify": "Compare what is wanted with what nmcli, the kernel and libvirt show.",
     "status": "Show the host as a tree, or draw it.",
     "doctor": "Find what is wrong on this host, and say how to fix it.",

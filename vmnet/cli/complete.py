@@ -24,6 +24,19 @@ def nics(context: click.Context, _parameter: click.Parameter, begun: str) -> lis
     )
 
 
+def bridges(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Offer the bridges on NICs that are not named yet."""
+    named = context.params.get("bridges") or ()
+    return _offered(
+        begun,
+        lambda facts: (
+            link.ifname
+            for link in facts.links
+            if link.kind == "bridge" and link.ifname not in named and facts.nics_below(link.ifname)
+        ),
+    )
+
+
 def domains(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Offer the domains."""
     return _offered(begun, lambda facts: (domain.name for domain in facts.domains))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from vmnet.checks.goal import deduce_goal
 from vmnet.errors import Refused, VmnetError, attempt
 from vmnet.facts import Facts
 from vmnet.host.files.run_mark import RUNS
@@ -16,9 +17,12 @@ from vmnet.plan import steps
 from vmnet.plan.domains.undo import plan_domain_undo
 from vmnet.plan.host.answers import made_by, old_addresses, old_answers, probe_words
 from vmnet.plan.steps import Plan, Planned
+from vmnet.plan.teardown.back import can_be_built, plan_bridges_again
+from vmnet.plan.teardown.plan import plan_teardown as plan_from_goals
+from vmnet.plan.teardown.stacks import find_bridges
 from vmnet.runs.records.journal import UNDO_SCRIPT, Journal, RunState, find_run, list_runs
 from vmnet.shell_words import root
-from vmnet.spec import BridgeSpec
+from vmnet.spec import BridgeSpec, TeardownSpec
 
 _STANDING = (RunState.STANDS, RunState.STOPPED, RunState.OPEN, RunState.INCOMPLETE)
 UNDO_TIMEOUT_S = 90
@@ -52,9 +56,43 @@ def last_goals(runs: Path = RUNS) -> tuple[BridgeSpec, ...]:
         return ()
     goals: list[BridgeSpec] = []
     for journal in journals:
-        new = journal.outline().goals if journal.state() is RunState.STANDS else ()
-        goals = [*(old for old in goals if not any(goal.replaces(old) for goal in new)), *new]
+        outline = journal.outline()
+        if journal.state() is not RunState.STANDS:
+            continue
+        removed, new = {goal.ifname for goal in outline.removed}, outline.goals
+        left = [old for old in goals if old.ifname not in removed]
+        goals = [*(old for old in left if not any(goal.replaces(old) for goal in new)), *new]
     return tuple(goals)
+
+
+def plan_teardown(spec: TeardownSpec, facts: Facts) -> Plan:
+    """Plan to remove bridges and to leave plain NICs. Change nothing.
+
+    Root reads in the journals which profiles vmnet has disabled, and the plan enables them again.
+
+    Args:
+        spec: the bridges, and where their domains go.
+        facts: the host as it is now, read with `probes`.
+
+    Raises:
+        SpecError: there is no such bridge, or the request does not fit this host.
+        Refused: something uses the bridges, or the host is not in a state in which the change is safe.
+        Conflict: another change of the network is in progress.
+    """
+    known = {goal.ifname: goal for goal in last_goals()}
+    goals = [known.get(name) or deduce_goal(facts, bridge=name) for name in find_bridges(spec, facts)]
+    return plan_from_goals(spec, facts, goals, disabled=disabled_profiles())
+
+
+def disabled_profiles(runs: Path = RUNS) -> frozenset[str]:
+    """Return the UUIDs of the profiles whose autoconnect runs have disabled; none without root."""
+    off = (("connection.autoconnect", "no"),)
+    try:
+        journals = standing_runs(runs)
+    except PermissionError:
+        return frozenset()
+    begun = (planned.step for journal in journals for planned in journal.begun())
+    return frozenset(step.uuid for step in begun if isinstance(step, steps.ModifyProfile) and step.settings == off)
 
 
 def plan_undo(facts: Facts, run: str | None = None, *, runs: Path = RUNS, saved: dict[str, str] | None = None) -> Plan:
@@ -81,8 +119,12 @@ def plan_undo(facts: Facts, run: str | None = None, *, runs: Path = RUNS, saved:
     host = [planned for planned in done if not isinstance(planned.step, steps.DomainStep)]
     _check_nothing_rests_on(host, journal, facts, runs)
     _check_unchanged(journal, read_saved() if saved is None else saved)
-    domains = plan_domain_undo(done, facts)
-    undone = (*domains.planned, *_host_undo(host, journal, facts))
+    removed = journal.outline().removed
+    if removed and state is RunState.STANDS and can_be_built(removed):
+        domains, undone = _bridges_again(removed, done, journal, facts)
+    else:
+        domains = plan_domain_undo(done, facts)
+        undone = (*domains.planned, *_host_undo(host, journal, facts))
     kept = () if undone else (f"nothing of run {journal.run} is left to undo",)
     return replace(
         domains,
@@ -158,11 +200,12 @@ def _check_nothing_rests_on(host: Sequence[Planned], journal: Journal, facts: Fa
         )
     if not host:
         return
-    made = _made(host)
+    made = _made(host) | {name for goal in journal.outline().removed for name in goal.links}
     later = [
         other
         for other in standing_runs(runs)
-        if other.order > journal.order and any(goal.links & made for goal in other.outline().goals)
+        if other.order > journal.order
+        and any(goal.links & made for goal in (*other.outline().goals, *other.outline().removed))
     ]
     if later:
         newest = later[-1].run
@@ -221,6 +264,18 @@ def _host_undo(host: Sequence[Planned], journal: Journal, facts: Facts) -> tuple
     last += [Planned(step=step, why="it answered before the run, and must answer again") for step in answers]
     closing = Planned(step=steps.CommitCheckpoint(), why="the state before is restored: keep it")
     return (opening, *back, *last, closing)
+
+
+def _bridges_again(
+    removed: tuple[BridgeSpec, ...], done: Sequence[Planned], journal: Journal, facts: Facts
+) -> tuple[Plan, tuple[Planned, ...]]:
+    """Return the undo of the domains' moves, and of all: the bridges first, and then the domains on them."""
+    bridges = plan_bridges_again(removed, done, facts)
+    gone = {p.step.name for p in done if isinstance(p.step, steps.UndefineNetwork | steps.StopNetwork)}
+    again = tuple(network for network in journal.facts().networks if network.name in gone)
+    kept = tuple(network for network in facts.networks if network.name not in gone)
+    domains = plan_domain_undo(done, replace(facts, networks=(*kept, *again)))
+    return replace(domains, warnings=bridges.warnings), (*bridges.planned, *domains.planned)
 
 
 def _led_nowhere(undo: Journal, run: str) -> bool:

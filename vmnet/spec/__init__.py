@@ -208,6 +208,23 @@ class Renewal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TeardownSpec(Renewal):
+    """The request to teardown.
+
+    `bridges`: their names; none: the only one on a NIC. `nic` gets the address; None: the NIC whose MAC the bridge has.
+    `move_domains_to`: the libvirt network that the bridges' domains move to; None: refuse while domains use them.
+    `management` and `confirm_s` as in `HostSpec`.
+    """
+
+    bridges: tuple[str, ...] = ()
+    nic: str | None = None
+    move_domains_to: str | None = None
+    management: str | None = None
+    confirm_s: int | None = None
+    allow_firewall: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttachSpec(Renewal):
     """The request to attach-domain.
 

@@ -48,14 +48,14 @@ def plan_migration(spec: MigrationSpec, facts: Facts) -> Plan:
     _check_source(spec, domains, facts)
     leaves = _on_network(spec.source, facts)
     destination = find_destination(spec.network, facts)
-    moves = [move for domain in domains for move in _moves(domain, leaves)]
+    moves = [move for domain in domains for move in moves_of(domain, leaves)]
     moves, static = _without_static(moves, facts) if spec.skip_static else (moves, [])
     if any(move.running for move in moves):
         refuse_silent_bridge(destination, facts)
     _refuse_without_mac(moves)
     planned = (
         *plan_batches(moves, destination, facts, spec, leaves),
-        *_other_rewrites(domains, moves, destination, leaves),
+        *other_rewrites(domains, moves, destination, leaves),
     )
     left = left_behind(facts, planned, leaves)
     return Plan(
@@ -124,7 +124,8 @@ def _named(domain: Domain, network: str) -> bool:
     return any(interface.source.network == network for interface in interfaces)
 
 
-def _moves(domain: Domain, leaves: Callable[[Source], bool]) -> Iterator[Move]:
+def moves_of(domain: Domain, leaves: Callable[[Source], bool]) -> Iterator[Move]:
+    """Yield the moves of a domain's interfaces whose source is one that `leaves`."""
     for pair in pair_interfaces(domain):
         move = choose_move(domain, pair, leaves)
         if move is not None:
@@ -140,8 +141,8 @@ def _refuse_without_mac(moves: list[Move]) -> None:
             )
 
 
-def _other_rewrites(
-    domains: list[Domain], moves: list[Move], destination: Destination, leaves: Callable[[Source], bool]
+def other_rewrites(
+    domains: Sequence[Domain], moves: list[Move], destination: Destination, leaves: Callable[[Source], bool]
 ) -> Iterator[Planned]:
     """Yield steps for interfaces that use the old network only in a saved state or snapshot: a restore would use it."""
     moved = {(move.domain.uuid, move.pair.either.mac) for move in moves}

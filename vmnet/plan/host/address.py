@@ -195,6 +195,11 @@ def without(settings: Settings) -> Settings:
     return tuple((key, value) for key, value in settings if not key.startswith("ipv6."))
 
 
+def ipv6_off(settings: Settings) -> Settings:
+    """Return the settings that take from a profile the IPv6 that it has by `settings`."""
+    return (("ipv6.method", "disabled"), *((key, "") for key, _ in settings if key in _NOT_WITHOUT))
+
+
 def let_ipv6_in(build: Build) -> list[Planned]:
     """Give the bridge its IPv6 now that the old NIC has left it; a rollback takes it away first."""
     if not comes_late(build):
@@ -202,8 +207,7 @@ def let_ipv6_in(build: Build) -> list[Planned]:
     bridge = build.bridge
     settings = tuple((key, value) for key, value in bridge.layer3 if key.startswith("ipv6."))
     give = steps.ModifyProfile(uuid=bridge.uuid, name=bridge.ifname, settings=settings, save=False)
-    off = (("ipv6.method", "disabled"), *((key, "") for key, _ in settings if key in _NOT_WITHOUT))
-    take = steps.ModifyProfile(uuid=bridge.uuid, name=bridge.ifname, settings=off, save=False)
+    take = steps.ModifyProfile(uuid=bridge.uuid, name=bridge.ifname, settings=ipv6_off(settings), save=False)
     reapply = steps.ReapplyDevice(ifname=bridge.ifname)
     why = f"{build.layer3.holder} has given IPv6 up: earlier, {bridge.ifname} would have failed duplicate detection"
     planned = [

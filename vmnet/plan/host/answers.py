@@ -110,8 +110,9 @@ def old_answers(plan: Plan, before: Facts, now: Facts | None = None) -> list[ste
     """
     silent = {answer.probe for answer in now.answers if not answer.ok} if now else set()
     probes = [answer.probe for answer in before.answers if answer.ok and answer.probe not in silent]
-    bonded = [goal for goal in plan.goals if goal.bond]
-    seconds = ANSWER_S + (STP_S if any(goal.stp for goal in plan.goals) else 0)
+    goals = (*plan.goals, *plan.removed)
+    bonded = [goal for goal in goals if goal.bond]
+    seconds = ANSWER_S + (STP_S if any(goal.stp for goal in goals) else 0)
     if any(goal.bond and goal.bond.mode is BondMode.LACP for goal in bonded):
         seconds += FORGET_S
     others = tuple(dict.fromkeys(nic for goal in bonded for nic in goal.nics if _idle(nic, before)))

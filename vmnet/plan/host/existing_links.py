@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vmnet.errors import Refused
 from vmnet.plan import steps
 from vmnet.plan.host.layer3 import controllers_of
-from vmnet.plan.host.profiles import differing, stray_settings
+from vmnet.plan.host.profiles import MTU, differing, stray_settings
 from vmnet.plan.risks.accept import listed
 from vmnet.plan.steps import Planned
 from vmnet.shell_words import command, root
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from vmnet.spec import Options
     from vmnet.spec.options import Option
 
-_MTU = "802-3-ethernet.mtu"
 # `nmcli device reapply` refuses these: they need the link created again, which drops every guest's tap.
 _FIXED = ("802-3-ethernet.cloned-mac-address", "connection.master", "connection.slave-type")
 
@@ -97,7 +96,7 @@ def _change(want: WantedProfile, profile: Profile, changes: steps.Settings, fact
     modify = steps.ModifyProfile(uuid=profile.uuid, name=profile.name, settings=changes, save=True)
     link = facts.link(want.ifname)
     # The file of before may name no MTU: to reapply it would leave the link with the new one.
-    mtu = [steps.SetMtu(ifname=want.ifname, mtu=link.mtu)] if link and _MTU in dict(changes) else []
+    mtu = [steps.SetMtu(ifname=want.ifname, mtu=link.mtu)] if link and MTU in dict(changes) else []
     return [
         Planned(step=modify, why=f"{want.ifname} differs from the request", undo=(restore, reapply, *mtu)),
         Planned(step=reapply, why="takes effect without dropping a port"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vmnet.plan import steps
 from vmnet.plan.host.address import ask_gateways, asks_before_move, let_ipv6_in
 from vmnet.plan.host.build import routes_back
-from vmnet.plan.host.layer3 import controllers_of, plain
+from vmnet.plan.host.layer3 import controllers_of, dhcp_leased, plain
 from vmnet.plan.host.profiles import competes
 from vmnet.plan.host.saved_profiles import add_profiles, clear_stale, save_profile
 from vmnet.plan.steps import Planned
@@ -32,7 +32,7 @@ def _activate_port(build: Build, nic: str, why: str, *, wait: bool = True) -> Pl
     undo: tuple[steps.Step, ...] = ()
     if before is not None and device is not None and not device.external:
         # While the bridge exists, a DHCP server's answers may go there.
-        at_once = not any(_leased(name, build.facts) for name in (nic, *_over(nic, build.facts)))
+        at_once = not any(dhcp_leased(name, build.facts) for name in (nic, *_over(nic, build.facts)))
         undo = (
             steps.ActivateProfile(uuid=before.uuid, name=before.name, ifname=nic, wait=at_once),
             *_vlan_back(nic, build),
@@ -50,11 +50,6 @@ def _vlan_back(nic: str, build: Build) -> tuple[steps.ActivateProfile, ...]:
     if holder is None or profile is None:
         return ()
     return (steps.ActivateProfile(uuid=profile.uuid, name=profile.name, ifname=holder.ifname),)
-
-
-def _leased(ifname: str, facts: Facts) -> bool:
-    profile = facts.active_profile(ifname)
-    return profile is not None and profile.get("ipv4.method") == "auto"
 
 
 def _over(nic: str, facts: Facts) -> list[str]:

@@ -149,6 +149,12 @@ def controllers_of(nic: Link, facts: Facts) -> list[str]:
     return found
 
 
+def dhcp_leased(ifname: str, facts: Facts) -> bool:
+    """Return whether the link gets its IPv4 address by DHCP."""
+    profile = facts.active_profile(ifname)
+    return profile is not None and profile.get("ipv4.method") == "auto"
+
+
 def wanted_layer3(spec: AddressSpec | NoAddress | None, mtu: int | None, holder: str | None, facts: Facts) -> Layer3:
     """Return layer 3 as requested, or adopted from `holder`.
 

@@ -24,6 +24,9 @@ PORT_PRIORITY = 100
 MAC = "802-3-ethernet.cloned-mac-address"
 """NetworkManager's setting of a link's MAC."""
 
+MTU = "802-3-ethernet.mtu"
+"""NetworkManager's setting of a link's MTU."""
+
 PULLS_PORTS = "connection.autoconnect-slaves"
 """Whether activating a controller activates its ports. At boot it must, or the bridge may come up empty; while it is
 built it must not: the live NIC would be pulled in before the bridge has the address."""
@@ -65,7 +68,7 @@ def wanted_profiles(
         nics: those that become ports; none where the bridge stands on a VLAN of a bond that exists, or of a NIC.
         created: the names of those that are created and not changed in place: none gets the UUID of an active profile.
     """
-    uuids = _Uuids(facts, created)
+    uuids = _Uuids(facts, created, asked.profiles)
     mtu = _mtu(layer3.mtu)
     # The MAC cannot be changed later without dropping taps.
     common = ((MAC, mac), *mtu)
@@ -88,7 +91,7 @@ def wanted_profiles(
 
 
 def _mtu(mtu: int | None) -> Settings:
-    return (("802-3-ethernet.mtu", str(mtu)),) if mtu else ()
+    return ((MTU, str(mtu)),) if mtu else ()
 
 
 def _under(kind: str, controller: str) -> Settings:
@@ -120,7 +123,7 @@ def _vlan(vlan: VlanSpec, parent: str, bridge: WantedProfile, mtu: Settings, uui
 
 def bond_profile(bond: BondSpec, facts: Facts) -> WantedProfile:
     """Return what is wanted of the profile of a bond that exists, when another bridge is to stand on a VLAN of it."""
-    uuid = _Uuids(facts, ()).get("bond", bond.ifname)
+    uuid = _Uuids(facts, (), ()).get("bond", bond.ifname)
     options: Settings = (("bond.options", bond_options(bond)),)
     return WantedProfile(uuid=uuid, ifname=bond.ifname, type="bond", shape=options, layer3=(), boot=())
 
@@ -143,18 +146,20 @@ def _port(nic: Link, controller_type: str, controller: str, mtu: Settings, uuids
 
 
 class _Uuids:
-    """Chooses the UUIDs of the wanted profiles: each host has its own, the same each time."""
+    """Chooses the UUIDs of the wanted profiles: each host has its own, the same each time. `known`: those that are to
+    be used again, by ifname."""
 
-    def __init__(self, facts: Facts, created: Collection[str]) -> None:
+    def __init__(self, facts: Facts, created: Collection[str], known: Settings) -> None:
         self._facts = facts
         self._created = created
+        self._known = dict(known)
 
     def get(self, kind: str, ifname: str, *, under: str = "") -> str:
         active = self._facts.active_profile(ifname)
         if ifname not in self._created and active is not None and self._fits(active, ifname, kind, under):
             return active.uuid
         role = f"{'port' if kind == 'ethernet' else kind} {ifname}"
-        first = profile_uuid(self._facts.machine_id, role)
+        first = self._known.get(ifname) or profile_uuid(self._facts.machine_id, role)
         taken = active is not None and active.uuid == first
         return profile_uuid(self._facts.machine_id, f"{role} again") if taken else first
 

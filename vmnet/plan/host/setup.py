@@ -194,16 +194,21 @@ def _in_order(parts: list[Part], networks: list[Planned]) -> tuple[Planned, ...]
         *changed,
         *fixed,
         *(answers if (changed or fixed) and not built else []),
-        *_prove_management(parts[0].of),
-        *_prove_others([part.of for part in parts if not part.empty], parts[0].of.facts, parts[0].of.management),
+        *prove_management(parts[0].of.management, parts[0].of.facts, fixed=parts[0].of.spec.fix_management),
+        *prove_others(_ours(parts), parts[0].of.management, parts[0].of.facts),
         Planned(step=steps.CommitCheckpoint(), why="all checks passed: the change is kept"),
     )
 
 
-def _prove_others(builds: list[Build], facts: Facts, management: str | None) -> list[Planned]:
-    """Prove untouched what is on other NICs: links that have an address, and bridges."""
+def _ours(parts: list[Part]) -> set[str]:
+    """Return the links that the plan may change, and the NICs below them."""
+    facts, builds = parts[0].of.facts, [part.of for part in parts if not part.empty]
     ours = {name for build in builds for name in (*build.touched, *(profile.ifname for profile in build.wanted))}
-    ours |= {name for touched in tuple(ours) for name in facts.nics_below(touched)}
+    return ours | {name for touched in ours for name in facts.nics_below(touched)}
+
+
+def prove_others(ours: set[str], management: str | None, facts: Facts) -> list[Planned]:
+    """Prove untouched what is not on the links of `ours`: links that have an address, and bridges."""
     others = (
         link.ifname
         for link in sorted(facts.links, key=lambda link: link.ifname)
@@ -220,14 +225,15 @@ def _prove_others(builds: list[Build], facts: Facts, management: str | None) -> 
     return planned
 
 
-def _prove_management(build: Build) -> list[Planned]:
-    if build.management is None:
+def prove_management(management: str | None, facts: Facts, *, fixed: bool = False) -> list[Planned]:
+    """Prove that the management link is unchanged; `fixed`: its profile is not."""
+    if management is None:
         return []
-    profile = build.facts.active_profile(build.management)
+    profile = facts.active_profile(management)
     step = steps.ProveUntouched(
-        ifname=build.management,
-        proof=proof_of(build.management, build.facts),
-        profile=None if profile is None or build.spec.fix_management else profile.uuid,
+        ifname=management,
+        proof=proof_of(management, facts),
+        profile=None if profile is None or fixed else profile.uuid,
     )
     return [Planned(step=step, why="the management link must be unchanged, or the whole change is rolled back")]
 

@@ -67,7 +67,8 @@ class Plan:
     and for the tables. `undoes` is the run that this plan undoes. `keeps`: if a step fails, what was done
     before stays, and only the steps of that step's domain are rolled back. `spec` is the request, if the run must check
     at its end whether others have changed domains meanwhile. `reservations` are those of the old
-    network's DHCP server that the guests lose.
+    network's DHCP server that the guests lose. `removed` (teardown) are the bridges that the run
+    removes, as they were.
     """
 
     command: str
@@ -81,6 +82,7 @@ class Plan:
     keeps: bool = False
     spec: MigrationSpec | None = None
     reservations: tuple[Reservation, ...] = ()
+    removed: tuple[BridgeSpec, ...] = ()
 
     @property
     def empty(self) -> bool:

@@ -257,7 +257,8 @@ def _(step: steps.ModifyProfile, executor: Executor) -> None:
 
 @on_host.register(steps.DeleteProfile)
 def _(step: steps.DeleteProfile, executor: Executor) -> None:
-    _run(step, executor)
+    # After a loss of power, it is taken again.
+    _run(step, executor, may_be_gone=True)
     if executor.undoing:
         profile_files.remove_leftover(step.uuid, step.name)
 

@@ -1,0 +1,1 @@
+"""teardown: bridges become plain NICs again."""
