@@ -168,7 +168,7 @@ DOMAINS = (
         subject="ann: play",
         inject="useradd -m ann; d=/home/ann/.config/libvirt/qemu; mkdir -p $d\n"
         "virsh dumpxml off | sed \"s/<source network=.*/<source bridge='br0'\\/>/; s/interface type='network'/"
-        "interface type='bridge'/\" >$d/play.xml",
+        "interface type='bridge'/\" >$d/play.xml; chown -R ann: /home/ann/.config",
         seen="no line 'allow br0' in /etc/qemu/bridge.conf",
     ),
 )
