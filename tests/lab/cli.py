@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import recipe
+from . import qemu, recipe
 from .console import attach
 from .errors import LabError
 from .machine import Lab
 from .ssh import CONNECTION_LOST
+from .starts import MADE, Starts
 from .status import render_status
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ the lab:
 states:
   clean   em1 holds 172.16.4.3/24 and the default route, p4p1 is plain, guests on virbr0
   primer  the broken start: profiles that were never up, an empty bridge, no address but the management one
+  made by the first reset to them: bridged, mended (clean, primer after host-setup), four-nics (clean with em2, p4p2
+  on a second switch, and VLANs 20, 30), bridged-four, on-vlan (four-nics, the address on em1.10)
 switch:
   lag         one LACP bond of both ports; a port without LACP is dropped as soon as the other speaks it (default)
   individual  LACP, and each port works alone until it is spoken
@@ -52,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     up = verbs.add_parser("up", help="build if needed, start, reach a state, install this checkout's vmnet")
     up.add_argument("--release", choices=recipe.RELEASES, help="Debian release (default: the running one, or bookworm)")
     up.add_argument("--state", choices=recipe.STATES, default="clean", help="default: %(default)s")
-    reset = verbs.add_parser("reset", help="load a state again, all cables plugged in")
+    reset = verbs.add_parser("reset", help="load a state again, all cables plugged in; make it if it can be made")
     reset.add_argument("state", nargs="?", default="", help="default: the state loaded last")
     keep = verbs.add_parser("save", help="save the machine as it is now as a state for reset")
     keep.add_argument("state")
@@ -64,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     switch = verbs.add_parser("switch", help="change what the switch is")
     switch.add_argument("mode", choices=recipe.SWITCH_MODES)
     cable = verbs.add_parser("cable", help="plug or pull a cable at both ends")
-    cable.add_argument("nic", choices=recipe.CABLES)
+    cable.add_argument("nic", choices=(*recipe.CABLES, *qemu.SECOND_CABLES))
     cable.add_argument("position", choices=("on", "off"))
     push = verbs.add_parser("push", help="copy files to the lab host")
     push.add_argument("files", nargs="+", type=Path, metavar="FILE")
@@ -77,10 +80,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _reset(lab: Lab, state: str) -> None:
+    """Load a saved state; make it first if it is one of those made of others."""
+    with lab.monitor() as monitor:
+        saved = monitor.snapshots()
+    if state in MADE and state not in saved:
+        Starts(lab).reach(state)
+    else:
+        lab.reset(state)
+
+
 def _execute(lab: Lab, arguments: argparse.Namespace) -> int:
     verbs: dict[str, Callable[[], object]] = {
         "up": lambda: lab.up(arguments.state),
-        "reset": lambda: lab.reset(arguments.state),
+        "reset": lambda: _reset(lab, arguments.state),
         "save": lambda: lab.save(arguments.state),
         "install": lab.install,
         "switch": lambda: lab.switch(arguments.mode),

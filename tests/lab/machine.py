@@ -35,6 +35,8 @@ class Record:
     pid: int
     state: str
     payload: str = ""
+    four_nics: tuple[str, ...] = ()
+    """The saved states with em2 and p4p2."""
 
 
 def _words(command: Sequence[str] | str) -> list[str]:
@@ -132,12 +134,18 @@ class Lab:
             self._load(state or record.state)
 
     def _start(self, record: Record, *, state: str = "") -> None:
-        pid = qemu.start(self.directory, self.label, record.port, state=state or record.state)
+        state = state or record.state
+        four = state in record.four_nics
+        pid = qemu.start(self.directory, self.label, record.port, state=state, four_nics=four)
         self._write(dataclasses.replace(record, pid=pid))
         with self.monitor() as monitor:
-            for nic in recipe.MAC:
+            for nic in (*recipe.MAC, *(qemu.SECOND_MAC if four else ())):
                 monitor.set_link(nic, on=True)
         self.ssh.open(60)
+        if four:
+            # QEMU 7.2 loads a virtio NIC without the VLANs that it lets in (query-rx-filter shows none).
+            lines = "".join(f"link set {nic} promisc on\n" for nic in (*recipe.CABLES, *qemu.SECOND_CABLES))
+            self.ssh.run(["ip", "-force", "-batch", "-"], stdin=lines.encode(), timeout=60, check=False)
 
     def _load(self, state: str) -> None:
         """Start QEMU anew from the state.
@@ -154,7 +162,15 @@ class Lab:
     def save(self, state: str) -> None:
         """Save the machine as it is now under a name that ``reset`` knows from then on."""
         with self._lock(), step(f"{self.name}: saving the state {state}"):
-            save(self.directory, self.ssh, state)
+            self._save(state)
+
+    def _save(self, state: str) -> None:
+        save(self.directory, self.ssh, state)
+        record = self._running()
+        with self.monitor() as monitor:
+            four = "em2:" in monitor.human("info network")
+        others = tuple(name for name in record.four_nics if name != state)
+        self._write(dataclasses.replace(record, four_nics=(*others, state) if four else others))
 
     def down(self) -> None:
         """End the machine and remove all that is its own."""
@@ -176,7 +192,7 @@ class Lab:
         with self._lock():
             self._running()
             self._push_package()
-            save(self.directory, self.ssh, HERE)
+            self._save(HERE)
             self._install(last=HERE)
             with self.monitor() as monitor:
                 monitor.snapshot("delvm", HERE)
@@ -212,10 +228,20 @@ class Lab:
         return checked(words, self.run(["python3", "-IS", payload.WARM, *words], timeout=timeout, check=check))
 
     def lan(
-        self, command: Sequence[str] | str, *, stdin: str | None = None, timeout: float = 120, check: bool = True
+        self,
+        command: Sequence[str] | str,
+        *,
+        peer: str = "lan",
+        stdin: str | None = None,
+        timeout: float = 120,
+        check: bool = True,
     ) -> process.Completed:
-        """Run on the LAN peer, 172.16.4.50 on the other side of the switch."""
-        return self.run(["ip", "netns", "exec", "lan", *_words(command)], stdin=stdin, timeout=timeout, check=check)
+        """Run on a LAN peer on the other side of the switch: `lan` is 172.16.4.50.
+
+        With four NICs there are also `lan2` (172.16.8.50, behind switch B), `lan20` and `lan30` (172.16.20.50 and
+        172.16.30.50, in VLANs 20 and 30 behind both switches).
+        """
+        return self.run(["ip", "netns", "exec", peer, *_words(command)], stdin=stdin, timeout=timeout, check=check)
 
     def popen(self, command: Sequence[str] | str, *, on_lan: bool = False) -> subprocess.Popen[str]:
         """Start on the lab host or the LAN peer and return at once, with pipes for stdin and stdout."""
@@ -228,18 +254,19 @@ class Lab:
 
     # Outside
 
-    def switch(self, mode: str) -> None:
-        """Make the switch lag, individual, plain or silent; it stays so over a reboot."""
+    def switch(self, mode: str, *, second: bool = False) -> None:
+        """Make the switch, or the second one, lag, individual, plain or silent; it stays so over a reboot."""
         if mode not in recipe.SWITCH_MODES:
             raise LabError(f"the switch has no mode {mode!r}", f"there are {', '.join(recipe.SWITCH_MODES)}")
-        self.run(["/usr/local/lib/lab/switch", mode])
+        self.run([f"/usr/local/lib/lab/switch{'2' if second else ''}", mode])
 
     def cable(self, nic: str, *, on: bool) -> None:
-        """Plug or pull the cable of em1 or p4p1; both ends see it."""
-        if nic not in recipe.CABLES:
-            raise LabError(f"no cable at {nic!r}", f"there is one at {' and '.join(recipe.CABLES)}")
+        """Plug or pull the cable of em1 or p4p1, or of em2 or p4p2 where they are; both ends see it."""
+        cables = recipe.CABLES | qemu.SECOND_CABLES
+        if nic not in cables:
+            raise LabError(f"no cable at {nic!r}", f"there is one at {' and '.join(cables)}")
         with self.monitor() as monitor:
-            for end in (nic, recipe.CABLES[nic]):
+            for end in (nic, cables[nic]):
                 monitor.set_link(end, on=on)
 
     def power_cycle(self) -> None:

@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 from . import kvm, process, recipe
 from .errors import LabError
@@ -60,6 +61,37 @@ def machine_arguments() -> list[str]:
     return arguments
 
 
+SECOND_MAC = {
+    "em2": "00:23:ae:ab:20:55",
+    "p4p2": "00:1b:21:ab:d6:a2",
+    "sw3": "52:54:00:bb:00:03",
+    "sw4": "52:54:00:bb:00:04",
+}
+"""The second pair of NICs, and the other ends of their cables."""
+SECOND_CABLES = {"em2": "sw3", "p4p2": "sw4"}
+
+
+def second_pair() -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return netdev and device of each NIC of the second pair, with the names of QEMU's monitor.
+
+    A saved state loads where each device has the address that it was plugged in at.
+    """
+    return [
+        (
+            {"type": "hubport", "id": f"{name}-end", "hubid": 3 + number % 2},
+            {"driver": "virtio-net-pci", "id": name, "netdev": f"{name}-end", "mac": mac, "addr": f"0x{12 + number:x}"}
+            | {"speed": 1000, "duplex": "full"},
+        )
+        for number, (name, mac) in enumerate(SECOND_MAC.items())
+    ]
+
+
+def _second_arguments() -> list[str]:
+    pairs = [("-netdev", netdev, "-device", device) for netdev, device in second_pair()]
+    words = [word for pair in pairs for word in pair]
+    return [w if isinstance(w, str) else ",".join(f"{key}={value}" for key, value in w.items()) for w in words]
+
+
 def _management(port: int) -> list[str]:
     """P2p1's other end: nothing but SSH from outside. Without ``dns=`` QEMU's own DNS answers ARP for 10.0.0.3."""
     options = "net=10.0.0.0/24,host=10.0.0.2,dns=10.0.0.9,restrict=on"
@@ -85,16 +117,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start(directory: Path, label: str, port: int, *, state: str | None) -> int:
+def start(directory: Path, label: str, port: int, *, state: str | None, four_nics: bool = False) -> int:
     """Start the machine in its directory, from a saved state if one is named; return the process id."""
     load = ["-loadvm", state] if state else []
     # QEMU goes to the background by itself once its sockets are open and the state is loaded, or says why not.
     place = ["-name", label, "-daemonize", "-pidfile", "qemu.pid"]
     for name in ("qmp.sock", "console.sock", "qemu.pid"):
         (directory / name).unlink(missing_ok=True)
-    done = process.run(
-        [QEMU, *place, *machine_arguments(), *_management(port), *load], timeout=120, cwd=directory, check=False
-    )
+    machine = [*machine_arguments(), *_management(port), *(_second_arguments() if four_nics else ())]
+    done = process.run([QEMU, *place, *machine, *load], timeout=120, cwd=directory, check=False)
     if done.returncode:
         raise LabError(f"QEMU did not start: {done.describe()}", f"its directory: {directory}")
     return int((directory / "qemu.pid").read_text())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import recipe
+from . import qemu, recipe
 from .cli import main
 from .errors import LabError
 
@@ -193,3 +193,73 @@ def test_the_commands_of_the_manual(lab: Lab) -> None:
     assert (verbs[0], verbs[-1], len(verbs)) == ("up", "down", 9)
     for words in lines[:-1]:
         assert main(["--name", lab.name, *words[1:]]) == 0, words
+
+
+def reached(lab: Lab, link: str, *targets: str) -> set[str]:
+    """Which addresses answer the host over a link."""
+    pings = [f"{{ ping -q -c 1 -W 2 -I {link} {target} >/dev/null && echo {target}; }} &" for target in targets]
+    return set(lab.run(" ".join([*pings, "wait"])).stdout.split())
+
+
+@pytest.mark.lab_state("four-nics")
+def test_the_state_with_four_nics(lab: Lab) -> None:
+    seen = addresses(lab)
+    assert seen["em1"] == ["172.16.4.3/24"]
+    assert not [nic for nic in ("p4p1", "em2", "p4p2") if seen.get(nic)]
+    assert active_profiles(lab) == {"p2p1": "mgmt0", "em1": "lan", "p4p1": "spare"}
+    for nic in qemu.SECOND_CABLES:
+        assert qemu.SECOND_MAC[nic] in lab.run(["ethtool", "-P", nic]).stdout
+    assert answers(lab)
+    assert lab.run(["systemctl", "--failed", "--plain", "--no-legend"]).stdout == ""
+    # Switch B is another network, with cables of its own.
+    lab.run("ip address add 172.16.8.3/24 dev em2")
+    assert reached(lab, "em2", "172.16.8.1", "172.16.4.1") == {"172.16.8.1"}
+    lab.lan("ping -q -c 1 -W 2 172.16.8.3", peer="lan2")
+    assert reached(lab, "em1", "172.16.8.1", "172.16.4.1") == {"172.16.4.1"}
+    lab.cable("em2", on=False)
+    wait_for("no carrier", lambda: lab.run(["cat", "/sys/class/net/em2/carrier"]).stdout.strip() == "0")
+    assert answers(lab)
+
+
+@pytest.mark.parametrize("mode", ["lag", "individual", "plain"])
+@pytest.mark.lab_state("four-nics", guests=False)
+def test_a_vlan_reaches_its_own_network_through_both_switches(lab: Lab, mode: str) -> None:
+    for nic in ("em1", "em2"):
+        vlan = f"{nic}.20"
+        lab.switch(mode, second=nic == "em2")
+        lab.run(f"ip link add link {nic} name {vlan} type vlan id 20; ip link set {vlan} up")
+        said = lab.run(f"busybox udhcpc -n -q -f -t 10 -T 1 -i {vlan} -s /bin/true 2>&1").stdout
+        assert "lease of 172.16.20.1" in said
+        # An address of VLAN 30, too: that nobody answers is not for want of a route.
+        lab.run(f"ip address add 172.16.20.3/24 dev {vlan}; ip address add 172.16.30.3/24 dev {vlan}")
+        own, strangers = {"172.16.20.1", "172.16.20.50"}, ("172.16.30.1", "172.16.30.50", "172.16.4.50", "172.16.8.50")
+        assert reached(lab, vlan, *own, *strangers) == own
+        lab.lan("ping -q -c 1 -W 2 172.16.20.3", peer="lan20")
+        assert lab.lan("ping -q -c 1 -W 2 172.16.30.3", peer="lan30", check=False).returncode
+        lab.run(["ip", "link", "delete", vlan])
+
+
+@pytest.mark.lab_state("on-vlan")
+def test_the_state_on_a_vlan(lab: Lab) -> None:
+    def assert_on_vlan() -> None:
+        seen = addresses(lab)
+        assert (seen["em1.10"], seen.get("em1", [])) == (["172.16.4.3/24"], [])
+        assert active_profiles(lab) == {"p2p1": "mgmt0", "em1": "trunk", "em1.10": "lan", "p4p1": "spare"}
+        assert "default via 172.16.4.1 dev em1.10" in lab.run(["ip", "route"]).stdout
+        wait_for("an answer", lambda: answers(lab))
+        assert reached(lab, "em1.10", "172.16.4.1")
+        assert "172.16.4.50" in lab.run(["getent", "hosts", "peer.lan.test"]).stdout
+
+    assert_on_vlan()
+    (link,) = json.loads(lab.run(["ip", "-d", "-j", "link", "show", "em1.10"]).stdout)
+    assert (link["link"], link["linkinfo"]["info_data"]["id"]) == ("em1", 10)
+    assert lab.lan(["ssh", "root@172.16.4.3", "hostname"]).stdout.strip() == "kvmhost"
+    # With -D the exit code is 0 if nobody has the address.
+    asked = {nic: ["arping", "-D", "-q", "-c", "2", "-w", "3", "-I", nic, "172.16.4.1"] for nic in ("em1", "em1.10")}
+    assert {nic: lab.run(words, check=False).returncode for nic, words in asked.items()} == {"em1": 0, "em1.10": 1}
+    lab.switch("individual")
+    lab.power_cycle()
+    assert_on_vlan()
+    lab.run("ip link add link em2 name em2.30 type vlan id 30; ip link set em2.30 up")
+    lab.run("ip address add 172.16.30.3/24 dev em2.30")
+    wait_for("an answer in VLAN 30", lambda: reached(lab, "em2.30", "172.16.30.50") != set())

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from . import second_pair
 from .cut import measure
 
 if TYPE_CHECKING:
@@ -38,9 +37,8 @@ def first_stack(lab: Lab) -> str:
 
 
 @pytest.mark.long
-@pytest.mark.lab_state("bridged", guests=False)
+@pytest.mark.lab_state("bridged-four", guests=False)
 def test_it_is_made_and_undone_beside_the_first(lab: Lab) -> None:
-    second_pair.plug_in(lab)
     before = first_stack(lab)
     made = measure(lab, "172.16.4.3", SECOND)
     assert made.code == 0, made.said
@@ -69,16 +67,15 @@ def test_it_is_made_and_undone_beside_the_first(lab: Lab) -> None:
 
 
 @pytest.mark.turns
-@pytest.mark.lab_state("bridged", guests=False)
+@pytest.mark.lab_state("bridged-four", guests=False)
 def test_the_first_is_undone_while_the_second_exists(lab: Lab) -> None:
-    second_pair.plug_in(lab)
     lab.vmnet(*SECOND.split()[1:], timeout=300)
     lab.run(["sh", "-c", GUEST])
     first, second = (run["run"] for run in json.loads(lab.vmnet("runs", "--output", "json").stdout)["runs"])
     lab.vmnet("undo", first, "--yes", timeout=300)
     assert "172.16.4.3/24" in lab.run("ip -br address show em1").stdout
     lab.lan("ping -c 3 -i 0.3 -W 5 172.16.4.3")
-    lab.run("ip netns exec lan2 ping -c 3 -i 0.3 -W 5 172.16.8.77")
+    lab.lan("ping -c 3 -i 0.3 -W 5 172.16.8.77", peer="lan2")
     assert lab.vmnet("verify").returncode == 0
     lab.run("ip link del tap0")
     lab.vmnet("undo", second, "--yes", timeout=300)
@@ -97,9 +94,9 @@ exit $code
 
 
 @pytest.mark.turns
-@pytest.mark.lab_state("bridged", guests=False)
+@pytest.mark.lab_state("bridged-four", guests=False)
 def test_a_second_one_that_fails_leaves_the_first_alone(lab: Lab) -> None:
-    second_pair.plug_in(lab, silent=True)
+    lab.switch("silent", second=True)
     before = first_stack(lab)
     failed = lab.run(["sh", "-c", WATCHED], timeout=400, check=False)
     assert failed.returncode == 4, failed.stderr

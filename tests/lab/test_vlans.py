@@ -15,21 +15,18 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.turns
 
 STORAGE = """\
-ip -n switch link add link sw0 name sw0.100 type vlan id 100
-ip -n switch address add 10.100.0.1/24 dev sw0.100
-ip -n switch link set sw0.100 up
-nmcli connection add type vlan con-name storage ifname em1.100 dev em1 id 100 \
-    ipv4.method manual ipv4.addresses 10.100.0.3/24 ipv6.method disabled
+nmcli connection add type vlan con-name storage ifname em1.20 dev em1 id 20 \
+    ipv4.method manual ipv4.addresses 172.16.20.3/24 ipv6.method disabled
 """
-ASK = "ping -c 1 -W 15 10.100.0.1"
+ASK = "ping -c 1 -W 15 172.16.20.1"
 
 
 def parent(lab: Lab) -> str:
-    (link,) = json.loads(lab.run("ip -j link show em1.100").stdout)
+    (link,) = json.loads(lab.run("ip -j link show em1.20").stdout)
     return str(link["link"])
 
 
-@pytest.mark.lab_state("clean", guests=False)
+@pytest.mark.lab_state("four-nics", guests=False)
 def test_a_vlan_moves_with_its_nic_and_back(lab: Lab) -> None:
     lab.run(STORAGE)
     lab.run(ASK)
