@@ -23,9 +23,8 @@ BRIDGE, BOND, NETWORK = "br0", "bond0", "host-bridge"
 
 
 def layers_of(goal: BridgeSpec) -> dict[str, str]:
-    """Return NICs, bond and bridge by name, from the cable up, each with its layer in the report."""
-    bond = {goal.bond_name: "bond"} if goal.bond_name else {}
-    return {**dict.fromkeys(goal.nics, "NIC"), **bond, goal.ifname: "bridge"}
+    """Return NICs, bond, VLAN and bridge by name, from the cable up, each with its layer in the report."""
+    return {**dict.fromkeys(goal.nics, "NIC"), **dict.fromkeys(reversed(goal.below), "bond"), goal.ifname: "bridge"}
 
 
 def goals_of(goals: Goals, facts: Facts) -> tuple[BridgeSpec, ...]:

@@ -143,6 +143,12 @@ class BridgeSpec:
         return self.vlan is not None and self.bond is None
 
     @property
+    def controllers(self) -> dict[str, str]:
+        """What each link below is a port of; a bond under a VLAN, and a NIC that only carries one, are of nothing."""
+        ports = dict.fromkeys(self.nics, self.bond_name) if self.bond_name else {}
+        return {name: over for name, over in ports.items() if over} | dict.fromkeys(self.uplinks, self.ifname)
+
+    @property
     def uplinks(self) -> tuple[str, ...]:
         """The bridge's own ports: VLAN, bond, or NIC."""
         return self.below[:1] or self.nics

@@ -242,9 +242,7 @@ def _rival(profile: Profile, goal: BridgeSpec, facts: Facts) -> bool:
 @verified("profile.controller")
 def profile_controller(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """nmcli agrees with the kernel about who is a port of whom."""
-    above = dict.fromkeys(goal.nics, goal.bond_name or goal.ifname)
-    if goal.bond_name:
-        above[goal.bond_name] = goal.ifname
+    above = goal.controllers
     for ifname, profile in _profiles(goal, facts):
         if ifname not in above:
             continue

@@ -41,8 +41,9 @@ def links_up(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
 @verified("nic.controller", fix=by_host_setup)
 def nic_controller(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """Each NIC is a port of the bond, or of the bridge where there is no bond."""
-    for name in () if goal.on_nic else goal.nics:
-        yield from _port(name, goal.bond_name or goal.ifname, goal, facts)
+    for name, over in goal.controllers.items():
+        if name in goal.nics:
+            yield from _port(name, over, goal, facts)
 
 
 @verified("bond.controller")
@@ -101,7 +102,7 @@ def link_addresses(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """Only the bridge has addresses; link-local ones do not count."""
     for kind, link in _existing(goal, facts):
         name, addresses = link.ifname, facts.addresses_of(link.ifname)
-        if kind != "bridge":
+        if kind != "bridge" and not (goal.on_nic and kind == "nic"):
             yield Finding(
                 rule=f"{kind}.address", subject=name, wanted="no address of its own",
                 seen=", ".join(map(str, addresses)) or "no address of its own", source=NETLINK,
@@ -115,9 +116,10 @@ def link_addresses(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
 def link_mtus(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """All have the wanted MTU, where one is wanted."""
     for kind, link in _existing(goal, facts):
-        larger = goal.bond.mtu if goal.bond and kind != "bridge" else None
+        own = link.ifname == goal.ifname or (goal.vlan is not None and link.ifname in goal.uplinks)
+        larger = goal.bond.mtu if goal.bond and not own else None
         # Below a VLAN another bridge may want a larger one.
-        wanted = larger or (goal.mtu if kind == "bridge" or goal.vlan is None else None)
+        wanted = larger or (goal.mtu if own or goal.vlan is None else None)
         if wanted is None:
             continue
         # A tap with a smaller MTU pulls an unpinned bridge down with it.
