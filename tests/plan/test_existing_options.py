@@ -61,6 +61,13 @@ def test_what_kernel_and_profile_have_as_wanted_is_left_alone() -> None:
     assert changes(SPEC, facts) == []
 
 
+def test_an_option_that_nmcli_does_not_show_has_its_default() -> None:
+    assert changes(host_spec(SPEC, options=(("multicast_querier", "no"),)), standing()) == []
+    (modify, _) = changes(host_spec(SPEC, options=(("multicast_querier", "yes"),)), standing())
+    assert isinstance(modify.step, steps.ModifyProfile)
+    assert modify.step.settings == (("bridge.multicast-querier", "yes"),)
+
+
 @pytest.mark.parametrize(
     ("spec", "facts", "option"),
     [

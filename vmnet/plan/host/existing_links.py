@@ -195,7 +195,8 @@ def _whole_options(changes: steps.Settings, profile: Profile) -> steps.Settings:
 def _set_options(want: WantedProfile, drifted: Sequence[_Drift]) -> list[Planned]:
     """Return the steps that set the options in the kernel, each undone by the value that it has now."""
     planned = []
-    for option, wanted, seen in drifted:
+    # The kernel counts the delays in units of miimon.
+    for option, wanted, seen in sorted(drifted, key=lambda drift: drift.option.name != "miimon"):
         step = steps.SetOption(ifname=want.ifname, option=option.name, file=option.file, value=option.written(wanted))
         back = steps.SetOption(ifname=want.ifname, option=option.name, file=option.file, value=option.written(seen))
         why = f"the kernel runs {want.ifname} with {seen or 'none'}"

@@ -35,6 +35,7 @@ STARTS: Settings = (("connection.autoconnect", "yes"),)
 """NetworkManager activates the profile by itself, most of all at boot."""
 _CONTROLLER_BOOT: Settings = (*STARTS, (PULLS_PORTS, "1"))
 _NM_TYPES = {"bridge": "bridge", "bond": "bond", "vlan": "vlan", "ethernet": "802-3-ethernet"}
+_OF_BRIDGE = {option.setting: option for option in BRIDGE_OPTIONS.values()}
 NO_ADDRESS: Settings = (("ipv4.method", "disabled"), ("ipv6.method", "disabled"))
 """Layer 3 of a bridge or bond on which the host has no address."""
 
@@ -180,6 +181,9 @@ def _same(key: str, wanted: str, seen: str, facts: Facts) -> bool:
     if key == "bond.options":
         # NetworkManager may add options of its own; ours must be among them.
         return set(wanted.split(",")) <= set(seen.split(","))
+    if key in _OF_BRIDGE:
+        # nmcli shows most options of a bridge only where they differ from the default.
+        return _OF_BRIDGE[key].stored(seen or _OF_BRIDGE[key].default) == wanted
     if key == "connection.master":
         # By uuid or by ifname: both name the same controller.
         profile = facts.profile(wanted)
