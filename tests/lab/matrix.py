@@ -12,6 +12,7 @@ import json
 import re
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .base import BOOT_S
@@ -126,21 +127,33 @@ class Course:
     steps: int
 
 
-class Matrix:
-    """A lab in which cells are tried."""
+MANY = Path(__file__).parent / "files" / "many.toml"
+"""Two bonds, two bridges and a VLAN: what the kills are tried on besides host-setup's one bridge."""
 
-    def __init__(self, lab: Lab, starts: Starts) -> None:
+
+class Matrix:
+    """A lab in which cells are tried: on host-setup, or (`many`) on a file with several bridges."""
+
+    def __init__(self, lab: Lab, starts: Starts, *, many: bool = False) -> None:
         self.lab = lab
-        starts.reach("bridged")
+        self._many = many
+        self._words = ["apply", "/root/host.toml", "--yes"] if many else ADOPT
+        if many:
+            starts.reach("four-nics")
+            self._begin("")
+            self.lab.vmnet(*self._words, timeout=400)
+        else:
+            starts.reach("bridged")
         goal, steps = look(lab), self._last_run()["done"]
         self._begin("")
-        self.static = self._course("faults", goal, steps)
+        self.static = self._course("faults-many" if many else "faults", goal, steps)
         self._courses = {"": self.static}
         self._arrested: dict[str, tuple[int, str]] = {}
         """For the state in which the last arrested host of a course is kept: its step, and its worker."""
 
     def _begin(self, prepare: str) -> None:
-        self.lab.reset("clean")
+        self.lab.reset("four-nics" if self._many else "clean")
+        self.lab.run("cat >/root/host.toml", stdin=MANY.read_text("utf-8"))
         # Guests would only take time, twice emulated as they are, and most of it after a loss of power.
         self.lab.run("for d in $(virsh list --name); do virsh destroy $d; virsh autostart --disable $d; done")
         self.lab.run("cat >/root/arrest.py", stdin=_ARREST)
@@ -155,7 +168,7 @@ class Matrix:
     def _course_of(self, fault: Fault) -> Course:
         if fault.prepare not in self._courses:
             self._begin(fault.prepare)
-            self.lab.vmnet(*ADOPT, timeout=300)
+            self.lab.vmnet(*self._words, timeout=300)
             goal, steps = look(self.lab), self._last_run()["done"]
             self._begin(fault.prepare)
             self._courses[fault.prepare] = self._course(f"faults-{len(self._courses)}", goal, steps)
@@ -234,7 +247,7 @@ class Matrix:
         else:
             self.lab.reset(course.state)
             worker = ""
-            command = f"ip netns exec lan ssh -tt root@{course.address} {' '.join(['vmnet', *ADOPT])}"
+            command = f"ip netns exec lan ssh -tt root@{course.address} {' '.join(['vmnet', *self._words])}"
             begin = f"setsid {command} >/root/caller.log 2>&1 </dev/null &"
         script = f"{begin} exec python3 -IS /root/arrest.py {number - 1} {worker}"
         worker = self.lab.run(["sh", "-c", script], timeout=600).stdout.strip()

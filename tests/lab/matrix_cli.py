@@ -3,6 +3,7 @@
     python -m tests.lab.matrix_cli try RELEASE kills     the cells that were not tried yet on this very vmnet
     python -m tests.lab.matrix_cli try RELEASE breaks    those in which the network breaks
     python -m tests.lab.matrix_cli try RELEASE disks     those in which a disk fills up, or turns read-only
+    python -m tests.lab.matrix_cli try RELEASE many      the kills again, while a file makes several bridges
     python -m tests.lab.matrix_cli table                 what came of them; exit code 1 unless all were tried and hold
 
 Each cell's outcome is a line in logs/matrix-RELEASE-KIND.jsonl, so that it can be interrupted and taken up again.
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ROOT = Path(__file__).parents[2]
-KINDS = {"kills": KILLS, "breaks": BREAKS, "disks": DISKS}
+KINDS = {"kills": KILLS, "breaks": BREAKS, "disks": DISKS, "many": KILLS}
+ONE_BRIDGE = ("kills", "breaks", "disks")
 _MARKS = {"start": "s", "goal": "g"}
 
 
@@ -53,9 +55,9 @@ def log_of(release: str, kind: str) -> Path:
     return ROOT / "logs" / f"matrix-{release}-{kind}.jsonl"
 
 
-def read_log(release: str) -> list[dict[str, Any]]:
+def read_log(release: str, *kinds: str) -> list[dict[str, Any]]:
     """Return the outcomes of this very vmnet, those of a kind oldest first."""
-    paths = [path for path in (log_of(release, kind) for kind in KINDS) if path.exists()]
+    paths = [path for path in (log_of(release, kind) for kind in kinds) if path.exists()]
     records = [json.loads(line) for path in paths for line in path.read_text("utf-8").splitlines()]
     return [record for record in records if record["vmnet"] == package_hash()]
 
@@ -63,11 +65,11 @@ def read_log(release: str) -> list[dict[str, Any]]:
 def try_all(release: str, kind: str) -> None:
     """Try every cell of a kind that has no outcome yet."""
     log_of(release, kind).parent.mkdir(exist_ok=True)
-    tried = {record["cell"] for record in read_log(release)}
+    tried = {record["cell"] for record in read_log(release, kind)}
     lab = Lab(f"matrix-{release}-{kind}", release)
     lab.up()
     try:
-        matrix = Matrix(lab, Starts(lab))
+        matrix = Matrix(lab, Starts(lab), many=kind == "many")
         versions = lab.run("nmcli --version; virsh --version; uname -r").stdout.split("\n")
         # Step by step through all faults: what is interrupted has seen all of them.
         cells = [cell for cell in matrix.cells() if cell.fault in KINDS[kind]]
@@ -106,15 +108,16 @@ def _write(log: Path, cell: Cell, outcome: Outcome, steps: int, versions: Iterab
 def table() -> bool:
     """Print what came of the cells, a row for each fault; return whether all were tried and all hold."""
     whole = True
-    for release in RELEASES:
-        records = {record["cell"]: record for record in read_log(release)}
+    for release, kinds in ((release, kinds) for kinds in (ONE_BRIDGE, ("many",)) for release in RELEASES):
+        records = {record["cell"]: record for record in read_log(release, *kinds)}
         steps = max((record["steps"] for record in records.values()), default=0)
         last = next(reversed(records.values()), None)
         about = f", {', '.join(last['versions'])}, last tried {last['date']}" if last else ""
-        rows = {fault: [_mark(fault, number, records) for number in range(1, steps + 1)] for fault in FAULTS}
+        faults = [fault for fault in FAULTS if any(fault in KINDS[kind] for kind in kinds)]
+        rows = {fault: [_mark(fault, number, records) for number in range(1, steps + 1)] for fault in faults}
         planned = [mark for row in rows.values() for mark in row if mark != " "]
         whole = whole and bool(planned) and set(planned) <= set(_MARKS.values())
-        print(f"{release}: {len(records)} of {len(planned)} cells{about}")
+        print(f"{release}, {' '.join(kinds)}: {len(records)} of {len(planned)} cells{about}")
         for fault, row in rows.items():
             print(f"  {fault:<13} {''.join(row)}")
     print("each letter is a step: s as at the start afterwards, g as at the goal, X neither, . not tried yet")

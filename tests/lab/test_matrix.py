@@ -9,11 +9,12 @@ import pytest
 
 from . import process
 from .faults import KILLS
+from .matrix import Matrix
 from .recipe import RELEASES
 
 if TYPE_CHECKING:
     from .machine import Lab
-    from .matrix import Matrix
+    from .starts import Starts
 
 HALVES = tuple(KILLS)[:3], (*tuple(KILLS)[3:], None)
 """Of the faults, those that a run tries at one step; None: one of the first half once more."""
@@ -37,3 +38,14 @@ def test_a_fault_at_any_step_leaves_the_start_or_the_goal(number: int, matrix: M
     cell = matrix.cell(fault, place(commit, release))
     outcome = matrix.try_cell(cell, keep=True)
     assert outcome.holds, f"{cell.name}: {outcome.seen}\n{outcome.detail}"
+
+
+@pytest.mark.sample
+def test_a_kill_while_a_file_makes_several_bridges(started_lab: Lab, starts: Starts) -> None:
+    """One cell: on Debian 12 and 13 another one."""
+    commit = process.run(["git", "rev-parse", "HEAD"], timeout=30, check=False).stdout.strip()
+    release = started_lab.release.suite
+    matrix = Matrix(started_lab, starts, many=True)
+    fault = tuple(KILLS)[int(place(commit, release, "kill") * len(KILLS))]
+    outcome = matrix.try_cell(matrix.cell(fault, place(commit, release, "many")))
+    assert outcome.holds, f"{fault}: {outcome.seen}\n{outcome.detail}"
