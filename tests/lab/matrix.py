@@ -127,7 +127,7 @@ class Course:
     steps: int
 
 
-MANY = Path(__file__).parent / "files" / "many.toml"
+MANY = Path(__file__).parent / "many.toml"
 """Two bonds, two bridges and a VLAN: what the kills are tried on besides host-setup's one bridge."""
 
 
