@@ -1,7 +1,9 @@
-"""teardown on a real host with a strict LACP switch: plain NICs again, and the bridge back by an undo."""
+"""teardown on a real host with a strict LACP switch: plain NICs again, the bridge back by an undo, and a reboot."""
 
 from __future__ import annotations
 
+import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,3 +66,49 @@ def test_to_plain_nics_and_back_to_the_bridge(lab: Lab) -> None:
     lab.vmnet("undo", "--yes", timeout=400)
     assert_plain(lab)
     assert settings(lab) == start
+
+
+@pytest.mark.turns
+@pytest.mark.lab_state("bridged", guests=False)
+def test_one_that_fails_leaves_the_bridge_as_it_was(lab: Lab) -> None:
+    before = lab.run(["sh", "-c", FILES]).stdout
+    failed = lab.vmnet("teardown", "--probe", "test -e /sys/class/net/br0", "--yes", timeout=600, check=False)
+    assert failed.returncode == 4, failed.stderr
+    assert_end_state(lab)
+    assert_reachable(lab)
+    assert lab.run(["sh", "-c", FILES]).stdout == before
+    lab.vmnet("verify")
+
+
+@pytest.mark.turns
+@pytest.mark.lab_state("bridged", guests=False)
+def test_its_script_brings_the_bridge_back(lab: Lab) -> None:
+    before = lab.run(["sh", "-c", FILES]).stdout
+    lab.vmnet("teardown", "--yes", timeout=600)
+    assert_plain(lab)
+    lab.run(["sh", "/var/lib/vmnet/undo.sh"], timeout=600)
+    assert_end_state(lab)
+    assert_reachable(lab)
+    assert lab.run(["sh", "-c", FILES]).stdout == before
+
+
+@pytest.mark.turns
+@pytest.mark.lab_state("clean")
+def test_domains_move_away_first_and_a_reboot_boots_the_nic(lab: Lab) -> None:
+    lab.vmnet(*ADOPT, timeout=400)
+    lab.vmnet("attach-domain", "web01", "--no-bounce", "--yes", timeout=300)
+    refused = lab.vmnet("teardown", "br0", "--yes", check=False)
+    assert refused.returncode == 3
+    assert "web01" in refused.stderr
+    plan = json.loads(lab.vmnet("teardown", "--move-domains-to", "default", "--plan", "--output", "json").stdout)
+    assert [row["domain"] for row in plan["plan"]["rows"]] == ["web01"]
+    lab.vmnet("teardown", "--move-domains-to", "default", "--yes", timeout=900)
+    assert_plain(lab)
+    assert "default" in lab.run(["virsh", "domiflist", "web01"]).stdout
+    assert {link.get("master") for name, link in links(lab).items() if name.startswith("vnet")} == {"virbr0"}
+    lab.reboot()
+    end = time.monotonic() + 240
+    while lab.lan(["ping", "-c", "1", "-W", "1", "172.16.4.3"], check=False).returncode and time.monotonic() < end:
+        time.sleep(2)
+    lab.run("nm-online -q -s -t 120", timeout=150)
+    assert_plain(lab)
