@@ -17,6 +17,7 @@ from vmnet.checks.findings import NMCLI, SYSFS, Finding
 from vmnet.checks.goal import deduce_goal
 from vmnet.errors import SpecError
 from vmnet.facts import Facts
+from vmnet.names import Mac
 from vmnet.plan.host.setup import plan_host_setup
 from vmnet.spec import BondMode, BondSpec, BridgeSpec
 from vmnet.spec.options import BOND_OPTIONS, BRIDGE_OPTIONS, Option
@@ -24,6 +25,7 @@ from vmnet.spec.words import HostWords, parse_host
 
 OPTIONS = [*BOND_OPTIONS.values(), *BRIDGE_OPTIONS.values()]
 GOOD = samples.end_state()
+OTHER = Mac("00:00:5e:00:53:99")
 ORDINARY = [option for option in BRIDGE_OPTIONS.values() if option.name != "stp"]
 EACH = pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 
@@ -173,3 +175,14 @@ def test_options_that_do_not_fit(bond: BondSpec, named: str) -> None:
             host_spec(nics=("em1", "em2"), bond=bond, network=None), as_set_up(host_spec(nics=("em1", "em2")))
         )
     assert named in caught.value.hint
+
+
+def test_a_bond_with_fail_over_mac_gets_no_mac_of_its_own() -> None:
+    bond = BondSpec(mode=BondMode.ACTIVE_BACKUP, options=(("miimon", "100"), ("fail_over_mac", "active")))
+    profiles = {p.ifname: p for p in as_set_up(host_spec(nics=("em1", "em2"), bond=bond, network=None)).profiles}
+    assert profiles["bond0"].get("802-3-ethernet.cloned-mac-address") == ""
+    assert profiles["br0"].get("802-3-ethernet.cloned-mac-address")
+    goal = replace(samples.goal(), bond=bond)
+    facts = samples.with_link(samples.with_link(GOOD, "em1", mac=OTHER), "bond0", mac=OTHER)
+    facts = samples.with_setting(facts, "bond0", **{"802-3-ethernet__cloned_mac_address": ""})
+    assert {f.rule for f in check_host(goal, facts) if not f.ok}.isdisjoint({"nic.mac", "bond.mac", "profile.mac"})

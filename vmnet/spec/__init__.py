@@ -55,6 +55,12 @@ class BondSpec:
         """Return the wanted value of an option; None: the driver's default."""
         return dict(self.options).get(name)
 
+    @property
+    def pinned(self) -> bool:
+        """Whether bond and ports have the bridge's MAC. With fail_over_mac, each NIC keeps its own MAC, and the kernel
+        gives one of them to the bond."""
+        return self.option("fail_over_mac") in (None, "none")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VlanSpec:

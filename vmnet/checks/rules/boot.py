@@ -121,7 +121,7 @@ def pulls_ports(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
 def pinned_mac(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """Bridge and bond get their MAC from their profiles, not from udev or the first port."""
     for ifname, profile in _profiles(goal, facts) if goal.mac else ():
-        if ifname in (goal.bond_name, goal.ifname):
+        if ifname == goal.ifname or (goal.bond and goal.bond.pinned and ifname == goal.bond_name):
             stored = profile.get(_CLONED_MAC).lower()
             yield Finding(
                 subject=ifname, wanted=f"MAC {goal.mac}", seen=f"MAC {stored}" if stored else "no MAC in its profile",

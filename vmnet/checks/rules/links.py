@@ -84,9 +84,7 @@ def bridge_vlans(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
 @verified("nic.mac", "bond.mac", "bridge.mac")
 def link_macs(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
     """All of them have the MAC of the NIC that held the address."""
-    own = goal.bond.option("fail_over_mac") if goal.bond else None
-    # Each NIC then keeps its own MAC, and with "active" the bond has that of the active NIC.
-    free = {"follow": goal.nics, "active": (*goal.nics, goal.bond_name)}.get(own or "", ())
+    free = () if goal.bond is None or goal.bond.pinned else (*goal.nics, goal.bond_name)
     for kind, link in _existing(goal, facts) if goal.mac else ():
         if link.ifname in free:
             continue

@@ -84,7 +84,13 @@ def wanted_profiles(
         uuid=uuids.get("bond", asked.bond.ifname, under="" if vlan else "bridge"),
         ifname=asked.bond.ifname,
         type="bond",
-        shape=(("bond.options", bond_options(asked.bond)), *under, (MAC, mac), *mtu),
+        shape=(
+            ("bond.options", bond_options(asked.bond)),
+            *under,
+            # NetworkManager fails to activate a bond whose MAC it cannot set.
+            *(((MAC, mac),) if asked.bond.pinned else ()),
+            *mtu,
+        ),
         layer3=NO_ADDRESS if vlan else (),
         boot=_CONTROLLER_BOOT,
     )
