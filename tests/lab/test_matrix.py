@@ -40,9 +40,9 @@ def test_a_fault_at_any_step_leaves_the_start_or_the_goal(number: int, matrix: M
     assert outcome.holds, f"{cell.name}: {outcome.seen}\n{outcome.detail}"
 
 
-@pytest.mark.sample
+@pytest.mark.turns
 def test_a_kill_while_a_file_makes_several_bridges(started_lab: Lab, starts: Starts) -> None:
-    """One cell: on Debian 12 and 13 another one."""
+    """One cell, which follows from the commit."""
     commit = process.run(["git", "rev-parse", "HEAD"], timeout=30, check=False).stdout.strip()
     release = started_lab.release.suite
     matrix = Matrix(started_lab, starts, many=True)
