@@ -16,7 +16,7 @@ from tests.hostile.shells import Sandbox
 from tests.hostile.tokens import HOSTILE, PLAIN, TOKEN, Names, names_of
 from vmnet.checks.diagnostics import diagnose
 from vmnet.checks.rule_texts import read_rules
-from vmnet.spec import NoAddress
+from vmnet.spec import BondSpec, NoAddress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +34,7 @@ GOALS = (
     samples.goal(),
     replace(samples.goal_with(dhcp=True), options=STP, mtu=9000),
     replace(samples.goal(), address=NoAddress()),
+    replace(samples.goal(), bond=BondSpec(options=(("min_links", "2"),)), options=(("priority", "4096"),)),
 )
 # Where nothing that could be typed would do what is meant: no bridge has such a name, nft cannot say it.
 NO_COMMAND = (
