@@ -240,6 +240,17 @@ def test_what_fails_after_such_a_boot_takes_all_of_it_back(tmp_path: Path, at: i
     assert journal.state() is RunState.ROLLED_BACK
 
 
+@pytest.mark.parametrize("at", range(5))
+def test_what_was_done_after_the_turn_is_taken_back_too(tmp_path: Path, at: int) -> None:
+    """It was done before the loss of power, and not yet again."""
+    entries = (*CUT_AT_TURN, ("done", 3), ("begin", 4), ("done", 4), ("begin", 5))
+    journal, executor = cut_off(tmp_path, entries), RecordingExecutor(saved=("a",), fail_at=at)
+    with pytest.raises(LinkError):
+        take_up(TURNING, executor, journal, lambda _: None)
+    assert executor.undone == ["b", "a"]
+    assert journal.state() is RunState.ROLLED_BACK
+
+
 @pytest.mark.parametrize(
     ("entries", "executor"),
     [

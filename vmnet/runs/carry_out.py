@@ -127,7 +127,10 @@ def _give_up(
         said = _stop(begun, executor, journal, note)
         add_notes(error, f"the run stopped: {said}", f"the journal is in {journal.directory}")
         return
-    said = take_back(begun, executor, journal, note)
+    # After a loss of power, steps that were begun before it and not again since must be undone, too.
+    earlier = note.steps_of("begin") - {index for index, _ in begun}
+    everything = sorted([*begun, *((index, plan.planned[index]) for index in earlier)], key=lambda item: item[0])
+    said = take_back(everything, executor, journal, note)
     add_notes(error, f"the run is rolled back; its journal is in {journal.directory}", said)
 
 
