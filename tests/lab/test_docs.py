@@ -38,10 +38,11 @@ def test_the_commands_of_the_readme(lab: Lab) -> None:
     written = commands()
     assert [words[0] for words in written] == [
         "host-setup", "host-setup", "host-setup", "attach-domain", "migrate-from-virbr0", "migrate-from-virbr0",
-        "status", "verify", "doctor", "runs", "undo",
+        "export", "apply", "apply", "diff", "status", "verify", "doctor", "runs", "undo", "teardown",
     ]  # fmt: skip
     for words in written:
-        yes = [] if words[0] in ("status", "verify", "doctor", "runs") or "--plan" in words else ["--yes"]
+        looks = words[0] in ("export", "diff", "status", "verify", "doctor", "runs") or "--plan" in words
+        yes = [] if looks else ["--yes"]
         lab.vmnet(*words, *yes, timeout=300)
 
 

@@ -96,6 +96,18 @@ def test_one_checkpoint_covers_all_and_one_file_switches_the_boot(name: str) -> 
     assert max(waits) < min(saves)
 
 
+def test_what_takes_no_address_over_starts_by_itself_before_the_boot_is_switched() -> None:
+    plan = plan_host_setup(spec_of("vlan-bridges"), routed_host())
+    turn = next(i for i, p in enumerate(plan.planned) if p.turns_boot)
+    saved = {
+        p.step.name: i
+        for i, p in enumerate(plan.planned)
+        if isinstance(p.step, steps.ModifyProfile) and ("connection.autoconnect", "yes") in p.step.settings
+    }
+    assert {name for name, at in saved.items() if at < turn} == {"br20", "bond0.20", "br30", "bond0.30"}
+    assert {name for name, at in saved.items() if at > turn} == {"br0", "bond0", "em2"}
+
+
 def test_bridges_on_vlans_add_to_the_bond() -> None:
     plan = plan_host_setup(spec_of("vlan-bridges"), routed_host())
     assert added(plan) == ["br0", "bond0", "em1", "em2", "br20", "bond0.20", "br30", "bond0.30"]

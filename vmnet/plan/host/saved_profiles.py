@@ -68,26 +68,36 @@ def save_profiles(build: Build, *, turns: bool) -> tuple[list[Planned], list[Pla
     controllers, which activate the other ports. All other profiles are saved without autoconnect first, and get it only
     after that file.
 
+    A bridge that takes no address over does no harm at a boot. Where another one's port switches the boot over, all its
+    profiles are saved with autoconnect first. So a boot after the switch finds everything that the run still asks for.
+
     Args:
         turns: whether it is a port of this bridge that switches the boot over.
     """
-    turning = build.port(build.live or build.ports[0]) if turns else None
-    others = [wanted for wanted in (*build.wanted[1:], build.bridge) if wanted is not turning]
+    bottom_up = (*build.wanted[1:], build.bridge)
+    if not turns:
+        why = "is saved with autoconnect: it takes no address over, and harms no boot"
+        return [save_profile(wanted, _stored(wanted, build), why) for wanted in bottom_up], [], []
+    turning = build.port(build.live or build.ports[0])
+    others = [wanted for wanted in bottom_up if wanted is not turning]
     first = [
-        save_profile(wanted, _quiet(wanted, build), "is saved, with autoconnect still disabled") for wanted in others
+        save_profile(wanted, _without_start(wanted, build), "is saved, with autoconnect still disabled")
+        for wanted in others
     ]
     after = [save_profile(wanted, STARTS, "gets autoconnect, too") for wanted in others]
-    if turning is None:
-        return first, [], after
     why = f"is saved with autoconnect and starts {build.bridge.ifname}, too: from here on a reboot boots the new state"
     # The files of VLANs that move decide, too.
     turn = replace(save_profile(turning, turning.boot, why), turns_boot=not wanted_vlans(build))
     return first, [turn], after
 
 
-def _quiet(wanted: WantedProfile, build: Build) -> steps.Settings:
-    dad = {"ipv4.dad-timeout": "-1"} if wanted is build.bridge else {}
-    return tuple({**dad, **dict(wanted.boot), "connection.autoconnect": "no"}.items())
+def _without_start(wanted: WantedProfile, build: Build) -> steps.Settings:
+    return tuple((dict(_stored(wanted, build)) | {"connection.autoconnect": "no"}).items())
+
+
+def _stored(wanted: WantedProfile, build: Build) -> steps.Settings:
+    """Return what a profile gets when it is saved; the bridge may look for duplicates of its address again."""
+    return ((("ipv4.dad-timeout", "-1"),) if wanted is build.bridge else ()) + wanted.boot
 
 
 def save_profile(wanted: WantedProfile, settings: steps.Settings, why: str) -> Planned:
