@@ -1,5 +1,5 @@
-"""What is wanted, for a host whose setup nobody recorded: from the facts, or from what the admin asks for. And the way
-back: what asks for what this host has."""
+"""What is wanted, for a host whose setup nobody recorded: from the facts, or from what the admin asks for. And what
+asks for what this host has."""
 
 from __future__ import annotations
 

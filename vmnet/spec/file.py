@@ -1,4 +1,4 @@
-"""A TOML file that says what is wanted of a host, and the way back: records -> a file.
+"""A TOML file that says what is wanted of a host -> records, and records -> a file.
 
 `[[bond]]`, `[[vlan]]` and `[[bridge]]` describe any number of them. A file with one table, `[host]`, is the short form
 for one bridge (`spec.words`).
