@@ -67,7 +67,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class TerminalGone(KeyboardInterrupt):
-    """The terminal was closed, or the connection behind it was lost (SIGHUP): whoever watches a run stops watching;
+    """The terminal was closed, or the connection behind it was lost (SIGHUP): the command stops watching the run;
     the run goes on."""
 
 

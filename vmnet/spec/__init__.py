@@ -170,7 +170,7 @@ class BridgeSpec:
         return self.ifname == old.ifname or not set(self.uplinks).isdisjoint(old.uplinks) or other_bond
 
     def asked(self) -> BridgeSpec:
-        """Return the same wish without what a plan has found out."""
+        """Return the same wish without what a plan has filled in."""
         return replace(self, mac=NO_MAC, vlans=(), profiles=(), management=None, management_was=())
 
     @property

@@ -189,7 +189,7 @@ def modify(ifname: str, facts: Facts, key: str, value: str) -> tuple[Command, ..
 
 
 def set_stp(bridge: str, facts: Facts, *, on: bool) -> tuple[Command, ...]:
-    """Return the commands that turn STP on or off, now and for good; no tap leaves the bridge."""
+    """Return the commands that turn STP on or off, now and after a reboot; no tap leaves the bridge."""
     state = "1" if on else "0"
     now = root("ip", "link", "set", "dev", bridge, "type", "bridge", "stp_state", state)
     return (*modify(bridge, facts, "bridge.stp", "yes" if on else "no"), now)

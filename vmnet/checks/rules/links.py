@@ -141,7 +141,7 @@ def bond_mode(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
 
 @verified("bond.miimon", fix=by_host_setup)
 def bond_miimon(goal: BridgeSpec, facts: Facts) -> Iterator[Finding]:
-    """The links are watched; without, traffic into a pulled cable is lost for good."""
+    """The bond checks its links. Without that, traffic into a pulled cable is lost."""
     link = facts.link(goal.bond_name)
     if link is None or link.bond is None:
         return

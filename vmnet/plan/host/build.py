@@ -165,7 +165,7 @@ def resolved(asked: BridgeSpec, layer3: Layer3, **found: object) -> BridgeSpec:
     from the host.
 
     Args:
-        found: fields of the record that the plan has found out.
+        found: fields of the record that the plan has filled in.
     """
     static = () if layer3.dhcp else tuple(address for address in layer3.addresses if address.version == 4)
     asked_for = asked.requested
